@@ -1,0 +1,1 @@
+//! Makes every expensive GPU object exactly once.

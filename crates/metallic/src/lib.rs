@@ -1,1 +1,15 @@
-//! Makes every expensive GPU object exactly once.
+//! Makes every expensive GPU object exactly once: compute pipelines, descriptors, graphs, and the state around them.
+//!
+//! A kernel says what tells two of its resources apart and how one is made ([`caching::CacheableKernel`]). A registry
+//! ([`caching::CacheRegistry`]) keeps the resources of all kernels, each under an eviction policy of its own
+//! ([`caching::EvictionPolicy`]), and reports every operation as counters ([`caching::CacheMetrics`]) and as events
+//! ([`metallic_instrumentation`]).
+
+pub mod caching;
+pub mod device;
+pub mod error;
+pub mod tensor;
+mod ticks;
+
+pub use device::Device;
+pub use tensor::Dtype;

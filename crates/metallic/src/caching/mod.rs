@@ -1,0 +1,44 @@
+//! Caches of device objects: every resource is made once, kept as its policy says, and accounted for.
+//!
+//! ```text
+//! params --create_cache_key--> key --> expire idle --> lookup --hit--> touch ---------------> &mut resource
+//!                                                        |                                        ^
+//!                                                       miss --> make room --> create --> insert -+
+//! ```
+//!
+//! Every step may emit an event to the registry's [`EventSink`](metallic_instrumentation::EventSink).
+//!
+//! To read the code, take the files in this order; each imports only files before it: `clock`, `order`, `policy`,
+//! `eviction`, `entries`, `label`, `metrics`, `reporter`, `kernel`, `kernel_cache`, `erased`, `slot`, `confinement`,
+//! `registry`, `resource_cache`.
+#![deny(unsafe_code)]
+
+mod clock;
+mod confinement;
+mod entries;
+mod erased;
+mod eviction;
+mod kernel;
+mod kernel_cache;
+mod label;
+mod metrics;
+mod order;
+mod policy;
+mod registry;
+mod reporter;
+mod resource_cache;
+mod slot;
+
+#[cfg(test)]
+mod eviction_tests;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use confinement::{Confined, Confinement, HoldsKernel, HoldsSlot, Sendable};
+pub use eviction::EvictionReason;
+pub use kernel::CacheableKernel;
+pub use kernel_cache::KernelCache;
+pub use metrics::{CacheEvent, CacheMetrics};
+pub use policy::{EvictionPolicy, EvictionStrategy};
+pub use registry::{CacheRegistry, SendRegistry};
+pub use resource_cache::ResourceCache;
+pub use slot::CacheRegistrySlot;

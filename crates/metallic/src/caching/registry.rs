@@ -1,0 +1,264 @@
+//! All caches of one engine in one place.
+
+use std::fmt;
+use std::sync::Arc;
+
+use metallic_instrumentation::{EventSink, SinkGuard};
+
+use super::clock::{Clock, TimeSource};
+use super::confinement::{Confined, Confinement, HoldsKernel, HoldsSlot, Sendable};
+use super::erased::{ErasedCache, TypeTable};
+use super::kernel::CacheableKernel;
+use super::kernel_cache::KernelCache;
+use super::metrics::CacheMetrics;
+use super::policy::EvictionPolicy;
+use super::slot::CacheRegistrySlot;
+use crate::device::Device;
+use crate::error::MetalError;
+
+/// The caches of any number of kernels, and slots for other state, found by type.
+///
+/// A cache comes into being when its kernel is first named, with the policy [`EvictionPolicy::none`]. A registry is for one
+/// thread at a time, without locks: an engine has one for each thread that encodes work.
+///
+/// ```
+/// # use metallic::caching::{CacheableKernel, CacheRegistry, EvictionPolicy};
+/// # use metallic::{Device, error::MetalError};
+/// # struct Square;
+/// # impl CacheableKernel for Square {
+/// #     type Key = u64;
+/// #     type CachedResource = u64;
+/// #     type Params = u64;
+/// #     const CACHE_NAME: &'static str = "square";
+/// #     fn create_cache_key(n: &u64) -> u64 { *n }
+/// #     fn create_cached_resource(n: &u64, device: Option<&Device>) -> Result<u64, MetalError> {
+/// #         device.ok_or(MetalError::DeviceNotAvailable).map(|_| n * n)
+/// #     }
+/// # }
+/// # fn main() -> Result<(), MetalError> {
+/// let mut registry = CacheRegistry::with_device(Device::default());
+/// registry.set_eviction_policy::<Square>(EvictionPolicy::size_limited_lru(1000));
+///
+/// let resource = registry.get_or_create::<Square>(&12, None)?; // None: on the registry's own device
+/// assert_eq!(*resource, 144);
+///
+/// for (name, metrics) in registry.metrics_by_name() {
+///     println!("{name}: {} entries, {} hits, {} misses", metrics.size, metrics.hits, metrics.misses);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct CacheRegistry<D = Device, C: Confinement = Confined> {
+    caches: TypeTable<C::Cache>,
+    slots: TypeTable<C::Slot>,
+    device: Option<Arc<D>>,
+    time: TimeSource,
+    sink: Option<SinkGuard>,
+}
+
+/// A registry that can be sent to another thread, or stand behind a lock. It takes only kernels whose key and resource can
+/// be sent, and is `Send` itself if its device is `Send` and `Sync`.
+///
+/// ```
+/// use metallic::caching::{CacheRegistry, SendRegistry};
+/// use metallic::Device;
+///
+/// let registry: SendRegistry = CacheRegistry::sendable(Some(Device::default()));
+/// std::thread::spawn(move || drop(registry)).join().unwrap();
+/// ```
+pub type SendRegistry<D = Device> = CacheRegistry<D, Sendable>;
+
+impl CacheRegistry {
+    /// A registry without a device of its own: kernels that need one get it with each call.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl<D: 'static> CacheRegistry<D> {
+    /// A registry that makes resources on `device` when a caller names none.
+    pub fn with_device(device: D) -> Self {
+        Self { device: Some(Arc::new(device)), ..Self::default() }
+    }
+}
+
+impl<D: 'static> CacheRegistry<D, Sendable> {
+    /// A registry that can be sent to another thread, with or without a device of its own.
+    pub fn sendable(device: Option<D>) -> Self {
+        Self { device: device.map(Arc::new), ..Self::default() }
+    }
+}
+
+impl<D: 'static, C: Confinement> CacheRegistry<D, C> {
+    /// Takes the time from `clock` in all caches that come into being from now on. Those that exist keep the clock their
+    /// entries were stamped by.
+    pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
+        Self { time: TimeSource::Custom(Arc::new(clock)), ..self }
+    }
+
+    /// Sends the events of all caches to `sink`.
+    pub fn with_sink(mut self, sink: Arc<dyn EventSink>) -> Self {
+        let sink = SinkGuard::new(sink);
+        self.caches.iter_mut().for_each(|cache| cache.set_sink(Some(sink.clone())));
+        self.sink = Some(sink);
+        self
+    }
+
+    /// The device that resources are made on when a caller names none.
+    pub fn device(&self) -> Option<&D> {
+        self.device.as_deref()
+    }
+
+    /// How often the sink panicked. The panics did no harm, but each cost an event.
+    pub fn sink_panics(&self) -> u64 {
+        self.sink.as_ref().map_or(0, SinkGuard::panics)
+    }
+
+    /// The resource of kernel `K` for these parameters: from its cache, or else made and inserted. `device` is what it is
+    /// made on; `None` means the registry's own device.
+    ///
+    /// # Errors
+    /// The kernel's, if the creation failed. Then nothing was inserted, the miss is counted, and entries that made room
+    /// stay gone. [`MetalError::DuplicateCacheName`] if another kernel used before has the same `CACHE_NAME`; then nothing
+    /// happened at all.
+    ///
+    /// # Panics
+    /// If the kernel does. Nothing was inserted then, the miss is counted, and the registry can be used as before.
+    #[inline]
+    pub fn get_or_create<K>(
+        &mut self,
+        params: &K::Params,
+        device: Option<&D>,
+    ) -> Result<&mut K::CachedResource, MetalError>
+    where
+        K: CacheableKernel<D>,
+        C: HoldsKernel<K, D>,
+    {
+        self.cache_mut::<K>().get_or_create(params, device)
+    }
+
+    /// The cache of kernel `K`, for a hot loop that finds it once. It makes resources on the registry's device, as the
+    /// registry does.
+    #[inline]
+    pub fn cache_mut<K>(&mut self) -> &mut KernelCache<K, D>
+    where
+        K: CacheableKernel<D>,
+        C: HoldsKernel<K, D>,
+    {
+        if self.caches.get::<KernelCache<K, D>>().is_none() {
+            self.add_cache::<K>();
+        }
+        self.caches.get_mut().expect("the cache was added above if it was missing")
+    }
+
+    /// The cache of kernel `K`; `None` if the kernel was never named.
+    pub fn cache<K: CacheableKernel<D>>(&self) -> Option<&KernelCache<K, D>> {
+        self.caches.get()
+    }
+
+    /// Changes the policy of kernel `K`: see [`KernelCache::set_eviction_policy`].
+    pub fn set_eviction_policy<K>(&mut self, policy: EvictionPolicy)
+    where
+        K: CacheableKernel<D>,
+        C: HoldsKernel<K, D>,
+    {
+        self.cache_mut::<K>().set_eviction_policy(policy);
+    }
+
+    /// The policy of kernel `K`.
+    pub fn eviction_policy<K: CacheableKernel<D>>(&self) -> EvictionPolicy {
+        self.cache::<K>().map_or_else(EvictionPolicy::none, KernelCache::eviction_policy)
+    }
+
+    /// A snapshot of the cache of kernel `K`; `None` if the kernel was never named.
+    pub fn metrics<K: CacheableKernel<D>>(&self) -> Option<CacheMetrics> {
+        self.cache::<K>().map(KernelCache::metrics)
+    }
+
+    /// Snapshots of all caches, in the order of their names. A cache that was refused for its name is not among them.
+    pub fn metrics_by_name(&self) -> impl Iterator<Item = (&'static str, CacheMetrics)> {
+        let mut caches: Vec<_> = self.caches.iter().filter(|cache| !cache.is_refused()).collect();
+        caches.sort_unstable_by_key(|cache| cache.name());
+        caches.into_iter().map(|cache| (cache.name(), cache.metrics()))
+    }
+
+    /// Takes one resource of kernel `K` out of its cache.
+    pub fn remove<K: CacheableKernel<D>>(&mut self, key: &K::Key) -> Option<K::CachedResource> {
+        self.caches.get_mut::<KernelCache<K, D>>()?.remove(key)
+    }
+
+    /// Removes all entries of kernel `K`. Its counters and policy stay.
+    pub fn clear_cache<K: CacheableKernel<D>>(&mut self) {
+        if let Some(cache) = self.caches.get_mut::<KernelCache<K, D>>() {
+            cache.clear();
+        }
+    }
+
+    /// Removes all entries of all caches, and clears all slots. Counters and policies stay.
+    pub fn clear(&mut self) {
+        self.caches.iter_mut().for_each(ErasedCache::clear);
+        self.slots.iter_mut().for_each(CacheRegistrySlot::clear_slot);
+    }
+
+    /// Makes the entries of all caches leave that were idle for longer than their policy allows. Each cache does this on its
+    /// own at every operation; call it now and then for caches that are no longer used.
+    pub fn expire_idle(&mut self) {
+        self.caches.iter_mut().for_each(ErasedCache::expire_idle);
+    }
+
+    /// The slot of type `T`, made by `init` if there is none yet.
+    pub fn slot_mut<T>(&mut self, init: impl FnOnce() -> T) -> &mut T
+    where
+        T: CacheRegistrySlot,
+        C: HoldsSlot<T>,
+    {
+        if self.slots.get::<T>().is_none() {
+            self.slots.insert(init(), C::erase_slot);
+        }
+        self.slots.get_mut().expect("the slot was filled above if it was empty")
+    }
+
+    /// The slot of type `T`, if there is one.
+    pub fn slot<T: CacheRegistrySlot>(&self) -> Option<&T> {
+        self.slots.get()
+    }
+
+    /// Clears the slot of type `T` and says whether there is one.
+    pub fn clear_slot<T: CacheRegistrySlot>(&mut self) -> bool {
+        self.slots.get_mut::<T>().map(CacheRegistrySlot::clear_slot).is_some()
+    }
+
+    #[cold]
+    fn add_cache<K>(&mut self)
+    where
+        K: CacheableKernel<D>,
+        C: HoldsKernel<K, D>,
+    {
+        let mut cache = KernelCache::<K, D>::default()
+            .with_time(self.time.clone())
+            .with_shared_device(self.device.clone());
+        cache.set_sink(self.sink.clone());
+        if let Some(first) = self.caches.iter().find(|other| other.name() == K::CACHE_NAME) {
+            cache.refuse(first.kernel());
+        }
+        self.caches.insert(cache, C::erase_cache);
+    }
+}
+
+impl<D, C: Confinement> Default for CacheRegistry<D, C> {
+    fn default() -> Self {
+        Self {
+            caches: TypeTable::default(),
+            slots: TypeTable::default(),
+            device: None,
+            time: TimeSource::default(),
+            sink: None,
+        }
+    }
+}
+
+impl<D: 'static, C: Confinement> fmt::Debug for CacheRegistry<D, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.metrics_by_name()).finish()
+    }
+}

@@ -1,0 +1,52 @@
+//! The one error type.
+
+use std::borrow::Cow;
+use std::error::Error;
+
+/// Why a resource could not be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MetalError {
+    /// The kernel needs a device, and neither the caller nor the registry has one.
+    #[error("no device is available")]
+    DeviceNotAvailable,
+    /// Two kernel types have the same `CACHE_NAME`, so that their events and metrics could not be told apart.
+    #[error("the cache name `{name}` belongs to {first} and cannot be used by {second}")]
+    DuplicateCacheName {
+        /// The name they share.
+        name: &'static str,
+        /// The kernel type that had it first.
+        first: &'static str,
+        /// The kernel type that was refused.
+        second: &'static str,
+    },
+    /// The parameters describe nothing that the kernel can make.
+    #[error("invalid parameters: {reason}")]
+    InvalidParams {
+        /// What is wrong with them.
+        reason: Cow<'static, str>,
+    },
+    /// The device, its driver or its compiler failed.
+    #[error("{operation} failed")]
+    Device {
+        /// What was being done, such as `pipeline compilation`.
+        operation: Cow<'static, str>,
+        /// The device's own error.
+        source: Box<dyn Error + Send + Sync>,
+    },
+}
+
+impl MetalError {
+    /// [`MetalError::Device`]: `operation` failed because of `source`.
+    pub fn device(
+        operation: impl Into<Cow<'static, str>>,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        Self::Device { operation: operation.into(), source: source.into() }
+    }
+
+    /// [`MetalError::InvalidParams`]: the parameters are wrong for this `reason`.
+    pub fn invalid_params(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::InvalidParams { reason: reason.into() }
+    }
+}

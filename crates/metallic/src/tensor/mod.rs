@@ -1,0 +1,5 @@
+//! What tensors are made of.
+
+mod dtype;
+
+pub use dtype::Dtype;

@@ -63,10 +63,17 @@ pub struct ResourceCacheSummary {
     pub hits: u64,
     /// Misses since the cache was made.
     pub misses: u64,
-    /// Hits among all operations, in percent.
+    /// Hits among all operations, in percent. A rate that is not finite is `null` in JSON, and read back as NaN.
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "null_as_nan"))]
     pub hit_rate: f64,
     /// Entries now.
     pub size: u64,
+}
+
+#[cfg(feature = "serde")]
+fn null_as_nan<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let rate: Option<f64> = serde::Deserialize::deserialize(deserializer)?;
+    Ok(rate.unwrap_or(f64::NAN))
 }
 
 /// A policy made one or more entries leave.
@@ -236,6 +243,14 @@ macro_rules! events {
             pub fn kind(&self) -> EventKind {
                 match self {
                     $(Self::$name(_) => EventKind::$name,)*
+                }
+            }
+
+            /// Reads what stands in the `data` field of an event of this kind.
+            #[cfg(feature = "jsonl")]
+            pub(crate) fn from_json(kind: EventKind, data: &str) -> serde_json::Result<Self> {
+                match kind {
+                    $(EventKind::$name => serde_json::from_str(data).map(Self::$name),)*
                 }
             }
         }

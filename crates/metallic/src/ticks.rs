@@ -11,33 +11,31 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// A source of stamps. A copy lives in each cache, so that a hit does not look for a static.
+/// The processor's counter. Having one means that the counter can be trusted.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ticks {
-    counter: bool,
-}
+pub(crate) struct Counter(());
 
-impl Ticks {
-    /// The best source this machine has.
-    pub(crate) fn new() -> Self {
-        Self { counter: ORIGIN.counter }
+impl Counter {
+    /// The counter, if this machine has one that runs at one speed at all times.
+    pub(crate) fn new() -> Option<Self> {
+        static USABLE: LazyLock<bool> = LazyLock::new(counter_is_invariant);
+        USABLE.then_some(Self(()))
     }
 
     /// The stamp of this moment.
-    #[inline]
     pub(crate) fn now(self) -> u64 {
-        if self.counter { read_counter() } else { ORIGIN.elapsed_ns() }
+        read_counter()
     }
 
-    /// The time that `ticks` stamps take, in nanoseconds.
+    /// The time that `ticks` take, in nanoseconds.
     pub(crate) fn to_ns(self, ticks: u64) -> u64 {
-        if self.counter { (ticks as f64 * ORIGIN.ns_per_tick()) as u64 } else { ticks }
+        (ticks as f64 * ORIGIN.ns_per_tick()) as u64
     }
 
     /// A number of ticks that surely pass within `ns` nanoseconds, but hardly fewer than do: the scale is good to one
     /// part in 4000 at its worst, and one in 1000 is taken off.
     pub(crate) fn at_most(self, ns: u64) -> u64 {
-        if self.counter { (ns as f64 / ORIGIN.ns_per_tick() * 0.999) as u64 } else { ns }
+        (ns as f64 / ORIGIN.ns_per_tick() * 0.999) as u64
     }
 
     /// The moment of a stamp, in nanoseconds since the Unix epoch.
@@ -46,9 +44,16 @@ impl Ticks {
     }
 }
 
+/// The time since the Unix epoch, as it was set when it was first asked for and has passed since.
+pub(crate) fn unix_time() -> Duration {
+    Duration::from_nanos(ORIGIN.unix_ns).saturating_add(ORIGIN.instant.elapsed())
+}
+
+/// The shortest time the scale is measured over. Who needs it sooner after the first stamp waits out the rest.
+const FIRST_MEASURE: Duration = Duration::from_micros(200);
+
 /// One reading of all clocks, and the scale found since.
 struct Origin {
-    counter: bool,
     stamp: u64,
     instant: Instant,
     unix_ns: u64,
@@ -58,36 +63,33 @@ struct Origin {
     refine_at: AtomicU64,
 }
 
-/// The shortest time the scale is measured over. Who needs it sooner after the first stamp waits out the rest.
-const FIRST_MEASURE: Duration = Duration::from_micros(200);
-
 static ORIGIN: LazyLock<Origin> = LazyLock::new(|| {
-    let counter = counter_is_invariant();
     let unix_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
-    let (stamp, instant) = if counter { read_together() } else { (0, Instant::now()) };
-    Origin { counter, stamp, instant, unix_ns, scale: AtomicU64::new(0), refine_at: AtomicU64::new(0) }
+    let (stamp, instant) = read_together();
+    Origin { stamp, instant, unix_ns, scale: AtomicU64::new(0), refine_at: AtomicU64::new(0) }
 });
 
 impl Origin {
-    fn elapsed_ns(&self) -> u64 {
-        self.instant.elapsed().as_nanos() as u64
-    }
-
     fn ns_per_tick(&self) -> f64 {
         let stamp = read_counter();
-        if stamp >= self.refine_at.load(Ordering::Relaxed) {
-            while self.instant.elapsed() < FIRST_MEASURE {
-                std::hint::spin_loop();
-            }
-            let (stamp, instant) = read_together();
-            let ticks = stamp.saturating_sub(self.stamp).max(1);
-            let scale = instant.duration_since(self.instant).as_nanos() as f64 / ticks as f64;
-            // Two threads may both measure; either result is good, so nothing orders these two stores.
-            self.scale.store(scale.to_bits(), Ordering::Relaxed);
-            self.refine_at.store(stamp.saturating_add(ticks), Ordering::Relaxed);
-            return scale;
+        if stamp >= self.refine_at.load(Ordering::Acquire) {
+            return self.refine();
         }
         f64::from_bits(self.scale.load(Ordering::Relaxed))
+    }
+
+    #[cold]
+    fn refine(&self) -> f64 {
+        while self.instant.elapsed() < FIRST_MEASURE {
+            std::hint::spin_loop();
+        }
+        let (stamp, instant) = read_together();
+        let ticks = stamp.saturating_sub(self.stamp).max(1);
+        let scale = instant.duration_since(self.instant).as_nanos() as f64 / ticks as f64;
+        // Two threads may both measure. Either result is good, and a scale that is seen before its stamp too.
+        self.scale.store(scale.to_bits(), Ordering::Relaxed);
+        self.refine_at.store(stamp.saturating_add(ticks), Ordering::Release);
+        scale
     }
 }
 
@@ -105,18 +107,18 @@ fn read_together() -> (u64, Instant) {
     (best.1, best.2)
 }
 
+/// The stamp of this moment on a machine that has a [`Counter`], and otherwise a number without meaning.
 #[cfg(target_arch = "x86_64")]
-#[inline]
+#[inline(always)]
 #[allow(unsafe_code, reason = "the standard library has no safe way to read the counter")]
-fn read_counter() -> u64 {
-    // SAFETY: `rdtsc` is part of x86-64, touches no memory, and is only called in user mode if `counter_is_invariant`
-    // found the counter usable; where the system forbids it, it traps and does nothing else.
+pub(crate) fn read_counter() -> u64 {
+    // SAFETY: `rdtsc` is part of every x86-64 processor and touches no memory.
     unsafe { core::arch::x86_64::_rdtsc() }
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-#[inline]
-fn read_counter() -> u64 {
+#[inline(always)]
+pub(crate) fn read_counter() -> u64 {
     0
 }
 
@@ -144,13 +146,13 @@ mod tests {
 
     #[test]
     fn stamps_agree_with_the_operating_systems_clock() {
-        let ticks = Ticks::new();
-        let (begin, clock) = (ticks.now(), Instant::now());
+        let Some(counter) = Counter::new() else { return };
+        let (begin, clock) = (counter.now(), Instant::now());
         while clock.elapsed() < Duration::from_millis(20) {
             std::hint::spin_loop();
         }
         let (measured, expected) =
-            (ticks.to_ns(ticks.now() - begin) as f64, clock.elapsed().as_nanos() as f64);
+            (counter.to_ns(counter.now() - begin) as f64, clock.elapsed().as_nanos() as f64);
         assert!(
             (measured / expected - 1.0).abs() < 0.01,
             "measured {measured} ns where {expected} ns passed"
@@ -159,9 +161,9 @@ mod tests {
 
     #[test]
     fn a_threshold_in_ticks_never_exceeds_the_time_it_stands_for() {
-        let ticks = Ticks::new();
+        let Some(counter) = Counter::new() else { return };
         for ns in [0, 1, 1_000, 1_000_000_000, u64::MAX / 1_000_000] {
-            let back = ticks.to_ns(ticks.at_most(ns));
+            let back = counter.to_ns(counter.at_most(ns));
             assert!(back <= ns && back as f64 >= ns as f64 * 0.998 - 2.0, "{ns} ns became {back} ns");
         }
     }

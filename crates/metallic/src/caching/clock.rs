@@ -1,11 +1,10 @@
 //! Where a cache reads the time.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::ticks::Ticks;
+use crate::ticks::{self, Counter};
 
 /// A clock for a registry. It must not go backwards; if it does, ages read as zero until it has caught up.
 pub trait Clock: Send + Sync {
@@ -13,21 +12,14 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Duration;
 }
 
-/// The machine's clock, in time since the Unix epoch. Every registry uses it unless told otherwise.
-#[derive(Clone, Copy, Debug)]
-pub struct SystemClock {
-    ticks: Ticks,
-}
-
-impl Default for SystemClock {
-    fn default() -> Self {
-        Self { ticks: Ticks::new() }
-    }
-}
+/// The machine's clock, in time since the Unix epoch; it does not follow when the machine's time is set. Every registry
+/// uses it unless told otherwise, through the processor's counter where that can be had.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Duration {
-        Duration::from_nanos(self.ticks.to_unix_ns(self.ticks.now()))
+        ticks::unix_time()
     }
 }
 
@@ -67,22 +59,31 @@ impl Clock for ManualClock {
     }
 }
 
-/// What a cache stamps its entries with, and how stamps become time. The system's clock is no trait object: a hit reads
-/// it without a call.
+/// What a cache stamps its entries with, and how stamps become time.
 #[derive(Clone)]
 pub(super) enum TimeSource {
-    System(SystemClock),
+    /// The processor's counter.
+    Counter(Counter),
     /// Stamps are the clock's nanoseconds.
-    Custom(Arc<dyn Clock>),
+    Clock(Arc<dyn Clock>),
 }
 
 impl TimeSource {
+    /// What [`stamp`](Self::stamp) returns if this is the counter, read without asking whether it is.
+    #[inline(always)]
+    pub(super) fn counter_stamp() -> u64 {
+        ticks::read_counter()
+    }
+
+    pub(super) fn is_counter(&self) -> bool {
+        matches!(self, Self::Counter(_))
+    }
+
     /// The stamp of this moment.
-    #[inline]
     pub(super) fn stamp(&self) -> u64 {
         match self {
-            Self::System(clock) => clock.ticks.now(),
-            Self::Custom(clock) => saturating_ns(clock.now()),
+            Self::Counter(counter) => counter.now(),
+            Self::Clock(clock) => saturating_ns(clock.now()),
         }
     }
 
@@ -90,40 +91,31 @@ impl TimeSource {
     pub(super) fn ns_between(&self, earlier: u64, later: u64) -> u64 {
         let ticks = later.saturating_sub(earlier);
         match self {
-            Self::System(clock) => clock.ticks.to_ns(ticks),
-            Self::Custom(_) => ticks,
+            Self::Counter(counter) => counter.to_ns(ticks),
+            Self::Clock(_) => ticks,
         }
     }
 
     /// A stamp no later than `ns` nanoseconds after `stamp`, and close to it: before it, nobody need look closer.
     pub(super) fn shortly_before(&self, stamp: u64, ns: u64) -> u64 {
         stamp.saturating_add(match self {
-            Self::System(clock) => clock.ticks.at_most(ns),
-            Self::Custom(_) => ns,
+            Self::Counter(counter) => counter.at_most(ns),
+            Self::Clock(_) => ns,
         })
     }
 
     /// The moment of a stamp as events give it.
     pub(super) fn unix_ns(&self, stamp: u64) -> u64 {
         match self {
-            Self::System(clock) => clock.ticks.to_unix_ns(stamp),
-            Self::Custom(_) => stamp,
+            Self::Counter(counter) => counter.to_unix_ns(stamp),
+            Self::Clock(_) => stamp,
         }
     }
 }
 
 impl Default for TimeSource {
     fn default() -> Self {
-        Self::System(SystemClock::default())
-    }
-}
-
-impl fmt::Debug for TimeSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::System(_) => "SystemClock",
-            Self::Custom(_) => "custom clock",
-        })
+        Counter::new().map_or_else(|| Self::Clock(Arc::new(SystemClock)), Self::Counter)
     }
 }
 

@@ -1,15 +1,18 @@
-//! From a key to an id to a resource: a table of four-byte ids into one array of keys and resources.
+//! From a key to an id to a resource.
 
 use std::hash::{BuildHasher, Hash};
 
-use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 
+use super::index::Index;
 use super::order::{EntryId, reserve_one};
 
 /// The keys and resources of one cache. The ids come from its [`EntryOrder`](super::order::EntryOrder).
 pub(super) struct Entries<Key, R> {
-    index: HashTable<EntryId>,
+    index: Index,
+    /// By id. Kept, so that removal and growth call no code of the key's.
+    hashes: Vec<u32>,
+    /// By id.
     slots: Vec<Option<Entry<Key, R>>>,
 }
 
@@ -20,60 +23,84 @@ pub(super) struct Entry<Key, R> {
 
 impl<Key: Eq + Hash, R> Entries<Key, R> {
     #[inline]
-    pub(super) fn hash(key: &Key) -> u64 {
-        FxBuildHasher.hash_one(key)
+    pub(super) fn hash(key: &Key) -> u32 {
+        FxBuildHasher.hash_one(key) as u32
     }
 
     /// The entry with this key, whose hash is `hash`.
-    #[inline]
-    pub(super) fn find(&self, hash: u64, key: &Key) -> Option<EntryId> {
-        self.index.find(hash, |id| self.get(*id).key == *key).copied()
+    #[inline(always)]
+    pub(super) fn find(&self, hash: u32, key: &Key) -> Option<EntryId> {
+        self.index.find(hash, |id| self.get(id).key == *key)
     }
 
     #[inline]
     pub(super) fn get(&self, id: EntryId) -> &Entry<Key, R> {
-        self.slots[id.slot()].as_ref().expect("an id in use names an entry")
+        self.slots[id.index()].as_ref().expect("an id in use names an entry")
     }
 
     #[inline]
     pub(super) fn resource_mut(&mut self, id: EntryId) -> &mut R {
-        &mut self.slots[id.slot()].as_mut().expect("an id in use names an entry").resource
+        &mut self.slots[id.index()].as_mut().expect("an id in use names an entry").resource
     }
 
-    /// Puts an entry under a fresh id. `limit` is the number of entries that the cache will not exceed, if it is known.
-    pub(super) fn insert(&mut self, id: EntryId, hash: u64, entry: Entry<Key, R>, limit: Option<usize>) {
-        let slots = &self.slots;
-        let rehash = |id: &EntryId| Self::hash(&slots[id.slot()].as_ref().expect("indexed").key);
-        self.index.insert_unique(hash, id, rehash);
-        if id.slot() == self.slots.len() {
-            reserve_one(&mut self.slots, limit);
-            self.slots.push(Some(entry));
-        } else {
-            self.slots[id.slot()] = Some(entry);
+    /// Puts an entry under a fresh id and returns its resource. No room is reserved beyond `capacity` entries.
+    #[inline(always)]
+    pub(super) fn insert(&mut self, id: EntryId, hash: u32, entry: Entry<Key, R>, capacity: usize) -> &mut R {
+        self.index.insert(hash, id, |id| self.hashes[id.index()]);
+        if self.slots.len() <= id.index() {
+            self.add_slots(id, capacity);
+        }
+        self.hashes[id.index()] = hash;
+        &mut self.slots[id.index()].insert(entry).resource
+    }
+
+    /// Makes the entry of an id impossible to find.
+    #[inline(always)]
+    pub(super) fn unindex(&mut self, id: EntryId) {
+        self.index.remove(self.hashes[id.index()], id, |id| self.hashes[id.index()]);
+    }
+
+    /// Takes an entry out that is not indexed any more.
+    #[inline]
+    pub(super) fn take(&mut self, id: EntryId) -> Entry<Key, R> {
+        self.slots[id.index()].take().expect("an id in use names an entry")
+    }
+
+    /// Drops an entry that is not indexed any more, where it stands.
+    #[inline]
+    pub(super) fn vacate(&mut self, id: EntryId) {
+        self.slots[id.index()] = None;
+    }
+
+    #[cold]
+    fn add_slots(&mut self, id: EntryId, capacity: usize) {
+        while self.slots.len() <= id.index() {
+            reserve_one(&mut self.slots, capacity);
+            reserve_one(&mut self.hashes, capacity);
+            self.slots.push(None);
+            self.hashes.push(0);
         }
     }
 
-    /// Takes the entry of an id out. Nothing has changed if the key's `Hash` panics.
-    pub(super) fn remove(&mut self, id: EntryId) -> Entry<Key, R> {
-        let hash = Self::hash(&self.get(id).key);
-        let indexed = self.index.find_entry(hash, |other| *other == id);
-        indexed.expect("every entry is indexed under its key's hash").remove();
-        self.slots[id.slot()].take().expect("an id in use names an entry")
+    /// The entry of an id, unless it has left.
+    pub(super) fn try_get(&self, id: EntryId) -> Option<&Entry<Key, R>> {
+        self.slots.get(id.index())?.as_ref()
     }
 
     /// Panics unless the index and the array hold the same `len` entries.
     pub(super) fn validate(&self, len: usize) {
         let occupied = self.slots.iter().flatten().count();
         assert_eq!((self.index.len(), occupied), (len, len), "index and array hold every entry");
-        for id in &self.index {
-            let key = &self.get(*id).key;
-            assert_eq!(self.find(Self::hash(key), key), Some(*id), "an entry is found under its key");
+        assert_eq!(self.index.ids().count(), len, "the index holds as many ids as it counts");
+        for id in self.index.ids() {
+            let key = &self.get(id).key;
+            assert_eq!(self.find(Self::hash(key), key), Some(id), "an entry is found under its key");
         }
     }
 }
 
 impl<Key, R> Default for Entries<Key, R> {
     fn default() -> Self {
-        Self { index: HashTable::new(), slots: Vec::new() }
+        Self { index: Index::new(), hashes: Vec::new(), slots: Vec::new() }
     }
 }

@@ -26,11 +26,9 @@ impl fmt::Display for EvictionReason {
     }
 }
 
-/// The entry that must leave before a newcomer has room, if one must.
+/// The entry that leaves next to make room, if there is one and the policy's lists are kept.
+#[inline]
 pub(super) fn next_victim(policy: &EvictionPolicy, order: &EntryOrder) -> Option<EntryId> {
-    if order.len() < policy.capacity()? {
-        return None;
-    }
     match policy.strategy() {
         EvictionStrategy::Fifo => order.oldest(),
         _ => order.least_recent(),

@@ -1,5 +1,6 @@
 //! The flow for one kernel: look up, and on a miss make room, create, insert.
 
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
@@ -46,12 +47,17 @@ pub struct KernelCache<K: CacheableKernel<D>, D = Device> {
     entries: Entries<K::Key, K::CachedResource>,
     order: EntryOrder,
     time: TimeSource,
-    /// Until this stamp no entry is idle for too long. It spares all policies but those with an idle time, and those
-    /// most of the time, any further look.
+    /// Before this stamp no entry can have been idle for too long.
     nothing_expires_before: u64,
+    /// Before this stamp of the processor's counter a look-up has nothing to do but to look up: no entry may be idle, no sink
+    /// wants to hear of it, and the counter is the cache's clock. One comparison instead of three, for whoever has none
+    /// of them; a cache with a sink or a clock of its own is never quiet.
+    quiet_until: u64,
     counters: Counters,
     reporter: Option<Box<Reporter>>,
     policy: EvictionPolicy,
+    /// The policy's capacity, or `usize::MAX` if it sets none.
+    capacity: usize,
     device: Option<Arc<D>>,
     failed_key: Option<K::Key>,
     /// The kernel that has this kernel's name. A cache with a name that is taken creates nothing.
@@ -66,7 +72,7 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
 
     /// Takes the time from `clock`. To be called before the first use: stamps of two clocks do not compare.
     pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
-        self.with_time(TimeSource::Custom(Arc::new(clock)))
+        self.with_time(TimeSource::Clock(Arc::new(clock)))
     }
 
     /// Sends events to `sink`.
@@ -85,17 +91,20 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
     ///
     /// # Panics
     /// If the kernel does. Nothing was inserted then, the miss is counted, and the cache can be used as before.
-    #[inline]
+    #[inline(always)]
     pub fn get_or_create(
         &mut self,
         params: &K::Params,
         device: Option<&D>,
     ) -> Result<&mut K::CachedResource, MetalError> {
         let key = K::create_cache_key(params);
-        let now = self.time.stamp();
         let hash = Entries::<K::Key, K::CachedResource>::hash(&key);
-        match self.lookup(&key, hash, now) {
-            Some(id) => Ok(self.entries.resource_mut(id)),
+        let now = TimeSource::counter_stamp();
+        if now >= self.quiet_until {
+            return self.get_or_create_attentively(key, hash, device);
+        }
+        match self.entries.find(hash, &key) {
+            Some(id) => Ok(self.hit(id, now)),
             None => self.create(key, hash, now, device),
         }
     }
@@ -112,21 +121,23 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
         let now = self.time.stamp();
         self.expire(now);
         let id = self.entries.find(Entries::<K::Key, K::CachedResource>::hash(key), key)?;
-        let entry = self.take(id, RemovalCause::Removed, now);
+        self.detach(id, RemovalCause::Removed, now);
         self.count_removals(1, now);
-        Some(entry.resource)
+        Some(self.entries.take(id).resource)
     }
 
     /// Removes all entries and gives their memory back. Counters and policy stay.
     pub fn clear(&mut self) {
         let now = self.time.stamp();
-        let mut gone = Vec::with_capacity(self.len());
-        while let Some(id) = self.order.oldest() {
-            gone.push(self.take(id, RemovalCause::Cleared, now));
+        let ids = self.order.by_creation();
+        for id in &ids {
+            self.detach(*id, RemovalCause::Cleared, now);
         }
-        self.entries = Entries::default();
         self.order.shrink_if_empty();
-        self.count_removals(gone.len() as u64, now);
+        self.watch();
+        self.count_removals(ids.len() as u64, now);
+        // Dropped when all is done: a resource's `Drop` may panic.
+        drop(mem::take(&mut self.entries));
     }
 
     /// Makes the entries leave that were idle for longer than the policy allows. Every operation begins with this; call it
@@ -155,8 +166,10 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
     /// it ceases to.
     pub fn set_eviction_policy(&mut self, policy: EvictionPolicy) {
         self.policy = policy;
+        self.capacity = policy.capacity().unwrap_or(usize::MAX);
         self.order.keep_recency(policy.needs_recency());
-        self.nothing_expires_before = nothing_expires_before(&self.policy, &self.order, &self.time);
+        self.order.keep_creation(policy.needs_creation());
+        self.watch();
         if let Some(reporter) = &self.reporter {
             reporter.policy_changed(&policy, self.time.stamp());
         }
@@ -183,11 +196,13 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
             reporter.set_time(time.clone());
         }
         self.time = time;
+        self.watch();
         self
     }
 
     pub(super) fn set_sink(&mut self, sink: Option<SinkGuard>) {
         self.reporter = sink.map(|sink| Box::new(Reporter::new(sink, K::CACHE_NAME, self.time.clone())));
+        self.watch();
     }
 
     /// Makes every creation fail, because the kernel `first` has this one's name.
@@ -199,20 +214,44 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
         self.name_taken_by.is_some()
     }
 
-    /// The entry with this key, used and counted as a hit. A miss is counted by whoever goes on to create.
-    #[inline]
-    fn lookup(&mut self, key: &K::Key, hash: u64, now: u64) -> Option<EntryId> {
-        if now > self.nothing_expires_before {
-            self.expire(now);
+    /// [`get_or_create`](Self::get_or_create) where there is more to it than a look-up.
+    #[cold]
+    #[inline(never)]
+    fn get_or_create_attentively(
+        &mut self,
+        key: K::Key,
+        hash: u32,
+        device: Option<&D>,
+    ) -> Result<&mut K::CachedResource, MetalError> {
+        let now = self.time.stamp();
+        self.expire(now);
+        let Some(id) = self.entries.find(hash, &key) else {
+            return self.create(key, hash, now, device);
+        };
+        self.hit(id, now);
+        if let Some(reporter) = &mut self.reporter {
+            let Entry { key, resource } = self.entries.get(id);
+            reporter.hit(id, key, K::resource_bytes(resource), now);
+            reporter.operation_complete(&self.counters, self.order.len(), now);
         }
-        let id = self.entries.find(hash, key)?;
+        Ok(self.entries.resource_mut(id))
+    }
+
+    /// The rest of a look-up that found its entry.
+    #[inline(always)]
+    fn hit(&mut self, id: EntryId, now: u64) -> &mut K::CachedResource {
+        // Taken before anything is written: the compiler then still knows that `id` was just found.
+        let resource = self.entries.resource_mut(id);
         self.order.touch(id, now);
         self.counters.hits += 1;
-        self.counters.last_event = LastEvent::Hit(id);
-        if self.reporter.is_some() {
-            self.report_hit(id, now);
-        }
-        Some(id)
+        resource
+    }
+
+    /// Finds out how long look-ups are nothing but look-ups. To be called after whatever may shorten that.
+    fn watch(&mut self) {
+        self.nothing_expires_before = nothing_expires_before(&self.policy, &self.order, &self.time);
+        let quiet = self.reporter.is_none() && self.time.is_counter();
+        self.quiet_until = if quiet { self.nothing_expires_before } else { 0 };
     }
 
     /// The rest of a look-up that found nothing.
@@ -220,7 +259,7 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
     fn create(
         &mut self,
         key: K::Key,
-        hash: u64,
+        hash: u32,
         now: u64,
         device: Option<&D>,
     ) -> Result<&mut K::CachedResource, MetalError> {
@@ -240,11 +279,18 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
         let creation = |outcome| Creation { began: now, done, ticks, outcome };
         match made {
             Ok(Ok(resource)) => {
-                let id = self.insert(hash, Entry { key, resource }, done, ticks);
-                self.counters.last_event = LastEvent::Miss(id);
-                if self.reporter.is_some() {
-                    self.report_miss(Some(id), creation(CreationOutcome::Created), None);
+                let entry = Entry { key, resource };
+                self.counters.bytes = self.counters.bytes.saturating_add(K::resource_bytes(&entry.resource));
+                let id = self.order.insert(done, ticks, self.capacity);
+                self.counters.note(LastEvent::Miss(id));
+                if self.policy.max_idle_duration().is_some() {
+                    self.watch();
                 }
+                if self.reporter.is_none() {
+                    return Ok(self.entries.insert(id, hash, entry, self.capacity));
+                }
+                self.entries.insert(id, hash, entry, self.capacity);
+                self.report_miss(Some(id), creation(CreationOutcome::Created), None);
                 Ok(self.entries.resource_mut(id))
             }
             Ok(Err(error)) => {
@@ -259,85 +305,81 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
     }
 
     /// Evicts what the policy says must leave before there is room for one more.
+    #[inline(always)]
     fn make_room(&mut self, now: u64) {
-        let mut count = 0;
-        while let Some(id) = next_victim(&self.policy, &self.order) {
-            // Dropped here, when the structures are whole again: a resource's `Drop` may panic.
-            drop(self.evict(id, RemovalCause::SizeLimit, now));
-            count += 1;
-            if self.policy.evicts_one_at_a_time() {
-                break;
+        let mut excess = (self.len() + 1).saturating_sub(self.capacity);
+        if excess > 1 && self.policy.evicts_one_at_a_time() {
+            excess = 1;
+        }
+        for _ in 0..excess {
+            if let Some(id) = next_victim(&self.policy, &self.order) {
+                self.evict(id, RemovalCause::SizeLimit, now);
             }
         }
-        if let (1.., Some(capacity)) = (count, self.policy.capacity()) {
-            self.note_eviction(count, EvictionReason::SizeLimit(capacity), now);
+        if excess > 0 && self.reporter.is_some() {
+            self.report_eviction(excess as u64, EvictionReason::SizeLimit(self.capacity), now);
         }
-    }
-
-    /// Inserts an entry that is known to be absent, and for which there is room.
-    fn insert(
-        &mut self,
-        hash: u64,
-        entry: Entry<K::Key, K::CachedResource>,
-        now: u64,
-        creation_ticks: u64,
-    ) -> EntryId {
-        let limit = self.policy.capacity();
-        self.counters.bytes = self.counters.bytes.saturating_add(K::resource_bytes(&entry.resource));
-        let id = self.order.insert(now, creation_ticks, limit);
-        self.entries.insert(id, hash, entry, limit);
-        if self.policy.max_idle_duration().is_some() {
-            self.nothing_expires_before = nothing_expires_before(&self.policy, &self.order, &self.time);
-        }
-        id
     }
 
     /// Evicts the entries that were idle for too long.
-    #[cold]
     fn expire(&mut self, now: u64) {
+        if now < self.nothing_expires_before {
+            return;
+        }
         let Some(max_idle) = self.policy.max_idle_duration() else { return };
         let mut count = 0;
         while let Some(id) = next_expired(&self.policy, &self.order, &self.time, now) {
-            drop(self.evict(id, RemovalCause::IdleTimeout, now));
+            self.evict(id, RemovalCause::IdleTimeout, now);
             count += 1;
         }
-        self.nothing_expires_before = nothing_expires_before(&self.policy, &self.order, &self.time);
+        self.watch();
         if count > 0 {
-            self.note_eviction(count, EvictionReason::IdleTimeout(max_idle), now);
+            let reason = EvictionReason::IdleTimeout(max_idle);
+            self.counters.note(LastEvent::Evicted { count, reason });
+            self.report_eviction(count, reason, now);
         }
     }
 
-    fn evict(&mut self, id: EntryId, cause: RemovalCause, now: u64) -> Entry<K::Key, K::CachedResource> {
-        let entry = self.take(id, cause, now);
+    #[inline(always)]
+    fn evict(&mut self, id: EntryId, cause: RemovalCause, now: u64) {
+        self.detach(id, cause, now);
         self.counters.evictions += 1;
-        entry
+        // Dropped last, when the structures are whole again: a resource's `Drop` may panic.
+        self.entries.vacate(id);
     }
 
-    /// Takes an entry out of all structures and reports that it left.
-    fn take(&mut self, id: EntryId, cause: RemovalCause, now: u64) -> Entry<K::Key, K::CachedResource> {
-        let entry = self.entries.remove(id);
-        let history = self.order.remove(id);
-        self.counters.departed_saved_ticks =
-            self.counters.departed_saved_ticks.saturating_add(history.saved_ticks());
-        self.counters.last_event = LastEvent::None;
-        let bytes = K::resource_bytes(&entry.resource);
-        self.counters.bytes = self.counters.bytes.saturating_sub(bytes);
-        if let Some(reporter) = &mut self.reporter {
-            reporter.departure(id, &entry.key, &history, bytes, cause, now);
+    /// Takes an entry out of all structures but the array it stands in, after it was reported to leave.
+    #[inline(always)]
+    fn detach(&mut self, id: EntryId, cause: RemovalCause, now: u64) {
+        if self.reporter.is_some() {
+            self.report_departure(id, cause, now);
         }
-        entry
+        if self.order.reuse_count(id) > 0 {
+            self.counters.departed_saved_ticks += self.order.history(id).saved_ticks();
+        }
+        let bytes = self.entries.try_get(id).map_or(0, |entry| K::resource_bytes(&entry.resource));
+        self.counters.bytes = self.counters.bytes.saturating_sub(bytes);
+        self.entries.unindex(id);
+        self.order.remove(id);
     }
 
-    fn note_eviction(&mut self, count: u64, reason: EvictionReason, now: u64) {
-        self.counters.last_event = LastEvent::Evicted { count, reason };
+    #[cold]
+    fn report_departure(&mut self, id: EntryId, cause: RemovalCause, now: u64) {
+        let Some(reporter) = &mut self.reporter else { return };
+        let Entry { key, resource } = self.entries.get(id);
+        reporter.departure(id, key, &self.order.history(id), K::resource_bytes(resource), cause, now);
+    }
+
+    #[cold]
+    fn report_eviction(&self, count: u64, reason: EvictionReason, now: u64) {
         if let Some(reporter) = &self.reporter {
-            reporter.eviction(&self.policy, count, reason, self.order.len(), now);
+            reporter.eviction(&self.policy, count, reason, self.len(), now);
         }
     }
 
     fn count_removals(&mut self, count: u64, now: u64) {
         self.counters.removals = self.counters.removals.saturating_add(count);
-        self.counters.last_event = LastEvent::Cleared { count };
+        self.counters.note(LastEvent::Cleared { count });
         if let Some(reporter) = &self.reporter {
             reporter.cleared(count, self.order.len(), now);
         }
@@ -346,17 +388,9 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
     #[cold]
     fn note_failure(&mut self, key: K::Key, creation: Creation, error: Option<&MetalError>) {
         self.counters.failed_creations += 1;
-        self.counters.last_event = LastEvent::CreationFailed;
+        self.counters.note(LastEvent::CreationFailed);
         self.failed_key = Some(key);
         self.report_miss(None, creation, error);
-    }
-
-    #[cold]
-    fn report_hit(&mut self, id: EntryId, now: u64) {
-        let Some(reporter) = &mut self.reporter else { return };
-        let Entry { key, resource } = self.entries.get(id);
-        reporter.hit(id, key, K::resource_bytes(resource), now);
-        reporter.operation_complete(&self.counters, self.order.len(), now);
     }
 
     /// Reports the miss that made the entry `id`, or that failed with the key kept in `failed_key`.
@@ -373,11 +407,14 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
     }
 
     fn last_event(&self) -> Option<CacheEvent> {
-        let label_of = |id| label(K::CACHE_NAME, &self.entries.get(id).key);
-        match self.counters.last_event {
+        let label_of = |id| self.entries.try_get(id).map(|entry| label(K::CACHE_NAME, &entry.key));
+        let Some(event) = self.counters.last_event() else {
+            let cache_key = self.order.most_recent().and_then(label_of)?;
+            return Some(CacheEvent::Hit { cache_key });
+        };
+        match event {
             LastEvent::None => None,
-            LastEvent::Hit(id) => Some(CacheEvent::Hit { cache_key: label_of(id) }),
-            LastEvent::Miss(id) => Some(CacheEvent::Miss { cache_key: label_of(id) }),
+            LastEvent::Miss(id) => label_of(id).map(|cache_key| CacheEvent::Miss { cache_key }),
             LastEvent::CreationFailed => self
                 .failed_key
                 .as_ref()
@@ -390,17 +427,21 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
 
 impl<K: CacheableKernel<D>, D> Default for KernelCache<K, D> {
     fn default() -> Self {
-        Self {
+        let mut cache = Self {
             entries: Entries::default(),
             order: EntryOrder::new(),
             time: TimeSource::default(),
-            nothing_expires_before: u64::MAX,
+            nothing_expires_before: 0,
+            quiet_until: 0,
             counters: Counters::default(),
             reporter: None,
             policy: EvictionPolicy::none(),
+            capacity: usize::MAX,
             device: None,
             failed_key: None,
             name_taken_by: None,
-        }
+        };
+        cache.watch();
+        cache
     }
 }

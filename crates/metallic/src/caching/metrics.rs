@@ -40,7 +40,8 @@ pub struct CacheMetrics {
     pub failed_creations: u64,
     /// Time spent in creations, failed ones included.
     pub creation_time: Duration,
-    /// What the hits would have cost without the cache: for each, the creation time of the entry it found.
+    /// What the hits would have cost without the cache: for each, the creation time of the entry it found. To about seven
+    /// significant digits.
     pub time_saved: Duration,
     /// What the entries' resources hold, in bytes, as far as their kernel says.
     pub bytes: u64,
@@ -110,45 +111,58 @@ pub(super) struct Counters {
     pub(super) failed_creations: u64,
     pub(super) creation_ticks: u64,
     /// Creation time that hits on entries gone since have saved.
-    pub(super) departed_saved_ticks: u64,
+    pub(super) departed_saved_ticks: f64,
     pub(super) bytes: u64,
-    pub(super) last_event: LastEvent,
+    last_event: LastEvent,
+    /// The hits when that happened. Hits are not noted as events: if there were more since, the last event is a hit.
+    hits_then: u64,
 }
 
 impl Counters {
+    /// Notes an event other than a hit.
+    pub(super) fn note(&mut self, event: LastEvent) {
+        self.last_event = event;
+        self.hits_then = self.hits;
+    }
+
+    /// The last event other than a hit; `None` if the last event is a hit.
+    pub(super) fn last_event(&self) -> Option<LastEvent> {
+        (self.hits == self.hits_then).then_some(self.last_event)
+    }
+
     /// The metrics of a cache with these counters and entries, all but its last event.
     pub(super) fn snapshot(&self, order: &EntryOrder, time: &TimeSource) -> CacheMetrics {
         let now = time.stamp();
         let duration = |ticks| Duration::from_nanos(time.ns_between(0, ticks));
         let since = |stamp| Duration::from_nanos(time.ns_between(stamp, now));
-        let histories = || order.by_creation().map(|id| order.history(id));
-        let saved = histories().map(|history| history.saved_ticks());
+        let created_at = || order.histories().map(|history| history.created_at);
+        let last_used = || order.histories().map(|history| history.last_used);
+        let saved: f64 = order.histories().map(|history| history.saved_ticks()).sum();
         CacheMetrics {
             size: order.len(),
             hits: self.hits,
             misses: self.misses,
             evictions: self.evictions,
             last_event: None,
-            oldest_entry_age: order.oldest().map(|id| since(order.history(id).created_at)),
-            newest_entry_age: order.newest().map(|id| since(order.history(id).created_at)),
-            longest_idle_age: histories().map(|history| history.last_used).min().map(since),
-            shortest_idle_age: histories().map(|history| history.last_used).max().map(since),
-            max_entry_reuse_count: histories().map(|history| history.reuse_count).max(),
+            oldest_entry_age: created_at().min().map(since),
+            newest_entry_age: created_at().max().map(since),
+            longest_idle_age: last_used().min().map(since),
+            shortest_idle_age: last_used().max().map(since),
+            max_entry_reuse_count: order.histories().map(|history| history.reuse_count).max(),
             removals: self.removals,
             failed_creations: self.failed_creations,
             creation_time: duration(self.creation_ticks),
-            time_saved: duration(saved.fold(self.departed_saved_ticks, u64::saturating_add)),
+            time_saved: duration((self.departed_saved_ticks + saved) as u64),
             bytes: self.bytes,
         }
     }
 }
 
-/// [`CacheEvent`] before a key is formatted.
+/// A [`CacheEvent`] other than a hit, before a key is formatted.
 #[derive(Clone, Copy, Default)]
 pub(super) enum LastEvent {
     #[default]
     None,
-    Hit(EntryId),
     Miss(EntryId),
     /// The key is kept by the cache, since no entry has it.
     CreationFailed,

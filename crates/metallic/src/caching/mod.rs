@@ -9,7 +9,7 @@
 //! Every step may emit an event to the registry's [`EventSink`](metallic_instrumentation::EventSink).
 //!
 //! To read the code, take the files in this order; each imports only files before it: `clock`, `order`, `policy`,
-//! `eviction`, `entries`, `label`, `metrics`, `reporter`, `kernel`, `kernel_cache`, `erased`, `slot`, `confinement`,
+//! `eviction`, `index`, `entries`, `label`, `metrics`, `reporter`, `kernel`, `kernel_cache`, `erased`, `slot`, `confinement`,
 //! `registry`, `resource_cache`.
 #![deny(unsafe_code)]
 
@@ -18,6 +18,7 @@ mod confinement;
 mod entries;
 mod erased;
 mod eviction;
+mod index;
 mod kernel;
 mod kernel_cache;
 mod label;

@@ -151,7 +151,12 @@ impl EvictionPolicy {
 
     /// Whether the entries that leave depend on when entries were used.
     pub(super) fn needs_recency(&self) -> bool {
-        self.max_idle.is_some() || (self.max_entries.is_some() && self.strategy != EvictionStrategy::Fifo)
+        self.max_idle.is_some() || (self.max_entries.is_some() && !self.needs_creation())
+    }
+
+    /// Whether the entries that leave depend on when entries were created.
+    pub(super) fn needs_creation(&self) -> bool {
+        self.max_entries.is_some() && self.strategy == EvictionStrategy::Fifo
     }
 
     /// Whether one miss evicts at most one entry for size.

@@ -93,7 +93,7 @@ impl<D: 'static, C: Confinement> CacheRegistry<D, C> {
     /// Takes the time from `clock` in all caches that come into being from now on. Those that exist keep the clock their
     /// entries were stamped by.
     pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
-        Self { time: TimeSource::Custom(Arc::new(clock)), ..self }
+        Self { time: TimeSource::Clock(Arc::new(clock)), ..self }
     }
 
     /// Sends the events of all caches to `sink`.
@@ -145,10 +145,8 @@ impl<D: 'static, C: Confinement> CacheRegistry<D, C> {
         K: CacheableKernel<D>,
         C: HoldsKernel<K, D>,
     {
-        if self.caches.get::<KernelCache<K, D>>().is_none() {
-            self.add_cache::<K>();
-        }
-        self.caches.get_mut().expect("the cache was added above if it was missing")
+        let Self { caches, device, time, sink, .. } = self;
+        caches.get_or_insert(|caches| Self::new_cache(caches, device, time, sink), C::erase_cache)
     }
 
     /// The cache of kernel `K`; `None` if the kernel was never named.
@@ -212,10 +210,7 @@ impl<D: 'static, C: Confinement> CacheRegistry<D, C> {
         T: CacheRegistrySlot,
         C: HoldsSlot<T>,
     {
-        if self.slots.get::<T>().is_none() {
-            self.slots.insert(init(), C::erase_slot);
-        }
-        self.slots.get_mut().expect("the slot was filled above if it was empty")
+        self.slots.get_or_insert(|_| init(), C::erase_slot)
     }
 
     /// The slot of type `T`, if there is one.
@@ -229,19 +224,21 @@ impl<D: 'static, C: Confinement> CacheRegistry<D, C> {
     }
 
     #[cold]
-    fn add_cache<K>(&mut self)
+    fn new_cache<K>(
+        caches: &TypeTable<C::Cache>,
+        device: &Option<Arc<D>>,
+        time: &TimeSource,
+        sink: &Option<SinkGuard>,
+    ) -> KernelCache<K, D>
     where
         K: CacheableKernel<D>,
-        C: HoldsKernel<K, D>,
     {
-        let mut cache = KernelCache::<K, D>::default()
-            .with_time(self.time.clone())
-            .with_shared_device(self.device.clone());
-        cache.set_sink(self.sink.clone());
-        if let Some(first) = self.caches.iter().find(|other| other.name() == K::CACHE_NAME) {
+        let mut cache = KernelCache::default().with_time(time.clone()).with_shared_device(device.clone());
+        cache.set_sink(sink.clone());
+        if let Some(first) = caches.iter().find(|other| other.name() == K::CACHE_NAME) {
             cache.refuse(first.kernel());
         }
-        self.caches.insert(cache, C::erase_cache);
+        cache
     }
 }
 

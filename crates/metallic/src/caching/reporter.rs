@@ -24,7 +24,7 @@ pub(super) struct Reporter {
     sink: SinkGuard,
     cache: &'static str,
     time: TimeSource,
-    /// The labels of the entries that were in an event, by slot.
+    /// The labels of the entries that were in an event, by id.
     labels: Vec<Option<Arc<str>>>,
 }
 
@@ -111,12 +111,12 @@ impl Reporter {
                 age_ns: self.time.ns_between(history.created_at, now),
                 idle_ns: self.time.ns_between(history.last_used, now),
                 reuse_count: history.reuse_count,
-                creation_ns: self.time.ns_between(0, history.creation_ticks),
+                creation_ns: self.time.ns_between(0, history.creation_ticks as u64),
                 bytes,
             };
             self.send(now, removed);
         }
-        if let Some(label) = self.labels.get_mut(id.slot()) {
+        if let Some(label) = self.labels.get_mut(id.index()) {
             *label = None;
         }
     }
@@ -169,11 +169,11 @@ impl Reporter {
 
     /// The label of a key: that of its entry, formatted at the first call, or a fresh one if it has no entry.
     fn label(&mut self, id: Option<EntryId>, key: &dyn Debug) -> Arc<str> {
-        let Some(slot) = id.map(EntryId::slot) else { return label(self.cache, key) };
-        if self.labels.len() <= slot {
-            self.labels.resize(slot + 1, None);
+        let Some(at) = id.map(EntryId::index) else { return label(self.cache, key) };
+        if self.labels.len() <= at {
+            self.labels.resize(at + 1, None);
         }
-        self.labels[slot].get_or_insert_with(|| label(self.cache, key)).clone()
+        self.labels[at].get_or_insert_with(|| label(self.cache, key)).clone()
     }
 
     fn send(&self, at: u64, data: impl Into<EventData>) {

@@ -1,0 +1,124 @@
+//! The sink that the environment asks for.
+
+use std::env;
+use std::ffi::OsString;
+use std::io;
+use std::num::NonZeroU64;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::event::EventKind;
+use crate::{EventSink, JsonlExporter, KindFilter, Overflow, Sampling};
+
+const PATH: &str = "METALLIC_METRICS_JSONL_PATH";
+const APPEND: &str = "METALLIC_METRICS_JSONL_APPEND";
+const OVERFLOW: &str = "METALLIC_METRICS_JSONL_OVERFLOW";
+const MAX_BYTES: &str = "METALLIC_METRICS_JSONL_MAX_BYTES";
+const KEEP: &str = "METALLIC_METRICS_JSONL_KEEP";
+const EVENTS: &str = "METALLIC_METRICS_EVENTS";
+const SAMPLE: &str = "METALLIC_METRICS_SAMPLE";
+
+/// Old files kept when rotation is asked for and their number is not.
+const DEFAULT_KEEP: usize = 3;
+
+/// Why the sink that the environment asks for could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FromEnvError {
+    /// A variable holds something else than what it may.
+    #[error("environment variable {variable} is {value:?}, expected {accepted}")]
+    BadValue {
+        /// The variable's name.
+        variable: &'static str,
+        /// What it holds.
+        value: OsString,
+        /// What it may hold.
+        accepted: String,
+    },
+    /// The log could not be opened.
+    #[error("cannot write the event log {}", path.display())]
+    Open {
+        /// The path in `METALLIC_METRICS_JSONL_PATH`.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// The event log that the environment asks for, if it asks for one; the crate's front page lists the variables.
+///
+/// # Errors
+///
+/// A variable has a value it may not have, or the log cannot be opened.
+pub fn from_env() -> Result<Option<Arc<dyn EventSink>>, FromEnvError> {
+    from_vars(|name| env::var_os(name))
+}
+
+/// As [`from_env`], with variables from elsewhere: `var` returns the value of the variable with that name.
+///
+/// # Errors
+///
+/// A variable has a value it may not have, or the log cannot be opened.
+pub fn from_vars(var: impl Fn(&str) -> Option<OsString>) -> Result<Option<Arc<dyn EventSink>>, FromEnvError> {
+    let Some(path) = var(PATH).filter(|path| !path.is_empty()).map(PathBuf::from) else { return Ok(None) };
+    let append = parsed(&var, APPEND, "0, 1, true or false", flag)?.unwrap_or(false);
+    let overflow = parsed(&var, OVERFLOW, "wait or drop", overflow)?.unwrap_or_default();
+    let max_bytes = parsed(&var, MAX_BYTES, "a number of bytes above 0", positive)?;
+    let keep = parsed(&var, KEEP, "a number of files", |text| text.parse().ok())?.unwrap_or(DEFAULT_KEEP);
+    let names = || EventKind::ALL.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ");
+    let kinds = parsed(&var, EVENTS, &format!("a list, with commas, of {}", names()), kinds)?;
+    let sample = parsed(&var, SAMPLE, "a number above 0", positive)?;
+
+    let mut builder = JsonlExporter::builder().overflow(overflow);
+    if let Some(max_bytes) = max_bytes {
+        builder = builder.rotate(max_bytes.get(), keep);
+    }
+    let opened = if append { builder.append(&path) } else { builder.create(&path) };
+    let mut sink: Arc<dyn EventSink> =
+        Arc::new(opened.map_err(|source| FromEnvError::Open { path, source })?);
+    if let Some(every) = sample {
+        sink = Arc::new(Sampling::new(sink, every));
+    }
+    if let Some(kinds) = kinds {
+        sink = Arc::new(KindFilter::new(sink, kinds));
+    }
+    Ok(Some(sink))
+}
+
+/// The variable's value; an empty one is as good as none.
+fn parsed<T>(
+    var: impl Fn(&str) -> Option<OsString>,
+    variable: &'static str,
+    accepted: &str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, FromEnvError> {
+    let Some(value) = var(variable).filter(|value| !value.is_empty()) else { return Ok(None) };
+    match value.to_str().map(str::trim).and_then(parse) {
+        Some(parsed) => Ok(Some(parsed)),
+        None => Err(FromEnvError::BadValue { variable, value, accepted: accepted.to_owned() }),
+    }
+}
+
+fn flag(text: &str) -> Option<bool> {
+    match text {
+        "1" | "true" => Some(true),
+        "0" | "false" => Some(false),
+        _ => None,
+    }
+}
+
+fn overflow(text: &str) -> Option<Overflow> {
+    match text {
+        "wait" => Some(Overflow::default()),
+        "drop" => Some(Overflow::Drop),
+        _ => None,
+    }
+}
+
+fn positive(text: &str) -> Option<NonZeroU64> {
+    text.parse().ok()
+}
+
+fn kinds(text: &str) -> Option<Vec<EventKind>> {
+    text.split(',').map(|name| EventKind::from_name(name.trim())).collect()
+}

@@ -1,0 +1,168 @@
+//! Reading a log back.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::iter::FusedIterator;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::skipped::{SkipReason, Skipped};
+use crate::event::{Event, EventData, EventKind};
+
+/// Reads the events of a log, line by line, and passes over what it cannot understand.
+///
+/// A log may end in the middle of a line, hold lines of other programs, or come from a newer version: such lines are no
+/// errors, but counted in [`skipped`](Self::skipped). Of an event, fields it does not know are ignored, in any order.
+/// The only errors are those of the underlying reader; the iterator ends after one.
+///
+/// ```
+/// use metallic_instrumentation::JsonlReader;
+///
+/// let log = concat!(
+///     r#"{"type":"EventsDropped","data":{"count":3}}"#, "\n",
+///     r#"{"type":"SomethingNewer","data":{}}"#, "\n",
+///     r#"{"type":"EventsDro"#,
+/// );
+/// let mut reader = JsonlReader::new(log.as_bytes());
+/// assert_eq!(reader.by_ref().collect::<Result<Vec<_>, _>>()?.len(), 1);
+/// assert_eq!(reader.skipped().unknown_types["SomethingNewer"], 1);
+/// assert_eq!(reader.skipped().torn, 1);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct JsonlReader<R> {
+    reader: R,
+    line: Vec<u8>,
+    lines: u64,
+    ended: bool,
+    skipped: Skipped,
+}
+
+impl JsonlReader<BufReader<File>> {
+    /// Reads this file.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be opened.
+    pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
+        Ok(Self::new(BufReader::with_capacity(64 << 10, File::open(path)?)))
+    }
+}
+
+impl<R> JsonlReader<R> {
+    /// The longest line that is read, in bytes. A longer one is passed over and never held in memory.
+    pub const MAX_LINE: usize = 1 << 20;
+
+    /// Reads from `reader`.
+    pub fn new(reader: R) -> Self {
+        Self { reader, line: Vec::new(), lines: 0, ended: false, skipped: Skipped::default() }
+    }
+
+    /// What was passed over so far; of the whole log once the iterator has ended.
+    pub fn skipped(&self) -> &Skipped {
+        &self.skipped
+    }
+
+    /// Lines read so far, those passed over among them.
+    pub fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    /// The event in the current line; notes why if there is none.
+    fn parse(&mut self, whole: bool) -> Option<Event> {
+        let skipped = &mut self.skipped;
+        let mut skip = |reason, detail: &dyn std::fmt::Display| {
+            // Whatever is wrong with a line without an end, that is why.
+            skipped.add(self.lines, if whole { reason } else { SkipReason::Torn }, detail);
+        };
+        let text = match str::from_utf8(&self.line) {
+            Ok(text) => text,
+            Err(error) => {
+                skip(SkipReason::InvalidUtf8, &error);
+                return None;
+            }
+        };
+        if whole && text.trim_ascii().is_empty() {
+            skip(SkipReason::Blank, &"");
+            return None;
+        }
+        let line: Line<'_> = match serde_json::from_str(text) {
+            Ok(line) => line,
+            Err(error) => {
+                skip(SkipReason::Malformed, &error);
+                return None;
+            }
+        };
+        let Some(kind) = EventKind::from_name(&line.kind) else {
+            skipped.add_unknown(self.lines, &line.kind);
+            return None;
+        };
+        match EventData::from_json(kind, line.data.map_or("null", RawValue::get)) {
+            Ok(data) => Some(Event { data, timestamp: line.timestamp }),
+            Err(error) => {
+                skip(SkipReason::Malformed, &format_args!("{kind}: {error}"));
+                None
+            }
+        }
+    }
+}
+
+/// A line of the log, its data not yet looked into: what form it has depends on the type, and that may stand behind it.
+#[derive(Deserialize)]
+struct Line<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    #[serde(borrow, default)]
+    data: Option<&'a RawValue>,
+    #[serde(default)]
+    timestamp: Option<u64>,
+}
+
+impl<R: BufRead> JsonlReader<R> {
+    /// Reads the next line, and says whether there was one.
+    fn next_line(&mut self) -> io::Result<bool> {
+        self.line.clear();
+        let limit = Self::MAX_LINE as u64 + 1;
+        if self.reader.by_ref().take(limit).read_until(b'\n', &mut self.line)? == 0 {
+            return Ok(false);
+        }
+        self.lines += 1;
+        Ok(true)
+    }
+}
+
+impl<R: BufRead> Iterator for JsonlReader<R> {
+    type Item = io::Result<Event>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.ended {
+            match self.next_line() {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    self.ended = true;
+                    return Some(Err(error));
+                }
+            }
+            let whole = self.line.pop_if(|last| *last == b'\n').is_some();
+            if !whole && self.line.len() > Self::MAX_LINE {
+                self.skipped.add(self.lines, SkipReason::TooLong, "");
+                if let Err(error) = self.reader.skip_until(b'\n') {
+                    self.ended = true;
+                    return Some(Err(error));
+                }
+                continue;
+            }
+            if let Some(event) = self.parse(whole) {
+                return Some(Ok(event));
+            }
+        }
+        self.ended = true;
+        None
+    }
+}
+
+impl<R: BufRead> FusedIterator for JsonlReader<R> {}

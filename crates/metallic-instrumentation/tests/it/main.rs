@@ -1,0 +1,19 @@
+//! What the sinks and exporters do, seen from outside.
+#![allow(clippy::unwrap_used)]
+
+mod doubles;
+#[cfg(feature = "jsonl")]
+mod from_vars;
+#[cfg(feature = "jsonl")]
+mod jsonl_exporter;
+#[cfg(feature = "jsonl")]
+mod jsonl_faults;
+#[cfg(feature = "jsonl")]
+mod jsonl_reader;
+#[cfg(feature = "jsonl")]
+mod jsonl_round_trip;
+#[cfg(feature = "metrics")]
+mod metrics_exporter;
+mod sinks;
+#[cfg(feature = "tracing")]
+mod tracing_exporter;

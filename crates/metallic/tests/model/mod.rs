@@ -1,0 +1,12 @@
+//! What the caches should do, written down a second time: scans over a `Vec`, no shared code, no cleverness.
+//!
+//! `op` says what can happen, `naive` what it should lead to, `workshop` makes the resources, and `harness` does it to a
+//! registry and to the model side by side. Nothing here knows proptest or a fuzzer, so that both can use it.
+
+mod harness;
+mod naive;
+mod op;
+mod workshop;
+
+pub(crate) use harness::{Time, run};
+pub(crate) use op::{CacheOp, Creation, Ending, Op, Policy, Start, UNIT, decode};

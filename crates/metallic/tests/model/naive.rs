@@ -1,0 +1,334 @@
+//! The model of one cache: a list of entries, and for every decision a look at all of them.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use metallic::caching::{CacheEvent, CacheMetrics, EvictionReason};
+use metallic_instrumentation::{
+    CacheCleared, CacheEviction, CachePolicyChanged, CreationOutcome, EntryRemoved, Event, EventData,
+    RemovalCause, ResourceCacheAccess, ResourceCacheSummary, ResourceCreated,
+};
+
+use super::op::{Creation, Ending, Policy, Start};
+use super::workshop::{COMPLAINT, bytes_of};
+
+pub(crate) struct Naive {
+    name: &'static str,
+    /// Nanoseconds on the clock that all caches share.
+    clock: Rc<Cell<u64>>,
+    entries: Vec<Entry>,
+    policy: Policy,
+    /// Numbers everything that happens, for the order of what happens at one time.
+    sequence: u64,
+    hits: u64,
+    misses: u64,
+    evictions: u64,
+    removals: u64,
+    failed_creations: u64,
+    creations: u64,
+    creation_ns: u64,
+    saved_ns: u128,
+    last_event: Option<CacheEvent>,
+    /// What was reported since it was last taken.
+    pub(crate) events: Vec<Event>,
+}
+
+struct Entry {
+    key: u16,
+    serial: u64,
+    created_seq: u64,
+    created_at: u64,
+    used_seq: u64,
+    used_at: u64,
+    reuse: u64,
+    cost: u64,
+}
+
+/// What a look-up comes to.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Answer {
+    Resource { serial: u64, uses: u64 },
+    Error,
+    Panic,
+}
+
+impl Naive {
+    pub(crate) fn new(name: &'static str, clock: Rc<Cell<u64>>) -> Self {
+        Self {
+            name,
+            clock,
+            entries: Vec::new(),
+            policy: Policy { start: Start::None, max: None, idle: None, min: None },
+            sequence: 0,
+            hits: 0,
+            misses: 0,
+            evictions: 0,
+            removals: 0,
+            failed_creations: 0,
+            creations: 0,
+            creation_ns: 0,
+            saved_ns: 0,
+            last_event: None,
+            events: Vec::new(),
+        }
+    }
+
+    pub(crate) fn get(&mut self, key: u16, creation: Creation) -> Answer {
+        self.expire_idle();
+        let began = self.now();
+        let cache_key = self.label(key);
+        let used_seq = self.next_in_sequence();
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.key == key) {
+            entry.used_seq = used_seq;
+            entry.used_at = began;
+            entry.reuse += 1;
+            let (serial, uses) = (entry.serial, entry.reuse + 1);
+            self.hits += 1;
+            self.saved_ns += u128::from(entry.cost);
+            self.last_event = Some(CacheEvent::Hit { cache_key: cache_key.clone() });
+            self.report(began, ResourceCacheAccess { cache_key, hit: true, bytes: bytes_of(key) });
+            self.summarize(began);
+            return Answer::Resource { serial, uses };
+        }
+
+        self.make_room();
+        self.misses += 1;
+        self.creations += 1;
+        self.clock.set(began.saturating_add(nanoseconds(creation.cost)));
+        let cost = self.now() - began;
+        self.creation_ns += cost;
+        let serial = self.creations;
+        let (answer, outcome, error, bytes) = match creation.ending {
+            Ending::Success => {
+                (Answer::Resource { serial, uses: 1 }, CreationOutcome::Created, None, bytes_of(key))
+            }
+            Ending::Failure => {
+                let message = format!("invalid parameters: {COMPLAINT}");
+                (Answer::Error, CreationOutcome::Failed, Some(message), 0)
+            }
+            Ending::Panic => (Answer::Panic, CreationOutcome::Panicked, None, 0),
+        };
+        if creation.ending == Ending::Success {
+            let (created_seq, created_at) = (used_seq, self.now());
+            let used_at = created_at;
+            self.entries.push(Entry {
+                key,
+                serial,
+                created_seq,
+                created_at,
+                used_seq,
+                used_at,
+                reuse: 0,
+                cost,
+            });
+            self.last_event = Some(CacheEvent::Miss { cache_key: cache_key.clone() });
+        } else {
+            self.failed_creations += 1;
+            self.last_event = Some(CacheEvent::CreationFailed { cache_key: cache_key.clone() });
+        }
+        let cache = self.name.into();
+        let created =
+            ResourceCreated { cache, cache_key: cache_key.clone(), duration_ns: cost, outcome, error, bytes };
+        self.report(self.now(), created);
+        self.report(began, ResourceCacheAccess { cache_key, hit: false, bytes });
+        self.summarize(began);
+        answer
+    }
+
+    /// The serial number of the resource, if it was there.
+    pub(crate) fn remove(&mut self, key: u16) -> Option<u64> {
+        self.expire_idle();
+        let position = self.entries.iter().position(|entry| entry.key == key)?;
+        let entry = self.leave(position, RemovalCause::Removed);
+        self.cleared(1);
+        Some(entry.serial)
+    }
+
+    pub(crate) fn clear(&mut self) {
+        let mut count = 0;
+        while let Some(oldest) = self.lowest(|entry| entry.created_seq) {
+            self.leave(oldest, RemovalCause::Cleared);
+            count += 1;
+        }
+        self.cleared(count);
+    }
+
+    /// All entries where `now - last_used_at > max_idle`, from the one unused for longest, but for the last `min_entries`.
+    pub(crate) fn expire_idle(&mut self) {
+        let Some(max_idle) = self.max_idle() else { return };
+        let idle = |entry: &&Entry| Duration::from_nanos(self.now() - entry.used_at) > max_idle;
+        let mut idle: Vec<_> =
+            self.entries.iter().filter(idle).map(|entry| (entry.used_seq, entry.key)).collect();
+        idle.sort();
+        idle.truncate(self.entries.len().saturating_sub(self.min_entries()));
+        for (_, key) in &idle {
+            if let Some(position) = self.entries.iter().position(|entry| entry.key == *key) {
+                self.leave(position, RemovalCause::IdleTimeout);
+            }
+        }
+        let text = format!("idle_timeout_exceeded_{}ms", max_idle.as_millis());
+        self.evicted(idle.len() as u64, EvictionReason::IdleTimeout(max_idle), text);
+    }
+
+    pub(crate) fn set_policy(&mut self, policy: Policy) {
+        self.policy = policy;
+        let changed = CachePolicyChanged {
+            cache: self.name.into(),
+            strategy: self.strategy().into(),
+            max_entries: self.max_entries().map(|max| max as u64),
+            max_idle_ns: self.max_idle().map(nanoseconds),
+            min_entries: self.min_entries() as u64,
+        };
+        self.report(self.now(), changed);
+    }
+
+    /// The keys that are there, and the serial numbers of their resources.
+    pub(crate) fn residents(&self) -> impl Iterator<Item = (u16, u64)> {
+        self.entries.iter().map(|entry| (entry.key, entry.serial))
+    }
+
+    pub(crate) fn creations(&self) -> u64 {
+        self.creations
+    }
+
+    pub(crate) fn metrics(&self) -> CacheMetrics {
+        let ages = |at: fn(&Entry) -> u64| {
+            let ages = self.entries.iter().map(move |entry| self.now() - at(entry));
+            (ages.clone().max().map(Duration::from_nanos), ages.min().map(Duration::from_nanos))
+        };
+        let mut metrics = CacheMetrics::default();
+        metrics.size = self.entries.len();
+        metrics.hits = self.hits;
+        metrics.misses = self.misses;
+        metrics.evictions = self.evictions;
+        metrics.last_event = self.last_event.clone();
+        (metrics.oldest_entry_age, metrics.newest_entry_age) = ages(|entry| entry.created_at);
+        (metrics.longest_idle_age, metrics.shortest_idle_age) = ages(|entry| entry.used_at);
+        metrics.max_entry_reuse_count = self.entries.iter().map(|entry| entry.reuse).max();
+        metrics.removals = self.removals;
+        metrics.failed_creations = self.failed_creations;
+        metrics.creation_time = Duration::from_nanos(self.creation_ns);
+        metrics.time_saved = Duration::from_nanos(u64::try_from(self.saved_ns).unwrap_or(u64::MAX));
+        metrics.bytes = self.entries.iter().map(|entry| bytes_of(entry.key)).sum();
+        metrics
+    }
+
+    /// LRU: the oldest use leaves; FIFO: the oldest creation. Both let go of one entry a miss; the others go down to where
+    /// the newcomer fits.
+    fn make_room(&mut self) {
+        let Some(max) = self.max_entries() else { return };
+        let capacity = max.max(self.min_entries().saturating_add(1));
+        let one_a_miss = matches!(self.policy.start, Start::Lru | Start::Fifo);
+        let mut count = 0;
+        while self.entries.len() >= capacity && !(one_a_miss && count == 1) {
+            let victim = match self.policy.start {
+                Start::Fifo => self.lowest(|entry| entry.created_seq),
+                _ => self.lowest(|entry| entry.used_seq),
+            };
+            self.leave(victim.expect("a full cache has entries"), RemovalCause::SizeLimit);
+            count += 1;
+        }
+        let text = format!("size_limit_exceeded_max_{capacity}");
+        self.evicted(count, EvictionReason::SizeLimit(capacity), text);
+    }
+
+    fn lowest(&self, of: impl Fn(&Entry) -> u64) -> Option<usize> {
+        (0..self.entries.len()).min_by_key(|position| of(&self.entries[*position]))
+    }
+
+    fn leave(&mut self, position: usize, cause: RemovalCause) -> Entry {
+        let entry = self.entries.remove(position);
+        let now = self.now();
+        let removed = EntryRemoved {
+            cache: self.name.into(),
+            cache_key: self.label(entry.key),
+            cause,
+            age_ns: now - entry.created_at,
+            idle_ns: now - entry.used_at,
+            reuse_count: entry.reuse,
+            creation_ns: entry.cost,
+            bytes: bytes_of(entry.key),
+        };
+        self.report(now, removed);
+        entry
+    }
+
+    fn evicted(&mut self, count: u64, reason: EvictionReason, text: String) {
+        if count == 0 {
+            return;
+        }
+        self.evictions += count;
+        self.last_event = Some(CacheEvent::Evicted { count, reason });
+        let (cache, strategy) = (self.name.into(), self.strategy().into());
+        let size_after = self.entries.len() as u64;
+        self.report(self.now(), CacheEviction { cache, strategy, count, reason: text.into(), size_after });
+    }
+
+    fn cleared(&mut self, count: u64) {
+        self.removals += count;
+        self.last_event = Some(CacheEvent::Cleared { count });
+        let size_after = self.entries.len() as u64;
+        self.report(self.now(), CacheCleared { cache: self.name.into(), count, size_after });
+    }
+
+    fn summarize(&mut self, began: u64) {
+        let (hits, misses) = (self.hits, self.misses);
+        if (hits + misses) % 100 == 0 {
+            let hit_rate = hits as f64 / (hits + misses) as f64 * 100.0;
+            let (cache, size) = (self.name.into(), self.entries.len() as u64);
+            self.report(began, ResourceCacheSummary { cache, hits, misses, hit_rate, size });
+        }
+    }
+
+    fn report(&mut self, at: u64, data: impl Into<EventData>) {
+        self.events.push(Event::at(at, data));
+    }
+
+    fn label(&self, key: u16) -> Arc<str> {
+        format!("{}:Key{{id:{key},text:\"key {key}\"}}", self.name).into()
+    }
+
+    fn now(&self) -> u64 {
+        self.clock.get()
+    }
+
+    fn next_in_sequence(&mut self) -> u64 {
+        self.sequence += 1;
+        self.sequence
+    }
+
+    fn strategy(&self) -> &'static str {
+        match self.policy.start {
+            Start::None => "none",
+            Start::SizeLimitedLru(_) => "size_limited_lru",
+            Start::Lru => "lru",
+            Start::Fifo => "fifo",
+            Start::IdleTimeout(_) => "idle_timeout",
+            Start::Hybrid(..) => "hybrid",
+        }
+    }
+
+    fn max_entries(&self) -> Option<usize> {
+        self.policy.max.or(match self.policy.start {
+            Start::SizeLimitedLru(max) | Start::Hybrid(max, _) => Some(max),
+            _ => None,
+        })
+    }
+
+    fn max_idle(&self) -> Option<Duration> {
+        self.policy.idle.or(match self.policy.start {
+            Start::IdleTimeout(idle) | Start::Hybrid(_, idle) => Some(idle),
+            _ => None,
+        })
+    }
+
+    fn min_entries(&self) -> usize {
+        self.policy.min.unwrap_or(0)
+    }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

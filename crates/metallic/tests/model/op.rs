@@ -1,0 +1,166 @@
+//! The operations, and how any bytes are a sequence of them.
+
+use std::time::Duration;
+
+use metallic::caching::EvictionPolicy;
+
+/// One step of a test.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Op {
+    /// Something is done to one of the caches. Indices beyond the last mean the last.
+    Cache(u8, CacheOp),
+    /// The clock moves.
+    Advance(Duration),
+    /// From now on a sink wants events of these kinds, one bit for each. Before the first of these there is no sink.
+    Listen(u8),
+    /// `CacheRegistry::expire_idle`.
+    ExpireAll,
+    /// `CacheRegistry::clear`.
+    ClearAll,
+    /// The slot is filled with one thing more.
+    FillSlot,
+    /// `CacheRegistry::clear_slot`.
+    ClearSlot,
+}
+
+/// One step on one cache.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum CacheOp {
+    Get { key: u16, creation: Creation },
+    Peek { key: u16 },
+    Remove { key: u16 },
+    Clear,
+    ExpireIdle,
+    SetPolicy(Policy),
+}
+
+/// How a creation goes, should the cache ask for one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Creation {
+    /// The clock moves by this meanwhile.
+    pub(crate) cost: Duration,
+    pub(crate) ending: Ending,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Ending {
+    Success,
+    Failure,
+    Panic,
+}
+
+/// A policy as a caller spells it: a constructor, and then builders.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Policy {
+    pub(crate) start: Start,
+    pub(crate) max: Option<usize>,
+    pub(crate) idle: Option<Duration>,
+    pub(crate) min: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Start {
+    None,
+    SizeLimitedLru(usize),
+    Lru,
+    Fifo,
+    IdleTimeout(Duration),
+    Hybrid(usize, Duration),
+}
+
+impl Policy {
+    pub(crate) fn build(self) -> EvictionPolicy {
+        let mut policy = match self.start {
+            Start::None => EvictionPolicy::none(),
+            Start::SizeLimitedLru(max) => EvictionPolicy::size_limited_lru(max),
+            Start::Lru => EvictionPolicy::lru(),
+            Start::Fifo => EvictionPolicy::fifo(),
+            Start::IdleTimeout(idle) => EvictionPolicy::idle_timeout(idle),
+            Start::Hybrid(max, idle) => EvictionPolicy::hybrid(max, idle),
+        };
+        if let Some(max) = self.max {
+            policy = policy.with_max_entries(max);
+        }
+        if let Some(idle) = self.idle {
+            policy = policy.with_max_idle_duration(idle);
+        }
+        if let Some(min) = self.min {
+            policy = policy.with_min_entries(min);
+        }
+        policy
+    }
+}
+
+/// Durations are small multiples of this, so that an age often equals a limit. It is no whole number of milliseconds, and
+/// few enough nanoseconds that a multiple of it costs no precision as an `f32`.
+pub(crate) const UNIT: Duration = Duration::from_micros(1500);
+
+/// Reads operations from any bytes, whatever they are, until they run out.
+pub(crate) fn decode(bytes: &[u8]) -> Vec<Op> {
+    let mut bytes = bytes.iter().copied();
+    std::iter::from_fn(|| {
+        let opcode = bytes.next()?;
+        let mut next = || bytes.next().unwrap_or(0);
+        let cache = opcode >> 6;
+        Some(match opcode & 0x3f {
+            0 => Op::Advance(duration(next())),
+            1 => Op::Listen(next()),
+            2 => Op::ExpireAll,
+            3 => Op::ClearAll,
+            4 => Op::FillSlot,
+            5 => Op::ClearSlot,
+            6 => Op::Cache(cache, CacheOp::Clear),
+            7 => Op::Cache(cache, CacheOp::ExpireIdle),
+            8..=11 => Op::Cache(cache, CacheOp::Remove { key: key(next()) }),
+            12 => Op::Cache(cache, CacheOp::Peek { key: key(next()) }),
+            13..=17 => Op::Cache(cache, CacheOp::SetPolicy(policy([next(), next(), next(), next()]))),
+            18..=25 => Op::Advance(UNIT * u32::from(next() % 8)),
+            rest => {
+                let ending = match rest {
+                    26..=28 => Ending::Failure,
+                    29 | 30 => Ending::Panic,
+                    _ => Ending::Success,
+                };
+                let (id, cost) = (next(), UNIT * u32::from(rest % 3));
+                Op::Cache(cache, CacheOp::Get { key: key(id), creation: Creation { cost, ending } })
+            }
+        })
+    })
+    .collect()
+}
+
+fn key(byte: u8) -> u16 {
+    u16::from(byte % 32)
+}
+
+fn limit(byte: u8) -> usize {
+    match byte {
+        255 => usize::MAX,
+        byte => usize::from(byte % 24),
+    }
+}
+
+fn duration(byte: u8) -> Duration {
+    match byte {
+        255 => Duration::MAX,
+        254 => Duration::from_nanos(u64::MAX / 2),
+        253 => Duration::from_nanos(1),
+        byte => UNIT * u32::from(byte % 12),
+    }
+}
+
+fn policy([start, max, idle, min]: [u8; 4]) -> Policy {
+    Policy {
+        start: match start % 6 {
+            0 => Start::None,
+            1 => Start::SizeLimitedLru(limit(max)),
+            2 => Start::Lru,
+            3 => Start::Fifo,
+            4 => Start::IdleTimeout(duration(idle)),
+            _ => Start::Hybrid(limit(max), duration(idle)),
+        },
+        max: (start & 0x20 != 0).then(|| limit(max)),
+        idle: (start & 0x40 != 0).then(|| duration(idle)),
+        min: (start & 0x80 != 0).then(|| limit(min)),
+    }
+}

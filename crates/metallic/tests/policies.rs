@@ -1,0 +1,175 @@
+//! Every policy, over random sequences of operations, does what a naive model does that reads the specification's table
+//! literally: see `model`.
+
+mod model;
+
+use std::cell::Cell;
+use std::ops::Range;
+use std::panic;
+use std::sync::Once;
+use std::time::Duration;
+
+use model::{CacheOp, Creation, Ending, Op, Policy, Start, Time, UNIT, decode, run};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestError, TestRunner};
+
+/// What the operations of a sequence are like.
+#[derive(Clone, Copy)]
+struct Plan {
+    caches: u8,
+    keys: u16,
+    /// The largest limit of a policy.
+    limit: usize,
+    /// Look-ups among some 150 operations: the more, the longer a policy stays in force and the fuller a cache gets.
+    look_ups: u32,
+    time: Time,
+    /// Whether time passes, in creations and between operations.
+    clock_moves: bool,
+}
+
+const ONE_CACHE: Plan =
+    Plan { caches: 1, keys: 12, limit: 10, look_ups: 100, time: Time::Manual, clock_moves: true };
+
+#[test]
+fn a_cache_does_what_the_model_does() {
+    check("one cache", ONE_CACHE, 0..500, 2400);
+}
+
+#[test]
+fn order_is_exact_while_the_clock_stands_still() {
+    check("still clock", Plan { clock_moves: false, ..ONE_CACHE }, 0..500, 800);
+}
+
+#[test]
+fn a_large_cache_does_what_the_model_does() {
+    check("large cache", Plan { keys: 400, limit: 300, look_ups: 3000, ..ONE_CACHE }, 1000..3000, 20);
+}
+
+#[test]
+fn caches_of_one_registry_do_not_disturb_each_other() {
+    check("three caches", Plan { caches: 3, keys: 8, ..ONE_CACHE }, 0..500, 600);
+}
+
+#[test]
+fn a_registry_on_the_machines_clock_does_what_the_model_does() {
+    let plan = Plan { caches: 3, time: Time::System, clock_moves: false, ..ONE_CACHE };
+    check("machine's clock", plan, 0..500, 1200);
+}
+
+#[test]
+fn any_bytes_are_operations_that_do_what_the_model_does() {
+    let bytes = vec(any::<u8>(), 0..1000);
+    prove("bytes", &bytes.prop_map(|bytes| decode(&bytes)), Time::Manual, 400);
+}
+
+fn check(name: &str, plan: Plan, length: Range<usize>, cases: u32) {
+    // Half of the sequences begin with a sink that wants all events.
+    let listen = option::of(Just(Op::Listen(0xff)));
+    let ops =
+        (listen, vec(op(plan), length)).prop_map(|(listen, ops)| listen.into_iter().chain(ops).collect());
+    prove(name, &ops, plan.time, cases);
+}
+
+fn prove(name: &str, ops: &impl Strategy<Value = Vec<Op>>, time: Time, cases: u32) {
+    let config = Config { cases, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
+    let count = Cell::new(0);
+    let result = quietly(|| {
+        TestRunner::new(config).run(ops, |ops| {
+            run(time, &ops);
+            count.set(count.get() + ops.len());
+            Ok(())
+        })
+    });
+    println!("{name}: {} operations in {cases} sequences", count.get());
+    if let Err(error) = result {
+        if let TestError::Fail(_, ops) = &error {
+            println!("the smallest sequence that fails: {ops:#?}");
+            run(time, ops);
+        }
+        panic!("{error}");
+    }
+}
+
+/// Without a message for each panic on this thread: on the way to the smallest failure there are thousands.
+fn quietly<T>(run: impl FnOnce() -> T) -> T {
+    thread_local!(static QUIET: Cell<bool> = const { Cell::new(false) });
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let report = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !QUIET.get() {
+                report(info)
+            }
+        }));
+    });
+    QUIET.set(true);
+    let result = run();
+    QUIET.set(false);
+    result
+}
+
+fn op(plan: Plan) -> impl Strategy<Value = Op> {
+    let key = prop_oneof![0..plan.keys, 0..plan.keys.div_ceil(4)];
+    let get = (key.clone(), creation(plan)).prop_map(|(key, creation)| CacheOp::Get { key, creation });
+    let on_cache = prop_oneof![
+        plan.look_ups => get,
+        5 => key.clone().prop_map(|key| CacheOp::Remove { key }),
+        2 => key.prop_map(|key| CacheOp::Peek { key }),
+        1 => Just(CacheOp::Clear),
+        5 => Just(CacheOp::ExpireIdle),
+        4 => policy(plan).prop_map(CacheOp::SetPolicy),
+    ];
+    let advance = if plan.clock_moves { advance().boxed() } else { Just(Duration::ZERO).boxed() };
+    prop_oneof![
+        plan.look_ups + 15 => (0..plan.caches, on_cache).prop_map(|(cache, op)| Op::Cache(cache, op)),
+        15 => advance.prop_map(Op::Advance),
+        1 => any::<u8>().prop_map(Op::Listen),
+        1 => prop_oneof![Just(Op::ExpireAll), Just(Op::ClearAll)],
+        1 => prop_oneof![Just(Op::FillSlot), Just(Op::ClearSlot)],
+    ]
+}
+
+fn creation(plan: Plan) -> impl Strategy<Value = Creation> {
+    let longest: u32 = if plan.clock_moves { 3 } else { 0 };
+    let ending = prop_oneof![
+        20 => Just(Ending::Success),
+        2 => Just(Ending::Failure),
+        1 => Just(Ending::Panic),
+    ];
+    (0..=longest, ending).prop_map(|(units, ending)| Creation { cost: UNIT * units, ending })
+}
+
+fn advance() -> impl Strategy<Value = Duration> {
+    prop_oneof![
+        500 => (0..5_u32).prop_map(|units| UNIT * units),
+        20 => Just(Duration::from_nanos(1)),
+        // After three of these the clock has come to its end, where it stands still.
+        1 => Just(Duration::from_nanos(u64::MAX / 2)),
+    ]
+}
+
+fn policy(plan: Plan) -> impl Strategy<Value = Policy> {
+    let limit = prop_oneof![30 => 0..=plan.limit, 1 => Just(usize::MAX)].boxed();
+    let idle = match plan.time {
+        Time::Manual => prop_oneof![
+            20 => (0..u32::from(plan.keys)).prop_map(|units| UNIT * units),
+            1 => Just(Duration::MAX),
+        ]
+        .boxed(),
+        // What is idle by the machine's clock can be told beforehand where everything is, and where nothing ever is.
+        Time::System => prop_oneof![Just(Duration::ZERO), Just(Duration::from_secs(86_400))].boxed(),
+    };
+    let start = prop_oneof![
+        Just(Start::None),
+        limit.clone().prop_map(Start::SizeLimitedLru),
+        Just(Start::Lru),
+        Just(Start::Fifo),
+        idle.clone().prop_map(Start::IdleTimeout),
+        (limit.clone(), idle.clone()).prop_map(|(max, idle)| Start::Hybrid(max, idle)),
+    ];
+    let min = prop_oneof![30 => 0..=plan.limit / 2, 1 => Just(usize::MAX)];
+    let builders = (option::weighted(0.6, limit), option::weighted(0.3, idle), option::weighted(0.3, min));
+    (start, builders).prop_map(|(start, (max, idle, min))| Policy { start, max, idle, min })
+}

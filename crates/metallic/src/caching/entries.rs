@@ -45,19 +45,27 @@ impl<Key: Eq + Hash, R> Entries<Key, R> {
 
     /// Puts an entry under a fresh id and returns its resource. No room is reserved beyond `capacity` entries.
     #[inline(always)]
-    pub(super) fn insert(&mut self, id: EntryId, hash: u32, entry: Entry<Key, R>, capacity: usize) -> &mut R {
+    pub(super) fn insert(
+        &mut self,
+        id: EntryId,
+        hash: u32,
+        key: Key,
+        resource: R,
+        capacity: usize,
+    ) -> &mut R {
         self.index.insert(hash, id, |id| self.hashes[id.index()]);
         if self.slots.len() <= id.index() {
             self.add_slots(id, capacity);
         }
         self.hashes[id.index()] = hash;
-        &mut self.slots[id.index()].insert(entry).resource
+        &mut self.slots[id.index()].insert(Entry { key, resource }).resource
     }
 
     /// Makes the entry of an id impossible to find.
     #[inline(always)]
     pub(super) fn unindex(&mut self, id: EntryId) {
-        self.index.remove(self.hashes[id.index()], id, |id| self.hashes[id.index()]);
+        let hashes = &self.hashes[..];
+        self.index.remove(hashes[id.index()], id, |id| hashes[id.index()]);
     }
 
     /// Takes an entry out that is not indexed any more.

@@ -58,131 +58,139 @@ impl<K: CacheableKernel<D>, D> ErasedCache for KernelCache<K, D> {
     }
 }
 
-/// At most one boxed value of each type, seen from outside as the trait object `O`.
-///
-/// Open addressing over a power of two of cells, at most half full: a type's hash is known when the program is compiled,
-/// which leaves a look-up with one masking and one comparison.
-pub(super) struct TypeTable<O: ?Sized> {
-    cells: Vec<Option<Cell<O>>>,
-    len: usize,
-}
-
-/// Invariant: `value` holds what `type_id` says. A cell is made by `TypeTable::insert` alone, which checks it.
+/// A boxed value of a forgotten type, seen from outside as the trait object `O`.
 struct Cell<O: ?Sized> {
+    /// Invariant: the type of what `value` points to. `new` is the only way to make a cell, and checks it.
     type_id: TypeId,
     value: Box<O>,
 }
 
-impl<O: ?Sized> TypeTable<O> {
-    /// The value of type `T`.
-    #[inline]
-    #[allow(unsafe_code, reason = "the trusted downcast")]
-    pub(super) fn get<T: 'static>(&self) -> Option<&T> {
-        let cell = self.cells[self.find::<T>()?].as_ref().filter(|cell| cell.type_id == TypeId::of::<T>())?;
-        let value: *const O = &raw const *cell.value;
-        // SAFETY: as in `at_mut`, but shared.
-        Some(unsafe { &*value.cast::<T>() })
+impl<O: ?Sized> Cell<O> {
+    /// `erase` makes a trait object of the box, and nothing else.
+    fn new<T: 'static>(value: T, erase: impl FnOnce(Box<T>) -> Box<O>) -> Self {
+        let value = Box::new(value);
+        let address: *const T = &raw const *value;
+        let value = erase(value);
+        assert!(ptr::addr_eq(address, &raw const *value), "erasing a type leaves the value where it is");
+        Self { type_id: TypeId::of::<T>(), value }
     }
 
-    /// The value of type `T`; if there is none, the one that `make` returns as a trait object of a box of it.
+    #[inline(always)]
+    fn is<T: 'static>(&self) -> bool {
+        self.type_id == TypeId::of::<T>()
+    }
+
+    #[allow(unsafe_code, reason = "the downcast")]
+    fn get<T: 'static>(&self) -> Option<&T> {
+        let value: *const O = &raw const *self.value;
+        // SAFETY: `type_id` is that of the value, so that this is a `T`, borrowed for as long as the cell is.
+        self.is::<T>().then(|| unsafe { &*value.cast::<T>() })
+    }
+
+    /// A downcast like that of `dyn Any`, but the type stands in the cell: `Any` would ask the value for it, by a virtual
+    /// call that costs more than a look-up in a cache.
+    #[inline(always)]
+    #[allow(unsafe_code, reason = "the downcast")]
+    fn get_mut<T: 'static>(&mut self) -> Option<&mut T> {
+        let value: *mut O = &raw mut *self.value;
+        // SAFETY: as in `get`; the borrow is mutable.
+        self.is::<T>().then(|| unsafe { &mut *value.cast::<T>() })
+    }
+}
+
+/// A power of two.
+const NEAR_CELLS: usize = 64;
+
+/// At most one value of each type.
+///
+/// The place of a type among the near cells follows from its `TypeId`, and so is known when the program is compiled: for
+/// a type that has its cell to itself, a look-up is one comparison at a fixed place.
+pub(super) struct TypeTable<O: ?Sized> {
+    near: Box<[Option<Cell<O>>; NEAR_CELLS]>,
+    /// The cells of types whose place was taken, in the order of their `TypeId`s.
+    far: Vec<Cell<O>>,
+}
+
+impl<O: ?Sized> TypeTable<O> {
+    /// The value of type `T`.
+    pub(super) fn get<T: 'static>(&self) -> Option<&T> {
+        match &self.near[near_place::<T>()] {
+            Some(cell) if cell.is::<T>() => cell.get(),
+            _ => self.far[self.find_far::<T>().ok()?].get(),
+        }
+    }
+
+    /// The value of type `T`.
+    pub(super) fn get_mut<T: 'static>(&mut self) -> Option<&mut T> {
+        let far = self.find_far::<T>();
+        match &mut self.near[near_place::<T>()] {
+            Some(cell) if cell.is::<T>() => cell.get_mut(),
+            _ => self.far[far.ok()?].get_mut(),
+        }
+    }
+
+    /// The value of type `T`; if there is none, one that `make` makes and `erase` makes a trait object of.
     #[inline(always)]
     pub(super) fn get_or_insert<T: 'static>(
         &mut self,
         make: impl FnOnce(&Self) -> T,
         erase: impl FnOnce(Box<T>) -> Box<O>,
     ) -> &mut T {
-        if let Some(place) = self.find::<T>() {
-            return self.at_mut(place);
+        let place = near_place::<T>();
+        if self.near[place].as_ref().is_some_and(Cell::is::<T>) {
+            return self.near[place].as_mut().and_then(Cell::get_mut).expect("compared just now");
         }
-        let value = make(self);
-        let place = self.insert(value, erase);
-        self.at_mut(place)
-    }
-    /// The value of type `T`, if there is one.
-    pub(super) fn get_mut<T: 'static>(&mut self) -> Option<&mut T> {
-        self.find::<T>().map(|place| self.at_mut(place))
+        self.get_or_insert_far(make, erase)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &O> {
-        self.cells.iter().flatten().map(|cell| &*cell.value)
+        self.near.iter().flatten().chain(&self.far).map(|cell| &*cell.value)
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut O> {
-        self.cells.iter_mut().flatten().map(|cell| &mut *cell.value)
-    }
-
-    /// The value at a place where it was just found. The comparison that makes this sound is the one that found it, which
-    /// the compiler does not repeat.
-    #[inline(always)]
-    #[allow(unsafe_code, reason = "the trusted downcast")]
-    fn at_mut<T: 'static>(&mut self, place: usize) -> &mut T {
-        match &mut self.cells[place] {
-            Some(Cell { type_id, value }) if *type_id == TypeId::of::<T>() => {
-                let value: *mut O = &raw mut **value;
-                // SAFETY: by the cells' invariant this is a `T`; it is borrowed for as long as `self` is. A checked
-                // downcast would ask for the type by a virtual call, which costs more than the look-up.
-                unsafe { &mut *value.cast::<T>() }
-            }
-            _ => unreachable!("a value is where it was found"),
-        }
+        self.near.iter_mut().flatten().chain(&mut self.far).map(|cell| &mut *cell.value)
     }
 
     #[cold]
-    fn insert<T: 'static>(&mut self, value: T, erase: impl FnOnce(Box<T>) -> Box<O>) -> usize {
-        let value = Box::new(value);
-        let address: *const T = &raw const *value;
-        let value = erase(value);
-        assert!(ptr::addr_eq(address, &raw const *value), "erasing a type leaves the value where it is");
-        if (self.len + 1) * 2 > self.cells.len() {
-            let mut cells = Vec::new();
-            cells.resize_with((self.cells.len() * 2).max(8), || None);
-            for cell in std::mem::replace(&mut self.cells, cells).into_iter().flatten() {
-                self.place(cell);
+    #[inline(never)]
+    fn get_or_insert_far<T: 'static>(
+        &mut self,
+        make: impl FnOnce(&Self) -> T,
+        erase: impl FnOnce(Box<T>) -> Box<O>,
+    ) -> &mut T {
+        let cell = match self.find_far::<T>() {
+            Ok(place) => &mut self.far[place],
+            Err(place) => {
+                let cell = Cell::new(make(self), erase);
+                let near = near_place::<T>();
+                if self.near[near].is_none() {
+                    self.near[near].insert(cell)
+                } else {
+                    self.far.insert(place, cell);
+                    &mut self.far[place]
+                }
             }
-        }
-        self.len += 1;
-        self.place(Cell { type_id: TypeId::of::<T>(), value })
+        };
+        cell.get_mut().expect("the cell of this type")
     }
 
-    #[inline(always)]
-    fn find<T: 'static>(&self) -> Option<usize> {
-        let type_id = TypeId::of::<T>();
-        let mut at = hash_of(&type_id);
-        loop {
-            at &= self.cells.len().wrapping_sub(1);
-            match self.cells.get(at)? {
-                Some(cell) if cell.type_id == type_id => return Some(at),
-                Some(_) => at += 1,
-                None => return None,
-            }
-        }
-    }
-
-    fn place(&mut self, cell: Cell<O>) -> usize {
-        let mut at = hash_of(&cell.type_id);
-        loop {
-            at &= self.cells.len() - 1;
-            if self.cells[at].is_none() {
-                self.cells[at] = Some(cell);
-                return at;
-            }
-            at += 1;
-        }
+    fn find_far<T: 'static>(&self) -> Result<usize, usize> {
+        self.far.binary_search_by_key(&TypeId::of::<T>(), |cell| cell.type_id)
     }
 }
 
 impl<O: ?Sized> Default for TypeTable<O> {
     fn default() -> Self {
-        Self { cells: Vec::new(), len: 0 }
+        Self { near: Box::new([const { None }; NEAR_CELLS]), far: Vec::new() }
     }
 }
 
 /// A `TypeId` is a hash already: this takes out the word that it gives to a hasher.
-#[inline]
-fn hash_of(type_id: &TypeId) -> usize {
+#[inline(always)]
+fn near_place<T: 'static>() -> usize {
     let mut word = TypeIdWord(0);
-    type_id.hash(&mut word);
-    word.finish() as usize
+    TypeId::of::<T>().hash(&mut word);
+    word.finish() as usize % NEAR_CELLS
 }
 
 struct TypeIdWord(u64);

@@ -279,17 +279,16 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
         let creation = |outcome| Creation { began: now, done, ticks, outcome };
         match made {
             Ok(Ok(resource)) => {
-                let entry = Entry { key, resource };
-                self.counters.bytes = self.counters.bytes.saturating_add(K::resource_bytes(&entry.resource));
+                self.counters.bytes = self.counters.bytes.saturating_add(K::resource_bytes(&resource));
                 let id = self.order.insert(done, ticks, self.capacity);
                 self.counters.note(LastEvent::Miss(id));
                 if self.policy.max_idle_duration().is_some() {
                     self.watch();
                 }
                 if self.reporter.is_none() {
-                    return Ok(self.entries.insert(id, hash, entry, self.capacity));
+                    return Ok(self.entries.insert(id, hash, key, resource, self.capacity));
                 }
-                self.entries.insert(id, hash, entry, self.capacity);
+                self.entries.insert(id, hash, key, resource, self.capacity);
                 self.report_miss(Some(id), creation(CreationOutcome::Created), None);
                 Ok(self.entries.resource_mut(id))
             }
@@ -307,17 +306,18 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
     /// Evicts what the policy says must leave before there is room for one more.
     #[inline(always)]
     fn make_room(&mut self, now: u64) {
-        let mut excess = (self.len() + 1).saturating_sub(self.capacity);
-        if excess > 1 && self.policy.evicts_one_at_a_time() {
-            excess = 1;
-        }
-        for _ in 0..excess {
-            if let Some(id) = next_victim(&self.policy, &self.order) {
-                self.evict(id, RemovalCause::SizeLimit, now);
+        let mut count = 0;
+        while self.len() >= self.capacity
+            && let Some(id) = next_victim(&self.policy, &self.order)
+        {
+            self.evict(id, RemovalCause::SizeLimit, now);
+            count += 1;
+            if self.policy.evicts_one_at_a_time() {
+                break;
             }
         }
-        if excess > 0 && self.reporter.is_some() {
-            self.report_eviction(excess as u64, EvictionReason::SizeLimit(self.capacity), now);
+        if count > 0 && self.reporter.is_some() {
+            self.report_eviction(count, EvictionReason::SizeLimit(self.capacity), now);
         }
     }
 

@@ -11,7 +11,7 @@ use metallic::caching::{CacheMetrics, CacheRegistry};
 use metallic_instrumentation::{Event, EventData, EventKind, EventSink};
 
 use super::naive::{Answer, Naive};
-use super::op::{CacheOp, Op};
+use super::op::{CacheOp, Op, UNIT};
 use super::workshop::{AsOrdered, Key, NAMES, Shelf, Subject, Workshop};
 
 /// The clock the registry runs on.
@@ -19,7 +19,8 @@ use super::workshop::{AsOrdered, Key, NAMES, Shelf, Subject, Workshop};
 pub(crate) enum Time {
     /// The model's clock. Everything is compared.
     Manual,
-    /// The machine's clock. Everything is compared but times.
+    /// The machine's clock, which no operation moves. Everything is compared but times; idle times are made very short or
+    /// very long.
     System,
 }
 
@@ -66,6 +67,7 @@ impl Harness {
             Op::Cache(0, op) => self.on_cache::<0>(op),
             Op::Cache(1, op) => self.on_cache::<1>(op),
             Op::Cache(_, op) => self.on_cache::<2>(op),
+            Op::Advance(_) if self.time == Time::System => {}
             Op::Advance(by) => {
                 self.workshop.clock.advance(by);
                 let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
@@ -146,6 +148,10 @@ impl Harness {
                 model.expire_idle();
             }
             CacheOp::SetPolicy(policy) => {
+                let policy = match self.time {
+                    Time::Manual => policy,
+                    Time::System => policy.map_idle(foreseeable),
+                };
                 registry.set_eviction_policy::<Subject<N>>(policy.build());
                 assert_eq!(registry.eviction_policy::<Subject<N>>(), policy.build());
                 model.set_policy(policy);
@@ -228,6 +234,11 @@ impl EventSink for Recording {
     fn record(&self, event: &Event) {
         self.events.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone());
     }
+}
+
+/// What is idle by the machine's clock can be told beforehand where everything is, and where nothing ever is.
+fn foreseeable(idle: Duration) -> Duration {
+    if idle < 3 * UNIT { Duration::ZERO } else { Duration::from_secs(86_400) }
 }
 
 fn cache_of(event: &Event) -> &str {

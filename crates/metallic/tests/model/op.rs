@@ -89,6 +89,15 @@ impl Policy {
         }
         policy
     }
+
+    /// The same policy with other idle times.
+    pub(crate) fn map_idle(mut self, change: fn(Duration) -> Duration) -> Self {
+        self.idle = self.idle.map(change);
+        if let Start::IdleTimeout(idle) | Start::Hybrid(_, idle) = &mut self.start {
+            *idle = change(*idle);
+        }
+        self
+    }
 }
 
 /// Durations are small multiples of this, so that an age often equals a limit. It is no whole number of milliseconds, and

@@ -1,20 +1,20 @@
 //! The flow for one kernel: look up, and on a miss make room, create, insert.
 
+use std::fmt;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
-use metallic_instrumentation::{CreationOutcome, EventSink, RemovalCause, SinkGuard};
+use metallic_instrumentation::{EventSink, RemovalCause, SinkGuard};
 
 use super::clock::{Clock, TimeSource};
 use super::entries::{Entries, Entry};
-use super::eviction::{EvictionReason, next_expired, next_victim, nothing_expires_before};
+use super::eviction::nothing_expires_before;
 use super::kernel::CacheableKernel;
 use super::label::label;
 use super::metrics::{CacheEvent, CacheMetrics, Counters, LastEvent};
 use super::order::{EntryId, EntryOrder};
 use super::policy::EvictionPolicy;
-use super::reporter::{Creation, Reporter};
+use super::reporter::Reporter;
 use crate::device::Device;
 use crate::error::MetalError;
 
@@ -44,24 +44,24 @@ use crate::error::MetalError;
 /// # }
 /// ```
 pub struct KernelCache<K: CacheableKernel<D>, D = Device> {
-    entries: Entries<K::Key, K::CachedResource>,
-    order: EntryOrder,
-    time: TimeSource,
+    pub(super) entries: Entries<K::Key, K::CachedResource>,
+    pub(super) order: EntryOrder,
+    pub(super) time: TimeSource,
     /// Before this stamp no entry can have been idle for too long.
-    nothing_expires_before: u64,
+    pub(super) nothing_expires_before: u64,
     /// Before this stamp of the processor's counter a look-up has nothing to do but to look up: no entry may be idle, no sink
     /// wants to hear of it, and the counter is the cache's clock. One comparison instead of three, for whoever has none
     /// of them; a cache with a sink or a clock of its own is never quiet.
-    quiet_until: u64,
-    counters: Counters,
-    reporter: Option<Box<Reporter>>,
-    policy: EvictionPolicy,
+    pub(super) quiet_until: u64,
+    pub(super) counters: Counters,
+    pub(super) reporter: Option<Box<Reporter>>,
+    pub(super) policy: EvictionPolicy,
     /// The policy's capacity, or `usize::MAX` if it sets none.
-    capacity: usize,
-    device: Option<Arc<D>>,
-    failed_key: Option<K::Key>,
+    pub(super) capacity: usize,
+    pub(super) device: Option<Arc<D>>,
+    pub(super) failed_key: Option<K::Key>,
     /// The kernel that has this kernel's name. A cache with a name that is taken creates nothing.
-    name_taken_by: Option<&'static str>,
+    pub(super) name_taken_by: Option<&'static str>,
 }
 
 impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
@@ -119,8 +119,7 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
     /// Takes the resource with this key out, after idle entries have left.
     pub fn remove(&mut self, key: &K::Key) -> Option<K::CachedResource> {
         let now = self.time.stamp();
-        self.expire(now);
-        let id = self.entries.find(Entries::<K::Key, K::CachedResource>::hash(key), key)?;
+        let id = self.lookup(key, Entries::<K::Key, K::CachedResource>::hash(key), now)?;
         self.detach(id, RemovalCause::Removed, now);
         self.count_removals(1, now);
         Some(self.entries.take(id).resource)
@@ -162,8 +161,8 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
     }
 
     /// Changes the policy from the next operation on. Entries and counters stay, and so does what is known of the order in
-    /// which entries were created and used. O(1), but O(n log n) if use begins to matter that did not before, and O(n) if
-    /// it ceases to.
+    /// which entries were created and used. O(1), but O(n log n) if an order begins to matter that did not before, and O(n)
+    /// if the order of use ceases to.
     pub fn set_eviction_policy(&mut self, policy: EvictionPolicy) {
         self.policy = policy;
         self.capacity = policy.capacity().unwrap_or(usize::MAX);
@@ -201,6 +200,8 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
     }
 
     pub(super) fn set_sink(&mut self, sink: Option<SinkGuard>) {
+        // A refused cache is silent: its events would pass for those of the cache that has the name.
+        let sink = sink.filter(|_| !self.is_refused());
         self.reporter = sink.map(|sink| Box::new(Reporter::new(sink, K::CACHE_NAME, self.time.clone())));
         self.watch();
     }
@@ -224,8 +225,7 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
         device: Option<&D>,
     ) -> Result<&mut K::CachedResource, MetalError> {
         let now = self.time.stamp();
-        self.expire(now);
-        let Some(id) = self.entries.find(hash, &key) else {
+        let Some(id) = self.lookup(&key, hash, now) else {
             return self.create(key, hash, now, device);
         };
         self.hit(id, now);
@@ -235,6 +235,12 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
             reporter.operation_complete(&self.counters, self.order.len(), now);
         }
         Ok(self.entries.resource_mut(id))
+    }
+
+    /// The entry with this key, after idle entries have left.
+    pub(super) fn lookup(&mut self, key: &K::Key, hash: u32, now: u64) -> Option<EntryId> {
+        self.expire(now);
+        self.entries.find(hash, key)
     }
 
     /// The rest of a look-up that found its entry.
@@ -248,162 +254,10 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
     }
 
     /// Finds out how long look-ups are nothing but look-ups. To be called after whatever may shorten that.
-    fn watch(&mut self) {
+    pub(super) fn watch(&mut self) {
         self.nothing_expires_before = nothing_expires_before(&self.policy, &self.order, &self.time);
         let quiet = self.reporter.is_none() && self.time.is_counter();
         self.quiet_until = if quiet { self.nothing_expires_before } else { 0 };
-    }
-
-    /// The rest of a look-up that found nothing.
-    #[inline(never)]
-    fn create(
-        &mut self,
-        key: K::Key,
-        hash: u32,
-        now: u64,
-        device: Option<&D>,
-    ) -> Result<&mut K::CachedResource, MetalError> {
-        if let Some(first) = self.name_taken_by {
-            let second = std::any::type_name::<K>();
-            return Err(MetalError::DuplicateCacheName { name: K::CACHE_NAME, first, second });
-        }
-        self.make_room(now);
-        self.counters.misses += 1;
-        let device = device.or(self.device.as_deref());
-        let begun = self.time.stamp();
-        // Whatever the kernel was doing with state of its own, the cache has nothing half done while it is called.
-        let made = catch_unwind(AssertUnwindSafe(|| K::create_cached_resource(&key, device)));
-        let done = self.time.stamp();
-        let ticks = done.saturating_sub(begun);
-        self.counters.creation_ticks = self.counters.creation_ticks.saturating_add(ticks);
-        let creation = |outcome| Creation { began: now, done, ticks, outcome };
-        match made {
-            Ok(Ok(resource)) => {
-                self.counters.bytes = self.counters.bytes.saturating_add(K::resource_bytes(&resource));
-                let id = self.order.insert(done, ticks, self.capacity);
-                self.counters.note(LastEvent::Miss(id));
-                if self.policy.max_idle_duration().is_some() {
-                    self.watch();
-                }
-                if self.reporter.is_none() {
-                    return Ok(self.entries.insert(id, hash, key, resource, self.capacity));
-                }
-                self.entries.insert(id, hash, key, resource, self.capacity);
-                self.report_miss(Some(id), creation(CreationOutcome::Created), None);
-                Ok(self.entries.resource_mut(id))
-            }
-            Ok(Err(error)) => {
-                self.note_failure(key, creation(CreationOutcome::Failed), Some(&error));
-                Err(error)
-            }
-            Err(panic) => {
-                self.note_failure(key, creation(CreationOutcome::Panicked), None);
-                resume_unwind(panic)
-            }
-        }
-    }
-
-    /// Evicts what the policy says must leave before there is room for one more.
-    #[inline(always)]
-    fn make_room(&mut self, now: u64) {
-        let mut count = 0;
-        while self.len() >= self.capacity
-            && let Some(id) = next_victim(&self.policy, &self.order)
-        {
-            self.evict(id, RemovalCause::SizeLimit, now);
-            count += 1;
-            if self.policy.evicts_one_at_a_time() {
-                break;
-            }
-        }
-        if count > 0 && self.reporter.is_some() {
-            self.report_eviction(count, EvictionReason::SizeLimit(self.capacity), now);
-        }
-    }
-
-    /// Evicts the entries that were idle for too long.
-    fn expire(&mut self, now: u64) {
-        if now < self.nothing_expires_before {
-            return;
-        }
-        let Some(max_idle) = self.policy.max_idle_duration() else { return };
-        let mut count = 0;
-        while let Some(id) = next_expired(&self.policy, &self.order, &self.time, now) {
-            self.evict(id, RemovalCause::IdleTimeout, now);
-            count += 1;
-        }
-        self.watch();
-        if count > 0 {
-            let reason = EvictionReason::IdleTimeout(max_idle);
-            self.counters.note(LastEvent::Evicted { count, reason });
-            self.report_eviction(count, reason, now);
-        }
-    }
-
-    #[inline(always)]
-    fn evict(&mut self, id: EntryId, cause: RemovalCause, now: u64) {
-        self.detach(id, cause, now);
-        self.counters.evictions += 1;
-        // Dropped last, when the structures are whole again: a resource's `Drop` may panic.
-        self.entries.vacate(id);
-    }
-
-    /// Takes an entry out of all structures but the array it stands in, after it was reported to leave.
-    #[inline(always)]
-    fn detach(&mut self, id: EntryId, cause: RemovalCause, now: u64) {
-        if self.reporter.is_some() {
-            self.report_departure(id, cause, now);
-        }
-        if self.order.reuse_count(id) > 0 {
-            self.counters.departed_saved_ticks += self.order.history(id).saved_ticks();
-        }
-        let bytes = self.entries.try_get(id).map_or(0, |entry| K::resource_bytes(&entry.resource));
-        self.counters.bytes = self.counters.bytes.saturating_sub(bytes);
-        self.entries.unindex(id);
-        self.order.remove(id);
-    }
-
-    #[cold]
-    fn report_departure(&mut self, id: EntryId, cause: RemovalCause, now: u64) {
-        let Some(reporter) = &mut self.reporter else { return };
-        let Entry { key, resource } = self.entries.get(id);
-        reporter.departure(id, key, &self.order.history(id), K::resource_bytes(resource), cause, now);
-    }
-
-    #[cold]
-    fn report_eviction(&self, count: u64, reason: EvictionReason, now: u64) {
-        if let Some(reporter) = &self.reporter {
-            reporter.eviction(&self.policy, count, reason, self.len(), now);
-        }
-    }
-
-    fn count_removals(&mut self, count: u64, now: u64) {
-        self.counters.removals = self.counters.removals.saturating_add(count);
-        self.counters.note(LastEvent::Cleared { count });
-        if let Some(reporter) = &self.reporter {
-            reporter.cleared(count, self.order.len(), now);
-        }
-    }
-
-    #[cold]
-    fn note_failure(&mut self, key: K::Key, creation: Creation, error: Option<&MetalError>) {
-        self.counters.failed_creations += 1;
-        self.counters.note(LastEvent::CreationFailed);
-        self.failed_key = Some(key);
-        self.report_miss(None, creation, error);
-    }
-
-    /// Reports the miss that made the entry `id`, or that failed with the key kept in `failed_key`.
-    #[cold]
-    fn report_miss(&mut self, id: Option<EntryId>, creation: Creation, error: Option<&MetalError>) {
-        let Some(reporter) = &mut self.reporter else { return };
-        let error = error.map(|error| error as &dyn std::error::Error);
-        let made = id.map(|id| self.entries.get(id));
-        if let Some(key) = made.map(|entry| &entry.key).or(self.failed_key.as_ref()) {
-            let bytes = made.map_or(0, |entry| K::resource_bytes(&entry.resource));
-            reporter.miss(id, key, bytes, creation, error);
-        }
-        reporter.operation_complete(&self.counters, self.order.len(), creation.began);
     }
 
     fn last_event(&self) -> Option<CacheEvent> {
@@ -443,5 +297,15 @@ impl<K: CacheableKernel<D>, D> Default for KernelCache<K, D> {
         };
         cache.watch();
         cache
+    }
+}
+
+impl<K: CacheableKernel<D>, D> fmt::Debug for KernelCache<K, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KernelCache")
+            .field("name", &K::CACHE_NAME)
+            .field("policy", &self.policy)
+            .field("metrics", &self.metrics())
+            .finish_non_exhaustive()
     }
 }

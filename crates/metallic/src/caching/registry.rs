@@ -234,10 +234,11 @@ impl<D: 'static, C: Confinement> CacheRegistry<D, C> {
         K: CacheableKernel<D>,
     {
         let mut cache = KernelCache::default().with_time(time.clone()).with_shared_device(device.clone());
-        cache.set_sink(sink.clone());
-        if let Some(first) = caches.iter().find(|other| other.name() == K::CACHE_NAME) {
+        if let Some(first) = caches.iter().find(|other| other.name() == K::CACHE_NAME && !other.is_refused())
+        {
             cache.refuse(first.kernel());
         }
+        cache.set_sink(sink.clone());
         cache
     }
 }

@@ -13,3 +13,8 @@ mod ticks;
 
 pub use device::Device;
 pub use tensor::Dtype;
+
+/// The README's program, so that it is compiled and run like every other example.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

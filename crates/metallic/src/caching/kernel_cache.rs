@@ -139,8 +139,8 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
         drop(mem::take(&mut self.entries));
     }
 
-    /// Makes the entries leave that were idle for longer than the policy allows. Every operation begins with this; call it
-    /// for a cache that is no longer used and should still let go.
+    /// Makes the entries leave that were idle for longer than the policy allows. Every look-up and every removal of a key
+    /// begins with this; call it for a cache that is no longer used and should still let go.
     pub fn expire_idle(&mut self) {
         self.expire(self.time.stamp());
     }

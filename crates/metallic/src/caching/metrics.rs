@@ -112,7 +112,8 @@ pub(super) struct Counters {
     pub(super) creation_ticks: u64,
     /// Creation time that hits on entries gone since have saved.
     pub(super) departed_saved_ticks: f64,
-    pub(super) bytes: u64,
+    /// Exact: what was added is what is taken off, so only the snapshot may saturate.
+    pub(super) bytes: u128,
     last_event: LastEvent,
     /// The hits when that happened. Hits are not noted as events: if there were more since, the last event is a hit.
     hits_then: u64,
@@ -153,7 +154,7 @@ impl Counters {
             failed_creations: self.failed_creations,
             creation_time: duration(self.creation_ticks),
             time_saved: duration((self.departed_saved_ticks + saved) as u64),
-            bytes: self.bytes,
+            bytes: u64::try_from(self.bytes).unwrap_or(u64::MAX),
         }
     }
 }

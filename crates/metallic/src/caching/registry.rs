@@ -199,7 +199,7 @@ impl<D: 'static, C: Confinement> CacheRegistry<D, C> {
     }
 
     /// Makes the entries of all caches leave that were idle for longer than their policy allows. Each cache does this on its
-    /// own at every operation; call it now and then for caches that are no longer used.
+    /// own at every look-up; call it now and then for caches that are no longer used.
     pub fn expire_idle(&mut self) {
         self.caches.iter_mut().for_each(ErasedCache::expire_idle);
     }

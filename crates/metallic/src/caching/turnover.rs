@@ -77,7 +77,7 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
         resource: K::CachedResource,
         creation: Creation,
     ) -> &mut K::CachedResource {
-        self.counters.bytes = self.counters.bytes.saturating_add(K::resource_bytes(&resource));
+        self.counters.bytes += u128::from(K::resource_bytes(&resource));
         let id = self.order.insert(creation.done, creation.ticks, self.capacity);
         self.counters.note(LastEvent::Miss(id));
         if self.policy.max_idle_duration().is_some() {
@@ -128,7 +128,7 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
             self.counters.departed_saved_ticks += self.order.history(id).saved_ticks();
         }
         let bytes = self.entries.try_get(id).map_or(0, |entry| K::resource_bytes(&entry.resource));
-        self.counters.bytes = self.counters.bytes.saturating_sub(bytes);
+        self.counters.bytes = self.counters.bytes.saturating_sub(bytes.into());
         self.entries.unindex(id);
         self.order.remove(id);
     }

@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use metallic::caching::{CacheMetrics, CacheRegistry};
+use metallic::error::MetalError;
 use metallic_instrumentation::{Event, EventData, EventKind, EventSink};
 
 use super::naive::{Answer, Naive};
 use super::op::{CacheOp, Op, UNIT};
-use super::workshop::{AsOrdered, Key, NAMES, Shelf, Subject, Workshop};
+use super::workshop::{AsOrdered, COMPLAINT, Key, NAMES, Shelf, Subject, Workshop};
 
 /// The clock the registry runs on.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -116,13 +117,16 @@ impl Harness {
         match op {
             CacheOp::Get { key, creation } => {
                 self.workshop.next.set(Some(creation));
-                let get = || {
-                    let resource = registry.get_or_create::<Subject<N>>(&key, None).ok()?;
-                    resource.uses += 1;
-                    Some(Answer::Resource { serial: resource.serial, uses: resource.uses })
+                let get = || match registry.get_or_create::<Subject<N>>(&key, None) {
+                    Ok(resource) => {
+                        resource.uses += 1;
+                        Answer::Resource { serial: resource.serial, uses: resource.uses }
+                    }
+                    Err(MetalError::InvalidParams { reason }) if reason == COMPLAINT => Answer::Error,
+                    Err(error) => panic!("{error}"),
                 };
                 let answer = match catch_unwind(AssertUnwindSafe(get)) {
-                    Ok(answer) => answer.unwrap_or(Answer::Error),
+                    Ok(answer) => answer,
                     Err(payload) if payload.is::<AsOrdered>() => Answer::Panic,
                     Err(payload) => resume_unwind(payload),
                 };

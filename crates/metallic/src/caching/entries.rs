@@ -30,7 +30,7 @@ impl<Key: Eq + Hash, R> Entries<Key, R> {
     /// The entry with this key, whose hash is `hash`.
     #[inline(always)]
     pub(super) fn find(&self, hash: u32, key: &Key) -> Option<EntryId> {
-        self.index.find(hash, |id| self.get(id).key == *key)
+        self.index.find(hash, |id| matches!(&self.slots[id.index()], Some(entry) if entry.key == *key))
     }
 
     #[inline]
@@ -109,6 +109,7 @@ impl<Key: Eq + Hash, R> Entries<Key, R> {
 
 impl<Key, R> Default for Entries<Key, R> {
     fn default() -> Self {
-        Self { index: Index::new(), hashes: Vec::new(), slots: Vec::new() }
+        // Id 0 is nobody's.
+        Self { index: Index::new(), hashes: vec![0], slots: vec![None] }
     }
 }

@@ -25,19 +25,21 @@ impl Index {
         self.len
     }
 
-    /// The id that was inserted with this hash, and that `is_match` accepts.
+    /// The id that was inserted with this hash, and that `is_match` accepts. `is_match` must decline id 0, which it may be
+    /// asked about when the hash looks like a vacant cell.
     #[inline(always)]
     pub(super) fn find(&self, hash: u32, is_match: impl Fn(EntryId) -> bool) -> Option<EntryId> {
         let mask = self.mask();
         let mut at = hash as usize & mask;
         loop {
             let cell = self.cells[at];
-            if cell == 0 {
-                return None;
-            }
-            // Equal tags cancel out and leave no bit above the id's.
+            // Equal tags cancel out and leave no bit above the id's. Asked before whether the cell is vacant, for the sake
+            // of those who find what they look for.
             if cell ^ hash <= mask as u32 && is_match(self.id_in(cell)) {
                 return Some(self.id_in(cell));
+            }
+            if cell == 0 {
+                return None;
             }
             at = (at + 1) & mask;
         }

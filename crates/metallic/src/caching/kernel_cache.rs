@@ -1,7 +1,6 @@
 //! The flow for one kernel: look up, and on a miss make room, create, insert.
 
 use std::fmt;
-use std::mem;
 use std::sync::Arc;
 
 use metallic_instrumentation::{EventSink, RemovalCause, SinkGuard};
@@ -129,14 +128,16 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
     pub fn clear(&mut self) {
         let now = self.time.stamp();
         let ids = self.order.by_creation();
-        for id in &ids {
-            self.detach(*id, RemovalCause::Cleared, now);
+        // Dropped when all is done: a resource's `Drop` may panic. Taken out one by one: a key's `Debug` may, too.
+        let mut removed = Vec::with_capacity(ids.len());
+        for id in ids {
+            self.detach(id, RemovalCause::Cleared, now);
+            removed.push(self.entries.take(id));
         }
+        self.entries = Entries::default();
         self.order.shrink_if_empty();
         self.watch();
-        self.count_removals(ids.len() as u64, now);
-        // Dropped when all is done: a resource's `Drop` may panic.
-        drop(mem::take(&mut self.entries));
+        self.count_removals(removed.len() as u64, now);
     }
 
     /// Makes the entries leave that were idle for longer than the policy allows. Every look-up and every removal of a key

@@ -1,11 +1,11 @@
 //! Raw time stamps: what the processor counts, and how that becomes nanoseconds.
 //!
-//! On x86-64 with an invariant time stamp counter a stamp is that counter, which costs a few cycles where a call of
-//! the operating system's clock costs a hundred. Everywhere else a stamp is [`Instant`]'s nanoseconds.
+//! On x86-64 with an invariant time stamp counter a stamp is that counter, read in one instruction where a call of the
+//! operating system's clock takes some sixty. Everywhere else a stamp is [`Instant`]'s nanoseconds.
 //!
-//! There is no calibration to wait for. The counter and the operating system's clock are read together at the first
-//! use, and again whenever the time since then has doubled; the scale is their ratio. Its error, about the 50 ns between
-//! two readings over the time measured, meets at most twice that time: an age is off by some 100 ns at most.
+//! There is no calibration to wait for. The counter and the operating system's clock are read together when the first
+//! cache is made, and again whenever the time since then has doubled; the scale is their ratio. Its error, about the
+//! 50 ns between two readings over the time measured, meets at most twice that time: an age is off by some 100 ns.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +19,11 @@ impl Counter {
     /// The counter, if this machine has one that runs at one speed at all times.
     pub(crate) fn new() -> Option<Self> {
         static USABLE: LazyLock<bool> = LazyLock::new(counter_is_invariant);
-        USABLE.then_some(Self(()))
+        USABLE.then(|| {
+            // Before the first stamp: a moment before the origin could not be told.
+            LazyLock::force(&ORIGIN);
+            Self(())
+        })
     }
 
     /// The stamp of this moment.

@@ -89,7 +89,9 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
     /// happened at all.
     ///
     /// # Panics
-    /// If the kernel does. Nothing was inserted then, the miss is counted, and the cache can be used as before.
+    /// If the kernel does: nothing was inserted then, and the miss is counted. If the `Drop` of a resource does that makes
+    /// room: it has left, nothing was created, and the miss is counted. If a key's `Debug` does, which is called only for a
+    /// sink that wants the key: the entry may be there or not. In each case the cache can be used as before.
     #[inline(always)]
     pub fn get_or_create(
         &mut self,

@@ -262,7 +262,7 @@ impl EntryOrder {
     pub(super) fn shrink_if_empty(&mut self) {
         if self.len == 0 {
             let (recency_kept, creation_kept) = (self.recency_kept, !self.creation.is_empty());
-            *self = Self { recency_kept, last_use: self.last_use, ..Self::new() };
+            *self = Self { recency_kept, ..Self::new() };
             self.keep_creation(creation_kept);
         }
     }

@@ -66,6 +66,48 @@ pub struct CacheRegistry<D = Device, C: Confinement = Confined> {
 /// let registry: SendRegistry = CacheRegistry::sendable(Some(Device::default()));
 /// std::thread::spawn(move || drop(registry)).join().unwrap();
 /// ```
+///
+/// A kernel whose key or resource cannot be sent is refused when the program is compiled, and so is a slot:
+///
+/// ```compile_fail,E0277
+/// # use std::rc::Rc;
+/// # use metallic::caching::{CacheRegistry, CacheableKernel, SendRegistry};
+/// # use metallic::{Device, error::MetalError};
+/// struct Shape;
+///
+/// impl CacheableKernel for Shape {
+///     type Key = u32;
+///     type CachedResource = Rc<str>; // counts its owners without locks
+///     # type Params = u32;
+///     # const CACHE_NAME: &'static str = "shape";
+///     # fn create_cache_key(n: &u32) -> u32 { *n }
+///     # fn create_cached_resource(n: &u32, _: Option<&Device>) -> Result<Rc<str>, MetalError> {
+///     #     Ok(n.to_string().into())
+///     # }
+///     // ...
+/// }
+///
+/// let mut registry: SendRegistry = CacheRegistry::sendable(None);
+/// let shape = registry.get_or_create::<Shape>(&1, None); // `Rc<str>` cannot be sent between threads safely
+/// ```
+///
+/// ```compile_fail,E0277
+/// # use std::rc::Rc;
+/// # use metallic::caching::{CacheRegistry, CacheRegistrySlot, SendRegistry};
+/// struct Shapes(Vec<Rc<str>>);
+/// # impl CacheRegistrySlot for Shapes { fn clear_slot(&mut self) { self.0.clear() } }
+///
+/// let mut registry: SendRegistry = CacheRegistry::sendable(None);
+/// registry.slot_mut(|| Shapes(Vec::new())); // `Rc<str>` cannot be sent between threads safely
+/// ```
+///
+/// A registry of the default kind holds them, and stays on its thread:
+///
+/// ```compile_fail,E0277
+/// # use metallic::caching::CacheRegistry;
+/// let registry = CacheRegistry::new();
+/// std::thread::spawn(move || drop(registry)); // `dyn ErasedCache` cannot be sent between threads safely
+/// ```
 pub type SendRegistry<D = Device> = CacheRegistry<D, Sendable>;
 
 impl CacheRegistry {
@@ -123,7 +165,7 @@ impl<D: 'static, C: Confinement> CacheRegistry<D, C> {
     /// happened at all.
     ///
     /// # Panics
-    /// If the kernel does. Nothing was inserted then, the miss is counted, and the registry can be used as before.
+    /// As [`KernelCache::get_or_create`]; the registry can be used as before.
     #[inline]
     pub fn get_or_create<K>(
         &mut self,
@@ -192,7 +234,8 @@ impl<D: 'static, C: Confinement> CacheRegistry<D, C> {
         }
     }
 
-    /// Removes all entries of all caches, and clears all slots. Counters and policies stay.
+    /// Removes all entries of all caches, and clears all slots. Counters and policies stay. If a resource's `Drop` panics,
+    /// some caches and slots are not cleared yet; all can be used as before.
     pub fn clear(&mut self) {
         self.caches.iter_mut().for_each(ErasedCache::clear);
         self.slots.iter_mut().for_each(CacheRegistrySlot::clear_slot);

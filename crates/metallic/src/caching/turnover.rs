@@ -27,8 +27,8 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
             let second = std::any::type_name::<K>();
             return Err(MetalError::DuplicateCacheName { name: K::CACHE_NAME, first, second });
         }
-        self.make_room(now);
         self.counters.misses += 1;
+        self.make_room(now);
         let device = device.or(self.device.as_deref());
         let begun = self.time.stamp();
         // Whatever the kernel was doing with state of its own, the cache has nothing half done while it is called.

@@ -1,0 +1,10 @@
+//! The library as its users meet it.
+#![allow(clippy::unwrap_used)]
+
+mod doubles;
+mod events;
+mod failures;
+mod imports;
+mod metrics;
+mod registry;
+mod spec_examples;

@@ -1,0 +1,564 @@
+//! Several kernels, devices and slots in one registry.
+
+use std::collections::HashMap;
+use std::marker::PhantomData;
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use metallic::caching::{
+    CacheRegistry, CacheRegistrySlot, CacheableKernel, EvictionPolicy, KernelCache, ResourceCache,
+    SendRegistry,
+};
+use metallic::device::HostDevice;
+use metallic::error::MetalError;
+use metallic_instrumentation::{EventKind, Recorder};
+
+use crate::doubles::{Cast, CastKey, Foundry, MpsGemm};
+
+/// Kernels that differ in nothing but their names: each adds its number to what it is given.
+struct Add<const N: usize>;
+
+impl<const N: usize> Add<N> {
+    const NAME: [u8; 6] =
+        [b'a', b'd', b'd', b'0' + (N / 100) as u8, b'0' + (N / 10 % 10) as u8, b'0' + (N % 10) as u8];
+}
+
+impl<const N: usize, D> CacheableKernel<D> for Add<N> {
+    type Key = usize;
+    type CachedResource = usize;
+    type Params = usize;
+
+    const CACHE_NAME: &'static str = match str::from_utf8(&Self::NAME) {
+        Ok(name) => name,
+        Err(_) => unreachable!(),
+    };
+
+    fn create_cache_key(n: &usize) -> usize {
+        *n
+    }
+
+    fn create_cached_resource(n: &usize, _device: Option<&D>) -> Result<usize, MetalError> {
+        Ok(n + N)
+    }
+}
+
+/// Has the name of `Add<7>`, but multiplies.
+struct Impostor;
+
+impl CacheableKernel for Impostor {
+    type Key = usize;
+    type CachedResource = usize;
+    type Params = usize;
+
+    const CACHE_NAME: &'static str = "add007";
+
+    fn create_cache_key(n: &usize) -> usize {
+        *n
+    }
+
+    fn create_cached_resource(n: &usize, _device: Option<&HostDevice>) -> Result<usize, MetalError> {
+        Ok(n * 7)
+    }
+}
+
+fn names<D: 'static>(registry: &CacheRegistry<D>) -> Vec<&'static str> {
+    registry.metrics_by_name().map(|(name, _)| name).collect()
+}
+
+#[test]
+fn each_kernel_has_its_own_entries_policy_and_counters() {
+    let mut registry = CacheRegistry::new();
+    registry.set_eviction_policy::<Add<1>>(EvictionPolicy::size_limited_lru(1));
+    for n in [10, 20, 10] {
+        assert_eq!(*registry.get_or_create::<Add<1>>(&n, None).unwrap(), n + 1);
+        assert_eq!(*registry.get_or_create::<Add<2>>(&n, None).unwrap(), n + 2);
+    }
+    let (one, two) = (registry.metrics::<Add<1>>().unwrap(), registry.metrics::<Add<2>>().unwrap());
+    assert_eq!((one.size, one.hits, one.misses, one.evictions), (1, 0, 3, 2));
+    assert_eq!((two.size, two.hits, two.misses, two.evictions), (2, 1, 2, 0));
+    assert_eq!(registry.eviction_policy::<Add<1>>(), EvictionPolicy::size_limited_lru(1));
+    assert_eq!(registry.eviction_policy::<Add<2>>(), EvictionPolicy::none());
+}
+
+#[test]
+fn metrics_by_name_follow_the_alphabet_and_not_the_order_of_use() {
+    let mut registry = CacheRegistry::new();
+    registry.get_or_create::<MpsGemm>(&(1, 2, 3), None).unwrap();
+    for n in 0..3 {
+        registry.get_or_create::<Add<30>>(&n, None).unwrap();
+    }
+    registry.get_or_create::<Add<4>>(&1, None).unwrap();
+    let sizes: Vec<_> = registry.metrics_by_name().map(|(name, metrics)| (name, metrics.size)).collect();
+    assert_eq!(sizes, [("add004", 1), ("add030", 3), ("mps_gemm", 1)]);
+}
+
+#[test]
+fn a_kernel_that_was_never_named_has_no_metrics_and_the_policy_none() {
+    let mut registry = CacheRegistry::new();
+    assert_eq!(registry.metrics::<MpsGemm>(), None);
+    assert_eq!(registry.eviction_policy::<MpsGemm>(), EvictionPolicy::none());
+    assert_eq!(registry.remove::<Add<1>>(&1), None);
+    registry.clear_cache::<MpsGemm>();
+    registry.clear();
+    registry.expire_idle();
+    assert!(registry.cache::<MpsGemm>().is_none());
+    assert!(names(&registry).is_empty(), "to ask about a cache does not make it");
+}
+
+#[test]
+fn a_policy_set_before_the_first_use_is_in_force_at_the_first_use() {
+    let mut registry = CacheRegistry::new();
+    registry.set_eviction_policy::<Add<1>>(EvictionPolicy::fifo().with_max_entries(2));
+    assert_eq!(registry.metrics::<Add<1>>().unwrap().size, 0);
+    for n in 0..5 {
+        registry.get_or_create::<Add<1>>(&n, None).unwrap();
+    }
+    assert_eq!(registry.metrics::<Add<1>>().unwrap().size, 2);
+    assert_eq!(registry.eviction_policy::<Add<1>>(), EvictionPolicy::fifo().with_max_entries(2));
+}
+
+#[test]
+fn cache_mut_is_the_cache_the_registry_uses() {
+    let foundry = Foundry::default();
+    let mut registry = foundry.registry();
+    let casts = registry.cache_mut::<Cast>();
+    assert!(casts.is_empty());
+    casts.set_eviction_policy(EvictionPolicy::size_limited_lru(2));
+    for size in [1, 2, 3] {
+        assert_eq!(casts.get_or_create(&size, None).unwrap().size, size, "made on the registry's device");
+    }
+    assert_eq!(casts.len(), 2);
+    registry.get_or_create::<Cast>(&3, None).unwrap();
+    let metrics = registry.metrics::<Cast>().unwrap();
+    assert_eq!((metrics.hits, metrics.misses), (1, 3));
+    assert_eq!(registry.cache::<Cast>().map(KernelCache::len), Some(2));
+}
+
+#[test]
+fn a_resource_can_be_changed_in_place() {
+    let mut registry = CacheRegistry::new();
+    *registry.get_or_create::<Add<1>>(&1, None).unwrap() = 100;
+    *registry.get_or_create::<Add<1>>(&1, None).unwrap() += 11;
+    assert_eq!(registry.cache::<Add<1>>().unwrap().peek(&1), Some(&111));
+}
+
+#[test]
+fn a_peek_counts_nothing_and_is_no_use() {
+    let mut registry = CacheRegistry::new();
+    registry.set_eviction_policy::<Add<1>>(EvictionPolicy::size_limited_lru(2));
+    for n in [1, 2] {
+        registry.get_or_create::<Add<1>>(&n, None).unwrap();
+    }
+    let cache = registry.cache::<Add<1>>().unwrap();
+    assert_eq!((cache.peek(&1), cache.peek(&3)), (Some(&2), None));
+    registry.get_or_create::<Add<1>>(&3, None).unwrap();
+    let cache = registry.cache::<Add<1>>().unwrap();
+    assert_eq!((cache.peek(&1), cache.peek(&2)), (None, Some(&3)));
+    assert_eq!((cache.metrics().hits, cache.metrics().misses), (0, 3));
+}
+
+#[test]
+fn remove_hands_the_resource_over_and_counts_no_eviction() {
+    let mut registry = CacheRegistry::new();
+    for n in [1, 2] {
+        registry.get_or_create::<Add<1>>(&n, None).unwrap();
+    }
+    assert_eq!(registry.remove::<Add<1>>(&1), Some(2));
+    assert_eq!(registry.remove::<Add<1>>(&1), None);
+    let metrics = registry.metrics::<Add<1>>().unwrap();
+    assert_eq!((metrics.size, metrics.removals, metrics.evictions), (1, 1, 0));
+    registry.get_or_create::<Add<1>>(&1, None).unwrap();
+    assert_eq!(registry.metrics::<Add<1>>().unwrap().misses, 3);
+}
+
+#[test]
+fn clear_cache_empties_one_cache_and_keeps_its_policy_and_counters() {
+    let mut registry = CacheRegistry::new();
+    registry.set_eviction_policy::<Add<1>>(EvictionPolicy::size_limited_lru(5));
+    for n in [1, 2, 2] {
+        registry.get_or_create::<Add<1>>(&n, None).unwrap();
+        registry.get_or_create::<Add<2>>(&n, None).unwrap();
+    }
+    registry.clear_cache::<Add<1>>();
+    let (one, two) = (registry.metrics::<Add<1>>().unwrap(), registry.metrics::<Add<2>>().unwrap());
+    assert_eq!((one.size, one.hits, one.misses, one.removals, one.evictions), (0, 1, 2, 2, 0));
+    assert_eq!((two.size, two.removals), (2, 0));
+    assert_eq!(registry.eviction_policy::<Add<1>>(), EvictionPolicy::size_limited_lru(5));
+    assert_eq!(*registry.get_or_create::<Add<1>>(&1, None).unwrap(), 2);
+}
+
+#[test]
+fn clear_empties_all_caches_and_clears_all_slots() {
+    let mut registry = CacheRegistry::new();
+    registry.get_or_create::<Add<1>>(&1, None).unwrap();
+    registry.get_or_create::<MpsGemm>(&(1, 2, 3), None).unwrap();
+    registry.slot_mut(KvCacheState::<f32>::default).blocks.push(1.5);
+    registry.slot_mut(TensorPreparation::default).prepared.insert("weights".to_owned(), 3);
+    registry.clear();
+    assert!(registry.metrics_by_name().all(|(_, metrics)| metrics.size == 0 && metrics.removals == 1));
+    assert_eq!(names(&registry), ["add001", "mps_gemm"]);
+    assert!(registry.slot::<KvCacheState<f32>>().unwrap().blocks.is_empty());
+    assert!(registry.slot::<TensorPreparation>().unwrap().prepared.is_empty());
+}
+
+// Devices.
+
+#[derive(Debug)]
+struct Gpu {
+    name: &'static str,
+}
+
+struct Npu;
+
+/// Where a resource was made.
+struct WhereMade;
+
+impl CacheableKernel<Gpu> for WhereMade {
+    type Key = u32;
+    type CachedResource = &'static str;
+    type Params = u32;
+
+    const CACHE_NAME: &'static str = "where_made";
+
+    fn create_cache_key(n: &u32) -> u32 {
+        *n
+    }
+
+    fn create_cached_resource(_: &u32, device: Option<&Gpu>) -> Result<&'static str, MetalError> {
+        device.map(|gpu| gpu.name).ok_or(MetalError::DeviceNotAvailable)
+    }
+}
+
+impl CacheableKernel<Npu> for WhereMade {
+    type Key = u32;
+    type CachedResource = u64;
+    type Params = u32;
+
+    const CACHE_NAME: &'static str = "where_made";
+
+    fn create_cache_key(n: &u32) -> u32 {
+        *n
+    }
+
+    fn create_cached_resource(n: &u32, device: Option<&Npu>) -> Result<u64, MetalError> {
+        device.map(|_| u64::from(*n)).ok_or(MetalError::DeviceNotAvailable)
+    }
+}
+
+#[test]
+fn no_device_named_means_the_registrys_own_and_a_device_named_goes_before_it() {
+    let mut registry = CacheRegistry::with_device(Gpu { name: "own" });
+    assert_eq!(registry.device().map(|gpu| gpu.name), Some("own"));
+    assert_eq!(*registry.get_or_create::<WhereMade>(&1, None).unwrap(), "own");
+    let callers = Gpu { name: "the caller's" };
+    assert_eq!(*registry.get_or_create::<WhereMade>(&2, Some(&callers)).unwrap(), "the caller's");
+    assert_eq!(*registry.get_or_create::<WhereMade>(&1, Some(&callers)).unwrap(), "own", "a hit makes none");
+}
+
+#[test]
+fn a_kernel_that_needs_a_device_fails_where_there_is_none() {
+    let mut registry = CacheRegistry::<Gpu>::default();
+    assert!(registry.device().is_none());
+    let refused = registry.get_or_create::<WhereMade>(&1, None);
+    assert!(matches!(refused, Err(MetalError::DeviceNotAvailable)));
+    let callers = Gpu { name: "the caller's" };
+    assert_eq!(*registry.get_or_create::<WhereMade>(&1, Some(&callers)).unwrap(), "the caller's");
+}
+
+#[test]
+fn one_kernel_serves_two_types_of_device() {
+    let mut gpu = CacheRegistry::with_device(Gpu { name: "gpu" });
+    let mut npu = CacheRegistry::with_device(Npu);
+    assert_eq!(*gpu.get_or_create::<WhereMade>(&5, None).unwrap(), "gpu");
+    assert_eq!(*npu.get_or_create::<WhereMade>(&5, None).unwrap(), 5);
+}
+
+#[test]
+fn a_facade_method_written_once_serves_every_device_its_kernel_serves() {
+    trait GemmCache {
+        fn get_or_create_gemm(&mut self, m: usize, n: usize, k: usize) -> Result<&mut Arc<str>, MetalError>;
+    }
+    impl<D: 'static> GemmCache for ResourceCache<D> {
+        fn get_or_create_gemm(&mut self, m: usize, n: usize, k: usize) -> Result<&mut Arc<str>, MetalError> {
+            self.registry_mut().get_or_create::<MpsGemm>(&(m, n, k), None)
+        }
+    }
+    let mut host = ResourceCache::new();
+    let mut gpu = ResourceCache::with_device(Gpu { name: "gpu" });
+    assert_eq!(&**host.get_or_create_gemm(1, 2, 3).unwrap(), "1 x 2 x 3");
+    assert_eq!(&**gpu.get_or_create_gemm(4, 5, 6).unwrap(), "4 x 5 x 6");
+    assert_eq!(gpu.registry().metrics::<MpsGemm>().unwrap().misses, 1);
+    assert_eq!(gpu.registry().device().map(|gpu| gpu.name), Some("gpu"));
+}
+
+#[test]
+fn a_cache_can_stand_alone_on_a_device_of_its_own() {
+    let foundry = Foundry::default();
+    let mut casts =
+        KernelCache::<Cast, _>::default().with_device(foundry.clone()).with_clock(foundry.clock().clone());
+    assert_eq!(casts.get_or_create(&4, None).unwrap().serial, 1);
+    assert_eq!(casts.remove(&CastKey { size: 4 }).map(|casting| casting.size), Some(4));
+    assert!(casts.is_empty());
+}
+
+// Names.
+
+#[test]
+fn the_second_kernel_of_a_name_is_refused_at_its_first_use() {
+    let mut registry = CacheRegistry::new();
+    registry.get_or_create::<Add<7>>(&1, None).unwrap();
+    let refused = registry.get_or_create::<Impostor>(&1, None);
+    let Err(MetalError::DuplicateCacheName { name, first, second }) = refused else { panic!("{refused:?}") };
+    assert_eq!(name, "add007");
+    assert!(first.contains("Add<7>") && second.contains("Impostor"), "{first}, {second}");
+}
+
+#[test]
+fn the_first_kernel_of_a_name_goes_on_as_if_there_were_no_second() {
+    let recorder = Arc::new(Recorder::new());
+    let mut registry = CacheRegistry::new().with_sink(recorder.clone());
+    registry.get_or_create::<Add<7>>(&1, None).unwrap();
+    recorder.clear();
+    for n in 0..3 {
+        assert!(registry.get_or_create::<Impostor>(&n, None).is_err(), "again and again");
+        assert!(registry.cache_mut::<Impostor>().get_or_create(&n, None).is_err());
+    }
+    assert_eq!(recorder.events(), [], "what was refused did not happen");
+    let refused = registry.metrics::<Impostor>().unwrap();
+    assert_eq!((refused.size, refused.hits, refused.misses, refused.failed_creations), (0, 0, 0, 0));
+    assert_eq!(refused.last_event, None);
+
+    assert_eq!(*registry.get_or_create::<Add<7>>(&1, None).unwrap(), 8);
+    assert_eq!(*registry.get_or_create::<Add<7>>(&2, None).unwrap(), 9);
+    let shown: Vec<_> =
+        registry.metrics_by_name().map(|(name, metrics)| (name, metrics.hits, metrics.misses)).collect();
+    assert_eq!(shown, [("add007", 1, 2)]);
+}
+
+#[test]
+fn a_kernel_that_was_refused_leaves_no_trace_in_the_log_of_the_first() {
+    let recorder = Arc::new(Recorder::new());
+    let mut registry = CacheRegistry::new().with_sink(recorder.clone());
+    registry.get_or_create::<Add<7>>(&1, None).unwrap();
+    registry.set_eviction_policy::<Impostor>(EvictionPolicy::size_limited_lru(1));
+    registry.clear();
+    assert_eq!(recorder.count(EventKind::CachePolicyChanged), 0);
+    assert_eq!(recorder.count(EventKind::CacheCleared), 1);
+}
+
+#[test]
+fn the_name_belongs_to_the_kernel_that_was_named_first_even_if_only_for_a_policy() {
+    let mut registry = CacheRegistry::new();
+    registry.set_eviction_policy::<Impostor>(EvictionPolicy::lru());
+    assert!(registry.get_or_create::<Add<7>>(&1, None).is_err());
+    assert_eq!(*registry.get_or_create::<Impostor>(&3, None).unwrap(), 21);
+}
+
+#[test]
+fn two_registries_may_each_have_a_kernel_of_one_name() {
+    let (mut one, mut other) = (CacheRegistry::new(), CacheRegistry::new());
+    assert_eq!(*one.get_or_create::<Add<7>>(&3, None).unwrap(), 10);
+    assert_eq!(*other.get_or_create::<Impostor>(&3, None).unwrap(), 21);
+}
+
+// Many types.
+
+struct Page<const N: usize>(usize);
+
+impl<const N: usize> CacheRegistrySlot for Page<N> {
+    fn clear_slot(&mut self) {
+        self.0 = 0;
+    }
+}
+
+/// Calls a function for each of the numbers 0 to 95.
+macro_rules! for_each_number {
+    ($call:ident($registry:expr)) => {
+        for_each_number!($call($registry) 0 12 24 36 48 60 72 84)
+    };
+    ($call:ident($registry:expr) $($base:literal)*) => {
+        $(for_each_number!($call($registry) $base + 0 1 2 3 4 5 6 7 8 9 10 11);)*
+    };
+    ($call:ident($registry:expr) $base:literal + $($offset:literal)*) => {
+        $($call::<{ $base + $offset }>($registry);)*
+    };
+}
+
+#[test]
+fn many_kernels_and_slots_in_one_registry_are_all_found_again() {
+    fn fill<const N: usize>(registry: &mut CacheRegistry) {
+        assert!(registry.metrics::<Add<N>>().is_none());
+        assert!(registry.slot::<Page<N>>().is_none());
+        assert_eq!(*registry.get_or_create::<Add<N>>(&1000, None).unwrap(), 1000 + N);
+        registry.slot_mut(|| Page::<N>(N)).0 += 1;
+    }
+    fn find<const N: usize>(registry: &mut CacheRegistry) {
+        assert_eq!(*registry.get_or_create::<Add<N>>(&1000, None).unwrap(), 1000 + N);
+        assert_eq!(registry.cache::<Add<N>>().unwrap().metrics().hits, 1);
+        assert_eq!(registry.slot::<Page<N>>().unwrap().0, N + 1);
+    }
+    fn remove_even<const N: usize>(registry: &mut CacheRegistry) {
+        if N.is_multiple_of(2) {
+            assert_eq!(registry.remove::<Add<N>>(&1000), Some(1000 + N));
+            assert!(registry.clear_slot::<Page<N>>());
+        }
+    }
+    fn only_odd_are_left<const N: usize>(registry: &mut CacheRegistry) {
+        let (entries, page) = if N.is_multiple_of(2) { (0, 0) } else { (1, N + 1) };
+        assert_eq!(registry.cache::<Add<N>>().unwrap().len(), entries);
+        assert_eq!(registry.slot::<Page<N>>().unwrap().0, page);
+    }
+    fn is_clear<const N: usize>(registry: &mut CacheRegistry) {
+        assert_eq!(registry.slot::<Page<N>>().unwrap().0, 0);
+    }
+
+    let mut registry = CacheRegistry::new();
+    for_each_number!(fill(&mut registry));
+    for_each_number!(find(&mut registry));
+    for_each_number!(remove_even(&mut registry));
+    for_each_number!(only_odd_are_left(&mut registry));
+    let names = names(&registry);
+    assert_eq!(names.len(), 96);
+    assert!(names.is_sorted() && (names[0], names[95]) == ("add000", "add095"));
+
+    registry.clear();
+    assert!(registry.metrics_by_name().all(|(_, metrics)| metrics.size == 0 && metrics.hits == 1));
+    for_each_number!(is_clear(&mut registry));
+}
+
+// Slots.
+
+#[derive(Default)]
+struct KvCacheState<T> {
+    blocks: Vec<T>,
+}
+
+impl<T: 'static> CacheRegistrySlot for KvCacheState<T> {
+    fn clear_slot(&mut self) {
+        self.blocks.clear();
+    }
+}
+
+#[derive(Default)]
+struct TensorPreparation {
+    prepared: HashMap<String, usize>,
+}
+
+impl CacheRegistrySlot for TensorPreparation {
+    fn clear_slot(&mut self) {
+        self.prepared.clear();
+    }
+}
+
+struct Marker<T>(PhantomData<T>);
+
+impl<T: 'static> CacheRegistrySlot for Marker<T> {
+    fn clear_slot(&mut self) {}
+}
+
+#[test]
+fn a_slot_is_made_once_and_found_by_its_type() {
+    let mut registry = CacheRegistry::new();
+    assert!(registry.slot::<KvCacheState<f32>>().is_none());
+    registry.slot_mut(|| KvCacheState { blocks: vec![1.0_f32] }).blocks.push(2.0);
+    let again = registry.slot_mut(|| -> KvCacheState<f32> { unreachable!("there is one") });
+    assert_eq!(again.blocks, [1.0, 2.0]);
+    assert_eq!(registry.slot::<KvCacheState<f32>>().unwrap().blocks, [1.0, 2.0]);
+}
+
+#[test]
+fn slots_of_different_types_are_different_slots() {
+    let mut registry = CacheRegistry::new();
+    registry.slot_mut(KvCacheState::<f32>::default).blocks.push(1.5);
+    registry.slot_mut(KvCacheState::<u16>::default).blocks.push(7);
+    registry.slot_mut(|| Marker::<u8>(PhantomData));
+    assert!(registry.slot::<Marker<u8>>().is_some() && registry.slot::<Marker<i8>>().is_none());
+    assert!(registry.clear_slot::<KvCacheState<u16>>());
+    assert!(registry.slot::<KvCacheState<u16>>().unwrap().blocks.is_empty());
+    assert_eq!(registry.slot::<KvCacheState<f32>>().unwrap().blocks, [1.5]);
+}
+
+#[test]
+fn clear_slot_says_whether_there_is_one() {
+    let mut registry = CacheRegistry::new();
+    assert!(!registry.clear_slot::<TensorPreparation>());
+    registry.slot_mut(TensorPreparation::default).prepared.insert("bias".to_owned(), 1);
+    assert!(registry.clear_slot::<TensorPreparation>());
+    assert!(registry.clear_slot::<TensorPreparation>(), "a cleared slot is still there");
+    assert!(registry.slot::<TensorPreparation>().unwrap().prepared.is_empty());
+}
+
+#[test]
+fn a_slot_and_a_cache_do_not_touch_each_other() {
+    let mut registry = CacheRegistry::new();
+    registry.get_or_create::<Add<1>>(&1, None).unwrap();
+    registry.slot_mut(KvCacheState::<f32>::default).blocks.push(1.5);
+    registry.clear_cache::<Add<1>>();
+    assert_eq!(registry.slot::<KvCacheState<f32>>().unwrap().blocks, [1.5]);
+    registry.get_or_create::<Add<1>>(&1, None).unwrap();
+    registry.clear_slot::<KvCacheState<f32>>();
+    assert_eq!(registry.metrics::<Add<1>>().unwrap().size, 1);
+}
+
+// Text.
+
+#[test]
+fn the_debug_form_of_a_registry_is_its_metrics_by_name() {
+    let mut registry = CacheRegistry::new();
+    assert_eq!(format!("{registry:?}"), "{}");
+    registry.get_or_create::<MpsGemm>(&(1, 2, 3), None).unwrap();
+    registry.get_or_create::<Add<1>>(&1, None).unwrap();
+    let text = format!("{registry:?}");
+    assert!(text.starts_with(r#"{"add001": CacheMetrics { size: 1, hits: 0, misses: 1"#), "{text}");
+    assert!(text.contains(r#""mps_gemm": CacheMetrics"#), "{text}");
+    let facade = format!("{:?}", ResourceCache::from(registry));
+    assert!(facade.starts_with(r#"ResourceCache { registry: {"add001""#), "{facade}");
+}
+
+// Threads.
+
+#[test]
+fn a_sendable_registry_moves_to_another_thread_with_what_it_holds() {
+    let mut registry: SendRegistry = CacheRegistry::sendable(Some(HostDevice::default()));
+    registry.get_or_create::<Add<1>>(&1, None).unwrap();
+    registry.slot_mut(KvCacheState::<f32>::default).blocks.push(1.5);
+    let moved = thread::spawn(move || {
+        registry.get_or_create::<Add<1>>(&1, None).unwrap();
+        registry.slot_mut(KvCacheState::<f32>::default).blocks.push(2.5);
+        registry
+    });
+    let registry = moved.join().unwrap();
+    let metrics = registry.metrics::<Add<1>>().unwrap();
+    assert_eq!((metrics.hits, metrics.misses), (1, 1));
+    assert_eq!(registry.slot::<KvCacheState<f32>>().unwrap().blocks, [1.5, 2.5]);
+    assert!(registry.device().is_some());
+}
+
+#[test]
+fn a_sendable_registry_stands_behind_a_lock_for_several_threads() {
+    let shared: Arc<Mutex<SendRegistry>> = Arc::new(Mutex::new(CacheRegistry::sendable(None)));
+    let workers: Vec<_> = (0..4)
+        .map(|_| {
+            let shared = shared.clone();
+            thread::spawn(move || {
+                for n in 0..50 {
+                    let mut registry = shared.lock().unwrap();
+                    assert_eq!(*registry.get_or_create::<Add<1>>(&n, None).unwrap(), n + 1);
+                }
+            })
+        })
+        .collect();
+    workers.into_iter().for_each(|worker| worker.join().unwrap());
+    let metrics = shared.lock().unwrap().metrics::<Add<1>>().unwrap();
+    assert_eq!((metrics.hits, metrics.misses), (150, 50));
+}
+
+#[test]
+fn caches_facades_and_sendable_registries_are_send() {
+    fn is_send<T: Send>() {}
+    is_send::<KernelCache<Add<1>>>();
+    is_send::<KernelCache<MpsGemm, Gpu>>();
+    is_send::<SendRegistry>();
+    is_send::<SendRegistry<Gpu>>();
+    is_send::<ResourceCache<Gpu, metallic::caching::Sendable>>();
+}

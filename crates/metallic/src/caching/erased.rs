@@ -98,23 +98,21 @@ impl<O: ?Sized> Cell<O> {
     }
 }
 
-/// A power of two.
-const NEAR_CELLS: usize = 64;
-
 /// At most one value of each type.
 ///
 /// The place of a type among the near cells follows from its `TypeId`, and so is known when the program is compiled: for
-/// a type that has its cell to itself, a look-up is one comparison at a fixed place.
-pub(super) struct TypeTable<O: ?Sized> {
-    near: Box<[Option<Cell<O>>; NEAR_CELLS]>,
+/// a type that has its cell to itself, a look-up is one comparison at a fixed place. `NEAR` is best a power of two, some
+/// times larger than the number of types.
+pub(super) struct TypeTable<O: ?Sized, const NEAR: usize> {
+    near: Box<[Option<Cell<O>>; NEAR]>,
     /// The cells of types whose place was taken, in the order of their `TypeId`s.
     far: Vec<Cell<O>>,
 }
 
-impl<O: ?Sized> TypeTable<O> {
+impl<O: ?Sized, const NEAR: usize> TypeTable<O, NEAR> {
     /// The value of type `T`.
     pub(super) fn get<T: 'static>(&self) -> Option<&T> {
-        match &self.near[near_place::<T>()] {
+        match &self.near[hash_of::<T>() % NEAR] {
             Some(cell) if cell.is::<T>() => cell.get(),
             _ => self.far[self.find_far::<T>().ok()?].get(),
         }
@@ -123,7 +121,7 @@ impl<O: ?Sized> TypeTable<O> {
     /// The value of type `T`.
     pub(super) fn get_mut<T: 'static>(&mut self) -> Option<&mut T> {
         let far = self.find_far::<T>();
-        match &mut self.near[near_place::<T>()] {
+        match &mut self.near[hash_of::<T>() % NEAR] {
             Some(cell) if cell.is::<T>() => cell.get_mut(),
             _ => self.far[far.ok()?].get_mut(),
         }
@@ -136,7 +134,7 @@ impl<O: ?Sized> TypeTable<O> {
         make: impl FnOnce(&Self) -> T,
         erase: impl FnOnce(Box<T>) -> Box<O>,
     ) -> &mut T {
-        let place = near_place::<T>();
+        let place = hash_of::<T>() % NEAR;
         if self.near[place].as_ref().is_some_and(Cell::is::<T>) {
             return self.near[place].as_mut().and_then(Cell::get_mut).expect("compared just now");
         }
@@ -162,7 +160,7 @@ impl<O: ?Sized> TypeTable<O> {
             Ok(place) => &mut self.far[place],
             Err(place) => {
                 let cell = Cell::new(make(self), erase);
-                let near = near_place::<T>();
+                let near = hash_of::<T>() % NEAR;
                 if self.near[near].is_none() {
                     self.near[near].insert(cell)
                 } else {
@@ -179,18 +177,18 @@ impl<O: ?Sized> TypeTable<O> {
     }
 }
 
-impl<O: ?Sized> Default for TypeTable<O> {
+impl<O: ?Sized, const NEAR: usize> Default for TypeTable<O, NEAR> {
     fn default() -> Self {
-        Self { near: Box::new([const { None }; NEAR_CELLS]), far: Vec::new() }
+        Self { near: Box::new([const { None }; NEAR]), far: Vec::new() }
     }
 }
 
 /// A `TypeId` is a hash already: this takes out the word that it gives to a hasher.
 #[inline(always)]
-fn near_place<T: 'static>() -> usize {
+fn hash_of<T: 'static>() -> usize {
     let mut word = TypeIdWord(0);
     TypeId::of::<T>().hash(&mut word);
-    word.finish() as usize % NEAR_CELLS
+    word.finish() as usize
 }
 
 struct TypeIdWord(u64);

@@ -16,6 +16,10 @@ use super::slot::CacheRegistrySlot;
 use crate::device::Device;
 use crate::error::MetalError;
 
+/// Twice the kernels of a large engine, so that few share a place.
+const NEAR_CACHES: usize = 64;
+const NEAR_SLOTS: usize = 8;
+
 /// The caches of any number of kernels, and slots for other state, found by type.
 ///
 /// A cache comes into being when its kernel is first named, with the policy [`EvictionPolicy::none`]. A registry is for one
@@ -49,8 +53,8 @@ use crate::error::MetalError;
 /// # }
 /// ```
 pub struct CacheRegistry<D = Device, C: Confinement = Confined> {
-    caches: TypeTable<C::Cache>,
-    slots: TypeTable<C::Slot>,
+    caches: TypeTable<C::Cache, NEAR_CACHES>,
+    slots: TypeTable<C::Slot, NEAR_SLOTS>,
     device: Option<Arc<D>>,
     time: TimeSource,
     sink: Option<SinkGuard>,
@@ -268,7 +272,7 @@ impl<D: 'static, C: Confinement> CacheRegistry<D, C> {
 
     #[cold]
     fn new_cache<K>(
-        caches: &TypeTable<C::Cache>,
+        caches: &TypeTable<C::Cache, NEAR_CACHES>,
         device: &Option<Arc<D>>,
         time: &TimeSource,
         sink: &Option<SinkGuard>,

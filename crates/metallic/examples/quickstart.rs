@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use metallic::caching::{CacheMetrics, CacheRegistry, CacheableKernel, EvictionPolicy};
+use metallic::device::system_default_device;
 use metallic::error::MetalError;
 use metallic::{Device, Dtype};
 use metallic_instrumentation::JsonlExporter;
@@ -109,7 +110,7 @@ impl CacheableKernel for RotationTableKernel {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut registry = CacheRegistry::with_device(Device::default());
+    let mut registry = CacheRegistry::with_device(system_default_device()?);
     registry.set_eviction_policy::<PackedExpertKernel>(EvictionPolicy::size_limited_lru(24));
     let log = match env::args_os().nth(1).map(PathBuf::from) {
         Some(path) => {

@@ -27,7 +27,7 @@ const NEAR_SLOTS: usize = 8;
 ///
 /// ```
 /// # use metallic::caching::{CacheableKernel, CacheRegistry, EvictionPolicy};
-/// # use metallic::{Device, error::MetalError};
+/// # use metallic::{Device, device::system_default_device, error::MetalError};
 /// # struct Square;
 /// # impl CacheableKernel for Square {
 /// #     type Key = u64;
@@ -40,7 +40,7 @@ const NEAR_SLOTS: usize = 8;
 /// #     }
 /// # }
 /// # fn main() -> Result<(), MetalError> {
-/// let mut registry = CacheRegistry::with_device(Device::default());
+/// let mut registry = CacheRegistry::with_device(system_default_device()?);
 /// registry.set_eviction_policy::<Square>(EvictionPolicy::size_limited_lru(1000));
 ///
 /// let resource = registry.get_or_create::<Square>(&12, None)?; // None: on the registry's own device
@@ -65,9 +65,9 @@ pub struct CacheRegistry<D = Device, C: Confinement = Confined> {
 ///
 /// ```
 /// use metallic::caching::{CacheRegistry, SendRegistry};
-/// use metallic::Device;
+/// use metallic::device::system_default_device;
 ///
-/// let registry: SendRegistry = CacheRegistry::sendable(Some(Device::default()));
+/// let registry: SendRegistry = CacheRegistry::sendable(system_default_device().ok());
 /// std::thread::spawn(move || drop(registry)).join().unwrap();
 /// ```
 ///

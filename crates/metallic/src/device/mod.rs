@@ -1,8 +1,13 @@
 //! The devices that resources are made on.
 
+#[cfg(target_vendor = "apple")]
+mod apple;
+#[cfg(not(target_vendor = "apple"))]
+mod default_host;
 mod host;
 
+#[cfg(target_vendor = "apple")]
+pub use apple::{Device, NsError, system_default_device};
+#[cfg(not(target_vendor = "apple"))]
+pub use default_host::{Device, system_default_device};
 pub use host::HostDevice;
-
-/// The device of kernels and registries that name no other.
-pub type Device = HostDevice;

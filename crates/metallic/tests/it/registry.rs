@@ -45,7 +45,7 @@ impl<const N: usize, D> CacheableKernel<D> for Add<N> {
 /// Has the name of `Add<7>`, but multiplies.
 struct Impostor;
 
-impl CacheableKernel for Impostor {
+impl<D> CacheableKernel<D> for Impostor {
     type Key = usize;
     type CachedResource = usize;
     type Params = usize;
@@ -56,7 +56,7 @@ impl CacheableKernel for Impostor {
         *n
     }
 
-    fn create_cached_resource(n: &usize, _device: Option<&HostDevice>) -> Result<usize, MetalError> {
+    fn create_cached_resource(n: &usize, _device: Option<&D>) -> Result<usize, MetalError> {
         Ok(n * 7)
     }
 }
@@ -519,7 +519,7 @@ fn the_debug_form_of_a_registry_is_its_metrics_by_name() {
 
 #[test]
 fn a_sendable_registry_moves_to_another_thread_with_what_it_holds() {
-    let mut registry: SendRegistry = CacheRegistry::sendable(Some(HostDevice::default()));
+    let mut registry: SendRegistry<HostDevice> = CacheRegistry::sendable(Some(HostDevice::default()));
     registry.get_or_create::<Add<1>>(&1, None).unwrap();
     registry.slot_mut(KvCacheState::<f32>::default).blocks.push(1.5);
     let moved = thread::spawn(move || {

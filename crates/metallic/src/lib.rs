@@ -8,6 +8,7 @@
 pub mod caching;
 pub mod device;
 pub mod error;
+pub mod kernels;
 pub mod tensor;
 mod ticks;
 

@@ -1,0 +1,8 @@
+//! The operations of this library, one folder each: what its resources are, and what tells one from another.
+//!
+//! Those here are for Apple's systems. Their keys and checks know no device, so that tests reach them on every system.
+
+#[cfg(any(target_vendor = "apple", test))]
+pub mod matmul_mps;
+#[cfg(target_vendor = "apple")]
+mod mps;

@@ -6,3 +6,10 @@
 pub mod matmul_mps;
 #[cfg(target_vendor = "apple")]
 mod mps;
+#[cfg(any(target_vendor = "apple", test))]
+mod seq_bucket;
+#[cfg(any(target_vendor = "apple", test))]
+pub mod softmax_mps;
+
+#[cfg(any(target_vendor = "apple", test))]
+pub use seq_bucket::SeqKBucket;

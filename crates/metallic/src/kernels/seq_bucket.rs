@@ -1,0 +1,60 @@
+//! Sequence lengths that share a resource.
+
+/// The number of keys that a softmax runs over, rounded up: to a power of two up to 256, to a multiple of 256 beyond. So a
+/// sequence that grows token by token meets a new resource every 256 tokens, and padding costs at most 255 of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SeqKBucket(usize);
+
+impl SeqKBucket {
+    const STEP: usize = 256;
+
+    /// The bucket of a length. No keys at all have a bucket of their own, of length zero.
+    pub const fn of(length: usize) -> Self {
+        Self(match length {
+            0 => 0,
+            1..=Self::STEP => length.next_power_of_two(),
+            _ => match length.checked_next_multiple_of(Self::STEP) {
+                Some(padded) => padded,
+                None => usize::MAX,
+            },
+        })
+    }
+
+    /// The longest sequence of the bucket, in keys.
+    pub const fn padded_length(self) -> usize {
+        self.0
+    }
+
+    /// Whether a sequence of this length fits, if need be with padding.
+    pub const fn holds(self, length: usize) -> bool {
+        length > 0 && length <= self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn buckets_are_powers_of_two_and_then_multiples_of_256() {
+        let edges =
+            [(0, 0), (1, 1), (3, 4), (4, 4), (129, 256), (256, 256), (257, 512), (4096, 4096), (4097, 4352)];
+        for (length, padded) in edges {
+            assert_eq!(SeqKBucket::of(length).padded_length(), padded, "length {length}");
+        }
+        assert_eq!(SeqKBucket::of(usize::MAX).padded_length(), usize::MAX);
+    }
+
+    proptest! {
+        #[test]
+        fn a_bucket_holds_its_length_wastes_little_and_is_its_own_bucket(length in 1..1_000_000_usize) {
+            let bucket = SeqKBucket::of(length);
+            prop_assert!(bucket.holds(length));
+            prop_assert!(!bucket.holds(bucket.padded_length() + 1));
+            prop_assert!(bucket.padded_length() - length < length.min(SeqKBucket::STEP));
+            prop_assert_eq!(SeqKBucket::of(bucket.padded_length()), bucket);
+        }
+    }
+}

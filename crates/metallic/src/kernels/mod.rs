@@ -7,6 +7,8 @@ pub mod matmul_mps;
 #[cfg(target_vendor = "apple")]
 mod mps;
 #[cfg(any(target_vendor = "apple", test))]
+pub mod sdpa;
+#[cfg(any(target_vendor = "apple", test))]
 mod seq_bucket;
 #[cfg(any(target_vendor = "apple", test))]
 pub mod softmax_mps;

@@ -4,6 +4,8 @@
 
 #[cfg(any(target_vendor = "apple", test))]
 pub mod matmul_mps;
+#[cfg(any(target_vendor = "apple", test))]
+pub mod metal_pipeline;
 #[cfg(target_vendor = "apple")]
 mod mps;
 #[cfg(any(target_vendor = "apple", test))]

@@ -29,12 +29,13 @@ const UNORDERED: [&str; 2] = ["mod", "eviction_tests"];
 
 const MAY_READ_THE_TIME: [&str; 2] = ["caching/clock.rs", "ticks.rs"];
 /// Beside the core's two, files that call Apple's frameworks.
-const MAY_BE_UNSAFE: [&str; 9] = [
+const MAY_BE_UNSAFE: [&str; 10] = [
     "caching/erased.rs",
     "ticks.rs",
     "device/apple.rs",
     "kernels/matmul_mps/cache.rs",
     "kernels/matmul_mps/descriptor.rs",
+    "kernels/metal_pipeline/cache.rs",
     "kernels/mps.rs",
     "kernels/sdpa/cache.rs",
     "kernels/sdpa/graph.rs",

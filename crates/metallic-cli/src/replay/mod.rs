@@ -1,0 +1,14 @@
+//! `metallic replay`.
+
+use std::io::Write;
+
+use crate::args::ReplayArgs;
+use crate::error::Error;
+
+/// Runs the command.
+///
+/// # Errors
+/// The log cannot be read, or the output cannot be written.
+pub fn run(_args: &ReplayArgs, _out: &mut dyn Write) -> Result<(), Error> {
+    Err(Error::Nothing("not built yet".to_owned()))
+}

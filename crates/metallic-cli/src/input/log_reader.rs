@@ -44,9 +44,9 @@ impl LogReader {
         Self { sources: sources.into_iter(), current: None, skipped: Vec::new(), progress, lines_before: 0 }
     }
 
-    /// Reads what one reader gives, which errors call `name`.
-    pub fn from_reader(name: impl Into<String>, reader: Box<dyn BufRead>) -> Self {
-        let mut log = Self::new(Vec::new());
+    /// Reads what `reader` gives, which errors call `name`, and then these files.
+    pub fn starting_with(name: impl Into<String>, reader: Box<dyn BufRead>, rest: Vec<Source>) -> Self {
+        let mut log = Self::new(rest);
         log.current = Some((name.into(), JsonlReader::new(reader)));
         log
     }

@@ -1,14 +1,32 @@
-//! `metallic replay`.
+//! `metallic replay`: what other policies and capacities would have done with the accesses of a log.
+//!
+//! ```text
+//! LOG --formats--> recording (log) --> trace --simulation--> outcome of each policy and capacity --> advice, tables, JSON
+//!                                            --belady------> the limit
+//! ```
 
-use std::io::Write;
+mod advice;
+mod belady;
+mod candidates;
+mod code;
+mod command;
+mod formats;
+mod json;
+mod plot;
+mod recording;
+mod simulation;
+mod sweep;
+mod text;
+mod trace;
 
-use crate::args::ReplayArgs;
-use crate::error::Error;
-
-/// Runs the command.
-///
-/// # Errors
-/// The log cannot be read, or the output cannot be written.
-pub fn run(_args: &ReplayArgs, _out: &mut dyn Write) -> Result<(), Error> {
-    Err(Error::Nothing("not built yet".to_owned()))
-}
+pub use advice::{
+    Advice, LEAST_ACCESSES, LEAST_ACCESSES_PER_ENTRY, LEAST_REUSES, MOST_LOST, Rival, Setting, TOLERANCE,
+};
+pub use belady::{Foresight, Optimum};
+pub use candidates::Candidate;
+pub use command::{CacheReplay, replay, run};
+pub use formats::{Input, load};
+pub use recording::{Recorder, Recording};
+pub use simulation::{Divergence, Outcome, as_recorded, under};
+pub use sweep::{Curve, Sweep};
+pub use trace::{Access, Deed, Step, Trace};

@@ -1,0 +1,53 @@
+//! A policy as the Rust code that makes it.
+
+use metallic::caching::{EvictionPolicy, EvictionStrategy};
+
+pub(super) fn of(policy: &EvictionPolicy) -> String {
+    let millis = |idle: std::time::Duration| format!("Duration::from_millis({})", idle.as_millis());
+    let (max, idle) = (policy.max_entries(), policy.max_idle_duration());
+    let text = |max: Option<usize>| max.map_or_else(String::new, |max| max.to_string());
+    let idle_text = idle.map_or_else(String::new, millis);
+    let (mut code, needs_max, needs_idle) = match policy.strategy() {
+        EvictionStrategy::SizeLimitedLru => (format!("size_limited_lru({})", text(max)), false, true),
+        EvictionStrategy::IdleTimeout => (format!("idle_timeout({idle_text})"), true, false),
+        EvictionStrategy::Hybrid => (format!("hybrid({}, {idle_text})", text(max)), false, false),
+        other => (format!("{other}()"), true, true),
+    };
+    if needs_max && let Some(max) = max {
+        code.push_str(&format!(".with_max_entries({max})"));
+    }
+    if needs_idle && let Some(idle) = idle {
+        code.push_str(&format!(".with_max_idle_duration({})", millis(idle)));
+    }
+    if policy.min_entries() > 0 {
+        code.push_str(&format!(".with_min_entries({})", policy.min_entries()));
+    }
+    format!("EvictionPolicy::{code}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use metallic::caching::EvictionPolicy;
+
+    #[test]
+    fn the_code_makes_the_policy() {
+        let second = Duration::from_secs(1);
+        let cases = [
+            (EvictionPolicy::none(), "EvictionPolicy::none()"),
+            (
+                EvictionPolicy::fifo().with_max_entries(3).with_min_entries(2),
+                "EvictionPolicy::fifo().with_max_entries(3).with_min_entries(2)",
+            ),
+            (EvictionPolicy::hybrid(3, second), "EvictionPolicy::hybrid(3, Duration::from_millis(1000))"),
+            (
+                EvictionPolicy::size_limited_lru(3).with_max_idle_duration(second),
+                "EvictionPolicy::size_limited_lru(3).with_max_idle_duration(Duration::from_millis(1000))",
+            ),
+        ];
+        for (policy, code) in cases {
+            assert_eq!(super::of(&policy), code);
+        }
+    }
+}

@@ -54,6 +54,9 @@ pub struct ReportArgs {
     /// Write one page with plots to this file, which needs nothing else to be looked at.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+    /// How many keys to keep figures of; beyond that, only the dearest ones. 200000 take about 50 MB.
+    #[arg(long, value_name = "N", default_value_t = 200_000)]
+    pub keys: usize,
     /// Print JSON instead of tables.
     #[arg(long)]
     pub json: bool,
@@ -65,7 +68,12 @@ pub struct ReportArgs {
   metallic replay log.jsonl
   metallic replay log.jsonl --cache gemm --capacities 64,128,256
   metallic replay --format arc OLTP.lis --capacities 1000,2000,5000,10000,15000
-  cut -f3 requests.tsv | metallic replay --format keys -")]
+  cut -f3 requests.tsv | metallic replay --format keys -",
+    after_long_help = concat!("Examples:
+  metallic replay log.jsonl
+  metallic replay log.jsonl --cache gemm --capacities 64,128,256
+  metallic replay --format arc OLTP.lis --capacities 1000,2000,5000,10000,15000
+  cut -f3 requests.tsv | metallic replay --format keys -\n\n", include_str!("replay/schema.txt")))]
 pub struct ReplayArgs {
     /// Logs, or traces in another format; `-` is standard input.
     #[arg(required = true, value_name = "LOG")]
@@ -91,7 +99,7 @@ pub struct ReplayArgs {
     /// Threads; by default as many as the machine has cores.
     #[arg(long, value_name = "N")]
     pub jobs: Option<usize>,
-    /// Print JSON instead of tables and plots. `metallic man` has the schema.
+    /// Print JSON instead of tables and plots. `--help` shows its schema.
     #[arg(long)]
     pub json: bool,
 }
@@ -116,7 +124,10 @@ pub enum TraceFormat {
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   metallic explain log.jsonl 'gemm:GemmKey{m:64,n:64,k:1024}'
-  metallic explain log.jsonl 'GemmKey{m:64,n:64,k:1024}' --json")]
+  metallic explain log.jsonl 'GemmKey{m:64,n:64,k:1024}' --json",
+    after_long_help = concat!("Examples:
+  metallic explain log.jsonl 'gemm:GemmKey{m:64,n:64,k:1024}'
+  metallic explain log.jsonl 'GemmKey{m:64,n:64,k:1024}' --json\n\n", include_str!("explain/schema.txt")))]
 pub struct ExplainArgs {
     /// The log.
     #[arg(value_name = "LOG")]
@@ -124,7 +135,7 @@ pub struct ExplainArgs {
     /// The key as it stands in the log, with or without its cache's name; spaces do not matter.
     #[arg(value_name = "KEY")]
     pub key: String,
-    /// Print JSON instead of text.
+    /// Print JSON instead of text. `--help` shows its schema.
     #[arg(long)]
     pub json: bool,
 }

@@ -1,14 +1,12 @@
-//! `metallic explain`.
+//! `metallic explain`: the life of one key, and for a miss the nearest key.
 
-use std::io::Write;
+mod command;
+mod key_form;
+mod life;
+mod search;
+mod text;
 
-use crate::args::ExplainArgs;
-use crate::error::Error;
-
-/// Runs the command.
-///
-/// # Errors
-/// The log cannot be read, or the output cannot be written.
-pub fn run(_args: &ExplainArgs, _out: &mut dyn Write) -> Result<(), Error> {
-    Err(Error::Nothing("not built yet".to_owned()))
-}
+pub use command::{run, search};
+pub use key_form::{Difference, KeyForm};
+pub use life::{Chapter, Life, Totals, What};
+pub use search::{Found, Nearest, Search};

@@ -32,7 +32,12 @@ pub(super) fn draw(
             let value = value_at(capacities, &line.values, capacity);
             ((HEIGHT - 1) as f64 * (1.0 - value / top)).round() as usize
         });
-        rows.enumerate().for_each(|(column, row)| grid[row][column] = line.mark);
+        let mut before = None;
+        for (column, row) in rows.enumerate() {
+            // A steep curve is a line all the same.
+            let from = before.replace(row).map_or(row, |before: usize| (before + 1).min(row));
+            grid[from..=row].iter_mut().for_each(|cells| cells[column] = line.mark);
+        }
     }
     let labels = [label(top), label(top / 2.0), label(0.0)];
     let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
@@ -74,7 +79,7 @@ mod tests {
         assert!(rows[0].contains("1.0 │l"), "{text}");
         assert!(rows[13].trim_end().ends_with('l') && rows[13].contains("0.0 │"), "{text}");
         assert!(rows[15].ends_with("100 entries"), "{text}");
-        let column = |row: &str| row.chars().position(|c| c == 'l');
-        assert!(rows[..14].iter().filter_map(|row| column(row)).is_sorted(), "{text}");
+        let column = |row: &&str| row.chars().position(|c| c == 'l').expect("the curve crosses every row");
+        assert!(rows[..14].iter().map(column).is_sorted(), "{text}");
     }
 }

@@ -144,12 +144,15 @@ pub struct ExplainArgs {
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   metallic top log.jsonl
-  metallic top --follow log.jsonl")]
+  metallic top --follow log.jsonl
+  METALLIC_METRICS_JSONL_PATH=log.jsonl metallic top --follow
+
+Keys: q quits, s or 1 to 6 sort, r turns the order round, p pauses, the arrows scroll.")]
 pub struct TopArgs {
-    /// The log.
-    #[arg(value_name = "LOG")]
-    pub log: PathBuf,
-    /// Go on when the end of the log is reached: show what is written from then on.
+    /// The log, which may grow, be rotated and be truncated meanwhile; without it, what METALLIC_METRICS_JSONL_PATH names.
+    #[arg(value_name = "LOG", required_unless_present = "follow")]
+    pub log: Option<PathBuf>,
+    /// Begin with what is written from now on, and wait for the log if it is not there yet.
     #[arg(long, short)]
     pub follow: bool,
 }

@@ -135,7 +135,8 @@ mod tests {
     fn a_time_is_in_the_bucket_that_spans_it() {
         let buckets = filled([10_000_000, 10_000_900]);
         let width = 1 << buckets.shift();
-        let holding: Vec<_> = buckets.iter().filter(|(_, count)| count.0 > 0).map(|(start, _)| start).collect();
+        let holding: Vec<_> =
+            buckets.iter().filter(|(_, count)| count.0 > 0).map(|(start, _)| start).collect();
         assert!(holding[0] <= 10_000_000 && 10_000_000 < holding[0] + width);
         let last = holding[holding.len() - 1];
         assert!(last <= 10_000_900 && 10_000_900 < last + width);

@@ -1,14 +1,25 @@
-//! `metallic report`.
+//! `metallic report`: what the caches did, and what it cost.
+//!
+//! ```text
+//! events --Collector--> figures of each cache and key --conclude--> Report --> tables | JSON | page
+//! ```
+//!
+//! One pass, in memory that does not grow with the log. [`Report`] is the schema of `--json`.
 
-use std::io::Write;
+pub mod buckets;
+mod collector;
+mod command;
+mod conclude;
+pub mod durations;
+mod figures;
+pub mod html;
+mod idle_rows;
+pub mod keys;
+mod tables;
+mod tally;
+pub(crate) mod units;
 
-use crate::args::ReportArgs;
-use crate::error::Error;
-
-/// Runs the command.
-///
-/// # Errors
-/// The log cannot be read, or the output cannot be written.
-pub fn run(_args: &ReportArgs, _out: &mut dyn Write) -> Result<(), Error> {
-    Err(Error::Nothing("not built yet".to_owned()))
-}
+pub use collector::Collector;
+pub use command::{collect, run};
+pub use figures::*;
+pub use tables::write_tables;

@@ -1,14 +1,18 @@
-//! `metallic top`.
+//! `metallic top`: a log as it grows.
+//!
+//! ```text
+//! log --Tail--> lines --> events --Live--> figures of the last minutes --view--> terminal --keys--> Screen
+//! ```
 
-use std::io::Write;
+mod command;
+mod keys;
+mod live;
+mod tail;
+mod view;
+mod window;
 
-use crate::args::TopArgs;
-use crate::error::Error;
-
-/// Runs the command.
-///
-/// # Errors
-/// The log cannot be read, or the output cannot be written.
-pub fn run(_args: &TopArgs, _out: &mut dyn Write) -> Result<(), Error> {
-    Err(Error::Nothing("not built yet".to_owned()))
-}
+pub use command::run;
+pub use keys::{Screen, Sort};
+pub use live::Live;
+pub use tail::Tail;
+pub use view::draw;

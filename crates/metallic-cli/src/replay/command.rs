@@ -1,6 +1,7 @@
 //! The command itself.
 
 use std::io::Write;
+use std::time::Duration;
 
 use super::advice::Advice;
 use super::formats::{Input, load};
@@ -67,6 +68,12 @@ pub fn replay(input: &Input, args: &ReplayArgs) -> Result<Vec<CacheReplay>, Erro
         return Err(Error::Usage(
             "a replay needs at least two points, and capacities of at least 1".to_owned(),
         ));
+    }
+    if args.idle.iter().any(|seconds| Duration::try_from_secs_f64(*seconds).is_err()) {
+        return Err(Error::Usage("--idle: an idle time is a number of seconds, 0 or more".to_owned()));
+    }
+    if !args.idle.is_empty() && !input.recordings.iter().any(|recording| recording.trace.is_timed()) {
+        return Err(Error::Usage("--idle: no access in the input has a time".to_owned()));
     }
     let wanted = input.recordings.iter().enumerate().filter(|(_, recording)| {
         !recording.trace.is_empty()

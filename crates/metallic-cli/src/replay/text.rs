@@ -23,11 +23,11 @@ pub(super) fn write(out: &mut dyn Write, recording: &Recording, replay: &CacheRe
         write_recorded(out, recording, replayed)?;
     }
     let (misses, cost) = sweep.compulsory;
-    let what = "misses that no policy can save: the first use of a key, or of one that was removed or failed";
+    let what = "that no policy can save: the first use of a key, or of one that was removed or failed";
     writeln!(out, "  compulsory: {} {what}", weighed(trace, misses, cost))?;
     if let Some(replayed) = &replay.recorded {
         let (policy, cost) = (replayed.misses.saturating_sub(misses), (replayed.cost_ns - cost).max(0.0));
-        writeln!(out, "  the policy's: {} misses", weighed(trace, policy, cost))?;
+        writeln!(out, "  the policy's: {}", weighed(trace, policy, cost))?;
     }
 
     writeln!(out, "\n  misses, in % of the accesses")?;
@@ -72,7 +72,7 @@ fn write_recorded(out: &mut dyn Write, recording: &Recording, replayed: &Outcome
         out,
         "  recorded: {} hits, {}, {} evictions",
         count(*hits),
-        weighed(trace, misses, replayed.cost_ns) + " misses",
+        weighed(trace, misses, replayed.cost_ns),
         count(*evictions)
     )?;
     match replayed.divergence {
@@ -150,13 +150,14 @@ fn write_advice(
     let Setting { candidate, capacity, outcome, .. } = setting;
     let percent = TOLERANCE * 100.0;
     let what = if trace.is_costed() { "time spent in creations" } else { "misses" };
+    // Under FIFO fewer entries can miss less, so that the search may have passed over some.
+    let fewest = if *candidate == Candidate::Fifo { "the fewest found" } else { "the fewest" };
     writeln!(
         out,
-        "  advice: {} entries under {}, the fewest within {percent} % of the best in {what}",
-        capacity,
+        "  advice: {capacity} entries under {}, {fewest} within {percent} % of the best in {what}",
         title(*candidate)
     )?;
-    writeln!(out, "    {}", weighed(trace, outcome.misses, outcome.cost_ns) + " misses")?;
+    writeln!(out, "    {}", weighed(trace, outcome.misses, outcome.cost_ns))?;
     if let Some(replayed) = &replay.recorded {
         let (old, new) = (weight(trace, replayed), weight(trace, outcome));
         if old > 0.0 {
@@ -183,5 +184,10 @@ fn title(candidate: Candidate) -> String {
 }
 
 fn weighed(trace: &Trace, misses: u64, cost_ns: f64) -> String {
-    if trace.is_costed() { format!("{} ({})", count(misses), nanoseconds(cost_ns)) } else { count(misses) }
+    let misses = count(misses);
+    if trace.is_costed() {
+        format!("{misses} misses ({})", nanoseconds(cost_ns))
+    } else {
+        format!("{misses} misses")
+    }
 }

@@ -8,7 +8,7 @@ use metallic::Device;
 use metallic::caching::{CacheRegistry, CacheableKernel, EvictionPolicy, ManualClock};
 use metallic::error::MetalError;
 use metallic_cli::explain::{Difference, Found, What, search};
-use metallic_cli::input::LogReader;
+use metallic_cli::input::{LogReader, Progress};
 use metallic_instrumentation::{Event, Recorder};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -59,7 +59,8 @@ impl Bench {
     fn explain(&self, key: &str) -> Found {
         let line = |event: &Event| serde_json::to_string(event).expect("events have a JSON form") + "\n";
         let log: String = self.events.events().iter().map(line).collect();
-        let mut log = LogReader::starting_with("log", Box::new(Cursor::new(log)), Vec::new());
+        let mut log =
+            LogReader::starting_with("log", Box::new(Cursor::new(log)), Vec::new(), Progress::none());
         search(&mut log, key).expect("a log in memory can be read")
     }
 }

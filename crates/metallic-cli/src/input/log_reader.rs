@@ -44,11 +44,16 @@ impl LogReader {
         Self { sources: sources.into_iter(), current: None, skipped: Vec::new(), progress, lines_before: 0 }
     }
 
-    /// Reads what `reader` gives, which errors call `name`, and then these files.
-    pub fn starting_with(name: impl Into<String>, reader: Box<dyn BufRead>, rest: Vec<Source>) -> Self {
-        let mut log = Self::new(rest);
-        log.current = Some((name.into(), JsonlReader::new(reader)));
-        log
+    /// Reads what `reader` gives, which errors call `name`, and then these files. What is read of the files moves
+    /// `progress`.
+    pub fn starting_with(
+        name: impl Into<String>,
+        reader: Box<dyn BufRead>,
+        rest: Vec<Source>,
+        progress: Progress,
+    ) -> Self {
+        let current = Some((name.into(), JsonlReader::new(reader)));
+        Self { sources: rest.into_iter(), current, skipped: Vec::new(), progress, lines_before: 0 }
     }
 
     /// The file and the line of the event that was read last.

@@ -2,8 +2,8 @@
 
 use super::candidates::Candidate;
 use super::recording::Recording;
-use super::simulation::Outcome;
-use super::sweep::Sweep;
+use super::simulation::{Outcome, under};
+use super::sweep::{Sweep, in_parallel};
 use super::trace::Trace;
 
 /// Fewer accesses than this tell a habit from an accident no better than a guess.
@@ -62,13 +62,17 @@ impl Advice {
     /// Weighs what was tried. `recorded` is the replay under the policies of the log, if it has any.
     pub fn from(recording: &Recording, sweep: &Sweep, recorded: Option<&Outcome>, dropped: u64) -> Self {
         let trace = &recording.trace;
-        let mut reasons = doubts(recording, sweep, recorded, dropped);
+        let reasons = doubts(recording, sweep, recorded, dropped);
+        if !reasons.is_empty() {
+            return Self::Refused(reasons);
+        }
         let weight = |outcome: &Outcome| weight(trace, outcome);
         let tried = sweep.curves.iter().flat_map(|curve| &curve.outcomes).chain([&sweep.unlimited]);
         let best = tried.map(weight).fold(f64::INFINITY, f64::min);
         let good_enough = |outcome: &Outcome| weight(outcome) <= best * (1.0 + TOLERANCE);
-        let smallest: Vec<Option<(usize, Outcome)>> =
-            sweep.curves.iter().map(|curve| sweep.smallest(curve, trace, good_enough)).collect();
+        let smallest = in_parallel(sweep.jobs, sweep.curves.len(), |at| {
+            sweep.smallest(&sweep.curves[at], trace, good_enough)
+        });
         let winner = smallest
             .iter()
             .zip(&sweep.curves)
@@ -77,27 +81,28 @@ impl Advice {
             })
             .min_by(|(_, a, x), (_, b, y)| a.cmp(b).then(weight(x).total_cmp(&weight(y))));
         let Some((candidate, capacity, outcome)) = winner else {
-            reasons.push("at none of the capacities tried a policy comes within 1 % of the best".to_owned());
-            return Self::Refused(reasons);
+            let reason = "at none of the capacities tried a policy comes within 1 % of the best".to_owned();
+            return Self::Refused(vec![reason]);
         };
         let needed = capacity as u64 * LEAST_ACCESSES_PER_ENTRY;
         let accesses = trace.len() as u64;
         if accesses < needed {
-            reasons.push(format!(
+            return Self::Refused(vec![format!(
                 "{accesses} accesses are fewer than {LEAST_ACCESSES_PER_ENTRY} for each of the {capacity} entries \
                  that the best setting needs"
-            ));
+            )]);
         }
-        if !reasons.is_empty() {
-            return Self::Refused(reasons);
-        }
-        let rivals = sweep.curves.iter().zip(&smallest).filter(|(curve, _)| curve.candidate != candidate);
-        let rivals = rivals.map(|(curve, found)| Rival {
-            candidate: curve.candidate,
-            outcome: super::under(trace, curve.candidate.policy(capacity)),
-            needs: found.map(|(capacity, _)| capacity),
+        let others: Vec<(Candidate, Option<usize>)> = sweep
+            .curves
+            .iter()
+            .zip(&smallest)
+            .filter(|(curve, _)| curve.candidate != candidate)
+            .map(|(curve, found)| (curve.candidate, found.map(|(capacity, _)| capacity)))
+            .collect();
+        let rivals = in_parallel(sweep.jobs, others.len(), |at| {
+            let (candidate, needs) = others[at];
+            Rival { candidate, outcome: under(trace, candidate.policy(capacity)), needs }
         });
-        let rivals = rivals.collect();
         let code = format!(
             "registry.set_eviction_policy::<K>({}); // K: the kernel whose CACHE_NAME is {:?}",
             candidate.code(capacity),

@@ -35,6 +35,17 @@ pub fn run(args: &ReplayArgs, out: &mut dyn Write) -> Result<(), Error> {
         serde_json::to_writer(&mut *out, &json::document(&input, &caches))?;
         return Ok(writeln!(out)?);
     }
+    if args.format == TraceFormat::Auto {
+        let format = match input.format {
+            TraceFormat::Keys => "one key a line",
+            TraceFormat::Csv => "CSV",
+            TraceFormat::Arc => "a trace of blocks: start block, count, ignored, request number",
+            TraceFormat::Auto | TraceFormat::Jsonl => "",
+        };
+        if !format.is_empty() {
+            writeln!(out, "read as {format}; --format says otherwise")?;
+        }
+    }
     for skipped in &input.skipped {
         let first = skipped.skipped.first.first().map(ToString::to_string).unwrap_or_default();
         writeln!(out, "{}: {} lines passed over; {first}", skipped.file, skipped.skipped.total())?;

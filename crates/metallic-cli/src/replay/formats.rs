@@ -29,11 +29,12 @@ pub struct Input {
 /// # Errors
 /// A file cannot be read, or a line of a trace is not of its format.
 pub fn load(args: &ReplayArgs) -> Result<Input, Error> {
-    let mut sources = sources(&args.logs)?.into_iter();
+    let sources = sources(&args.logs)?;
+    let progress = Progress::bytes(sources.iter().map(Source::len).sum());
+    let mut sources = sources.into_iter();
     let Some(first) = sources.next() else {
         return Err(Error::Usage("no log is named".to_owned()));
     };
-    let progress = Progress::bytes(first.len());
     let mut reader = first.open(&progress)?;
     let format = match args.format {
         TraceFormat::Auto => {
@@ -46,18 +47,18 @@ pub fn load(args: &ReplayArgs) -> Result<Input, Error> {
         return Err(Error::Usage("--column is for CSV files: add --format csv".to_owned()));
     }
     if format == TraceFormat::Jsonl {
-        return load_log(LogReader::starting_with(first.name(), reader, sources.collect()));
+        return load_log(LogReader::starting_with(first.name(), reader, sources.collect(), progress));
     }
     let mut keys = KeyTrace::new(cache_name(first.name()));
     let mut next = Some((first, reader));
     while let Some((source, reader)) = next.take() {
         read_trace(&source, reader, format, args.column.as_deref(), &mut keys)?;
-        progress.finish();
         if let Some(source) = sources.next() {
-            let reader = source.open(&Progress::none())?;
+            let reader = source.open(&progress)?;
             next = Some((source, reader));
         }
     }
+    progress.finish();
     let recordings = vec![Recording { trace: keys.finish(), ..Recording::default() }];
     Ok(Input { format, recordings, dropped: 0, skipped: Vec::new() })
 }

@@ -31,6 +31,8 @@ pub struct Sweep {
     pub unlimited: Outcome,
     /// Misses that no policy and no capacity can save, and what they cost in nanoseconds.
     pub compulsory: (u64, f64),
+    /// Threads to replay on; `None` for one on each processor.
+    pub jobs: Option<usize>,
 }
 
 /// The outcomes of one candidate.
@@ -107,7 +109,7 @@ impl Sweep {
         let curves = candidates.into_iter().map(&mut curve).collect();
         let idle = idle_times.into_iter().zip(outcomes).collect();
         let compulsory = (foresight.compulsory(), foresight.compulsory_cost_ns());
-        Self { capacities, curves, optimum, idle, unlimited, compulsory }
+        Self { capacities, curves, optimum, idle, unlimited, compulsory, jobs: args.jobs }
     }
 
     /// The smallest capacity at which a candidate's outcome is `good_enough`, and that outcome; `None` if it is at none of

@@ -110,7 +110,7 @@ mod tests {
     }
 
     fn filled(times: impl IntoIterator<Item = u64>) -> Buckets<Count> {
-        let mut buckets = Buckets::new(0);
+        let mut buckets: Buckets<Count> = Buckets::new(0);
         for time in times {
             buckets.at(time).0 += 1;
         }

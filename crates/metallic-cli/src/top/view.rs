@@ -117,11 +117,11 @@ fn colour(rate: f64) -> Color {
     }
 }
 
-/// A curve of rates, a character for each.
+/// A curve of rates, a character for each; only where nothing missed it is full.
 fn sparkline(rates: impl Iterator<Item = Option<f64>>) -> Line<'static> {
     const STEPS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
     let character = |rate: Option<f64>| match rate {
-        Some(rate) => Span::raw(STEPS[((rate * 8.0) as usize).min(7)]).fg(colour(rate)),
+        Some(rate) => Span::raw(STEPS[((rate * 7.0) as usize).min(7)]).fg(colour(rate)),
         None => Span::raw(" "),
     };
     rates.map(character).collect::<Vec<_>>().into()

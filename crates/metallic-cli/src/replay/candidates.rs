@@ -33,14 +33,7 @@ impl Candidate {
 
     /// The policy with this capacity, as Rust code.
     pub fn code(self, capacity: usize) -> String {
-        match self {
-            Self::SizeLimitedLru => format!("EvictionPolicy::size_limited_lru({capacity})"),
-            Self::Lru => format!("EvictionPolicy::lru().with_max_entries({capacity})"),
-            Self::Fifo => format!("EvictionPolicy::fifo().with_max_entries({capacity})"),
-            Self::Hybrid(idle) => {
-                format!("EvictionPolicy::hybrid({capacity}, Duration::from_millis({}))", idle.as_millis())
-            }
-        }
+        super::code::of(&self.policy(capacity))
     }
 
     /// The strategy, as it stands in the log.

@@ -118,7 +118,7 @@ fn what_is_no_event_is_counted_and_an_empty_log_is_waited_for() {
     assert!(shown(&live, &Screen::default(), 80, 24).iter().any(|row| row.contains("waiting for events")));
     live.feed(b"hello\n{\"type\":\"EventsDropped\",\"data\":{\"count\":7}}\n", START);
     let rows = shown(&live, &Screen::default(), 120, 24);
-    assert!(rows[0].contains("1 lines passed over") && rows[0].contains("7 events lost"), "{}", rows[0]);
+    assert!(rows[0].contains("1 line passed over") && rows[0].contains("7 events lost"), "{}", rows[0]);
 }
 
 #[test]

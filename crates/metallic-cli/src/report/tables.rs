@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::figures::{Axis, CacheFigures, CountedBy, Key, Report};
 use super::idle_rows::idle_rows;
-use super::units::{count, duration, percent, printable, utc};
+use super::units::{count, duration, lines_text, percent, printable, utc};
 use crate::table::Table;
 
 /// Longest key in a table, in characters.
@@ -65,7 +65,7 @@ fn heading(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     for file in &report.skipped {
         let reasons: Vec<_> = file.reasons.iter().map(|(why, n)| format!("{} {why}", count(*n))).collect();
         let file_name = printable(&file.file, 200);
-        writeln!(out, "{file_name}: {} lines passed over: {}", count(file.lines), reasons.join(", "))?;
+        writeln!(out, "{file_name}: {} passed over: {}", lines_text(file.lines), reasons.join(", "))?;
         for line in &file.first {
             writeln!(out, "  {}", printable(line, 200))?;
         }

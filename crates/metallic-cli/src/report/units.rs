@@ -7,6 +7,11 @@ pub(crate) fn count(n: u64) -> String {
     table::count(n)
 }
 
+/// So many lines.
+pub(crate) fn lines_text(n: u64) -> String {
+    if n == 1 { "1 line".to_owned() } else { format!("{} lines", count(n)) }
+}
+
 /// A count in four characters or so: `1.2 k`, `34 M`.
 pub(crate) fn short_count(n: f64) -> String {
     let (value, unit) = match n {

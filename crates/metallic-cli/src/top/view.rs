@@ -8,7 +8,7 @@ use ratatui::widgets::{Block, Borders, Cell, Paragraph, Row, Table};
 
 use super::keys::{Screen, Sort};
 use super::live::{Live, LiveCache, RATE_SECONDS, rate};
-use crate::report::units::{duration, percent, printable, short_count, utc};
+use crate::report::units::{duration, lines_text, percent, printable, short_count, utc};
 
 /// Rows of recent evictions, with their frame, where there is room for them.
 const EVICTION_ROWS: u16 = 9;
@@ -42,7 +42,7 @@ fn heading<'a>(log: &str, live: &Live, screen: &Screen) -> Line<'a> {
         spans.push(Span::raw(format!("  {now}")));
     }
     if live.skipped > 0 {
-        spans.push(Span::raw(format!("  {} lines passed over", live.skipped)).fg(Color::Yellow));
+        spans.push(Span::raw(format!("  {} passed over", lines_text(live.skipped))).fg(Color::Yellow));
     }
     if live.dropped > 0 {
         spans.push(Span::raw(format!("  {} events lost", live.dropped)).fg(Color::Red));
@@ -62,8 +62,8 @@ fn caches(frame: &mut Frame<'_>, area: Rect, live: &Live, screen: &Screen) {
         frame.render_widget(waiting, area);
         return;
     }
-    // What is left beside the other columns.
-    let curve = area.width.saturating_sub(22 + 8 * 9 + 9).min(CURVE);
+    // What is left beside the other columns and the spaces between them.
+    let curve = area.width.saturating_sub(22 + 67 + 9).min(CURVE);
     let title = |sort: Option<Sort>, text: &str| {
         let style =
             if sort == Some(screen.sort) { Modifier::BOLD | Modifier::UNDERLINED } else { Modifier::BOLD };
@@ -85,7 +85,7 @@ fn caches(frame: &mut Frame<'_>, area: Rect, live: &Live, screen: &Screen) {
     let visible = usize::from(area.height.saturating_sub(2)).max(1);
     let from = screen.scrolled.min(sorted.len().saturating_sub(visible));
     let rows = sorted.into_iter().skip(from).map(|cache| row(cache, usize::from(curve)));
-    let widths = [22, 10, 8, 8, 8, 8, 9, 8, 6, curve].map(Constraint::Length);
+    let widths = [22, 10, 8, 8, 8, 10, 9, 8, 6, curve].map(Constraint::Length);
     frame.render_widget(Table::new(rows, widths).header(titles).column_spacing(1).block(block), area);
 }
 

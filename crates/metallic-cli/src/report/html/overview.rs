@@ -7,7 +7,7 @@ use super::markup::{Table, count, escaped};
 use super::timeline::lanes_of;
 use crate::report::figures::{Axis, CacheFigures, Report};
 use crate::report::tables::notes;
-use crate::report::units::{duration, percent, utc};
+use crate::report::units::{duration, lines_text, percent, utc};
 
 /// The heading, and what was read.
 pub(super) fn header(report: &Report) -> String {
@@ -106,7 +106,7 @@ pub(super) fn caveats(report: &Report) -> String {
     let mut items = String::new();
     for file in &report.skipped {
         let reasons: Vec<_> = file.reasons.iter().map(|(why, n)| format!("{} {why}", count(*n))).collect();
-        let line = format!("{}: {} lines passed over: {}.", file.file, count(file.lines), reasons.join(", "));
+        let line = format!("{}: {} passed over: {}.", file.file, lines_text(file.lines), reasons.join(", "));
         let _ = write!(items, "<li>{}<ul>", escaped(&line));
         for line in &file.first {
             let _ = write!(items, "<li><code>{}</code></li>", escaped(line));

@@ -1,4 +1,4 @@
-//! What `metallic report` says of logs.
+//! What `metallic report` says of logs, and that no log is too odd for it.
 
 use std::io::Cursor;
 use std::sync::Arc;
@@ -9,7 +9,11 @@ use metallic::error::MetalError;
 use metallic_cli::Error;
 use metallic_cli::input::LogReader;
 use metallic_cli::report::{Axis, CountedBy, Report, collect, html, write_tables};
+use metallic_cli::top::{Live, Screen, draw};
 use metallic_instrumentation::{Event, Recorder};
+use proptest::prelude::*;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
 
 const MANY: usize = 1000;
 
@@ -272,4 +276,38 @@ fn a_key_cannot_become_markup_and_a_page_needs_nothing_else() {
 fn text_of_a_log_cannot_steer_the_terminal() {
     let report = reported(created("\\u001b[2Jgone", 10, 1));
     assert!(!tables(&report).contains('\u{1b}'));
+}
+
+/// Events with figures at the ends of their ranges, in any order.
+fn extreme_line() -> impl Strategy<Value = String> {
+    let figure =
+        || prop_oneof![Just(0), Just(1), Just(u64::MAX), Just(u64::MAX / 2), any::<u64>(), 0..10_000_u64];
+    let name = || prop_oneof![Just("c"), Just("a:b"), Just(""), Just("<i>")];
+    let time = prop_oneof![Just(String::new()), figure().prop_map(|at| format!(",\"timestamp\":{at}"))];
+    let data = (0..7, name(), name(), figure(), figure(), any::<bool>()).prop_map(|(kind, cache, key, a, b, hit)| match kind {
+        0 => format!(r#""type":"ResourceCacheAccess","data":{{"cache_key":"{cache}:{key}","hit":{hit},"bytes":{a}}}"#),
+        1 => format!(r#""type":"ResourceCacheSummary","data":{{"cache":"{cache}","hits":{a},"misses":{b},"hit_rate":null,"size":{a}}}"#),
+        2 => format!(r#""type":"CacheEviction","data":{{"cache":"{cache}","strategy":"{key}","count":{a},"reason":"idle_timeout_exceeded_{b}ms","size_after":{b}}}"#),
+        3 => format!(r#""type":"ResourceCreated","data":{{"cache":"{cache}","cache_key":"{cache}:{key}","duration_ns":{a},"outcome":"created","bytes":{b}}}"#),
+        4 => format!(r#""type":"EntryRemoved","data":{{"cache":"{cache}","cache_key":"{cache}:{key}","cause":"size_limit","age_ns":{a},"idle_ns":{b},"reuse_count":{a},"creation_ns":{b},"bytes":{a}}}"#),
+        5 => format!(r#""type":"CacheCleared","data":{{"cache":"{cache}","count":{a},"size_after":{b}}}"#),
+        _ => format!(r#""type":"EventsDropped","data":{{"count":{a}}}"#),
+    });
+    (data, time).prop_map(|(data, time)| format!("{{{data}{time}}}\n"))
+}
+
+proptest! {
+    #[test]
+    fn whatever_the_figures_are_there_is_a_report(log in proptest::collection::vec(extreme_line(), 1..60)) {
+        let log = log.concat();
+        let report = try_reported(log.clone(), 4).expect("every line is an event");
+        prop_assert_eq!(report.lines, report.events);
+        tables(&report);
+        prop_assert!(html::page(&report).ends_with("</html>\n"));
+        let mut live = Live::default();
+        live.feed(log.as_bytes(), 7);
+        live.pass(u64::MAX);
+        let mut terminal = Terminal::new(TestBackend::new(120, 30)).expect("the backend cannot fail");
+        terminal.draw(|frame| draw(frame, "log", &live, &Screen::default())).expect("the backend cannot fail");
+    }
 }

@@ -11,6 +11,7 @@ use super::figures::{
 };
 use super::keys::KeyFigures;
 use super::tally::{Lookups, Tally};
+use super::units::total;
 use crate::input::SkippedIn;
 
 /// How many keys a report names in each list.
@@ -64,16 +65,16 @@ impl Collector {
 
     fn coverage(&self, dearest: &[Key], rebuilt: &[Key]) -> KeyCoverage {
         let forgotten = (0..self.caches.len()).map(|cache| self.keys.forgotten(cache));
-        let total_ns: u64 = self.caches.iter().map(|tally| tally.creations.sum()).sum();
-        let rebuilt_ns: u64 = self.caches.iter().map(|tally| tally.rebuilt.ns).sum();
-        let named = |keys: &[Key], cost: fn(&Key) -> u64| keys.iter().map(cost).sum::<u64>();
+        let total_ns: u64 = total(self.caches.iter().map(|tally| tally.creations.sum()));
+        let rebuilt_ns: u64 = total(self.caches.iter().map(|tally| tally.rebuilt.ns));
+        let named = |keys: &[Key], cost: fn(&Key) -> u64| total(keys.iter().map(cost));
         KeyCoverage {
             tracked: self.keys.iter().count() as u64,
             limit: self.keys.limit() as u64,
-            forgotten: forgotten.clone().map(|sums| sums.keys).sum(),
-            forgotten_misses: forgotten.clone().map(|sums| sums.misses).sum(),
-            forgotten_creation_ns: forgotten.clone().map(|sums| sums.creation_ns).sum(),
-            forgotten_rebuilt_ns: forgotten.map(|sums| sums.rebuilt_ns).sum(),
+            forgotten: total(forgotten.clone().map(|sums| sums.keys)),
+            forgotten_misses: total(forgotten.clone().map(|sums| sums.misses)),
+            forgotten_creation_ns: total(forgotten.clone().map(|sums| sums.creation_ns)),
+            forgotten_rebuilt_ns: total(forgotten.map(|sums| sums.rebuilt_ns)),
             lacking_ns: self.keys.lacking_ns(),
             other_creation_ns: total_ns.saturating_sub(named(dearest, |key| key.creation_ns)),
             other_rebuilt_ns: rebuilt_ns.saturating_sub(named(rebuilt, |key| key.rebuilt_ns)),
@@ -103,7 +104,7 @@ fn cache_figures(tally: &Tally) -> CacheFigures {
         hit_rate: rate(lookups),
         counted_by: if by_summaries { CountedBy::Summaries } else { CountedBy::Accesses },
         logged_accesses: tally.accesses.count(),
-        evictions: reasons.iter().map(|(_, count)| count).sum(),
+        evictions: total(reasons.iter().map(|(_, count)| *count)),
         evictions_by_reason: reasons,
         removals: tally.cleared.max(departed("removed") + departed("cleared")),
         creations: tally.creations.count(),

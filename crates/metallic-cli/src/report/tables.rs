@@ -220,7 +220,7 @@ fn cache_notes(cache: &CacheFigures, notes: &mut Vec<String>) {
             "{name}: the log has {} of the {} look-ups that the cache's summaries count (it was sampled or filtered, or \
              has gaps). Hits and misses are those of the summaries; what is said of keys is of those in the log.",
             count(cache.logged_accesses),
-            count(cache.hits + cache.misses)
+            count(cache.hits.saturating_add(cache.misses))
         ));
     }
     if cache.unexplained > 0 {

@@ -34,7 +34,7 @@ impl Merge for Bucket {
         self.summaries.add(later.summaries);
         self.created += later.created;
         self.creation_ns = self.creation_ns.saturating_add(later.creation_ns);
-        self.evicted += later.evicted;
+        self.evicted = self.evicted.saturating_add(later.evicted);
         self.entries = later.entries.or(self.entries);
     }
 }

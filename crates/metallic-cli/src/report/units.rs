@@ -7,6 +7,11 @@ pub(crate) fn count(n: u64) -> String {
     table::count(n)
 }
 
+/// A sum that stops at the end of its range: the figures of a log may be anything.
+pub(crate) fn total(figures: impl IntoIterator<Item = u64>) -> u64 {
+    figures.into_iter().fold(0, u64::saturating_add)
+}
+
 /// So many lines.
 pub(crate) fn lines_text(n: u64) -> String {
     if n == 1 { "1 line".to_owned() } else { format!("{} lines", count(n)) }

@@ -59,7 +59,7 @@ impl LiveCache {
         self.window.last(RATE_SECONDS).fold(Second::default(), |sum, second| Second {
             hits: sum.hits + second.hits,
             misses: sum.misses + second.misses,
-            evicted: sum.evicted + second.evicted,
+            evicted: sum.evicted.saturating_add(second.evicted),
             creation_ns: sum.creation_ns.saturating_add(second.creation_ns),
         })
     }

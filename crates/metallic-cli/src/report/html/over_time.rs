@@ -8,7 +8,7 @@ use super::markup::{Table, count};
 use super::ticks::{round_ticks, time_ticks, whole_ticks};
 use super::timeline::{Cell, Lane, Timeline};
 use crate::report::figures::{Axis, Report};
-use crate::report::units::{duration, percent, round_duration, short_count};
+use crate::report::units::{duration, percent, round_duration, short_count, total};
 
 /// Columns of a wide plot and of a narrow one.
 const COLUMNS: [u64; 2] = [96, 48];
@@ -36,7 +36,7 @@ pub(super) fn hit_rate(report: &Report) -> Option<Figure> {
         id: "hit-rate",
         title: "Hit rate over time",
         value: |cell| {
-            let lookups = cell.hits + cell.misses;
+            let lookups = cell.hits.saturating_add(cell.misses);
             (lookups > 0).then(|| cell.hits as f64 / lookups as f64)
         },
         text: percent,
@@ -64,7 +64,7 @@ pub(super) fn misses(report: &Report) -> Option<Figure> {
         ticks: |max| whole_ticks(max as u64, 4),
         stacked: true,
     };
-    let total: u64 = report.caches.iter().map(|cache| cache.misses).sum();
+    let total = total(report.caches.iter().map(|cache| cache.misses));
     figure(report, &quantity, |column| {
         format!("{} misses; each column is {column} of the log.", count(total))
     })
@@ -80,7 +80,7 @@ pub(super) fn creation_time(report: &Report) -> Option<Figure> {
         ticks: |max| time_ticks_to(max, 4),
         stacked: true,
     };
-    let total: u64 = report.caches.iter().map(|cache| cache.creation_ns.sum).sum();
+    let total = total(report.caches.iter().map(|cache| cache.creation_ns.sum));
     figure(report, &quantity, |column| {
         format!("{} were spent on creation; each column is {column} of the log.", duration(total))
     })

@@ -7,7 +7,7 @@ use super::markup::{Table, count, escaped};
 use super::timeline::lanes_of;
 use crate::report::figures::{Axis, CacheFigures, Report};
 use crate::report::tables::notes;
-use crate::report::units::{duration, lines_text, percent, utc};
+use crate::report::units::{duration, lines_text, percent, total, utc};
 
 /// The heading, and what was read.
 pub(super) fn header(report: &Report) -> String {
@@ -23,9 +23,9 @@ pub(super) fn header(report: &Report) -> String {
 
 /// The sums over all caches.
 pub(super) fn tiles(report: &Report) -> String {
-    let sum = |figure: fn(&CacheFigures) -> u64| report.caches.iter().map(figure).sum::<u64>();
+    let sum = |figure: fn(&CacheFigures) -> u64| total(report.caches.iter().map(figure));
     let (hits, misses) = (sum(|cache| cache.hits), sum(|cache| cache.misses));
-    let rate = match hits + misses {
+    let rate = match hits.saturating_add(misses) {
         0 => "–".to_owned(),
         lookups => percent(hits as f64 / lookups as f64),
     };

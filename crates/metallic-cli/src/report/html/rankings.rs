@@ -7,7 +7,7 @@ use super::legend::legend;
 use super::markup::{Table, count};
 use super::timeline::lanes_of;
 use crate::report::figures::{Key, Report};
-use crate::report::units::{duration, percent};
+use crate::report::units::{duration, percent, total as sum};
 
 /// Keys in a plot; the table has them all.
 const BARS: usize = 10;
@@ -32,8 +32,8 @@ pub(super) fn evictions(report: &Report) -> Option<Figure> {
             }
         }
     }
-    let total: u64 = report.caches.iter().map(|cache| cache.evictions).sum();
-    let misses: u64 = report.caches.iter().map(|cache| cache.misses).sum();
+    let total = sum(report.caches.iter().map(|cache| cache.evictions));
+    let misses = sum(report.caches.iter().map(|cache| cache.misses));
     let sentence = format!("{} entries left, for {} misses.", count(total), count(misses));
     ranking("evictions", "Evictions by reason", sentence, report, all, table.finish())
 }
@@ -48,8 +48,8 @@ pub(super) fn dearest_keys(report: &Report) -> Option<Figure> {
     if report.keys.other_creation_ns > 0 {
         table.row("all others", [duration(report.keys.other_creation_ns)]);
     }
-    let total: u64 = report.caches.iter().map(|cache| cache.creation_ns.sum).sum();
-    let named: u64 = report.dearest_keys.iter().take(BARS).map(|key| key.creation_ns).sum();
+    let total = sum(report.caches.iter().map(|cache| cache.creation_ns.sum));
+    let named = sum(report.dearest_keys.iter().take(BARS).map(|key| key.creation_ns));
     let shown = report.dearest_keys.len().min(BARS);
     let sentence = match shown {
         0 => return None,
@@ -72,9 +72,9 @@ pub(super) fn rebuilt_keys(report: &Report) -> Option<Figure> {
     if report.keys.other_rebuilt_ns > 0 {
         table.row("all others", [duration(report.keys.other_rebuilt_ns)]);
     }
-    let rebuilt: u64 = report.caches.iter().map(|cache| cache.rebuilt).sum();
-    let ns: u64 = report.caches.iter().map(|cache| cache.rebuilt_ns).sum();
-    let total: u64 = report.caches.iter().map(|cache| cache.creation_ns.sum).sum();
+    let rebuilt = sum(report.caches.iter().map(|cache| cache.rebuilt));
+    let ns = sum(report.caches.iter().map(|cache| cache.rebuilt_ns));
+    let total = sum(report.caches.iter().map(|cache| cache.creation_ns.sum));
     let sentence = format!(
         "{} went into building {} entries again that a policy had evicted: {} of the creation time.",
         duration(ns),

@@ -79,16 +79,16 @@ fn add(cells: &mut [Cell], cache: &CacheFigures, first: u64, width: u64) {
     let mut own = vec![Cell::default(); cells.len()];
     for moment in &cache.series {
         let cell = &mut own[((moment.at - first) / width) as usize];
-        cell.hits += moment.hits;
-        cell.misses += moment.misses;
+        cell.hits = cell.hits.saturating_add(moment.hits);
+        cell.misses = cell.misses.saturating_add(moment.misses);
         cell.creation_ns = cell.creation_ns.saturating_add(moment.creation_ns);
         cell.entries = moment.entries.or(cell.entries);
     }
     let mut entries = None;
     for (cell, own) in cells.iter_mut().zip(own) {
         entries = own.entries.or(entries);
-        cell.hits += own.hits;
-        cell.misses += own.misses;
+        cell.hits = cell.hits.saturating_add(own.hits);
+        cell.misses = cell.misses.saturating_add(own.misses);
         cell.creation_ns = cell.creation_ns.saturating_add(own.creation_ns);
         cell.entries = match (cell.entries, entries) {
             (Some(before), Some(more)) => Some(before.saturating_add(more)),

@@ -1,0 +1,180 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// See, explain and tune the caches of a program that uses metallic, from the event log it writes.
+#[derive(Debug, Parser)]
+#[command(name = "metallic", version, about, propagate_version = true, after_help = EXAMPLES)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  METALLIC_METRICS_JSONL_PATH=log.jsonl ./engine   a program that uses metallic writes its log
+  metallic report log.jsonl                        what the caches did, and what it cost
+  metallic replay log.jsonl                        what other policies and capacities would have done
+  metallic explain log.jsonl gemm:GemmKey{m:64}    why this key missed
+  metallic top --follow log.jsonl                  watch the log grow
+
+A LOG is a file, plain or `.zst`, or `-` for standard input. With `log.jsonl` go `log.jsonl.1`, `log.jsonl.2` and so on,
+which rotation left beside it; they are read before it, the oldest first.";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Say what the caches did and what it cost, as tables or as one HTML page.
+    Report(ReportArgs),
+    /// Replay the recorded accesses under every policy and many capacities, and advise.
+    Replay(ReplayArgs),
+    /// Tell the life of one key, and why it missed.
+    Explain(ExplainArgs),
+    /// Watch a log that grows.
+    Top(TopArgs),
+    /// Print a completion script for a shell.
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write the pages of all commands into a folder.
+    Man(ManArgs),
+}
+
+/// Arguments of `report`.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  metallic report log.jsonl
+  metallic report log.jsonl --html report.html
+  zcat log.jsonl.gz | metallic report --json - > report.json")]
+pub struct ReportArgs {
+    /// Logs: files, plain or `.zst`, with what rotation left beside them; `-` is standard input.
+    #[arg(required = true, value_name = "LOG")]
+    pub logs: Vec<PathBuf>,
+    /// Write one page with plots to this file, which needs nothing else to be looked at.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// How many keys to keep figures of; beyond that, only the dearest ones. 200000 take about 50 MB.
+    #[arg(long, value_name = "N", default_value_t = 200_000)]
+    pub keys: usize,
+    /// Print JSON instead of tables.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `replay`.
+#[derive(Debug, Default, ClapArgs)]
+#[command(after_help = "Examples:
+  metallic replay log.jsonl
+  metallic replay log.jsonl --cache gemm --capacities 64,128,256
+  metallic replay --format arc OLTP.lis --capacities 1000,2000,5000,10000,15000
+  cut -f3 requests.tsv | metallic replay --format keys -",
+    after_long_help = concat!("Examples:
+  metallic replay log.jsonl
+  metallic replay log.jsonl --cache gemm --capacities 64,128,256
+  metallic replay --format arc OLTP.lis --capacities 1000,2000,5000,10000,15000
+  cut -f3 requests.tsv | metallic replay --format keys -\n\n", include_str!("replay/schema.txt")))]
+pub struct ReplayArgs {
+    /// Logs, or traces in another format; `-` is standard input.
+    #[arg(required = true, value_name = "LOG")]
+    pub logs: Vec<PathBuf>,
+    /// What is in them; by default that is seen from their names and first lines.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: TraceFormat,
+    /// The column of a CSV file that has the key: its number, from 1, or its title in the first line.
+    #[arg(long, value_name = "COLUMN")]
+    pub column: Option<String>,
+    /// Only these caches.
+    #[arg(long = "cache", value_name = "NAME")]
+    pub caches: Vec<String>,
+    /// The capacities to try, in entries; by default a range from 1 to all keys.
+    #[arg(long, value_name = "N,N,...", value_delimiter = ',', conflicts_with = "points")]
+    pub capacities: Vec<u32>,
+    /// How many capacities to try.
+    #[arg(long, value_name = "N", default_value_t = 24)]
+    pub points: usize,
+    /// Idle times to try, in seconds; by default some between the accesses of one key in the log.
+    #[arg(long, value_name = "SECONDS,...", value_delimiter = ',')]
+    pub idle: Vec<f64>,
+    /// Threads; by default as many as the machine has cores.
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<usize>,
+    /// Print JSON instead of tables and plots. `--help` shows its schema.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What a trace consists of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum TraceFormat {
+    /// Seen from the file's name and first lines.
+    #[default]
+    Auto,
+    /// A log of metallic.
+    Jsonl,
+    /// One key a line.
+    Keys,
+    /// Comma-separated values, one of them the key.
+    Csv,
+    /// The format of the ARC paper's traces: start block, count, ignored, request number.
+    Arc,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  metallic explain log.jsonl 'gemm:GemmKey{m:64,n:64,k:1024}'
+  metallic explain log.jsonl 'GemmKey{m:64,n:64,k:1024}' --json",
+    after_long_help = concat!("Examples:
+  metallic explain log.jsonl 'gemm:GemmKey{m:64,n:64,k:1024}'
+  metallic explain log.jsonl 'GemmKey{m:64,n:64,k:1024}' --json\n\n", include_str!("explain/schema.txt")))]
+pub struct ExplainArgs {
+    /// The log.
+    #[arg(value_name = "LOG")]
+    pub log: PathBuf,
+    /// The key as it stands in the log, with or without its cache's name; spaces do not matter.
+    #[arg(value_name = "KEY")]
+    pub key: String,
+    /// Print JSON instead of text. `--help` shows its schema.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `top`.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  metallic top log.jsonl
+  metallic top --follow log.jsonl
+  METALLIC_METRICS_JSONL_PATH=log.jsonl metallic top --follow
+
+Keys: q quits, s or 1 to 6 sort, r turns the order round, p pauses, the arrows scroll.")]
+pub struct TopArgs {
+    /// The log, which may grow, be rotated and be truncated meanwhile; without it, what METALLIC_METRICS_JSONL_PATH names.
+    #[arg(value_name = "LOG", required_unless_present = "follow")]
+    pub log: Option<PathBuf>,
+    /// Begin with what is written from now on, and wait for the log if it is not there yet.
+    #[arg(long, short)]
+    pub follow: bool,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  metallic completions bash > ~/.local/share/bash-completion/completions/metallic
+  metallic completions fish > ~/.config/fish/completions/metallic.fish")]
+pub struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+/// Arguments of `man`.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  metallic man | man -l -
+  metallic man --dir ~/.local/share/man/man1")]
+pub struct ManArgs {
+    /// Write the pages of all commands into this folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub dir: Option<PathBuf>,
+}

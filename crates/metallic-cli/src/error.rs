@@ -1,0 +1,60 @@
+//! What can go wrong, in one line each.
+
+use std::io;
+
+/// Why a command ended early. The message is one line, and names the file and the line where there is one.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file could not be opened, read or written.
+    #[error("{file}: {source}")]
+    File {
+        /// The file as the user named it; `-` is standard input.
+        file: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file was read up to a line that stopped it.
+    #[error("{file}:{line}: {cause}")]
+    Line {
+        /// The file as the user named it.
+        file: String,
+        /// The number of the line; the first is 1.
+        line: u64,
+        /// What is wrong with it, or what went wrong behind it.
+        cause: String,
+    },
+    /// The arguments cannot be meant.
+    #[error("{0}")]
+    Usage(String),
+    /// There is nothing in the input that the command could work on.
+    #[error("{0}")]
+    Nothing(String),
+    /// The output could not be written.
+    #[error("cannot write the output: {0}")]
+    Output(#[from] io::Error),
+}
+
+impl Error {
+    /// The file, and why it could not be opened, read or written.
+    pub fn file(file: impl Into<String>, source: io::Error) -> Self {
+        Self::File { file: file.into(), source }
+    }
+
+    /// Whether the output went to a program that has ended.
+    pub fn is_closed_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// The exit code of the process: 2 for wrong arguments, otherwise 1.
+    pub fn exit_code(&self) -> u8 {
+        if matches!(self, Self::Usage(_)) { 2 } else { 1 }
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    /// What the tools serialize always has a JSON form; what can fail is the writing.
+    fn from(error: serde_json::Error) -> Self {
+        Self::Output(error.into())
+    }
+}

@@ -1,0 +1,122 @@
+//! The events of several logs as one sequence.
+
+use std::io::BufRead;
+use std::path::PathBuf;
+use std::vec;
+
+use metallic_instrumentation::{Event, JsonlReader, Skipped};
+
+use super::progress::Progress;
+use super::source::{Source, sources};
+use crate::error::Error;
+
+/// Reads the events of all logs, one after the other, in bounded memory. Lines that are no events are passed over and
+/// counted; see [`skipped`](Self::skipped).
+pub struct LogReader {
+    sources: vec::IntoIter<Source>,
+    current: Option<(String, JsonlReader<Box<dyn BufRead>>)>,
+    skipped: Vec<SkippedIn>,
+    progress: Progress,
+    lines_before: u64,
+}
+
+/// What was passed over in one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SkippedIn {
+    /// The file as the user named it.
+    pub file: String,
+    /// The lines, counted, and the first of them named.
+    pub skipped: Skipped,
+}
+
+impl LogReader {
+    /// Reads these logs; see [`sources`].
+    ///
+    /// # Errors
+    /// A file is not there.
+    pub fn open(args: &[PathBuf]) -> Result<Self, Error> {
+        Ok(Self::new(sources(args)?))
+    }
+
+    /// Reads these files.
+    pub fn new(sources: Vec<Source>) -> Self {
+        let progress = Progress::bytes(sources.iter().map(Source::len).sum());
+        Self { sources: sources.into_iter(), current: None, skipped: Vec::new(), progress, lines_before: 0 }
+    }
+
+    /// Reads what `reader` gives, which errors call `name`, and then these files. What is read of the files moves
+    /// `progress`.
+    pub fn starting_with(
+        name: impl Into<String>,
+        reader: Box<dyn BufRead>,
+        rest: Vec<Source>,
+        progress: Progress,
+    ) -> Self {
+        let current = Some((name.into(), JsonlReader::new(reader)));
+        Self { sources: rest.into_iter(), current, skipped: Vec::new(), progress, lines_before: 0 }
+    }
+
+    /// The file and the line of the event that was read last.
+    pub fn position(&self) -> (&str, u64) {
+        self.current.as_ref().map_or(("", 0), |(name, reader)| (name, reader.lines()))
+    }
+
+    /// Lines read so far, of all files.
+    pub fn lines(&self) -> u64 {
+        self.lines_before + self.position().1
+    }
+
+    /// What was passed over, in the files that had such lines; complete once the iterator has ended.
+    pub fn skipped(&self) -> &[SkippedIn] {
+        &self.skipped
+    }
+
+    fn end_file(&mut self) {
+        if let Some((file, reader)) = self.current.take() {
+            self.lines_before += reader.lines();
+            if reader.skipped().total() > 0 {
+                self.skipped.push(SkippedIn { file, skipped: reader.skipped().clone() });
+            }
+        }
+    }
+
+    fn read(&mut self) -> Result<Option<Event>, Error> {
+        loop {
+            if let Some((name, reader)) = &mut self.current {
+                match reader.next() {
+                    Some(Ok(event)) => return Ok(Some(event)),
+                    Some(Err(source)) => {
+                        let (file, line) = (name.clone(), reader.lines() + 1);
+                        return Err(Error::Line { file, line, cause: source.to_string() });
+                    }
+                    None => self.end_file(),
+                }
+            }
+            let Some(source) = self.sources.next() else { return Ok(None) };
+            let reader = source.open(&self.progress)?;
+            self.current = Some((source.name().to_owned(), JsonlReader::new(reader)));
+        }
+    }
+}
+
+impl Iterator for LogReader {
+    type Item = Result<Event, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let event = self.read().transpose();
+        if !matches!(event, Some(Ok(_))) {
+            self.progress.finish();
+            if event.is_some() {
+                self.end_file();
+                self.sources = Vec::new().into_iter();
+            }
+        }
+        event
+    }
+}
+
+impl Drop for LogReader {
+    fn drop(&mut self) {
+        self.progress.finish();
+    }
+}

@@ -1,0 +1,43 @@
+//! What a cache key consists of, as it stands in events: the cache's name, a colon, the key's debug form.
+
+use std::collections::BTreeSet;
+
+/// Tells the caches of labels. A name may itself contain a colon, so the names that other events gave go first.
+#[derive(Debug, Default)]
+pub struct CacheNames {
+    /// Only names with a colon: for the others the first colon is right.
+    with_colon: BTreeSet<Box<str>>,
+}
+
+impl CacheNames {
+    /// Notes that a cache has this name.
+    pub fn learn(&mut self, name: &str) {
+        if name.contains(':') && !self.with_colon.contains(name) {
+            self.with_colon.insert(name.into());
+        }
+    }
+
+    /// The cache's name and the key. A label without a colon is a key of a cache without a name.
+    pub fn split<'a>(&self, label: &'a str) -> (&'a str, &'a str) {
+        let known = self.with_colon.iter().filter_map(|name| label.strip_prefix(&**name)?.strip_prefix(':'));
+        match known.min_by_key(|key| key.len()) {
+            Some(key) => (&label[..label.len() - key.len() - 1], key),
+            None => label.split_once(':').unwrap_or(("", label)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CacheNames;
+
+    #[test]
+    fn the_name_ends_at_the_first_colon_unless_a_longer_one_is_known() {
+        let mut names = CacheNames::default();
+        assert_eq!(names.split("gemm:Key{m:1}"), ("gemm", "Key{m:1}"));
+        assert_eq!(names.split("wgpu:gemm:Key{m:1}"), ("wgpu", "gemm:Key{m:1}"));
+        names.learn("wgpu:gemm");
+        assert_eq!(names.split("wgpu:gemm:Key{m:1}"), ("wgpu:gemm", "Key{m:1}"));
+        assert_eq!(names.split("no colon"), ("", "no colon"));
+    }
+}

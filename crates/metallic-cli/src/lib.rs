@@ -1,0 +1,40 @@
+//! The tools of the binary `metallic` over the event log of the metallic caches, as functions that take parsed arguments
+//! and write to any writer.
+//!
+//! ```text
+//! LOG... --input--> events, with file and line --> report | replay | explain | top --> out
+//! ```
+//!
+//! Each command has a module with a function `run`; [`input`] opens logs for all of them.
+#![forbid(unsafe_code)]
+
+use std::io::Write;
+
+pub mod args;
+pub mod error;
+pub mod explain;
+pub mod input;
+pub mod label;
+pub mod replay;
+pub mod report;
+pub mod shell;
+pub mod table;
+pub mod top;
+
+use args::{Args, Command};
+pub use error::Error;
+
+/// Runs the command, which writes its results to `out`.
+///
+/// # Errors
+/// Whatever stopped it: see [`Error`].
+pub fn run(args: Args, out: &mut dyn Write) -> Result<(), Error> {
+    match args.command {
+        Command::Report(args) => report::run(&args, out),
+        Command::Replay(args) => replay::run(&args, out),
+        Command::Explain(args) => explain::run(&args, out),
+        Command::Top(args) => top::run(&args, out),
+        Command::Completions(args) => shell::completions(&args, out),
+        Command::Man(args) => shell::man(&args, out),
+    }
+}

@@ -1,0 +1,32 @@
+//! `metallic replay`: what other policies and capacities would have done with the accesses of a log.
+//!
+//! ```text
+//! LOG --formats--> recording (log) --> trace --simulation--> outcome of each policy and capacity --> advice, tables, JSON
+//!                                            --belady------> the limit
+//! ```
+
+mod advice;
+mod belady;
+mod candidates;
+mod code;
+mod command;
+mod formats;
+mod json;
+mod plot;
+mod recording;
+mod simulation;
+mod sweep;
+mod text;
+mod trace;
+
+pub use advice::{
+    Advice, LEAST_ACCESSES, LEAST_ACCESSES_PER_ENTRY, LEAST_REUSES, MOST_LOST, Rival, Setting, TOLERANCE,
+};
+pub use belady::{Foresight, Optimum};
+pub use candidates::Candidate;
+pub use command::{CacheReplay, replay, run};
+pub use formats::{Input, load};
+pub use recording::{Recorder, Recording};
+pub use simulation::{Divergence, Outcome, as_recorded, under};
+pub use sweep::{Curve, Sweep};
+pub use trace::{Access, Deed, Step, Trace};

@@ -1,0 +1,220 @@
+//! The binary as a process: exit codes, streams, files.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use metallic_instrumentation::{
+    CachePolicyChanged, Event, EventData, EventsDropped, ResourceCacheAccess, ResourceCacheSummary,
+};
+
+fn metallic(args: &[&str], input: &[u8]) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_metallic"))
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary was built");
+    let mut stdin = child.stdin.take().expect("stdin is a pipe");
+    // A command that does not read its input closes it.
+    let _ = stdin.write_all(input);
+    drop(stdin);
+    child.wait_with_output().expect("the process can be waited for")
+}
+
+fn stdout(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().expect("the path is UTF-8")
+}
+
+/// 1,200 accesses of 30 keys in a loop: every key is looked up again after 29 others.
+fn loop_trace() -> String {
+    (0..1200).map(|number| format!("key {}\n", number % 30)).collect()
+}
+
+fn lines(events: impl IntoIterator<Item = EventData>) -> String {
+    let line = |data| serde_json::to_string(&Event::new(data)).expect("events have a JSON form") + "\n";
+    events.into_iter().map(line).collect()
+}
+
+fn access(key: u32, hit: bool) -> EventData {
+    ResourceCacheAccess { cache_key: format!("gemm:Key{{m:{key}}}").into(), hit, bytes: 0 }.into()
+}
+
+#[test]
+fn a_trace_on_standard_input_is_replayed_and_ends_in_code_to_paste() {
+    let output = metallic(&["replay", "--format", "keys", "-"], loop_trace().as_bytes());
+    let text = stdout(&output);
+    assert!(text.contains("EvictionPolicy::size_limited_lru(30)"), "{text}");
+    assert!(text.contains("compulsory: 30 misses"), "{text}");
+}
+
+#[test]
+fn the_json_has_the_figures_of_the_text() {
+    let output = metallic(&["replay", "--json", "--capacities", "29,30", "-"], loop_trace().as_bytes());
+    let json: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("the output is JSON");
+    let cache = &json["caches"][0];
+    assert_eq!(json["format"], "keys");
+    assert_eq!(cache["accesses"], 1200);
+    assert_eq!(cache["compulsory"]["misses"], 30);
+    assert_eq!(cache["curves"][0]["strategy"], "size_limited_lru");
+    // A loop longer than the cache is the worst there is for LRU, and none for a loop that fits.
+    assert_eq!(cache["curves"][0]["outcomes"][0]["misses"], 1200);
+    assert_eq!(cache["curves"][0]["outcomes"][1]["misses"], 30);
+    assert_eq!(cache["advice"]["capacity"], 30);
+    assert!(cache["recorded"].is_null());
+}
+
+#[test]
+fn a_short_log_gets_no_advice_and_hears_why() {
+    let log = lines((0..20).map(|number| access(number, false)));
+    let text = stdout(&metallic(&["replay", "-"], log.as_bytes()));
+    assert!(text.contains("20 accesses are fewer than 1000"), "{text}");
+    assert!(text.contains("0 accesses, fewer than 100, are to a key that was there before"), "{text}");
+}
+
+#[test]
+fn a_sampled_log_and_one_with_gaps_get_no_advice() {
+    let summary = |operations: u64| {
+        let (cache, misses) = ("gemm".into(), operations);
+        ResourceCacheSummary { cache, hits: 0, misses, hit_rate: 0.0, size: 30 }.into()
+    };
+    // One access in ten is there, and every summary.
+    let sampled = (0..3000).flat_map(|number| {
+        let summary = (number % 10 == 9).then(|| summary((u64::from(number) + 1) * 10));
+        [Some(access(number % 30, number >= 30)), summary].into_iter().flatten()
+    });
+    let text = stdout(&metallic(&["replay", "-"], lines(sampled).as_bytes()));
+    assert!(text.contains("the accesses are sampled, or were dropped"), "{text}");
+
+    let gap = (0..3000).map(|number| access(number % 30, number >= 30));
+    let gap = gap.chain([EventsDropped { count: 500 }.into()]);
+    let text = stdout(&metallic(&["replay", "-"], lines(gap).as_bytes()));
+    assert!(text.contains("exporter dropped 500 events"), "{text}");
+    assert!(
+        text.contains("500 accesses or more are missing from the log: the exporter dropped events"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_log_that_contradicts_its_policy_gets_no_advice() {
+    // Two registries with a cache of one name, each of which misses each key once.
+    let policy = CachePolicyChanged {
+        cache: "gemm".into(),
+        strategy: "size_limited_lru".into(),
+        max_entries: Some(100),
+        max_idle_ns: None,
+        min_entries: 0,
+    };
+    let accesses = (0..3000).map(|number| access(number % 300, number < 600));
+    let log = lines([policy.into()].into_iter().chain(accesses));
+    let text = stdout(&metallic(&["replay", "-"], log.as_bytes()));
+    assert!(
+        text.contains("have another result in a replay than in the log, the first of them number 1"),
+        "{text}"
+    );
+}
+
+#[test]
+fn rotated_and_compressed_logs_are_read_in_order() {
+    let dir = tempfile::tempdir().expect("there is a folder for temporary files");
+    let log = dir.path().join("log.jsonl");
+    let parts: Vec<String> = (0..3).map(|part| lines((0..5).map(|n| access(part * 5 + n, false)))).collect();
+    fs::write(&log, &parts[2]).expect("the log can be written");
+    fs::write(dir.path().join("log.jsonl.1"), &parts[1]).expect("the log can be written");
+    let level = ruzstd::encoding::CompressionLevel::Fastest;
+    let compressed = ruzstd::encoding::compress_to_vec(parts[0].as_bytes(), level);
+    fs::write(dir.path().join("log.jsonl.2.zst"), compressed).expect("the log can be written");
+
+    let text = stdout(&metallic(&["explain", path(&log), "Key{m:0}"], b""));
+    assert!(text.contains("line 1 "), "{text}");
+    let text = stdout(&metallic(&["explain", path(&log), "Key{m:14}"], b""));
+    assert!(text.contains("line 15 "), "{text}");
+    assert!(text.contains("m: 14 here, 0 there"), "{text}");
+}
+
+#[test]
+fn foreign_lines_are_counted_and_named_and_never_fatal() {
+    let log = format!("not json\n{}{{\"type\":\"New", lines([access(1, false), access(1, true)]));
+    let text = stdout(&metallic(&["replay", "-", "--format", "jsonl"], log.as_bytes()));
+    assert!(text.contains("-: 2 lines passed over; line 1: not an event"), "{text}");
+}
+
+#[test]
+fn errors_are_one_line_with_file_line_and_cause() {
+    let dir = tempfile::tempdir().expect("there is a folder for temporary files");
+    let trace = dir.path().join("t.lis");
+    fs::write(&trace, "1 2 0 1\n1 2\n").expect("the trace can be written");
+    let no_file = dir.path().join("none.jsonl");
+    let cases = [
+        (vec!["replay", path(&trace)], 1, "t.lis:2: not four numbers: start block, count, ignored"),
+        (vec!["replay", path(&no_file)], 1, "none.jsonl: No such file"),
+        (vec!["explain", path(&no_file), "k"], 1, "none.jsonl: No such file"),
+        (vec!["replay", "-", "--format", "jsonl"], 1, "-: no accesses to replay"),
+        (vec!["replay", "-", "--format", "keys", "--column", "2"], 2, "--column is for CSV files"),
+    ];
+    for (args, code, message) in cases {
+        let output = metallic(&args, b"");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {stderr}");
+        assert!(stderr.starts_with("metallic: ") && stderr.contains(message), "{args:?}: {stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{args:?}: {stderr}");
+        assert!(output.stdout.is_empty());
+    }
+    assert_eq!(metallic(&["replay"], b"").status.code(), Some(2));
+}
+
+#[test]
+fn the_help_of_each_command_has_an_example() {
+    let commands: [&[&str]; 7] =
+        [&[], &["report"], &["replay"], &["explain"], &["top"], &["completions"], &["man"]];
+    for command in commands {
+        let args: Vec<&str> = command.iter().copied().chain(["--help"]).collect();
+        let text = stdout(&metallic(&args, b""));
+        assert!(text.contains("Examples:\n"), "{command:?}: {text}");
+        assert!(text.contains(&["metallic"].iter().chain(command).copied().collect::<Vec<_>>().join(" ")));
+    }
+}
+
+#[test]
+fn the_help_has_the_schema_of_the_json() {
+    for command in ["replay", "explain"] {
+        let text = stdout(&metallic(&[command, "--help"], b""));
+        assert!(text.contains("JSON (schema 1), one object:"), "{text}");
+    }
+}
+
+#[test]
+fn there_are_completions_and_manual_pages() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        assert!(stdout(&metallic(&["completions", shell], b"")).contains("metallic"), "{shell}");
+    }
+    assert!(stdout(&metallic(&["man"], b"")).contains(".TH metallic 1"));
+    let dir = tempfile::tempdir().expect("there is a folder for temporary files");
+    stdout(&metallic(&["man", "--dir", path(dir.path())], b""));
+    for page in ["metallic.1", "metallic-replay.1", "metallic-explain.1"] {
+        assert!(dir.path().join(page).is_file(), "{page}");
+    }
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_metallic"))
+        .args(["completions", "bash"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary was built");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("the process can be waited for");
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success());
+}

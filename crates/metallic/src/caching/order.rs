@@ -383,3 +383,14 @@ pub(super) fn reserve_one<T>(elements: &mut Vec<T>, capacity: usize) {
     let doubled = len.saturating_mul(2).max(4);
     elements.reserve_exact(doubled.min(capacity.saturating_add(1)).saturating_sub(len).max(1));
 }
+
+#[cfg(test)]
+#[test]
+fn creation_order_outlives_the_numbers_it_is_kept_by() {
+    let mut order = EntryOrder { last_creation: u32::MAX - 2, ..EntryOrder::new() };
+    let mut ids: Vec<EntryId> = (0..3).map(|now| order.insert(now, 0, usize::MAX)).collect();
+    order.remove(ids.remove(1));
+    ids.extend((3..6).map(|now| order.insert(now, 0, usize::MAX)));
+    assert_eq!((order.last_creation, order.by_creation()), (6, ids), "numbered anew from 1, in order");
+    order.validate();
+}

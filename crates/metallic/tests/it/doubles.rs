@@ -1,13 +1,14 @@
 //! A device that does as it is told, and kernels that make things on it.
 
 use std::cell::Cell;
+use std::collections::HashMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use metallic::caching::{CacheRegistry, CacheableKernel, ManualClock};
+use metallic::caching::{CacheRegistry, CacheRegistrySlot, CacheableKernel, ManualClock};
 use metallic::error::MetalError;
 use metallic_instrumentation::{EventData, Recorder};
 
@@ -150,6 +151,65 @@ impl<D> CacheableKernel<D> for MpsGemm {
     fn create_cached_resource(key: &MpsGemmKey, _device: Option<&D>) -> Result<Arc<str>, MetalError> {
         Ok(format!("{} x {} x {}", key.m, key.n, key.k).into())
     }
+}
+
+/// Kernels that differ in nothing but their names: each adds its number to what it is given.
+pub(crate) struct Add<const N: usize>;
+
+impl<const N: usize> Add<N> {
+    const NAME: [u8; 6] =
+        [b'a', b'd', b'd', b'0' + (N / 100) as u8, b'0' + (N / 10 % 10) as u8, b'0' + (N % 10) as u8];
+}
+
+impl<const N: usize, D> CacheableKernel<D> for Add<N> {
+    type Key = usize;
+    type CachedResource = usize;
+    type Params = usize;
+
+    const CACHE_NAME: &'static str = match str::from_utf8(&Self::NAME) {
+        Ok(name) => name,
+        Err(_) => unreachable!(),
+    };
+
+    fn create_cache_key(n: &usize) -> usize {
+        *n
+    }
+
+    fn create_cached_resource(n: &usize, _device: Option<&D>) -> Result<usize, MetalError> {
+        Ok(n + N)
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Gpu {
+    pub(crate) name: &'static str,
+}
+
+#[derive(Default)]
+pub(crate) struct KvCacheState<T> {
+    pub(crate) blocks: Vec<T>,
+}
+
+impl<T: 'static> CacheRegistrySlot for KvCacheState<T> {
+    fn clear_slot(&mut self) {
+        self.blocks.clear();
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct TensorPreparation {
+    pub(crate) prepared: HashMap<String, usize>,
+}
+
+impl CacheRegistrySlot for TensorPreparation {
+    fn clear_slot(&mut self) {
+        self.prepared.clear();
+    }
+}
+
+/// The caches of a registry.
+pub(crate) fn names<D: 'static>(registry: &CacheRegistry<D>) -> Vec<&'static str> {
+    registry.metrics_by_name().map(|(name, _)| name).collect()
 }
 
 /// The events so far without their times.

@@ -1,10 +1,18 @@
 //! The library as its users meet it.
 #![allow(clippy::unwrap_used)]
 
+mod devices;
 mod doubles;
 mod events;
+mod expectations;
 mod failures;
 mod imports;
+mod labels;
+mod log;
 mod metrics;
+mod panics;
 mod registry;
+mod slots;
 mod spec_examples;
+mod spec_kernels;
+mod spec_recipes;

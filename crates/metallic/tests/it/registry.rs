@@ -1,46 +1,16 @@
-//! Several kernels, devices and slots in one registry.
+//! Several kernels and slots in one registry.
 
-use std::collections::HashMap;
-use std::marker::PhantomData;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
 use metallic::caching::{
-    CacheRegistry, CacheRegistrySlot, CacheableKernel, EvictionPolicy, KernelCache, ResourceCache,
-    SendRegistry,
+    CacheRegistry, CacheableKernel, EvictionPolicy, KernelCache, ResourceCache, SendRegistry,
 };
 use metallic::device::HostDevice;
 use metallic::error::MetalError;
 use metallic_instrumentation::{EventKind, Recorder};
 
-use crate::doubles::{Cast, CastKey, Foundry, MpsGemm};
-
-/// Kernels that differ in nothing but their names: each adds its number to what it is given.
-struct Add<const N: usize>;
-
-impl<const N: usize> Add<N> {
-    const NAME: [u8; 6] =
-        [b'a', b'd', b'd', b'0' + (N / 100) as u8, b'0' + (N / 10 % 10) as u8, b'0' + (N % 10) as u8];
-}
-
-impl<const N: usize, D> CacheableKernel<D> for Add<N> {
-    type Key = usize;
-    type CachedResource = usize;
-    type Params = usize;
-
-    const CACHE_NAME: &'static str = match str::from_utf8(&Self::NAME) {
-        Ok(name) => name,
-        Err(_) => unreachable!(),
-    };
-
-    fn create_cache_key(n: &usize) -> usize {
-        *n
-    }
-
-    fn create_cached_resource(n: &usize, _device: Option<&D>) -> Result<usize, MetalError> {
-        Ok(n + N)
-    }
-}
+use crate::doubles::{Add, Cast, Foundry, Gpu, KvCacheState, MpsGemm, TensorPreparation, names};
 
 /// Has the name of `Add<7>`, but multiplies.
 struct Impostor;
@@ -59,10 +29,6 @@ impl<D> CacheableKernel<D> for Impostor {
     fn create_cached_resource(n: &usize, _device: Option<&D>) -> Result<usize, MetalError> {
         Ok(n * 7)
     }
-}
-
-fn names<D: 'static>(registry: &CacheRegistry<D>) -> Vec<&'static str> {
-    registry.metrics_by_name().map(|(name, _)| name).collect()
 }
 
 #[test]
@@ -201,106 +167,6 @@ fn clear_empties_all_caches_and_clears_all_slots() {
     assert!(registry.slot::<TensorPreparation>().unwrap().prepared.is_empty());
 }
 
-// Devices.
-
-#[derive(Debug)]
-struct Gpu {
-    name: &'static str,
-}
-
-struct Npu;
-
-/// Where a resource was made.
-struct WhereMade;
-
-impl CacheableKernel<Gpu> for WhereMade {
-    type Key = u32;
-    type CachedResource = &'static str;
-    type Params = u32;
-
-    const CACHE_NAME: &'static str = "where_made";
-
-    fn create_cache_key(n: &u32) -> u32 {
-        *n
-    }
-
-    fn create_cached_resource(_: &u32, device: Option<&Gpu>) -> Result<&'static str, MetalError> {
-        device.map(|gpu| gpu.name).ok_or(MetalError::DeviceNotAvailable)
-    }
-}
-
-impl CacheableKernel<Npu> for WhereMade {
-    type Key = u32;
-    type CachedResource = u64;
-    type Params = u32;
-
-    const CACHE_NAME: &'static str = "where_made";
-
-    fn create_cache_key(n: &u32) -> u32 {
-        *n
-    }
-
-    fn create_cached_resource(n: &u32, device: Option<&Npu>) -> Result<u64, MetalError> {
-        device.map(|_| u64::from(*n)).ok_or(MetalError::DeviceNotAvailable)
-    }
-}
-
-#[test]
-fn no_device_named_means_the_registrys_own_and_a_device_named_goes_before_it() {
-    let mut registry = CacheRegistry::with_device(Gpu { name: "own" });
-    assert_eq!(registry.device().map(|gpu| gpu.name), Some("own"));
-    assert_eq!(*registry.get_or_create::<WhereMade>(&1, None).unwrap(), "own");
-    let callers = Gpu { name: "the caller's" };
-    assert_eq!(*registry.get_or_create::<WhereMade>(&2, Some(&callers)).unwrap(), "the caller's");
-    assert_eq!(*registry.get_or_create::<WhereMade>(&1, Some(&callers)).unwrap(), "own", "a hit makes none");
-}
-
-#[test]
-fn a_kernel_that_needs_a_device_fails_where_there_is_none() {
-    let mut registry = CacheRegistry::<Gpu>::default();
-    assert!(registry.device().is_none());
-    let refused = registry.get_or_create::<WhereMade>(&1, None);
-    assert!(matches!(refused, Err(MetalError::DeviceNotAvailable)));
-    let callers = Gpu { name: "the caller's" };
-    assert_eq!(*registry.get_or_create::<WhereMade>(&1, Some(&callers)).unwrap(), "the caller's");
-}
-
-#[test]
-fn one_kernel_serves_two_types_of_device() {
-    let mut gpu = CacheRegistry::with_device(Gpu { name: "gpu" });
-    let mut npu = CacheRegistry::with_device(Npu);
-    assert_eq!(*gpu.get_or_create::<WhereMade>(&5, None).unwrap(), "gpu");
-    assert_eq!(*npu.get_or_create::<WhereMade>(&5, None).unwrap(), 5);
-}
-
-#[test]
-fn a_facade_method_written_once_serves_every_device_its_kernel_serves() {
-    trait GemmCache {
-        fn get_or_create_gemm(&mut self, m: usize, n: usize, k: usize) -> Result<&mut Arc<str>, MetalError>;
-    }
-    impl<D: 'static> GemmCache for ResourceCache<D> {
-        fn get_or_create_gemm(&mut self, m: usize, n: usize, k: usize) -> Result<&mut Arc<str>, MetalError> {
-            self.registry_mut().get_or_create::<MpsGemm>(&(m, n, k), None)
-        }
-    }
-    let mut host = ResourceCache::new();
-    let mut gpu = ResourceCache::with_device(Gpu { name: "gpu" });
-    assert_eq!(&**host.get_or_create_gemm(1, 2, 3).unwrap(), "1 x 2 x 3");
-    assert_eq!(&**gpu.get_or_create_gemm(4, 5, 6).unwrap(), "4 x 5 x 6");
-    assert_eq!(gpu.registry().metrics::<MpsGemm>().unwrap().misses, 1);
-    assert_eq!(gpu.registry().device().map(|gpu| gpu.name), Some("gpu"));
-}
-
-#[test]
-fn a_cache_can_stand_alone_on_a_device_of_its_own() {
-    let foundry = Foundry::default();
-    let mut casts =
-        KernelCache::<Cast, _>::default().with_device(foundry.clone()).with_clock(foundry.clock().clone());
-    assert_eq!(casts.get_or_create(&4, None).unwrap().serial, 1);
-    assert_eq!(casts.remove(&CastKey { size: 4 }).map(|casting| casting.size), Some(4));
-    assert!(casts.is_empty());
-}
-
 // Names.
 
 #[test]
@@ -359,145 +225,6 @@ fn two_registries_may_each_have_a_kernel_of_one_name() {
     let (mut one, mut other) = (CacheRegistry::new(), CacheRegistry::new());
     assert_eq!(*one.get_or_create::<Add<7>>(&3, None).unwrap(), 10);
     assert_eq!(*other.get_or_create::<Impostor>(&3, None).unwrap(), 21);
-}
-
-// Many types.
-
-struct Page<const N: usize>(usize);
-
-impl<const N: usize> CacheRegistrySlot for Page<N> {
-    fn clear_slot(&mut self) {
-        self.0 = 0;
-    }
-}
-
-/// Calls a function for each of the numbers 0 to 95.
-macro_rules! for_each_number {
-    ($call:ident($registry:expr)) => {
-        for_each_number!($call($registry) 0 12 24 36 48 60 72 84)
-    };
-    ($call:ident($registry:expr) $($base:literal)*) => {
-        $(for_each_number!($call($registry) $base + 0 1 2 3 4 5 6 7 8 9 10 11);)*
-    };
-    ($call:ident($registry:expr) $base:literal + $($offset:literal)*) => {
-        $($call::<{ $base + $offset }>($registry);)*
-    };
-}
-
-#[test]
-fn many_kernels_and_slots_in_one_registry_are_all_found_again() {
-    fn fill<const N: usize>(registry: &mut CacheRegistry) {
-        assert!(registry.metrics::<Add<N>>().is_none());
-        assert!(registry.slot::<Page<N>>().is_none());
-        assert_eq!(*registry.get_or_create::<Add<N>>(&1000, None).unwrap(), 1000 + N);
-        registry.slot_mut(|| Page::<N>(N)).0 += 1;
-    }
-    fn find<const N: usize>(registry: &mut CacheRegistry) {
-        assert_eq!(*registry.get_or_create::<Add<N>>(&1000, None).unwrap(), 1000 + N);
-        assert_eq!(registry.cache::<Add<N>>().unwrap().metrics().hits, 1);
-        assert_eq!(registry.slot::<Page<N>>().unwrap().0, N + 1);
-    }
-    fn remove_even<const N: usize>(registry: &mut CacheRegistry) {
-        if N.is_multiple_of(2) {
-            assert_eq!(registry.remove::<Add<N>>(&1000), Some(1000 + N));
-            assert!(registry.clear_slot::<Page<N>>());
-        }
-    }
-    fn only_odd_are_left<const N: usize>(registry: &mut CacheRegistry) {
-        let (entries, page) = if N.is_multiple_of(2) { (0, 0) } else { (1, N + 1) };
-        assert_eq!(registry.cache::<Add<N>>().unwrap().len(), entries);
-        assert_eq!(registry.slot::<Page<N>>().unwrap().0, page);
-    }
-    fn is_clear<const N: usize>(registry: &mut CacheRegistry) {
-        assert_eq!(registry.slot::<Page<N>>().unwrap().0, 0);
-    }
-
-    let mut registry = CacheRegistry::new();
-    for_each_number!(fill(&mut registry));
-    for_each_number!(find(&mut registry));
-    for_each_number!(remove_even(&mut registry));
-    for_each_number!(only_odd_are_left(&mut registry));
-    let names = names(&registry);
-    assert_eq!(names.len(), 96);
-    assert!(names.is_sorted() && (names[0], names[95]) == ("add000", "add095"));
-
-    registry.clear();
-    assert!(registry.metrics_by_name().all(|(_, metrics)| metrics.size == 0 && metrics.hits == 1));
-    for_each_number!(is_clear(&mut registry));
-}
-
-// Slots.
-
-#[derive(Default)]
-struct KvCacheState<T> {
-    blocks: Vec<T>,
-}
-
-impl<T: 'static> CacheRegistrySlot for KvCacheState<T> {
-    fn clear_slot(&mut self) {
-        self.blocks.clear();
-    }
-}
-
-#[derive(Default)]
-struct TensorPreparation {
-    prepared: HashMap<String, usize>,
-}
-
-impl CacheRegistrySlot for TensorPreparation {
-    fn clear_slot(&mut self) {
-        self.prepared.clear();
-    }
-}
-
-struct Marker<T>(PhantomData<T>);
-
-impl<T: 'static> CacheRegistrySlot for Marker<T> {
-    fn clear_slot(&mut self) {}
-}
-
-#[test]
-fn a_slot_is_made_once_and_found_by_its_type() {
-    let mut registry = CacheRegistry::new();
-    assert!(registry.slot::<KvCacheState<f32>>().is_none());
-    registry.slot_mut(|| KvCacheState { blocks: vec![1.0_f32] }).blocks.push(2.0);
-    let again = registry.slot_mut(|| -> KvCacheState<f32> { unreachable!("there is one") });
-    assert_eq!(again.blocks, [1.0, 2.0]);
-    assert_eq!(registry.slot::<KvCacheState<f32>>().unwrap().blocks, [1.0, 2.0]);
-}
-
-#[test]
-fn slots_of_different_types_are_different_slots() {
-    let mut registry = CacheRegistry::new();
-    registry.slot_mut(KvCacheState::<f32>::default).blocks.push(1.5);
-    registry.slot_mut(KvCacheState::<u16>::default).blocks.push(7);
-    registry.slot_mut(|| Marker::<u8>(PhantomData));
-    assert!(registry.slot::<Marker<u8>>().is_some() && registry.slot::<Marker<i8>>().is_none());
-    assert!(registry.clear_slot::<KvCacheState<u16>>());
-    assert!(registry.slot::<KvCacheState<u16>>().unwrap().blocks.is_empty());
-    assert_eq!(registry.slot::<KvCacheState<f32>>().unwrap().blocks, [1.5]);
-}
-
-#[test]
-fn clear_slot_says_whether_there_is_one() {
-    let mut registry = CacheRegistry::new();
-    assert!(!registry.clear_slot::<TensorPreparation>());
-    registry.slot_mut(TensorPreparation::default).prepared.insert("bias".to_owned(), 1);
-    assert!(registry.clear_slot::<TensorPreparation>());
-    assert!(registry.clear_slot::<TensorPreparation>(), "a cleared slot is still there");
-    assert!(registry.slot::<TensorPreparation>().unwrap().prepared.is_empty());
-}
-
-#[test]
-fn a_slot_and_a_cache_do_not_touch_each_other() {
-    let mut registry = CacheRegistry::new();
-    registry.get_or_create::<Add<1>>(&1, None).unwrap();
-    registry.slot_mut(KvCacheState::<f32>::default).blocks.push(1.5);
-    registry.clear_cache::<Add<1>>();
-    assert_eq!(registry.slot::<KvCacheState<f32>>().unwrap().blocks, [1.5]);
-    registry.get_or_create::<Add<1>>(&1, None).unwrap();
-    registry.clear_slot::<KvCacheState<f32>>();
-    assert_eq!(registry.metrics::<Add<1>>().unwrap().size, 1);
 }
 
 // Text.

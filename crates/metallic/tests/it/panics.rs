@@ -1,0 +1,318 @@
+//! User code that panics in the middle of an operation: nothing is lost but what failed.
+
+use std::cell::Cell;
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use metallic::caching::{
+    CacheEvent, CacheRegistry, CacheableKernel, EvictionPolicy, KernelCache, ManualClock,
+};
+use metallic::error::MetalError;
+use metallic_instrumentation::{
+    CreationOutcome, Event, EventData, EventKind, EventSink, KindFilter, Recorder,
+};
+
+use crate::doubles::{Cast, Foundry, Mood, SECOND, data, panics};
+
+// Creations that panic.
+
+#[test]
+fn a_panicking_creation_inserts_nothing_and_the_registry_goes_on() {
+    let foundry = Foundry::default();
+    let mut registry = foundry.registry();
+    registry.set_eviction_policy::<Cast>(EvictionPolicy::hybrid(2, 60 * SECOND));
+    for size in [1, 2] {
+        registry.get_or_create::<Cast>(&size, None).unwrap();
+    }
+    foundry.set_mood(Mood::Panicking);
+    for _ in 0..3 {
+        assert!(panics(|| drop(registry.get_or_create::<Cast>(&3, None))));
+        registry.cache::<Cast>().unwrap().validate();
+    }
+    let metrics = registry.metrics::<Cast>().unwrap();
+    // The first panic had room made for it, and so there was some for the others.
+    assert_eq!((metrics.size, metrics.evictions), (1, 1));
+    assert_eq!((metrics.misses, metrics.failed_creations), (5, 3));
+    let cache_key = "cast:CastKey{size:3}".into();
+    assert_eq!(metrics.last_event, Some(CacheEvent::CreationFailed { cache_key }));
+
+    foundry.set_mood(Mood::Well);
+    assert_eq!(registry.get_or_create::<Cast>(&3, None).unwrap().size, 3);
+    assert_eq!(registry.get_or_create::<Cast>(&2, None).unwrap().serial, 2, "still there");
+}
+
+#[test]
+fn the_panic_of_a_creation_reaches_the_caller_as_it_is() {
+    let foundry = Foundry::default();
+    let mut registry = foundry.registry();
+    foundry.set_mood(Mood::Panicking);
+    let look_up = std::panic::AssertUnwindSafe(|| drop(registry.get_or_create::<Cast>(&3, None)));
+    let panic = std::panic::catch_unwind(look_up).unwrap_err();
+    assert_eq!(panic.downcast_ref::<&str>(), Some(&"the foundry burns down"));
+}
+
+#[test]
+fn the_log_tells_a_panicking_creation_from_a_failing_one() {
+    let foundry = Foundry::default();
+    let (mut registry, recorder) = foundry.recorded();
+    foundry.set_mood(Mood::OutOfRegisters);
+    registry.get_or_create::<Cast>(&1, None).unwrap_err();
+    foundry.set_mood(Mood::Panicking);
+    assert!(panics(|| drop(registry.get_or_create::<Cast>(&2, None))));
+    let outcomes: Vec<_> = data(&recorder)
+        .into_iter()
+        .filter_map(|data| match data {
+            EventData::ResourceCreated(created) => Some((created.outcome, created.error)),
+            _ => None,
+        })
+        .collect();
+    let error = "pipeline compilation failed: out of registers".to_owned();
+    assert_eq!(outcomes, [(CreationOutcome::Failed, Some(error)), (CreationOutcome::Panicked, None)]);
+}
+
+// Resources that panic when they are dropped.
+
+/// Panics when it is dropped, if its fuse burns; the fuse goes out then.
+#[derive(Clone)]
+struct Bomb {
+    fuse: Rc<Cell<bool>>,
+}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        assert!(!self.fuse.replace(false), "the bomb goes off");
+    }
+}
+
+struct Arm;
+
+impl CacheableKernel<()> for Arm {
+    type Key = u32;
+    type CachedResource = Bomb;
+    type Params = u32;
+
+    const CACHE_NAME: &'static str = "arm";
+
+    fn create_cache_key(n: &u32) -> u32 {
+        *n
+    }
+
+    fn create_cached_resource(_: &u32, _: Option<&()>) -> Result<Bomb, MetalError> {
+        Ok(Bomb { fuse: Rc::default() })
+    }
+
+    fn resource_bytes(_: &Bomb) -> u64 {
+        1
+    }
+}
+
+/// Bombs with these numbers; the first one burns.
+fn bombs(
+    numbers: impl IntoIterator<Item = u32>,
+    policy: EvictionPolicy,
+) -> (KernelCache<Arm, ()>, Vec<Bomb>) {
+    let mut cache = KernelCache::<Arm, ()>::default();
+    cache.set_eviction_policy(policy);
+    let bombs: Vec<Bomb> =
+        numbers.into_iter().map(|n| cache.get_or_create(&n, None).unwrap().clone()).collect();
+    bombs[0].fuse.set(true);
+    (cache, bombs)
+}
+
+#[test]
+fn a_resource_that_panics_when_it_is_evicted_leaves_a_whole_cache() {
+    for policy in [EvictionPolicy::size_limited_lru(2), EvictionPolicy::fifo().with_max_entries(2)] {
+        let (mut cache, bombs) = bombs([1, 2], policy);
+        assert!(panics(|| drop(cache.get_or_create(&3, None))));
+        cache.validate();
+        assert!(!bombs[0].fuse.get(), "it was dropped");
+        assert!(cache.peek(&1).is_none() && cache.peek(&2).is_some() && cache.peek(&3).is_none());
+        assert_eq!((cache.metrics().evictions, cache.metrics().bytes), (1, 1));
+        for n in [3, 4, 3] {
+            cache.get_or_create(&n, None).unwrap();
+            cache.validate();
+        }
+        assert_eq!((cache.len(), cache.metrics().evictions), (2, 2));
+    }
+}
+
+#[test]
+fn a_resource_that_panics_when_many_are_evicted_delays_the_others_to_the_next_miss() {
+    let (mut cache, _bombs) = bombs(1..=5, EvictionPolicy::none());
+    cache.set_eviction_policy(EvictionPolicy::size_limited_lru(2));
+    assert!(panics(|| drop(cache.get_or_create(&6, None))));
+    cache.validate();
+    assert_eq!((cache.len(), cache.metrics().evictions), (4, 1));
+    cache.get_or_create(&6, None).unwrap();
+    cache.validate();
+    assert_eq!((cache.len(), cache.metrics().evictions), (2, 4));
+}
+
+#[test]
+fn a_resource_that_panics_when_it_expires_leaves_a_whole_cache() {
+    let clock = ManualClock::new();
+    let mut cache = KernelCache::<Arm, ()>::default().with_clock(clock.clone());
+    cache.set_eviction_policy(EvictionPolicy::idle_timeout(SECOND));
+    cache.get_or_create(&1, None).unwrap().fuse.set(true);
+    cache.get_or_create(&2, None).unwrap();
+    clock.advance(2 * SECOND);
+    assert!(panics(|| cache.expire_idle()));
+    cache.validate();
+    assert_eq!(cache.len(), 1);
+    cache.expire_idle();
+    cache.validate();
+    assert_eq!((cache.len(), cache.metrics().evictions), (0, 2));
+}
+
+#[test]
+fn a_resource_that_panics_when_the_cache_is_cleared_leaves_an_empty_cache() {
+    let (mut cache, bombs) = bombs(1..=5, EvictionPolicy::size_limited_lru(5));
+    assert!(panics(|| cache.clear()));
+    cache.validate();
+    assert!(bombs.iter().all(|bomb| Rc::strong_count(&bomb.fuse) == 1), "the others were dropped too");
+    let metrics = cache.metrics();
+    assert_eq!((metrics.size, metrics.removals, metrics.bytes), (0, 5, 0));
+    assert_eq!(metrics.last_event, Some(CacheEvent::Cleared { count: 5 }));
+    cache.get_or_create(&1, None).unwrap();
+    cache.validate();
+}
+
+// Sinks that panic.
+
+#[derive(Default)]
+struct Hostile {
+    in_enabled: bool,
+    calls: AtomicU64,
+}
+
+impl EventSink for Hostile {
+    fn enabled(&self, _: EventKind) -> bool {
+        if self.in_enabled {
+            self.calls.fetch_add(1, Ordering::Relaxed);
+            panic!("no answer");
+        }
+        true
+    }
+
+    fn record(&self, _: &Event) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        panic!("no room");
+    }
+}
+
+#[test]
+fn a_sink_that_panics_is_counted_and_harms_nothing() {
+    for in_enabled in [false, true] {
+        let foundry = Foundry::default();
+        let hostile = Arc::new(Hostile { in_enabled, ..Hostile::default() });
+        let mut quiet = foundry.registry();
+        let mut loud = foundry.registry().with_sink(hostile.clone());
+        assert_eq!((quiet.sink_panics(), loud.sink_panics()), (0, 0));
+        for registry in [&mut quiet, &mut loud] {
+            registry.set_eviction_policy::<Cast>(EvictionPolicy::size_limited_lru(3));
+            foundry.set_mood(Mood::Well);
+            for n in 0..250 {
+                assert_eq!(registry.get_or_create::<Cast>(&(n % 5), None).unwrap().size, n % 5);
+                registry.get_or_create::<Cast>(&(n % 5), None).unwrap();
+            }
+            foundry.set_mood(Mood::OutOfRegisters);
+            registry.get_or_create::<Cast>(&9, None).unwrap_err();
+            registry.clear();
+            registry.cache::<Cast>().unwrap().validate();
+        }
+        assert_eq!(loud.metrics::<Cast>(), quiet.metrics::<Cast>());
+        assert_eq!(quiet.sink_panics(), 0);
+        assert_eq!(loud.sink_panics(), hostile.calls.load(Ordering::Relaxed));
+        assert!(loud.sink_panics() > 500, "each look-up at least: {}", loud.sink_panics());
+    }
+}
+
+// Keys that panic when they are formatted.
+
+thread_local! {
+    static SPEAKABLE: Cell<bool> = const { Cell::new(true) };
+}
+
+/// Cannot be formatted while it is not `SPEAKABLE`, if it is odd.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Name(u32);
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        assert!(self.0.is_multiple_of(2) || SPEAKABLE.get(), "the name cannot be spoken");
+        write!(f, "{}", self.0)
+    }
+}
+
+struct Speak;
+
+impl CacheableKernel for Speak {
+    type Key = Name;
+    type CachedResource = u32;
+    type Params = u32;
+
+    const CACHE_NAME: &'static str = "speak";
+
+    fn create_cache_key(n: &u32) -> Name {
+        Name(*n)
+    }
+
+    fn create_cached_resource(name: &Name, _: Option<&metallic::Device>) -> Result<u32, MetalError> {
+        Ok(name.0)
+    }
+
+    fn resource_bytes(_: &u32) -> u64 {
+        1
+    }
+}
+
+/// Whether this panics while odd names cannot be formatted.
+fn panics_speechless(action: impl FnOnce()) -> bool {
+    SPEAKABLE.set(false);
+    let panicked = panics(action);
+    SPEAKABLE.set(true);
+    panicked
+}
+
+#[test]
+fn a_key_that_panics_when_it_is_formatted_as_its_entry_leaves_leaves_a_whole_cache() {
+    // Nothing is formatted before an entry leaves.
+    let departures = || Arc::new(KindFilter::new(Arc::new(Recorder::new()), [EventKind::EntryRemoved]));
+    type Operation = fn(&mut CacheRegistry);
+    let operations: [(Operation, &[u32]); 3] = [
+        (|registry| drop(registry.get_or_create::<Speak>(&100, None)), &[1, 4]),
+        (|registry| registry.clear(), &[1, 4]),
+        (|registry| assert!(registry.remove::<Speak>(&Name(1)).is_none()), &[0, 1, 2, 4]),
+    ];
+    for (operation, left) in operations {
+        let mut registry = CacheRegistry::new().with_sink(departures());
+        for n in [0, 2, 1, 4] {
+            registry.get_or_create::<Speak>(&n, None).unwrap();
+        }
+        registry.set_eviction_policy::<Speak>(EvictionPolicy::size_limited_lru(1));
+        assert!(panics_speechless(|| operation(&mut registry)));
+        let cache = registry.cache_mut::<Speak>();
+        cache.validate();
+        assert!(left.iter().all(|n| cache.peek(&Name(*n)) == Some(n)));
+        assert_eq!((cache.len(), cache.metrics().bytes), (left.len(), left.len() as u64));
+        cache.get_or_create(&200, None).unwrap();
+        cache.validate();
+        assert_eq!((cache.len(), cache.metrics().bytes), (1, 1));
+    }
+}
+
+#[test]
+fn a_key_that_panics_when_it_is_formatted_at_a_look_up_leaves_a_whole_cache() {
+    let recorder = Arc::new(Recorder::new());
+    let mut registry = CacheRegistry::new().with_sink(recorder.clone());
+    for _ in 0..2 {
+        assert!(panics_speechless(|| drop(registry.get_or_create::<Speak>(&1, None))));
+        registry.cache::<Speak>().unwrap().validate();
+    }
+    assert_eq!(recorder.events(), [], "an event that cannot be told is lost");
+    assert_eq!(*registry.get_or_create::<Speak>(&1, None).unwrap(), 1);
+    assert_eq!(registry.metrics::<Speak>().unwrap().size, 1);
+    assert_eq!(recorder.count(EventKind::ResourceCacheAccess), 1);
+}

@@ -1,0 +1,122 @@
+//! Slots, and many types of them beside many kernels.
+
+use std::marker::PhantomData;
+
+use metallic::caching::{CacheRegistry, CacheRegistrySlot};
+
+use crate::doubles::{Add, KvCacheState, TensorPreparation, names};
+
+struct Marker<T>(PhantomData<T>);
+
+impl<T: 'static> CacheRegistrySlot for Marker<T> {
+    fn clear_slot(&mut self) {}
+}
+
+#[test]
+fn a_slot_is_made_once_and_found_by_its_type() {
+    let mut registry = CacheRegistry::new();
+    assert!(registry.slot::<KvCacheState<f32>>().is_none());
+    registry.slot_mut(|| KvCacheState { blocks: vec![1.0_f32] }).blocks.push(2.0);
+    let again = registry.slot_mut(|| -> KvCacheState<f32> { unreachable!("there is one") });
+    assert_eq!(again.blocks, [1.0, 2.0]);
+    assert_eq!(registry.slot::<KvCacheState<f32>>().unwrap().blocks, [1.0, 2.0]);
+}
+
+#[test]
+fn slots_of_different_types_are_different_slots() {
+    let mut registry = CacheRegistry::new();
+    registry.slot_mut(KvCacheState::<f32>::default).blocks.push(1.5);
+    registry.slot_mut(KvCacheState::<u16>::default).blocks.push(7);
+    registry.slot_mut(|| Marker::<u8>(PhantomData));
+    assert!(registry.slot::<Marker<u8>>().is_some() && registry.slot::<Marker<i8>>().is_none());
+    assert!(registry.clear_slot::<KvCacheState<u16>>());
+    assert!(registry.slot::<KvCacheState<u16>>().unwrap().blocks.is_empty());
+    assert_eq!(registry.slot::<KvCacheState<f32>>().unwrap().blocks, [1.5]);
+}
+
+#[test]
+fn clear_slot_says_whether_there_is_one() {
+    let mut registry = CacheRegistry::new();
+    assert!(!registry.clear_slot::<TensorPreparation>());
+    registry.slot_mut(TensorPreparation::default).prepared.insert("bias".to_owned(), 1);
+    assert!(registry.clear_slot::<TensorPreparation>());
+    assert!(registry.clear_slot::<TensorPreparation>(), "a cleared slot is still there");
+    assert!(registry.slot::<TensorPreparation>().unwrap().prepared.is_empty());
+}
+
+#[test]
+fn a_slot_and_a_cache_do_not_touch_each_other() {
+    let mut registry = CacheRegistry::new();
+    registry.get_or_create::<Add<1>>(&1, None).unwrap();
+    registry.slot_mut(KvCacheState::<f32>::default).blocks.push(1.5);
+    registry.clear_cache::<Add<1>>();
+    assert_eq!(registry.slot::<KvCacheState<f32>>().unwrap().blocks, [1.5]);
+    registry.get_or_create::<Add<1>>(&1, None).unwrap();
+    registry.clear_slot::<KvCacheState<f32>>();
+    assert_eq!(registry.metrics::<Add<1>>().unwrap().size, 1);
+}
+
+// Many types.
+
+struct Page<const N: usize>(usize);
+
+impl<const N: usize> CacheRegistrySlot for Page<N> {
+    fn clear_slot(&mut self) {
+        self.0 = 0;
+    }
+}
+
+/// Calls a function for each of the numbers 0 to 95.
+macro_rules! for_each_number {
+    ($call:ident($registry:expr)) => {
+        for_each_number!($call($registry) 0 12 24 36 48 60 72 84)
+    };
+    ($call:ident($registry:expr) $($base:literal)*) => {
+        $(for_each_number!($call($registry) $base + 0 1 2 3 4 5 6 7 8 9 10 11);)*
+    };
+    ($call:ident($registry:expr) $base:literal + $($offset:literal)*) => {
+        $($call::<{ $base + $offset }>($registry);)*
+    };
+}
+
+#[test]
+fn many_kernels_and_slots_in_one_registry_are_all_found_again() {
+    fn fill<const N: usize>(registry: &mut CacheRegistry) {
+        assert!(registry.metrics::<Add<N>>().is_none());
+        assert!(registry.slot::<Page<N>>().is_none());
+        assert_eq!(*registry.get_or_create::<Add<N>>(&1000, None).unwrap(), 1000 + N);
+        registry.slot_mut(|| Page::<N>(N)).0 += 1;
+    }
+    fn find<const N: usize>(registry: &mut CacheRegistry) {
+        assert_eq!(*registry.get_or_create::<Add<N>>(&1000, None).unwrap(), 1000 + N);
+        assert_eq!(registry.cache::<Add<N>>().unwrap().metrics().hits, 1);
+        assert_eq!(registry.slot::<Page<N>>().unwrap().0, N + 1);
+    }
+    fn remove_even<const N: usize>(registry: &mut CacheRegistry) {
+        if N.is_multiple_of(2) {
+            assert_eq!(registry.remove::<Add<N>>(&1000), Some(1000 + N));
+            assert!(registry.clear_slot::<Page<N>>());
+        }
+    }
+    fn only_odd_are_left<const N: usize>(registry: &mut CacheRegistry) {
+        let (entries, page) = if N.is_multiple_of(2) { (0, 0) } else { (1, N + 1) };
+        assert_eq!(registry.cache::<Add<N>>().unwrap().len(), entries);
+        assert_eq!(registry.slot::<Page<N>>().unwrap().0, page);
+    }
+    fn is_clear<const N: usize>(registry: &mut CacheRegistry) {
+        assert_eq!(registry.slot::<Page<N>>().unwrap().0, 0);
+    }
+
+    let mut registry = CacheRegistry::new();
+    for_each_number!(fill(&mut registry));
+    for_each_number!(find(&mut registry));
+    for_each_number!(remove_even(&mut registry));
+    for_each_number!(only_odd_are_left(&mut registry));
+    let names = names(&registry);
+    assert_eq!(names.len(), 96);
+    assert!(names.is_sorted() && (names[0], names[95]) == ("add000", "add095"));
+
+    registry.clear();
+    assert!(registry.metrics_by_name().all(|(_, metrics)| metrics.size == 0 && metrics.hits == 1));
+    for_each_number!(is_clear(&mut registry));
+}

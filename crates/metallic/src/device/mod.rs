@@ -2,12 +2,14 @@
 
 #[cfg(target_vendor = "apple")]
 mod apple;
+mod compute;
 #[cfg(not(target_vendor = "apple"))]
 mod default_host;
 mod host;
 
 #[cfg(target_vendor = "apple")]
 pub use apple::{Device, NsError, system_default_device};
+pub use compute::ComputeDevice;
 #[cfg(not(target_vendor = "apple"))]
 pub use default_host::{Device, system_default_device};
 pub use host::HostDevice;

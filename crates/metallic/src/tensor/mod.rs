@@ -1,7 +1,9 @@
-//! What tensors are made of.
+//! What tensors are made of, and where an operation finds them.
 
+mod device_tensor;
 mod dtype;
 mod float_bits;
 
+pub use device_tensor::{MatrixLayout, MatrixMut, MatrixRef, Tensor, check_tensor};
 pub use dtype::Dtype;
 pub use float_bits::F32Bits;

@@ -74,18 +74,28 @@ fn one_kernel_serves_two_types_of_device() {
 
 #[test]
 fn a_facade_method_written_once_serves_every_device_its_kernel_serves() {
-    trait GemmCache {
-        fn get_or_create_gemm(&mut self, m: usize, n: usize, k: usize) -> Result<&mut Arc<str>, MetalError>;
+    trait ProductCache {
+        fn get_or_create_product(
+            &mut self,
+            m: usize,
+            n: usize,
+            k: usize,
+        ) -> Result<&mut Arc<str>, MetalError>;
     }
-    impl<D: 'static> GemmCache for ResourceCache<D> {
-        fn get_or_create_gemm(&mut self, m: usize, n: usize, k: usize) -> Result<&mut Arc<str>, MetalError> {
+    impl<D: 'static> ProductCache for ResourceCache<D> {
+        fn get_or_create_product(
+            &mut self,
+            m: usize,
+            n: usize,
+            k: usize,
+        ) -> Result<&mut Arc<str>, MetalError> {
             self.registry_mut().get_or_create::<MpsGemm>(&(m, n, k), None)
         }
     }
     let mut host = ResourceCache::new();
     let mut gpu = ResourceCache::with_device(Gpu { name: "gpu" });
-    assert_eq!(&**host.get_or_create_gemm(1, 2, 3).unwrap(), "1 x 2 x 3");
-    assert_eq!(&**gpu.get_or_create_gemm(4, 5, 6).unwrap(), "4 x 5 x 6");
+    assert_eq!(&**host.get_or_create_product(1, 2, 3).unwrap(), "1 x 2 x 3");
+    assert_eq!(&**gpu.get_or_create_product(4, 5, 6).unwrap(), "4 x 5 x 6");
     assert_eq!(gpu.registry().metrics::<MpsGemm>().unwrap().misses, 1);
     assert_eq!(gpu.registry().device().map(|gpu| gpu.name), Some("gpu"));
 }

@@ -1,0 +1,5 @@
+//! Layer normalisation.
+
+mod cache;
+
+pub use cache::{LayerNormCall, LayerNormKernel, LayerNormKey, LayerNormParams};

@@ -1,0 +1,52 @@
+//! Numbers of rows that share a plan.
+
+/// A number of rows (tokens, as a rule) rounded up to a power of two. One row has a bucket of its own, since generating token
+/// by token deserves a plan of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RowBucket(usize);
+
+impl RowBucket {
+    /// The bucket of a number of rows. No rows at all have a bucket of their own.
+    pub const fn of(rows: usize) -> Self {
+        Self(match (rows, rows.checked_next_power_of_two()) {
+            (0, _) => 0,
+            (_, Some(rows)) => rows,
+            (_, None) => usize::MAX,
+        })
+    }
+
+    /// The largest number of rows in the bucket.
+    pub const fn most(self) -> usize {
+        self.0
+    }
+
+    /// Whether a plan for this bucket serves so many rows.
+    pub const fn holds(self, rows: usize) -> bool {
+        rows > 0 && rows <= self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn buckets_are_powers_of_two() {
+        for (rows, most) in [(0, 0), (1, 1), (2, 2), (3, 4), (128, 128), (129, 256), (usize::MAX, usize::MAX)]
+        {
+            assert_eq!(RowBucket::of(rows).most(), most, "{rows} rows");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_bucket_holds_its_rows_and_is_less_than_twice_as_large(rows in 1..1_000_000_usize) {
+            let bucket = RowBucket::of(rows);
+            prop_assert!(bucket.holds(rows) && !bucket.holds(0) && !bucket.holds(bucket.most() + 1));
+            prop_assert!(bucket.most() < 2 * rows);
+            prop_assert_eq!(RowBucket::of(bucket.most()), bucket);
+        }
+    }
+}

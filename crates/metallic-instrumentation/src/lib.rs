@@ -89,6 +89,8 @@ mod from_env;
 #[cfg(feature = "jsonl")]
 mod jsonl;
 #[cfg(feature = "metrics")]
+mod kv_cache_metrics;
+#[cfg(feature = "metrics")]
 mod metrics_exporter;
 mod recorder;
 mod sampling;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use metrics::{Counter, Gauge, Histogram, Unit};
 
 use crate::event::{CreationOutcome, Event, EventData, EventKind};
+use crate::kv_cache_metrics::KvCacheHandles;
 use crate::sink::EventSink;
 
 /// Keeps metrics of every cache up to date in the recorder of the `metrics` facade.
@@ -20,6 +21,9 @@ use crate::sink::EventSink;
 /// | `metallic_cache_creation_seconds` (histogram) | `outcome` | `ResourceCreated` |
 /// | `metallic_cache_entries` (gauge) | | evictions, removals, creations; every summary sets it right |
 /// | `metallic_cache_hit_ratio` (gauge, 0 to 1) | | `ResourceCacheSummary` |
+/// | `metallic_kv_cache_bytes`, `metallic_kv_cache_capacity_positions` (gauges), `metallic_kv_cache_resizes_total` | | `KvCacheResized` |
+/// | `metallic_kv_cache_rollbacks_total` | | `KvCacheTruncated` |
+/// | `metallic_kv_cache_refusals_total` | | `KvCacheRefused` |
 ///
 /// Each number has one source, so no event is counted twice whichever kinds arrive. Of an access, the cache is the part
 /// of its `cache_key` before the first colon. Behind a [`Sampling`](crate::Sampling) sink accesses would be counted too
@@ -31,6 +35,7 @@ pub struct MetricsExporter {
     /// Whether hits and misses are counted from accesses; from summaries otherwise.
     accesses: bool,
     caches: RwLock<HashMap<Box<str>, Handles>>,
+    kv_caches: Mutex<HashMap<Box<str>, KvCacheHandles>>,
 }
 
 impl MetricsExporter {
@@ -69,7 +74,8 @@ impl MetricsExporter {
         );
         describe_gauge!("metallic_cache_entries", Unit::Count, "Entries in the cache");
         describe_gauge!("metallic_cache_hit_ratio", "Hits among all look-ups, from 0 to 1");
-        Self { accesses, caches: RwLock::default() }
+        KvCacheHandles::describe();
+        Self { accesses, caches: RwLock::default(), kv_caches: Mutex::default() }
     }
 
     /// Calls `update` with the handles of this cache, registered when it is the first time.
@@ -80,6 +86,15 @@ impl MetricsExporter {
         let handles = Handles::register(cache);
         let mut caches = self.caches.write().unwrap_or_else(PoisonError::into_inner);
         update(caches.entry(cache.into()).or_insert(handles));
+    }
+
+    /// As [`update`](Self::update), of a KV cache: its events are too rare to be worth a lock for readers.
+    fn update_kv_cache(&self, cache: &str, update: impl FnOnce(&KvCacheHandles)) {
+        let mut caches = self.kv_caches.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(handles) = caches.get(cache) {
+            return update(handles);
+        }
+        update(caches.entry(cache.into()).or_insert(KvCacheHandles::register(cache)));
     }
 }
 
@@ -96,7 +111,10 @@ impl EventSink for MetricsExporter {
             EventKind::ResourceCacheSummary
             | EventKind::CacheEviction
             | EventKind::CacheCleared
-            | EventKind::ResourceCreated => true,
+            | EventKind::ResourceCreated
+            | EventKind::KvCacheResized
+            | EventKind::KvCacheTruncated
+            | EventKind::KvCacheRefused => true,
             EventKind::EntryRemoved | EventKind::CachePolicyChanged | EventKind::EventsDropped => false,
         }
     }
@@ -141,6 +159,17 @@ impl EventSink for MetricsExporter {
                 creations.increment(1);
                 seconds.record(Duration::from_nanos(created.duration_ns).as_secs_f64());
             }),
+            EventData::KvCacheResized(resized) => {
+                self.update_kv_cache(&resized.cache, |handles| {
+                    handles.resized(resized.bytes, resized.capacity)
+                });
+            }
+            EventData::KvCacheTruncated(truncated) => {
+                self.update_kv_cache(&truncated.cache, KvCacheHandles::rolled_back);
+            }
+            EventData::KvCacheRefused(refused) => {
+                self.update_kv_cache(&refused.cache, KvCacheHandles::refused);
+            }
             _ => {}
         }
     }

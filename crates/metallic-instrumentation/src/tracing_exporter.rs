@@ -13,9 +13,9 @@ const TARGET: &str = "metallic::cache";
 /// | event | level |
 /// |---|---|
 /// | `ResourceCacheAccess`, `EntryRemoved` | trace |
-/// | `ResourceCacheSummary`, `CacheEviction`, `CacheCleared`, `CachePolicyChanged` | debug |
+/// | `ResourceCacheSummary`, `CacheEviction`, `CacheCleared`, `CachePolicyChanged`, `KvCacheResized`, `KvCacheTruncated` | debug |
 /// | `ResourceCreated` | debug when created, warn when failed or panicked |
-/// | `EventsDropped` | warn |
+/// | `EventsDropped`, `KvCacheRefused` | warn |
 ///
 /// The message is the name of the kind; the fields are those of the event, and `timestamp`. A kind whose level nobody
 /// listens to is declined, so nothing is built for it.
@@ -39,8 +39,10 @@ impl EventSink for TracingExporter {
             EventKind::ResourceCacheSummary
             | EventKind::CacheEviction
             | EventKind::CacheCleared
-            | EventKind::CachePolicyChanged => event_enabled!(target: TARGET, Level::DEBUG),
-            EventKind::ResourceCreated | EventKind::EventsDropped => {
+            | EventKind::CachePolicyChanged
+            | EventKind::KvCacheResized
+            | EventKind::KvCacheTruncated => event_enabled!(target: TARGET, Level::DEBUG),
+            EventKind::ResourceCreated | EventKind::EventsDropped | EventKind::KvCacheRefused => {
                 event_enabled!(target: TARGET, Level::WARN)
             }
         }
@@ -140,6 +142,40 @@ impl EventSink for TracingExporter {
             EventData::EventsDropped(e) => {
                 event!(target: TARGET, Level::WARN, timestamp, count = e.count, "EventsDropped")
             }
+            EventData::KvCacheResized(e) => event!(
+                target: TARGET,
+                Level::DEBUG,
+                timestamp,
+                cache = &*e.cache,
+                layers = e.layers,
+                len = e.len,
+                capacity = e.capacity,
+                bytes = e.bytes,
+                peak_bytes = e.peak_bytes,
+                duration_ns = e.duration_ns,
+                "KvCacheResized"
+            ),
+            EventData::KvCacheTruncated(e) => event!(
+                target: TARGET,
+                Level::DEBUG,
+                timestamp,
+                cache = &*e.cache,
+                from = e.from,
+                to = e.to,
+                "KvCacheTruncated"
+            ),
+            EventData::KvCacheRefused(e) => event!(
+                target: TARGET,
+                Level::WARN,
+                timestamp,
+                cache = &*e.cache,
+                positions = e.positions,
+                capacity = e.capacity,
+                needed_bytes = e.needed_bytes,
+                limit_bytes = e.limit_bytes,
+                error = &*e.error,
+                "KvCacheRefused"
+            ),
         }
     }
 }

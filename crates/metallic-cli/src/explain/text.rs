@@ -69,6 +69,7 @@ fn write_chapter(out: &mut dyn Write, chapter: &Chapter) -> io::Result<()> {
                 "failed" => write!(out, "missed: its last creation failed")?,
                 "unknown" => write!(out, "missed: the log does not say why it was gone")?,
                 "removed" | "cleared" => write!(out, "missed: the program had {why} it")?,
+                "stale" => write!(out, "missed: what it was made from had changed")?,
                 "size_limit" => write!(out, "missed: it was evicted to make room")?,
                 "idle_timeout" => write!(out, "missed: it had expired")?,
                 other => write!(out, "missed: it had left ({other})")?,
@@ -87,6 +88,7 @@ fn write_chapter(out: &mut dyn Write, chapter: &Chapter) -> io::Result<()> {
                 "idle_timeout" => "expired",
                 "removed" => "removed by the program",
                 "cleared" => "cleared by the program",
+                "stale" => "outdated by a change of what it was made from",
                 other => other,
             };
             write!(out, "{left}")?;

@@ -164,7 +164,8 @@ impl InProgress {
 
     fn removed(&mut self, removed: &EntryRemoved, at: Option<u64>) {
         match removed.cause {
-            RemovalCause::Removed => {
+            // Under every policy what it was made from had changed: it is gone as if the caller had removed it.
+            RemovalCause::Removed | RemovalCause::Stale => {
                 let key = self.id(&removed.cache_key);
                 self.recording.trace.push_step(at, Deed::Remove(key));
             }

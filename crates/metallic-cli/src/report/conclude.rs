@@ -106,7 +106,7 @@ fn cache_figures(tally: &Tally) -> CacheFigures {
         logged_accesses: tally.accesses.count(),
         evictions: total(reasons.iter().map(|(_, count)| *count)),
         evictions_by_reason: reasons,
-        removals: tally.cleared.max(departed("removed") + departed("cleared")),
+        removals: tally.cleared.max(departed("removed") + departed("cleared") + departed("stale")),
         creations: tally.creations.count(),
         failed: tally.failed,
         creation_ns: Spread {

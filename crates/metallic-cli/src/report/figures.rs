@@ -89,7 +89,7 @@ pub struct CacheFigures {
     pub evictions: u64,
     /// The same by reason, the most frequent first.
     pub evictions_by_reason: Vec<(String, u64)>,
-    /// Entries that the caller removed or cleared.
+    /// Entries that the caller removed or cleared, or outdated by changing what they were made from.
     pub removals: u64,
     /// Creations, failed ones among them.
     pub creations: u64,

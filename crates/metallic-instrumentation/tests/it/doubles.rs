@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 
 use metallic_instrumentation::{
     CacheCleared, CacheEviction, CachePolicyChanged, CreationOutcome, EntryRemoved, Event, EventData,
-    EventKind, EventSink, EventsDropped, RemovalCause, ResourceCacheAccess, ResourceCacheSummary,
-    ResourceCreated,
+    EventKind, EventSink, EventsDropped, KvCacheRefused, KvCacheResized, KvCacheTruncated, RemovalCause,
+    ResourceCacheAccess, ResourceCacheSummary, ResourceCreated,
 };
 
 /// An access without a time; its number stands in its bytes.
@@ -33,7 +33,7 @@ pub(crate) fn lines(numbers: impl IntoIterator<Item = u64>) -> String {
 
 /// One event of every kind.
 pub(crate) fn one_of_each() -> Vec<Event> {
-    let data: [EventData; 8] = [
+    let data: [EventData; 11] = [
         ResourceCacheAccess { cache_key: "a:K{m:1}".into(), hit: false, bytes: 7 }.into(),
         ResourceCacheSummary { cache: "a".into(), hits: 3, misses: 1, hit_rate: 75.0, size: 1 }.into(),
         CacheEviction {
@@ -74,6 +74,26 @@ pub(crate) fn one_of_each() -> Vec<Event> {
         }
         .into(),
         EventsDropped { count: 9 }.into(),
+        KvCacheResized {
+            cache: "kv".into(),
+            layers: 2,
+            len: 16,
+            capacity: 32,
+            bytes: 4096,
+            peak_bytes: 6144,
+            duration_ns: 8,
+        }
+        .into(),
+        KvCacheTruncated { cache: "kv".into(), from: 16, to: 3 }.into(),
+        KvCacheRefused {
+            cache: "kv".into(),
+            positions: 64,
+            capacity: 32,
+            needed_bytes: 8192,
+            limit_bytes: 5000,
+            error: "the KV cache is full".to_owned(),
+        }
+        .into(),
     ];
     let events: Vec<Event> = data.into_iter().zip(100..).map(|(data, time)| Event::at(time, data)).collect();
     assert!(events.iter().map(Event::kind).eq(EventKind::ALL.iter().copied()), "one_of_each lacks a kind");

@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use metallic_instrumentation::{
     CacheCleared, CacheEviction, CachePolicyChanged, CreationOutcome, EntryRemoved, Event, EventData,
-    EventSink, EventsDropped, JsonlExporter, JsonlReader, RemovalCause, ResourceCacheAccess,
-    ResourceCacheSummary, ResourceCreated,
+    EventSink, EventsDropped, JsonlExporter, JsonlReader, KvCacheRefused, KvCacheResized, KvCacheTruncated,
+    RemovalCause, ResourceCacheAccess, ResourceCacheSummary, ResourceCreated,
 };
 use proptest::prelude::*;
 
@@ -31,6 +31,7 @@ fn data() -> impl Strategy<Value = EventData> {
         RemovalCause::IdleTimeout,
         RemovalCause::Removed,
         RemovalCause::Cleared,
+        RemovalCause::Stale,
     ]);
     prop_oneof![
         4 => (key(), any::<bool>(), n())
@@ -61,6 +62,17 @@ fn data() -> impl Strategy<Value = EventData> {
             }
         ),
         1 => n().prop_map(|count| EventsDropped { count }.into()),
+        1 => (name(), n(), n(), n(), n(), n(), n()).prop_map(
+            |(cache, layers, len, capacity, bytes, peak_bytes, duration_ns)| {
+                KvCacheResized { cache, layers, len, capacity, bytes, peak_bytes, duration_ns }.into()
+            }
+        ),
+        1 => (name(), n(), n()).prop_map(|(cache, from, to)| KvCacheTruncated { cache, from, to }.into()),
+        1 => (name(), n(), n(), n(), n(), any::<String>()).prop_map(
+            |(cache, positions, capacity, needed_bytes, limit_bytes, error)| {
+                KvCacheRefused { cache, positions, capacity, needed_bytes, limit_bytes, error }.into()
+            }
+        ),
     ]
 }
 

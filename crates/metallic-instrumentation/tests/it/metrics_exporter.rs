@@ -148,6 +148,27 @@ fn removals_are_those_of_the_caller() {
 }
 
 #[test]
+fn a_kv_cache_has_gauges_of_its_memory_and_no_series_of_a_cache() {
+    recorded(|handle| {
+        let exporter = MetricsExporter::new();
+        let kv_events = &one_of_each()[8..];
+        for event in kv_events {
+            assert!(exporter.enabled(event.kind()));
+            exporter.record(event);
+        }
+        exporter.record(&kv_events[1]);
+        let page = handle.render();
+        let series = |metric| value(&page, &format!(r#"metallic_kv_cache_{metric}{{cache="kv"}}"#));
+        assert_eq!(series("bytes"), Some("4096"));
+        assert_eq!(series("capacity_positions"), Some("32"));
+        assert_eq!(series("resizes_total"), Some("1"));
+        assert_eq!(series("rollbacks_total"), Some("2"));
+        assert_eq!(series("refusals_total"), Some("1"));
+        assert!(!page.contains("metallic_cache_entries{"));
+    });
+}
+
+#[test]
 fn without_a_recorder_nothing_happens() {
     let exporter = MetricsExporter::new();
     one_of_each().iter().for_each(|event| exporter.record(event));

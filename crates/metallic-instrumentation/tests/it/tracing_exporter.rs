@@ -89,7 +89,7 @@ fn a_listener_hears_the_kinds_of_its_level() {
             .collect()
     };
     assert_eq!(kinds(Level::ERROR), [""; 0]);
-    assert_eq!(kinds(Level::INFO), ["ResourceCreated", "EventsDropped"]);
+    assert_eq!(kinds(Level::INFO), ["ResourceCreated", "EventsDropped", "KvCacheRefused"]);
     assert_eq!(
         kinds(Level::DEBUG),
         [
@@ -98,7 +98,10 @@ fn a_listener_hears_the_kinds_of_its_level() {
             "ResourceCreated",
             "CacheCleared",
             "CachePolicyChanged",
-            "EventsDropped"
+            "EventsDropped",
+            "KvCacheResized",
+            "KvCacheTruncated",
+            "KvCacheRefused"
         ]
     );
     assert_eq!(kinds(Level::TRACE).len(), EventKind::ALL.len());

@@ -9,8 +9,8 @@
 //! Every step may emit an event to the registry's [`EventSink`](metallic_instrumentation::EventSink).
 //!
 //! To read the code, take the files in this order; each imports only files before it: `clock`, `order`, `policy`,
-//! `eviction`, `index`, `entries`, `label`, `metrics`, `reporter`, `kernel`, `kernel_cache`, `turnover`, `erased`, `slot`, `confinement`,
-//! `registry`, `resource_cache`.
+//! `eviction`, `index`, `entries`, `label`, `metrics`, `reporter`, `kernel`, `kernel_cache`, `turnover`, `erased`, `slot`,
+//! `confinement`, `registry`, `resource_cache`.
 #![deny(unsafe_code)]
 
 mod clock;
@@ -43,4 +43,4 @@ pub use metrics::{CacheEvent, CacheMetrics};
 pub use policy::{EvictionPolicy, EvictionStrategy};
 pub use registry::{CacheRegistry, SendRegistry};
 pub use resource_cache::ResourceCache;
-pub use slot::CacheRegistrySlot;
+pub use slot::{CacheRegistrySlot, Moment, SlotContext};

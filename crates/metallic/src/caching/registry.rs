@@ -12,7 +12,7 @@ use super::kernel::CacheableKernel;
 use super::kernel_cache::KernelCache;
 use super::metrics::CacheMetrics;
 use super::policy::EvictionPolicy;
-use super::slot::CacheRegistrySlot;
+use super::slot::{CacheRegistrySlot, SlotContext};
 use crate::device::Device;
 use crate::error::MetalError;
 
@@ -136,16 +136,18 @@ impl<D: 'static> CacheRegistry<D, Sendable> {
 }
 
 impl<D: 'static, C: Confinement> CacheRegistry<D, C> {
-    /// Takes the time from `clock` in all caches that come into being from now on. Those that exist keep the clock their
-    /// entries were stamped by.
+    /// Takes the time from `clock` in all caches and slots that come into being from now on. Caches that exist keep the clock
+    /// their entries were stamped by.
     pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
         Self { time: TimeSource::Clock(Arc::new(clock)), ..self }
     }
 
-    /// Sends the events of all caches to `sink`.
+    /// Sends the events of all caches and slots to `sink`, those that exist included.
     pub fn with_sink(mut self, sink: Arc<dyn EventSink>) -> Self {
         let sink = SinkGuard::new(sink);
         self.caches.iter_mut().for_each(|cache| cache.set_sink(Some(sink.clone())));
+        let context = SlotContext::new(Some(sink.clone()), self.time.clone(), None);
+        self.slots.iter_mut().for_each(|slot| slot.connect(&context));
         self.sink = Some(sink);
         self
     }
@@ -191,8 +193,8 @@ impl<D: 'static, C: Confinement> CacheRegistry<D, C> {
         K: CacheableKernel<D>,
         C: HoldsKernel<K, D>,
     {
-        let Self { caches, device, time, sink, .. } = self;
-        caches.get_or_insert(|caches| Self::new_cache(caches, device, time, sink), C::erase_cache)
+        let Self { caches, slots, device, time, sink } = self;
+        caches.get_or_insert(|caches| Self::new_cache(caches, slots, device, time, sink), C::erase_cache)
     }
 
     /// The cache of kernel `K`; `None` if the kernel was never named.
@@ -219,11 +221,15 @@ impl<D: 'static, C: Confinement> CacheRegistry<D, C> {
         self.cache::<K>().map(KernelCache::metrics)
     }
 
-    /// Snapshots of all caches, in the order of their names. A cache that was refused for its name is not among them.
+    /// Snapshots of all caches, in the order of their names, those in slots included. A cache that was refused for its name
+    /// is not among them.
     pub fn metrics_by_name(&self) -> impl Iterator<Item = (&'static str, CacheMetrics)> {
-        let mut caches: Vec<_> = self.caches.iter().filter(|cache| !cache.is_refused()).collect();
-        caches.sort_unstable_by_key(|cache| cache.name());
-        caches.into_iter().map(|cache| (cache.name(), cache.metrics()))
+        let caches = self.caches.iter().filter(|cache| !cache.is_refused());
+        let caches = caches.map(|cache| (cache.name(), cache.metrics()));
+        let in_slots = self.slots.iter().filter_map(|slot| slot.cache_name().zip(slot.cache_metrics()));
+        let mut all: Vec<_> = caches.chain(in_slots).collect();
+        all.sort_by_key(|(name, _)| *name);
+        all.into_iter()
     }
 
     /// Takes one resource of kernel `K` out of its cache.
@@ -245,19 +251,39 @@ impl<D: 'static, C: Confinement> CacheRegistry<D, C> {
         self.slots.iter_mut().for_each(CacheRegistrySlot::clear_slot);
     }
 
-    /// Makes the entries of all caches leave that were idle for longer than their policy allows. Each cache does this on its
+    /// Makes the entries of all caches and slots leave that were idle for longer than their policy allows. Each cache does this on its
     /// own at every look-up; call it now and then for caches that are no longer used.
     pub fn expire_idle(&mut self) {
         self.caches.iter_mut().for_each(ErasedCache::expire_idle);
+        self.slots.iter_mut().for_each(CacheRegistrySlot::expire_idle);
     }
 
-    /// The slot of type `T`, made by `init` if there is none yet.
+    /// The slot of type `T`, made by `init` if there is none yet, and connected with the registry's sink and clock.
     pub fn slot_mut<T>(&mut self, init: impl FnOnce() -> T) -> &mut T
     where
         T: CacheRegistrySlot,
         C: HoldsSlot<T>,
     {
-        self.slots.get_or_insert(|_| init(), C::erase_slot)
+        self.slot_and_device(init).0
+    }
+
+    /// [`slot_mut`](Self::slot_mut), and the registry's own device beside it.
+    pub(crate) fn slot_and_device<T>(&mut self, init: impl FnOnce() -> T) -> (&mut T, Option<&D>)
+    where
+        T: CacheRegistrySlot,
+        C: HoldsSlot<T>,
+    {
+        let Self { caches, slots, device, time, sink } = self;
+        let slot = slots.get_or_insert(
+            |slots| {
+                let mut slot = init();
+                let taken_by = slot.cache_name().and_then(|name| Self::owner_of_name(name, caches, slots));
+                slot.connect(&SlotContext::new(sink.clone(), time.clone(), taken_by));
+                slot
+            },
+            C::erase_slot,
+        );
+        (slot, device.as_deref())
     }
 
     /// The slot of type `T`, if there is one.
@@ -273,6 +299,7 @@ impl<D: 'static, C: Confinement> CacheRegistry<D, C> {
     #[cold]
     fn new_cache<K>(
         caches: &TypeTable<C::Cache, NEAR_CACHES>,
+        slots: &TypeTable<C::Slot, NEAR_SLOTS>,
         device: &Option<Arc<D>>,
         time: &TimeSource,
         sink: &Option<SinkGuard>,
@@ -281,12 +308,22 @@ impl<D: 'static, C: Confinement> CacheRegistry<D, C> {
         K: CacheableKernel<D>,
     {
         let mut cache = KernelCache::default().with_time(time.clone()).with_shared_device(device.clone());
-        if let Some(first) = caches.iter().find(|other| other.name() == K::CACHE_NAME && !other.is_refused())
-        {
-            cache.refuse(first.kernel());
+        if let Some(first) = Self::owner_of_name(K::CACHE_NAME, caches, slots) {
+            cache.refuse(first);
         }
         cache.set_sink(sink.clone());
         cache
+    }
+
+    /// The type of the kernel or slot that has this name.
+    fn owner_of_name(
+        name: &str,
+        caches: &TypeTable<C::Cache, NEAR_CACHES>,
+        slots: &TypeTable<C::Slot, NEAR_SLOTS>,
+    ) -> Option<&'static str> {
+        let cache = caches.iter().find(|cache| cache.name() == name && !cache.is_refused());
+        let slot = || slots.iter().find(|slot| slot.cache_name() == Some(name));
+        cache.map(ErasedCache::kernel).or_else(|| slot().map(CacheRegistrySlot::slot_type))
     }
 }
 

@@ -1,4 +1,11 @@
-//! State in a registry that is no cache of a kernel.
+//! State in a registry that is no cache of a kernel, and what it reports through.
+
+use std::sync::Arc;
+
+use metallic_instrumentation::{Event, EventData, EventKind, EventSink, SinkGuard};
+
+use super::clock::{Clock, TimeSource};
+use super::metrics::CacheMetrics;
 
 /// A value that lives in a registry beside the caches: allocations of a KV cache, prepared tensors, anything an engine
 /// keeps for as long as it keeps its pipelines.
@@ -28,4 +35,97 @@
 pub trait CacheRegistrySlot: 'static {
     /// Drops what the slot holds. The slot itself stays in the registry, and must be ready for use.
     fn clear_slot(&mut self);
+
+    /// Hands over what the slot can report events through, and take the time from. Called when the slot comes into a
+    /// registry, and again when the registry is given another sink. A slot that reports nothing need not care.
+    fn connect(&mut self, _context: &SlotContext) {}
+
+    /// Drops what was idle for too long, if the slot has such a notion. Called by
+    /// [`CacheRegistry::expire_idle`](super::CacheRegistry::expire_idle).
+    fn expire_idle(&mut self) {}
+
+    /// The name that [`cache_metrics`](Self::cache_metrics) are listed under, if the slot is a cache. Slots and kernels of
+    /// one registry share one space of names: see [`SlotContext::name_taken_by`].
+    fn cache_name(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// What [`CacheRegistry::metrics_by_name`](super::CacheRegistry::metrics_by_name) lists for this slot, if it is a cache.
+    fn cache_metrics(&self) -> Option<CacheMetrics> {
+        None
+    }
+
+    /// The slot's type, for messages.
+    #[doc(hidden)]
+    fn slot_type(&self) -> &'static str {
+        std::any::type_name::<Self>()
+    }
+}
+
+/// What a slot has of its registry: where events go, and what time it is. A slot outside a registry has the default one,
+/// with no sink and the machine's clock, or one made for it.
+#[derive(Clone, Default)]
+pub struct SlotContext {
+    sink: Option<SinkGuard>,
+    time: TimeSource,
+    name_taken_by: Option<&'static str>,
+}
+
+/// A moment by the clock of a [`SlotContext`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(u64);
+
+impl SlotContext {
+    /// Sends events to `sink`.
+    pub fn with_sink(self, sink: Arc<dyn EventSink>) -> Self {
+        Self { sink: Some(SinkGuard::new(sink)), ..self }
+    }
+
+    /// Takes the time from `clock`.
+    pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
+        Self { time: TimeSource::Clock(Arc::new(clock)), ..self }
+    }
+
+    /// The type of the kernel or slot that was in the registry before, and has the [`cache_name`](CacheRegistrySlot::cache_name)
+    /// of this slot. Then this slot should report nothing: it would pass for the other.
+    pub fn name_taken_by(&self) -> Option<&'static str> {
+        self.name_taken_by
+    }
+
+    /// This moment.
+    pub fn now(&self) -> Moment {
+        Moment(self.time.stamp())
+    }
+
+    /// Nanoseconds from a moment until now; 0 if the clock went backwards.
+    pub fn ns_since(&self, moment: Moment) -> u64 {
+        self.time.ns_between(moment.0, self.time.stamp())
+    }
+
+    /// Reports an event of this kind, at a moment, if the sink wants it: else `event` is not called. A panic of the sink
+    /// stops here.
+    pub fn report<E: Into<EventData>>(&self, kind: EventKind, at: Moment, event: impl FnOnce() -> E) {
+        if let Some(sink) = &self.sink
+            && sink.enabled(kind)
+        {
+            sink.record(&Event::at(self.time.unix_ns(at.0), event()));
+        }
+    }
+
+    pub(super) fn new(
+        sink: Option<SinkGuard>,
+        time: TimeSource,
+        name_taken_by: Option<&'static str>,
+    ) -> Self {
+        Self { sink, time, name_taken_by }
+    }
+}
+
+impl std::fmt::Debug for SlotContext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SlotContext")
+            .field("sink", &self.sink)
+            .field("name_taken_by", &self.name_taken_by)
+            .finish_non_exhaustive()
+    }
 }

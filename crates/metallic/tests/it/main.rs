@@ -12,6 +12,7 @@ mod log;
 mod metrics;
 mod panics;
 mod registry;
+mod slot_reports;
 mod slots;
 mod spec_examples;
 mod spec_kernels;

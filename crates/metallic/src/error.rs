@@ -34,6 +34,20 @@ pub enum MetalError {
         /// The device's own error.
         source: Box<dyn Error + Send + Sync>,
     },
+    /// A KV cache would have to grow beyond its limits. It holds what it held.
+    #[error(
+        "the KV cache is full: {positions} positions take {needed_bytes} bytes, and it may have {max_positions} in {limit_bytes} bytes"
+    )]
+    KvCacheFull {
+        /// Positions that each sequence would have.
+        positions: usize,
+        /// The most that each sequence can have under the cache's limits.
+        max_positions: usize,
+        /// What the positions would take, in bytes.
+        needed_bytes: u64,
+        /// The most that the cache may hold, in bytes.
+        limit_bytes: u64,
+    },
 }
 
 impl MetalError {
@@ -49,4 +63,16 @@ impl MetalError {
     pub fn invalid_params(reason: impl Into<Cow<'static, str>>) -> Self {
         Self::InvalidParams { reason: reason.into() }
     }
+}
+
+/// An error and its sources on one line.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut line = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        line.push_str(": ");
+        line.push_str(&error.to_string());
+        source = error.source();
+    }
+    line
 }

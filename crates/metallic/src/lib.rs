@@ -9,6 +9,7 @@ pub mod caching;
 pub mod device;
 pub mod error;
 pub mod kernels;
+pub mod slots;
 pub mod tensor;
 mod ticks;
 

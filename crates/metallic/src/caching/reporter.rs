@@ -15,6 +15,7 @@ use super::label::label;
 use super::metrics::Counters;
 use super::order::{EntryHistory, EntryId};
 use super::policy::EvictionPolicy;
+use crate::error::chain;
 
 /// Operations of one cache from one summary to the next.
 const SUMMARY_INTERVAL: u64 = 100;
@@ -71,7 +72,7 @@ impl Reporter {
                 cache_key: self.label(id, key),
                 duration_ns: self.time.ns_between(0, creation.ticks),
                 outcome: creation.outcome,
-                error: error.map(error_chain),
+                error: error.map(chain),
                 bytes,
             };
             self.send(creation.done, created);
@@ -179,16 +180,4 @@ impl Reporter {
     fn send(&self, at: u64, data: impl Into<EventData>) {
         self.sink.record(&Event::at(self.time.unix_ns(at), data));
     }
-}
-
-/// An error and its sources on one line.
-fn error_chain(error: &dyn Error) -> String {
-    let mut line = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        line.push_str(": ");
-        line.push_str(&error.to_string());
-        source = error.source();
-    }
-    line
 }

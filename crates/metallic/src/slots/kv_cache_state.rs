@@ -1,0 +1,363 @@
+//! The keys and values of the positions so far.
+
+use std::fmt;
+use std::mem;
+use std::time::Duration;
+
+use metallic_instrumentation::{EventKind, KvCacheRefused, KvCacheResized, KvCacheTruncated};
+
+use super::kv_cache_config::KvCacheConfig;
+use super::kv_cache_metrics::KvCacheMetrics;
+use super::kv_layer::{KvLayer, KvLayerMut};
+use crate::caching::{CacheRegistrySlot, Confinement, HoldsSlot, Moment, ResourceCache, SlotContext};
+use crate::device::ComputeDevice;
+use crate::error::{MetalError, chain};
+use crate::tensor::Tensor;
+
+/// A tensor of keys and one of values for each layer, that grow with the sequences.
+///
+/// One step of a model: [`reserve`](Self::reserve) room for the new positions; for each layer, write their keys and values from
+/// position [`len`](Self::len) on, as [`KvCacheWriteKernel`](crate::kernels::kv_cache_write::KvCacheWriteKernel) does; when all
+/// layers are written, [`advance`](Self::advance). What was written and not advanced over is forgotten when the cache grows, and
+/// written over by the next step: a step that fails half-way needs no undoing.
+///
+/// It is a plain type, of which an engine may hold many, one for each conversation; one of them can live in a registry's slot:
+///
+/// ```
+/// use metallic::Dtype;
+/// use metallic::caching::CacheRegistry;
+/// use metallic::slots::{KvCacheConfig, KvCacheState};
+/// # struct Values(Vec<f32>);
+/// # impl metallic::tensor::Tensor for Values {
+/// #     fn dtype(&self) -> Dtype { Dtype::F32 }
+/// #     fn elements(&self) -> usize { self.0.len() }
+/// # }
+///
+/// let mut registry = CacheRegistry::new();
+/// let config = || KvCacheConfig::new(12, 768, Dtype::F32, 64 << 20).with_max_positions(1024);
+/// let cache = registry.slot_mut(|| KvCacheState::<Values>::new(config()));
+/// assert_eq!((cache.len(), cache.capacity(), cache.bytes()), (0, 0, 0));
+/// ```
+pub struct KvCacheState<T> {
+    config: KvCacheConfig,
+    /// Empty exactly if the capacity is 0.
+    layers: Vec<Layer<T>>,
+    len: usize,
+    capacity: usize,
+    bytes: u64,
+    /// The counters; what the fields above say is put in when a snapshot is taken.
+    counters: KvCacheMetrics,
+    context: SlotContext,
+}
+
+struct Layer<T> {
+    keys: T,
+    values: T,
+}
+
+/// Tensors of another capacity, not yet in their place.
+struct Allocation<T> {
+    layers: Vec<Layer<T>>,
+    capacity: usize,
+    bytes: u64,
+}
+
+impl<T: Tensor> KvCacheState<T> {
+    /// An empty one. It allocates nothing before the first [`reserve`](Self::reserve).
+    pub fn new(config: KvCacheConfig) -> Self {
+        Self {
+            config,
+            layers: Vec::new(),
+            len: 0,
+            capacity: 0,
+            bytes: 0,
+            counters: KvCacheMetrics::default(),
+            context: SlotContext::default(),
+        }
+    }
+
+    /// Makes room for `positions` more positions in each sequence, on the device that all its tensors are on.
+    ///
+    /// Where there is none, the capacity doubles, or becomes what the limits allow if that is less. All new tensors are made
+    /// before the first of the old ones is given back, so that for a moment both are there: up to one and a half times what
+    /// it holds afterwards, and so of its limit. [`KvCacheMetrics::peak_bytes`] tells.
+    ///
+    /// # Errors
+    /// [`MetalError::KvCacheFull`] if the limits do not allow so many positions; [`MetalError::InvalidParams`] if there are no
+    /// layers, no sequences or no elements, or the device has no such type; [`MetalError::Device`] if it fails. Nothing is lost
+    /// then: tensors, length and capacity are as before.
+    #[inline]
+    pub fn reserve<D>(&mut self, device: &D, positions: usize) -> Result<(), MetalError>
+    where
+        D: ComputeDevice<Tensor = T>,
+    {
+        match self.len.checked_add(positions) {
+            Some(needed) if needed <= self.capacity => Ok(()),
+            needed => self.grow(device, needed.unwrap_or(usize::MAX)),
+        }
+    }
+
+    /// Counts `positions` positions that were written to every layer.
+    ///
+    /// # Errors
+    /// [`MetalError::InvalidParams`] if there is no room for as many; the length is as before.
+    pub fn advance(&mut self, positions: usize) -> Result<(), MetalError> {
+        let room = self.capacity - self.len;
+        if positions > room {
+            return Err(MetalError::invalid_params(format!(
+                "KV cache: {positions} positions were written where there is room for {room}"
+            )));
+        }
+        self.len += positions;
+        Ok(())
+    }
+
+    /// Rolls back: forgets the positions from `len` on, as when a guess of several tokens turns out wrong. It keeps its
+    /// tensors, and does nothing if there are no more than `len` positions.
+    pub fn truncate(&mut self, len: usize) {
+        if len < self.len {
+            self.counters.rollbacks += 1;
+            self.shorten(len);
+        }
+    }
+
+    /// Forgets all positions and keeps the tensors for the next sequences.
+    pub fn reset(&mut self) {
+        self.counters.resets += 1;
+        self.shorten(0);
+    }
+
+    /// Keys and values of a layer, to be read.
+    ///
+    /// # Errors
+    /// [`MetalError::InvalidParams`] if there is no such layer, or no room was reserved yet.
+    pub fn layer(&self, layer: usize) -> Result<KvLayer<'_, T>, MetalError> {
+        let Some(Layer { keys, values }) = self.layers.get(layer) else { return Err(self.no_layer(layer)) };
+        Ok(KvLayer { keys, values, capacity: self.capacity })
+    }
+
+    /// Keys and values of a layer, to be written from position [`len`](Self::len) on.
+    ///
+    /// # Errors
+    /// As [`layer`](Self::layer).
+    pub fn layer_mut(&mut self, layer: usize) -> Result<KvLayerMut<'_, T>, MetalError> {
+        if layer >= self.layers.len() {
+            return Err(self.no_layer(layer));
+        }
+        let Layer { keys, values } = &mut self.layers[layer];
+        Ok(KvLayerMut { keys, values, capacity: self.capacity })
+    }
+
+    /// Positions of each sequence.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are no positions.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Positions that each sequence has room for.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// The number of layers.
+    pub fn layers(&self) -> usize {
+        self.config.layers
+    }
+
+    /// The number of sequences.
+    pub fn batch(&self) -> usize {
+        self.config.batch
+    }
+
+    /// Device memory of all tensors, in bytes: the sum of what they say themselves.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Its shape and limits.
+    pub fn config(&self) -> &KvCacheConfig {
+        &self.config
+    }
+
+    /// A snapshot of what it counts.
+    pub fn metrics(&self) -> KvCacheMetrics {
+        let Self { len, capacity, bytes, .. } = *self;
+        KvCacheMetrics { len, capacity, bytes, ..self.counters.clone() }
+    }
+
+    #[cold]
+    fn grow<D>(&mut self, device: &D, needed: usize) -> Result<(), MetalError>
+    where
+        D: ComputeDevice<Tensor = T>,
+    {
+        let began = self.context.now();
+        let mut peak_bytes = self.bytes;
+        let grown = self.grown(device, needed, &mut peak_bytes);
+        let duration_ns = self.context.ns_since(began);
+        self.counters.growing_time =
+            self.counters.growing_time.saturating_add(Duration::from_nanos(duration_ns));
+        self.counters.peak_bytes = self.counters.peak_bytes.max(peak_bytes);
+        match grown {
+            Ok(grown) => {
+                self.counters.growths += 1;
+                // Dropped last: a tensor's `Drop` may panic.
+                let _old = self.put(grown);
+                self.report_size(began, peak_bytes, duration_ns);
+                Ok(())
+            }
+            Err(error) => {
+                match error {
+                    MetalError::KvCacheFull { .. } => self.counters.refusals += 1,
+                    _ => self.counters.failed_growths += 1,
+                }
+                self.report_refusal(began, needed, &error);
+                Err(error)
+            }
+        }
+    }
+
+    /// Tensors with room for `needed` positions that hold what those of now hold. `peak_bytes` is raised to what was there at
+    /// once, whether or not this succeeds.
+    fn grown<D>(&self, device: &D, needed: usize, peak_bytes: &mut u64) -> Result<Allocation<T>, MetalError>
+    where
+        D: ComputeDevice<Tensor = T>,
+    {
+        let Self { config, .. } = self;
+        config.check()?;
+        if needed > config.max_positions() {
+            return Err(config.full(needed, config.bytes_of(needed)));
+        }
+        let capacity = config.grown_capacity(self.capacity, needed);
+        let mut grown = self.allocate(device, capacity, peak_bytes)?;
+        if grown.bytes > config.max_bytes() && capacity > needed {
+            // Its tensors take more than their elements do: with less room it may fit.
+            drop(grown);
+            grown = self.allocate(device, needed, peak_bytes)?;
+        }
+        if grown.bytes > config.max_bytes() {
+            return Err(config.full(needed, grown.bytes));
+        }
+        if self.len > 0 {
+            let (from, to, elements) =
+                (self.capacity * config.width, grown.capacity * config.width, self.len * config.width);
+            for (old, new) in self.layers.iter().zip(&mut grown.layers) {
+                for sequence in 0..config.batch {
+                    device.copy(&old.keys, sequence * from, &mut new.keys, sequence * to, elements)?;
+                    device.copy(&old.values, sequence * from, &mut new.values, sequence * to, elements)?;
+                }
+            }
+        }
+        Ok(grown)
+    }
+
+    fn allocate<D>(
+        &self,
+        device: &D,
+        capacity: usize,
+        peak_bytes: &mut u64,
+    ) -> Result<Allocation<T>, MetalError>
+    where
+        D: ComputeDevice<Tensor = T>,
+    {
+        let elements = self.config.elements_of(capacity)?;
+        let (mut layers, mut bytes) = (Vec::with_capacity(self.config.layers), 0_u64);
+        let mut tensor = || {
+            let tensor = device.zeros(elements, self.config.dtype)?;
+            bytes = bytes.saturating_add(tensor.bytes());
+            *peak_bytes = self.bytes.saturating_add(bytes).max(*peak_bytes);
+            Ok::<_, MetalError>(tensor)
+        };
+        for _ in 0..self.config.layers {
+            layers.push(Layer { keys: tensor()?, values: tensor()? });
+        }
+        Ok(Allocation { layers, capacity, bytes })
+    }
+
+    /// Puts these tensors in the place of those of now, and returns the latter.
+    fn put(&mut self, Allocation { layers, capacity, bytes }: Allocation<T>) -> Vec<Layer<T>> {
+        (self.capacity, self.bytes) = (capacity, bytes);
+        mem::replace(&mut self.layers, layers)
+    }
+
+    fn shorten(&mut self, len: usize) {
+        let from = mem::replace(&mut self.len, len);
+        if from > len {
+            self.context.report(EventKind::KvCacheTruncated, self.context.now(), || KvCacheTruncated {
+                cache: self.config.name.clone(),
+                from: from as u64,
+                to: len as u64,
+            });
+        }
+    }
+
+    fn report_size(&self, at: Moment, peak_bytes: u64, duration_ns: u64) {
+        self.context.report(EventKind::KvCacheResized, at, || KvCacheResized {
+            cache: self.config.name.clone(),
+            layers: self.config.layers as u64,
+            len: self.len as u64,
+            capacity: self.capacity as u64,
+            bytes: self.bytes,
+            peak_bytes,
+            duration_ns,
+        });
+    }
+
+    fn report_refusal(&self, at: Moment, needed: usize, error: &MetalError) {
+        self.context.report(EventKind::KvCacheRefused, at, || KvCacheRefused {
+            cache: self.config.name.clone(),
+            positions: needed as u64,
+            capacity: self.capacity as u64,
+            needed_bytes: self.config.bytes_of(needed),
+            limit_bytes: self.config.max_bytes(),
+            error: chain(error),
+        });
+    }
+
+    fn no_layer(&self, layer: usize) -> MetalError {
+        MetalError::invalid_params(format!(
+            "KV cache: there is no layer {layer} of {} with room for {} positions",
+            self.config.layers, self.capacity
+        ))
+    }
+}
+
+impl<T: Tensor> CacheRegistrySlot for KvCacheState<T> {
+    /// Forgets all positions and frees the tensors.
+    fn clear_slot(&mut self) {
+        let (at, peak_bytes) = (self.context.now(), self.bytes);
+        self.len = 0;
+        self.counters.clears += 1;
+        // Dropped last: a tensor's `Drop` may panic.
+        let old = self.put(Allocation { layers: Vec::new(), capacity: 0, bytes: 0 });
+        if !old.is_empty() {
+            self.report_size(at, peak_bytes, 0);
+        }
+    }
+
+    fn connect(&mut self, context: &SlotContext) {
+        self.context = context.clone();
+    }
+}
+
+impl<T: Tensor> fmt::Debug for KvCacheState<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KvCacheState")
+            .field("config", &self.config)
+            .field("metrics", &self.metrics())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<D: ComputeDevice, C: Confinement> ResourceCache<D, C> {
+    /// The KV cache in the registry's slot, made with what `config` says if there is none yet.
+    pub fn kv_cache(&mut self, config: impl FnOnce() -> KvCacheConfig) -> &mut KvCacheState<D::Tensor>
+    where
+        C: HoldsSlot<KvCacheState<D::Tensor>>,
+    {
+        self.registry.slot_mut(|| KvCacheState::new(config()))
+    }
+}

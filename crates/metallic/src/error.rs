@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::error::Error;
 
+use crate::slots::TensorId;
+
 /// Why a resource could not be had.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -47,6 +49,16 @@ pub enum MetalError {
         needed_bytes: u64,
         /// The most that the cache may hold, in bytes.
         limit_bytes: u64,
+    },
+    /// A prepared tensor was asked for by a version of its source that has been changed since.
+    #[error("tensor {tensor} was asked for in version {version} and is in version {latest} by now")]
+    OutdatedTensor {
+        /// The tensor.
+        tensor: TensorId,
+        /// The version that was asked for.
+        version: u64,
+        /// The version that is there.
+        latest: u64,
     },
 }
 

@@ -194,12 +194,16 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
     }
 
     pub(super) fn with_time(mut self, time: TimeSource) -> Self {
+        self.set_time(time);
+        self
+    }
+
+    pub(super) fn set_time(&mut self, time: TimeSource) {
         if let Some(reporter) = &mut self.reporter {
             reporter.set_time(time.clone());
         }
         self.time = time;
         self.watch();
-        self
     }
 
     pub(super) fn set_sink(&mut self, sink: Option<SinkGuard>) {
@@ -228,16 +232,24 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
         device: Option<&D>,
     ) -> Result<&mut K::CachedResource, MetalError> {
         let now = self.time.stamp();
-        let Some(id) = self.lookup(&key, hash, now) else {
-            return self.create(key, hash, now, device);
-        };
-        self.hit(id, now);
+        match self.lookup(&key, hash, now) {
+            Some(id) => {
+                self.hit(id, now);
+                self.report_hit(id, now);
+                Ok(self.entries.resource_mut(id))
+            }
+            None => self.create(key, hash, now, device),
+        }
+    }
+
+    /// Tells the sink, if there is one, of a hit that was counted.
+    #[inline]
+    pub(super) fn report_hit(&mut self, id: EntryId, now: u64) {
         if let Some(reporter) = &mut self.reporter {
             let Entry { key, resource } = self.entries.get(id);
             reporter.hit(id, key, K::resource_bytes(resource), now);
             reporter.operation_complete(&self.counters, self.order.len(), now);
         }
-        Ok(self.entries.resource_mut(id))
     }
 
     /// The entry with this key, after idle entries have left.
@@ -248,7 +260,7 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
 
     /// The rest of a look-up that found its entry.
     #[inline(always)]
-    fn hit(&mut self, id: EntryId, now: u64) -> &mut K::CachedResource {
+    pub(super) fn hit(&mut self, id: EntryId, now: u64) -> &mut K::CachedResource {
         // Taken before anything is written: the compiler then still knows that `id` was just found.
         let resource = self.entries.resource_mut(id);
         self.order.touch(id, now);

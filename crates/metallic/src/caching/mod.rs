@@ -9,7 +9,7 @@
 //! Every step may emit an event to the registry's [`EventSink`](metallic_instrumentation::EventSink).
 //!
 //! To read the code, take the files in this order; each imports only files before it: `clock`, `order`, `policy`,
-//! `eviction`, `index`, `entries`, `label`, `metrics`, `reporter`, `kernel`, `kernel_cache`, `turnover`, `erased`, `slot`,
+//! `eviction`, `index`, `entries`, `label`, `metrics`, `reporter`, `kernel`, `kernel_cache`, `turnover`, `erased`, `slot`, `supplied`,
 //! `confinement`, `registry`, `resource_cache`.
 #![deny(unsafe_code)]
 
@@ -29,6 +29,7 @@ mod registry;
 mod reporter;
 mod resource_cache;
 mod slot;
+mod supplied;
 mod turnover;
 
 #[cfg(test)]

@@ -119,6 +119,14 @@ impl SlotContext {
     ) -> Self {
         Self { sink, time, name_taken_by }
     }
+
+    pub(super) fn sink(&self) -> Option<&SinkGuard> {
+        self.sink.as_ref()
+    }
+
+    pub(super) fn time(&self) -> &TimeSource {
+        &self.time
+    }
 }
 
 impl std::fmt::Debug for SlotContext {

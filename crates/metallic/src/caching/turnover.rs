@@ -23,16 +23,28 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
         now: u64,
         device: Option<&D>,
     ) -> Result<&mut K::CachedResource, MetalError> {
+        self.create_with(key, hash, now, |key, own| K::create_cached_resource(key, device.or(own)))
+    }
+
+    /// [`create`](Self::create) by a function that is given the key and the cache's own device.
+    #[inline(always)]
+    pub(super) fn create_with(
+        &mut self,
+        key: K::Key,
+        hash: u32,
+        now: u64,
+        make: impl FnOnce(&K::Key, Option<&D>) -> Result<K::CachedResource, MetalError>,
+    ) -> Result<&mut K::CachedResource, MetalError> {
         if let Some(first) = self.name_taken_by {
             let second = std::any::type_name::<K>();
             return Err(MetalError::DuplicateCacheName { name: K::CACHE_NAME, first, second });
         }
         self.counters.misses += 1;
         self.make_room(now);
-        let device = device.or(self.device.as_deref());
+        let device = self.device.as_deref();
         let begun = self.time.stamp();
         // Whatever the kernel was doing with state of its own, the cache has nothing half done while it is called.
-        let made = catch_unwind(AssertUnwindSafe(|| K::create_cached_resource(&key, device)));
+        let made = catch_unwind(AssertUnwindSafe(|| make(&key, device)));
         let done = self.time.stamp();
         let ticks = done.saturating_sub(begun);
         self.counters.creation_ticks = self.counters.creation_ticks.saturating_add(ticks);

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The files of `caching/`: each imports only files before it.
-const ORDER: [&str; 17] = [
+const ORDER: [&str; 18] = [
     "clock",
     "order",
     "policy",
@@ -19,6 +19,7 @@ const ORDER: [&str; 17] = [
     "turnover",
     "erased",
     "slot",
+    "supplied",
     "confinement",
     "registry",
     "resource_cache",

@@ -13,6 +13,8 @@ mod labels;
 mod log;
 mod metrics;
 mod panics;
+mod prepared_tensors;
+mod prepared_tensors_model;
 mod registry;
 mod slot_reports;
 mod slots;

@@ -1,11 +1,264 @@
 //! Slots that report through their registry: sink, clock, names, metrics.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use metallic::caching::{CacheRegistry, CacheRegistrySlot, ManualClock, SlotContext};
-use metallic_instrumentation::{EventKind, KvCacheTruncated, Recorder};
+use metallic::Dtype;
+use metallic::caching::{
+    CacheRegistry, CacheRegistrySlot, CacheableKernel, EvictionPolicy, ManualClock, ResourceCache,
+    SendRegistry, SlotContext,
+};
+use metallic::device::ComputeDevice;
+use metallic::error::MetalError;
+use metallic::slots::{TensorPreparationCache, Versioned};
+use metallic_instrumentation::{
+    CacheCleared, CacheEviction, CachePolicyChanged, CreationOutcome, EntryRemoved, EventData, EventKind,
+    KvCacheTruncated, Recorder, RemovalCause, ResourceCacheAccess, ResourceCreated,
+};
 
-use crate::doubles::{SECOND, names, panics};
+use crate::doubles::{Add, SECOND, data, names, panics};
+use crate::prepared_tensors::{AS_IS, Values};
+use crate::vec_device::VecDevice;
+
+type Prepared = TensorPreparationCache<Values>;
+
+fn prepare(registry: &mut CacheRegistry, source: &Versioned<f32>) -> Result<Arc<Values>, MetalError> {
+    let cache = registry.slot_mut(Prepared::default);
+    cache.get_or_prepare(source.version(), AS_IS, || Ok(Values(vec![*source.get(); 2])))
+}
+
+#[test]
+fn every_step_of_a_prepared_tensor_is_an_event() {
+    let (clock, recorder) = (ManualClock::new(), Arc::new(Recorder::new()));
+    let mut registry = CacheRegistry::new().with_clock(clock.clone()).with_sink(recorder.clone());
+    let mut source = Versioned::new(1.0);
+    let cache_key: Arc<str> = format!(
+        "tensor_preparation:PreparedTensor{{tensor:{},form:PreparedForm{{layout:AsIs,dtype:F32}}}}",
+        source.version().id
+    )
+    .into();
+    registry
+        .slot_mut(Prepared::default)
+        .get_or_prepare(source.version(), AS_IS, || {
+            clock.advance(SECOND);
+            Ok(Values(vec![1.0; 2]))
+        })
+        .unwrap();
+    prepare(&mut registry, &source).unwrap();
+    *source.get_mut() = 2.0;
+    clock.advance(SECOND);
+    prepare(&mut registry, &source).unwrap();
+    let cache = registry.slot_mut(Prepared::default);
+    cache.set_eviction_policy(EvictionPolicy::size_limited_lru(1));
+    let other = Versioned::new(0.0);
+    cache.get_or_prepare(other.version(), AS_IS, || Err(MetalError::device("upload", "lost"))).unwrap_err();
+    registry.clear_slot::<Prepared>();
+
+    let name = "tensor_preparation";
+    let access =
+        |hit, bytes| -> EventData { ResourceCacheAccess { cache_key: cache_key.clone(), hit, bytes }.into() };
+    let created = |seconds: u64| -> EventData {
+        ResourceCreated {
+            cache: name.into(),
+            cache_key: cache_key.clone(),
+            duration_ns: seconds * 1_000_000_000,
+            outcome: CreationOutcome::Created,
+            error: None,
+            bytes: 8,
+        }
+        .into()
+    };
+    let removed = |cause, seconds: u64, reuse_count, creation_ns| -> EventData {
+        EntryRemoved {
+            cache: name.into(),
+            cache_key: cache_key.clone(),
+            cause,
+            age_ns: seconds * 1_000_000_000,
+            idle_ns: seconds * 1_000_000_000,
+            reuse_count,
+            creation_ns,
+            bytes: 8,
+        }
+        .into()
+    };
+    let cleared = |count| -> EventData { CacheCleared { cache: name.into(), count, size_after: 0 }.into() };
+    let other_key: Arc<str> =
+        cache_key.replace(&source.version().id.to_string(), &other.version().id.to_string()).into();
+    assert_eq!(
+        data(&recorder),
+        [
+            created(1),
+            access(false, 8),
+            access(true, 8),
+            removed(RemovalCause::Stale, 1, 1, 1_000_000_000),
+            cleared(1),
+            created(0),
+            access(false, 8),
+            CachePolicyChanged {
+                cache: name.into(),
+                strategy: "size_limited_lru".into(),
+                max_entries: Some(1),
+                max_idle_ns: None,
+                min_entries: 0,
+            }
+            .into(),
+            removed(RemovalCause::SizeLimit, 0, 0, 0),
+            CacheEviction {
+                cache: name.into(),
+                strategy: "size_limited_lru".into(),
+                count: 1,
+                reason: "size_limit_exceeded_max_1".into(),
+                size_after: 0,
+            }
+            .into(),
+            ResourceCreated {
+                cache: name.into(),
+                cache_key: other_key.clone(),
+                duration_ns: 0,
+                outcome: CreationOutcome::Failed,
+                error: Some("upload failed: lost".to_owned()),
+                bytes: 0,
+            }
+            .into(),
+            ResourceCacheAccess { cache_key: other_key, hit: false, bytes: 0 }.into(),
+            cleared(0),
+        ]
+    );
+}
+
+#[test]
+fn a_sink_given_later_reaches_slots_that_exist_and_their_clock_stays() {
+    let (first, second) = (ManualClock::new(), ManualClock::new());
+    first.advance(5 * SECOND);
+    let mut registry = CacheRegistry::new().with_clock(first.clone());
+    let source = Versioned::new(1.0);
+    prepare(&mut registry, &source).unwrap();
+    let recorder = Arc::new(Recorder::new());
+    let mut registry = registry.with_clock(second).with_sink(recorder.clone());
+    first.advance(SECOND);
+    prepare(&mut registry, &source).unwrap();
+    let events = recorder.take();
+    assert_eq!(events.len(), 1);
+    assert_eq!(
+        (events[0].kind(), events[0].timestamp),
+        (EventKind::ResourceCacheAccess, Some(6_000_000_000))
+    );
+    let metrics = registry.slot::<Prepared>().unwrap().metrics();
+    assert_eq!((metrics.oldest_entry_age, metrics.shortest_idle_age), (Some(SECOND), Some(Duration::ZERO)));
+}
+
+#[test]
+fn a_hundred_operations_make_a_summary() {
+    let recorder = Arc::new(Recorder::new());
+    let mut registry = CacheRegistry::new().with_sink(recorder.clone());
+    let source = Versioned::new(1.0);
+    (0..250).for_each(|_| drop(prepare(&mut registry, &source).unwrap()));
+    let events = data(&recorder);
+    let summaries: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            EventData::ResourceCacheSummary(summary) => Some((&*summary.cache, summary.hits, summary.misses)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(summaries, [("tensor_preparation", 99, 1), ("tensor_preparation", 199, 1)]);
+}
+
+#[test]
+fn prepared_tensors_are_listed_cleared_and_expired_with_the_caches() {
+    let clock = ManualClock::new();
+    let mut registry = CacheRegistry::new().with_clock(clock.clone());
+    registry.get_or_create::<Add<1>>(&1, None).unwrap();
+    let source = Versioned::new(1.0);
+    prepare(&mut registry, &source).unwrap();
+    assert_eq!(names(&registry), ["add001", "tensor_preparation"]);
+    let (_, metrics) = registry.metrics_by_name().nth(1).unwrap();
+    assert_eq!((metrics.size, metrics.bytes), (1, 8));
+    let idle = EvictionPolicy::idle_timeout(SECOND);
+    registry.slot_mut(Prepared::default).set_eviction_policy(idle);
+    clock.advance(2 * SECOND);
+    registry.expire_idle();
+    assert!(registry.slot::<Prepared>().unwrap().is_empty());
+    prepare(&mut registry, &source).unwrap();
+    registry.clear();
+    assert_eq!(registry.slot::<Prepared>().unwrap().metrics().removals, 1);
+    prepare(&mut registry, &source).unwrap();
+    assert!(registry.clear_slot::<Prepared>());
+    let cache = registry.slot::<Prepared>().unwrap();
+    assert_eq!((cache.len(), cache.metrics().misses, cache.eviction_policy()), (0, 3, idle));
+}
+
+/// A kernel that takes the name.
+struct Impostor;
+
+impl CacheableKernel for Impostor {
+    type Key = u32;
+    type CachedResource = u32;
+    type Params = u32;
+    const CACHE_NAME: &'static str = "tensor_preparation";
+    fn create_cache_key(n: &u32) -> u32 {
+        *n
+    }
+    fn create_cached_resource(n: &u32, _: Option<&metallic::Device>) -> Result<u32, MetalError> {
+        Ok(*n)
+    }
+}
+
+#[test]
+fn a_kernel_cannot_take_the_name_of_a_slot() {
+    let mut registry = CacheRegistry::new();
+    prepare(&mut registry, &Versioned::new(1.0)).unwrap();
+    let error = registry.get_or_create::<Impostor>(&1, None).unwrap_err();
+    let MetalError::DuplicateCacheName { name, first, second } = error else { panic!("{error:?}") };
+    assert_eq!(name, "tensor_preparation");
+    assert!(first.contains("TensorPreparationCache") && second.contains("Impostor"));
+    assert_eq!(names(&registry), ["tensor_preparation"]);
+}
+
+#[test]
+fn a_slot_cannot_take_the_name_of_a_kernel() {
+    let recorder = Arc::new(Recorder::new());
+    let mut registry = CacheRegistry::new();
+    registry.get_or_create::<Impostor>(&1, None).unwrap();
+    let source = Versioned::new(1.0);
+    let error = prepare(&mut registry, &source).unwrap_err();
+    let MetalError::DuplicateCacheName { first, .. } = error else { panic!("{error:?}") };
+    assert!(first.contains("Impostor"));
+    assert_eq!(registry.metrics_by_name().map(|(_, metrics)| metrics.misses).collect::<Vec<_>>(), [1]);
+    let mut registry = registry.with_sink(recorder.clone());
+    prepare(&mut registry, &source).unwrap_err();
+    assert_eq!(recorder.events(), [], "its events would pass for the kernel's");
+}
+
+#[test]
+fn a_preparation_is_given_the_device_of_the_caller_or_of_the_registry() {
+    let source = Versioned::new(vec![1.0, 2.0]);
+    let upload = |device: &VecDevice| device.upload(source.get(), Dtype::F32);
+    let mut cache = ResourceCache::<VecDevice>::from(CacheRegistry::default());
+    let error = cache.get_or_prepare(source.version(), AS_IS, None, upload).map(drop).unwrap_err();
+    assert!(matches!(error, MetalError::DeviceNotAvailable));
+    let others = VecDevice::default();
+    let uploaded = cache.get_or_prepare(source.version(), AS_IS, Some(&others), upload).unwrap();
+    assert_eq!(others.read(&uploaded, 0..2).unwrap(), [1.0, 2.0]);
+    cache.get_or_prepare(source.version(), AS_IS, None, |_| unreachable!("it is there")).unwrap();
+    assert_eq!(cache.tensor_preparation().metrics().failed_creations, 1);
+
+    let own = VecDevice::default();
+    let mut cache = ResourceCache::with_device(own.clone());
+    cache.get_or_prepare(source.version(), AS_IS, None, upload).unwrap();
+    assert_eq!(own.live_bytes(), 8);
+}
+
+#[test]
+fn a_registry_that_can_be_sent_holds_prepared_tensors() {
+    let mut registry: SendRegistry = CacheRegistry::sendable(None);
+    let source = Versioned::new(1.0);
+    let make = || Ok(Values(vec![1.0]));
+    registry.slot_mut(Prepared::default).get_or_prepare(source.version(), AS_IS, make).unwrap();
+    let mut registry = std::thread::spawn(move || registry).join().unwrap();
+    let cache = registry.slot_mut(Prepared::default);
+    cache.get_or_prepare(source.version(), AS_IS, || unreachable!("it is there")).unwrap();
+}
 
 /// A slot of a user's, that keeps count and tells.
 #[derive(Default)]

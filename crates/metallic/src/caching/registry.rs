@@ -18,7 +18,7 @@ use crate::error::MetalError;
 
 /// Twice the kernels of a large engine, so that few share a place.
 const NEAR_CACHES: usize = 64;
-const NEAR_SLOTS: usize = 8;
+const NEAR_SLOTS: usize = 16;
 
 /// The caches of any number of kernels, and slots for other state, found by type.
 ///
@@ -193,8 +193,10 @@ impl<D: 'static, C: Confinement> CacheRegistry<D, C> {
         K: CacheableKernel<D>,
         C: HoldsKernel<K, D>,
     {
-        let Self { caches, slots, device, time, sink } = self;
-        caches.get_or_insert(|caches| Self::new_cache(caches, slots, device, time, sink), C::erase_cache)
+        if self.caches.is_near::<KernelCache<K, D>>() {
+            return self.caches.near_mut().expect("it was there just now");
+        }
+        self.cache_far()
     }
 
     /// The cache of kernel `K`; `None` if the kernel was never named.
@@ -273,17 +275,11 @@ impl<D: 'static, C: Confinement> CacheRegistry<D, C> {
         T: CacheRegistrySlot,
         C: HoldsSlot<T>,
     {
-        let Self { caches, slots, device, time, sink } = self;
-        let slot = slots.get_or_insert(
-            |slots| {
-                let mut slot = init();
-                let taken_by = slot.cache_name().and_then(|name| Self::owner_of_name(name, caches, slots));
-                slot.connect(&SlotContext::new(sink.clone(), time.clone(), taken_by));
-                slot
-            },
-            C::erase_slot,
-        );
-        (slot, device.as_deref())
+        if !self.slots.is_near::<T>() {
+            return self.slot_far(init);
+        }
+        let slot = self.slots.near_mut().expect("it was there just now");
+        (slot, self.device.as_deref())
     }
 
     /// The slot of type `T`, if there is one.
@@ -296,23 +292,48 @@ impl<D: 'static, C: Confinement> CacheRegistry<D, C> {
         self.slots.get_mut::<T>().map(CacheRegistrySlot::clear_slot).is_some()
     }
 
+    /// [`cache_mut`](Self::cache_mut) of a cache that is new, or shares its place with another.
     #[cold]
-    fn new_cache<K>(
-        caches: &TypeTable<C::Cache, NEAR_CACHES>,
-        slots: &TypeTable<C::Slot, NEAR_SLOTS>,
-        device: &Option<Arc<D>>,
-        time: &TimeSource,
-        sink: &Option<SinkGuard>,
-    ) -> KernelCache<K, D>
+    #[inline(never)]
+    fn cache_far<K>(&mut self) -> &mut KernelCache<K, D>
     where
         K: CacheableKernel<D>,
+        C: HoldsKernel<K, D>,
     {
-        let mut cache = KernelCache::default().with_time(time.clone()).with_shared_device(device.clone());
-        if let Some(first) = Self::owner_of_name(K::CACHE_NAME, caches, slots) {
-            cache.refuse(first);
-        }
-        cache.set_sink(sink.clone());
-        cache
+        let Self { caches, slots, device, time, sink } = self;
+        caches.get_or_insert(
+            |caches| {
+                let mut cache =
+                    KernelCache::default().with_time(time.clone()).with_shared_device(device.clone());
+                if let Some(first) = Self::owner_of_name(K::CACHE_NAME, caches, slots) {
+                    cache.refuse(first);
+                }
+                cache.set_sink(sink.clone());
+                cache
+            },
+            C::erase_cache,
+        )
+    }
+
+    /// [`slot_and_device`](Self::slot_and_device) of a slot that is new, or shares its place with another.
+    #[cold]
+    #[inline(never)]
+    fn slot_far<T>(&mut self, init: impl FnOnce() -> T) -> (&mut T, Option<&D>)
+    where
+        T: CacheRegistrySlot,
+        C: HoldsSlot<T>,
+    {
+        let Self { caches, slots, device, time, sink } = self;
+        let slot = slots.get_or_insert(
+            |slots| {
+                let mut slot = init();
+                let taken_by = slot.cache_name().and_then(|name| Self::owner_of_name(name, caches, slots));
+                slot.connect(&SlotContext::new(sink.clone(), time.clone(), taken_by));
+                slot
+            },
+            C::erase_slot,
+        );
+        (slot, device.as_deref())
     }
 
     /// The type of the kernel or slot that has this name.

@@ -9,6 +9,7 @@ pub mod floors;
 pub mod many_kernels;
 pub mod ours;
 pub mod peers;
+pub mod prepared;
 pub mod rounds;
 pub mod scenario;
 pub mod table;

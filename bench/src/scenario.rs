@@ -12,6 +12,7 @@ use crate::floors::{Bare, Honest};
 use crate::many_kernels;
 use crate::ours::{Gemm, Picky, registry};
 use crate::peers::{HashLink, Lru, Moka, QuickCache, SchnellRu};
+use crate::prepared;
 use crate::workload::Workload;
 
 type Build = Box<dyn Fn(&Rc<Workload>) -> Subject>;
@@ -108,6 +109,7 @@ fn hits() -> Vec<Row> {
         Row::cache_mut("cache_mut none", "", |_| EvictionPolicy::none()),
         Row::sink("registry lru, sink wants nothing", None),
         Row::sink("registry lru, sink wants summaries", Some(EventKind::ResourceCacheSummary)),
+        Row::new("prepared tensor, lru, in a slot", "", prepared::in_a_slot),
     ]
 }
 

@@ -3,11 +3,17 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use metallic::caching::{CacheRegistry, CacheableKernel, EvictionPolicy, KernelCache, ManualClock};
+use metallic::caching::{
+    CacheRegistry, CacheableKernel, EvictionPolicy, KernelCache, ManualClock, ResourceCache,
+};
+use metallic::device::ComputeDevice;
 use metallic::error::MetalError;
+use metallic::slots::{KvCacheConfig, PreparedForm, TensorVersion};
+use metallic::tensor::Tensor;
 use metallic::{Device, Dtype};
 use metallic_instrumentation::{Event, EventKind, EventSink};
 
@@ -183,6 +189,54 @@ fn a_hit_with_a_sink_that_declines_allocates_nothing_under_any_policy() {
         let declined = CacheRegistry::new().with_sink(Arc::new(Deaf));
         assert_eq!(allocations_of_hits(declined, policy), 0, "{policy:?}");
     }
+}
+
+#[test]
+fn a_hit_on_a_prepared_tensor_and_a_step_of_a_kv_cache_with_room_allocate_nothing() {
+    struct Nothing;
+    impl Tensor for Nothing {
+        fn dtype(&self) -> Dtype {
+            Dtype::F32
+        }
+        fn elements(&self) -> usize {
+            0
+        }
+    }
+    struct NoDevice;
+    impl ComputeDevice for NoDevice {
+        type Tensor = Nothing;
+        fn supports(&self, _: Dtype) -> bool {
+            true
+        }
+        fn zeros(&self, _: usize, _: Dtype) -> Result<Nothing, MetalError> {
+            Ok(Nothing)
+        }
+        fn write(&self, _: &mut Nothing, _: usize, _: &[f32]) -> Result<(), MetalError> {
+            Ok(())
+        }
+        fn read(&self, _: &Nothing, _: Range<usize>) -> Result<Vec<f32>, MetalError> {
+            Ok(Vec::new())
+        }
+        fn copy(&self, _: &Nothing, _: usize, _: &mut Nothing, _: usize, _: usize) -> Result<(), MetalError> {
+            Ok(())
+        }
+        fn synchronize(&self) -> Result<(), MetalError> {
+            Ok(())
+        }
+    }
+    let mut resources = ResourceCache::with_device(NoDevice);
+    let source = TensorVersion::unchanging();
+    let form = PreparedForm::named("packed by hand", Dtype::F32);
+    let config = || KvCacheConfig::new(2, 4, Dtype::F32, 1 << 20).with_first_capacity(1000);
+    let mut step = || {
+        resources.get_or_prepare(source, form, None, |_| Ok(Nothing)).unwrap();
+        let kv_cache = resources.kv_cache(config);
+        kv_cache.reserve(&NoDevice, 1).unwrap();
+        kv_cache.layer_mut(1).unwrap();
+        kv_cache.advance(1).unwrap();
+    };
+    step();
+    assert_eq!(allocations(|| (0..999).for_each(|_| step())), 0);
 }
 
 #[test]

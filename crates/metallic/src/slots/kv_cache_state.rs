@@ -79,8 +79,9 @@ impl<T: Tensor> KvCacheState<T> {
     /// Makes room for `positions` more positions in each sequence, on the device that all its tensors are on.
     ///
     /// Where there is none, the capacity doubles, or becomes what the limits allow if that is less. All new tensors are made
-    /// before the first of the old ones is given back, so that for a moment both are there: up to one and a half times what
-    /// it holds afterwards, and so of its limit. [`KvCacheMetrics::peak_bytes`] tells.
+    /// and filled before the first of the old ones is given back, so that for a moment both are there: one and a half times
+    /// what it holds after it doubled, and where a limit allowed for less, up to twice. The limit is on what it holds, not on
+    /// that peak, which [`KvCacheMetrics::peak_bytes`] tells; a first capacity of all that is ever needed has no such peak.
     ///
     /// # Errors
     /// [`MetalError::KvCacheFull`] if the limits do not allow so many positions; [`MetalError::InvalidParams`] if there are no

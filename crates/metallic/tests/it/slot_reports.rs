@@ -11,6 +11,7 @@ use metallic::caching::{
 use metallic::device::ComputeDevice;
 use metallic::error::MetalError;
 use metallic::slots::{TensorPreparationCache, Versioned};
+use metallic::tensor::Tensor;
 use metallic_instrumentation::{
     CacheCleared, CacheEviction, CachePolicyChanged, CreationOutcome, EntryRemoved, EventData, EventKind,
     KvCacheTruncated, Recorder, RemovalCause, ResourceCacheAccess, ResourceCreated,
@@ -228,6 +229,30 @@ fn a_slot_cannot_take_the_name_of_a_kernel() {
     let mut registry = registry.with_sink(recorder.clone());
     prepare(&mut registry, &source).unwrap_err();
     assert_eq!(recorder.events(), [], "its events would pass for the kernel's");
+}
+
+#[test]
+fn prepared_tensors_of_two_types_do_not_share_the_name() {
+    #[derive(Debug)]
+    struct Other;
+    impl Tensor for Other {
+        fn dtype(&self) -> Dtype {
+            Dtype::F32
+        }
+        fn elements(&self) -> usize {
+            0
+        }
+    }
+    let mut registry = CacheRegistry::new();
+    let source = Versioned::new(1.0);
+    prepare(&mut registry, &source).unwrap();
+    let others = registry.slot_mut(TensorPreparationCache::<Other>::default);
+    let error = others.get_or_prepare(source.version(), AS_IS, || Ok(Other)).unwrap_err();
+    assert!(matches!(error, MetalError::DuplicateCacheName { .. }));
+    assert_eq!(names(&registry), ["tensor_preparation"]);
+    assert!(registry.clear_slot::<TensorPreparationCache<Other>>(), "and still it is a slot");
+    prepare(&mut registry, &source).unwrap();
+    assert_eq!(registry.slot::<Prepared>().unwrap().metrics().hits, 1);
 }
 
 #[test]

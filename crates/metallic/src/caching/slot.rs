@@ -87,7 +87,8 @@ impl SlotContext {
     }
 
     /// The type of the kernel or slot that was in the registry before, and has the [`cache_name`](CacheRegistrySlot::cache_name)
-    /// of this slot. Then this slot should report nothing: it would pass for the other.
+    /// of this slot. Then this slot should report nothing, and name no [`cache_name`](CacheRegistrySlot::cache_name) any
+    /// more: it would pass for the other. It stands in the context that the slot is first connected with.
     pub fn name_taken_by(&self) -> Option<&'static str> {
         self.name_taken_by
     }

@@ -6,6 +6,7 @@
 //! `clear_slot` empties it.
 
 mod kv_cache_config;
+mod kv_cache_growth;
 mod kv_cache_metrics;
 mod kv_cache_state;
 mod kv_layer;

@@ -4,32 +4,49 @@ use pulp::{Simd, WithSimd};
 
 use super::element::Element;
 
-/// `sum[j] += the inner product of a and row j of b`, rows being `stride` apart, with `stride >= a.len()` unless there is one.
-/// The scratch is of [`inner_scratch`] elements.
-pub(crate) fn inner_products<E: Element>(
-    a: &[f32],
-    b: &[E],
-    stride: usize,
-    scratch: &mut [f32],
-    sums: &mut [f32],
-) {
-    pulp::Arch::new().dispatch(InnerProducts { a, b, stride, scratch, sums });
+/// Rows, each beginning `stride` after the one before; where there is only one, at any distance.
+#[derive(Clone, Copy)]
+pub(crate) struct Rows<'a, E> {
+    pub(crate) elements: &'a [E],
+    pub(crate) stride: usize,
+}
+
+impl<'a, E> Rows<'a, E> {
+    /// The first `columns` elements of a row.
+    #[inline(always)]
+    fn row(&self, row: usize, columns: usize) -> &'a [E] {
+        &self.elements[row * self.stride..][..columns]
+    }
 }
 
 /// How many rows are multiplied at once.
 const ROWS: usize = 4;
 
-/// The scratch that [`inner_products`] over `k` elements needs.
-pub(crate) fn inner_scratch<E: Element>(k: usize) -> usize {
-    if E::WIDENS { ROWS * k } else { 0 }
+/// The scratch that the functions below need for rows of so many elements.
+pub(crate) fn rows_scratch<E: Element>(columns: usize) -> usize {
+    if E::WIDENS { ROWS * columns } else { 0 }
+}
+
+/// `products[i][j]` is the inner product of row `i` of `a` and row `j` of `b`, both of `k` elements. There are as many rows of
+/// `products` as begin every `width` elements. The scratch is of [`rows_scratch`] for `k`.
+pub(crate) fn inner_products<E: Element>(
+    k: usize,
+    a: Rows<'_, f32>,
+    b: Rows<'_, E>,
+    scratch: &mut [f32],
+    width: usize,
+    products: &mut [f32],
+) {
+    pulp::Arch::new().dispatch(InnerProducts { k, a, b, scratch, width, products });
 }
 
 struct InnerProducts<'a, E> {
-    a: &'a [f32],
-    b: &'a [E],
-    stride: usize,
+    k: usize,
+    a: Rows<'a, f32>,
+    b: Rows<'a, E>,
     scratch: &'a mut [f32],
-    sums: &'a mut [f32],
+    width: usize,
+    products: &'a mut [f32],
 }
 
 impl<E: Element> WithSimd for InnerProducts<'_, E> {
@@ -37,30 +54,36 @@ impl<E: Element> WithSimd for InnerProducts<'_, E> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { a, b, stride, scratch, sums } = self;
-        let k = a.len();
+        let Self { k, a, b, scratch, width, products } = self;
+        let rows = products.len() / width;
         let part = if E::WIDENS { k } else { 0 };
-        for (block, sums) in sums.chunks_mut(ROWS).enumerate() {
-            let row = |index: usize| &b[(block * ROWS + index) * stride..][..k];
-            if let [first, second, third, fourth] = sums {
-                let (scratch_0, rest) = scratch.split_at_mut(part);
-                let (scratch_1, rest) = rest.split_at_mut(part);
-                let (scratch_2, scratch_3) = rest.split_at_mut(part);
-                let rows = [
-                    E::widen(row(0), scratch_0),
-                    E::widen(row(1), scratch_1),
-                    E::widen(row(2), scratch_2),
-                    E::widen(row(3), scratch_3),
-                ];
-                let products = inner::<S, ROWS>(simd, a, rows);
-                for (sum, product) in [first, second, third, fourth].into_iter().zip(products) {
-                    *sum += product;
+        let whole = width / ROWS * ROWS;
+        for column in (0..whole).step_by(ROWS) {
+            let (scratch_0, rest) = scratch.split_at_mut(part);
+            let (scratch_1, rest) = rest.split_at_mut(part);
+            let (scratch_2, scratch_3) = rest.split_at_mut(part);
+            let b = [
+                E::widen(b.row(column, k), scratch_0),
+                E::widen(b.row(column + 1, k), scratch_1),
+                E::widen(b.row(column + 2, k), scratch_2),
+                E::widen(b.row(column + 3, k), scratch_3),
+            ];
+            let pairs = rows / 2 * 2;
+            for row in (0..pairs).step_by(2) {
+                let block = inner_block::<S, 2, ROWS>(simd, [a.row(row, k), a.row(row + 1, k)], b);
+                for (row, block) in (row..).zip(block) {
+                    products[row * width + column..][..ROWS].copy_from_slice(&block);
                 }
-            } else {
-                for (index, sum) in sums.iter_mut().enumerate() {
-                    let [product] = inner::<S, 1>(simd, a, [E::widen(row(index), scratch)]);
-                    *sum += product;
-                }
+            }
+            if pairs < rows {
+                let block = inner::<S, ROWS>(simd, a.row(pairs, k), b);
+                products[pairs * width + column..][..ROWS].copy_from_slice(&block);
+            }
+        }
+        for column in whole..width {
+            let b = E::widen(b.row(column, k), scratch);
+            for row in 0..rows {
+                [products[row * width + column]] = inner::<S, 1>(simd, a.row(row, k), [b]);
             }
         }
     }
@@ -70,20 +93,21 @@ impl<E: Element> WithSimd for InnerProducts<'_, E> {
 #[inline(always)]
 fn inner<S: Simd, const N: usize>(simd: S, a: &[f32], rows: [&[f32]; N]) -> [f32; N] {
     let (a_vectors, a_rest) = S::as_simd_f32s(a);
-    let vectors = rows.map(|row| S::as_simd_f32s(row).0);
+    let (a_pairs, a_last) = a_vectors.as_chunks::<2>();
+    let vectors = rows.map(|row| &S::as_simd_f32s(row).0[..a_vectors.len()]);
     let rests = rows.map(|row| S::as_simd_f32s(row).1);
     let mut even = [simd.splat_f32s(0.0); N];
     let mut odd = even;
-    let pairs = a_vectors.len() / 2 * 2;
-    for at in (0..pairs).step_by(2) {
-        for ((even, odd), row) in even.iter_mut().zip(&mut odd).zip(&vectors) {
-            *even = simd.mul_add_e_f32s(a_vectors[at], row[at], *even);
-            *odd = simd.mul_add_e_f32s(a_vectors[at + 1], row[at + 1], *odd);
+    let pairs = vectors.map(|vectors| &vectors.as_chunks::<2>().0[..a_pairs.len()]);
+    for (at, a) in a_pairs.iter().enumerate() {
+        for index in 0..N {
+            even[index] = simd.mul_add_e_f32s(a[0], pairs[index][at][0], even[index]);
+            odd[index] = simd.mul_add_e_f32s(a[1], pairs[index][at][1], odd[index]);
         }
     }
-    if pairs < a_vectors.len() {
-        for (even, row) in even.iter_mut().zip(&vectors) {
-            *even = simd.mul_add_e_f32s(a_vectors[pairs], row[pairs], *even);
+    if let [a] = a_last {
+        for index in 0..N {
+            even[index] = simd.mul_add_e_f32s(*a, vectors[index][a_vectors.len() - 1], even[index]);
         }
     }
     let mut sums = [0.0; N];
@@ -94,26 +118,43 @@ fn inner<S: Simd, const N: usize>(simd: S, a: &[f32], rows: [&[f32]; N]) -> [f32
     sums
 }
 
-/// `sums += the sum over p of a[p] times row p of b`, rows being `stride` apart. The scratch is of [`weighted_scratch`] elements.
-pub(crate) fn weighted_rows<E: Element>(
-    a: &[f32],
-    b: &[E],
-    stride: usize,
-    scratch: &mut [f32],
-    sums: &mut [f32],
-) {
-    pulp::Arch::new().dispatch(WeightedRows { a, b, stride, scratch, sums });
+/// The inner products of `M` rows with `N` rows of the same length: every vector that is loaded is used several times.
+#[inline(always)]
+fn inner_block<S: Simd, const M: usize, const N: usize>(
+    simd: S,
+    a: [&[f32]; M],
+    b: [&[f32]; N],
+) -> [[f32; N]; M] {
+    let count = S::as_simd_f32s(a[0]).0.len();
+    let a_vectors = a.map(|row| &S::as_simd_f32s(row).0[..count]);
+    let b_vectors = b.map(|row| &S::as_simd_f32s(row).0[..count]);
+    let mut sums = [[simd.splat_f32s(0.0); N]; M];
+    for at in 0..count {
+        for (sums, a) in sums.iter_mut().zip(&a_vectors) {
+            for (sum, b) in sums.iter_mut().zip(&b_vectors) {
+                *sum = simd.mul_add_e_f32s(a[at], b[at], *sum);
+            }
+        }
+    }
+    let mut products = [[0.0; N]; M];
+    for (row, products) in products.iter_mut().enumerate() {
+        for (column, product) in products.iter_mut().enumerate() {
+            let rests = S::as_simd_f32s(a[row]).1.iter().zip(S::as_simd_f32s(b[column]).1);
+            let rest: f32 = rests.map(|(a, b)| a * b).sum();
+            *product = simd.reduce_sum_f32s(sums[row][column]) + rest;
+        }
+    }
+    products
 }
 
-/// The scratch that [`weighted_rows`] of `n` elements needs.
-pub(crate) fn weighted_scratch<E: Element>(n: usize) -> usize {
-    if E::WIDENS { ROWS * n } else { 0 }
+/// `sums += the sum over p of a[p] times row p of b`. The scratch is of [`rows_scratch`] for as many elements as there are sums.
+pub(crate) fn weighted_rows<E: Element>(a: &[f32], b: Rows<'_, E>, scratch: &mut [f32], sums: &mut [f32]) {
+    pulp::Arch::new().dispatch(WeightedRows { a, b, scratch, sums });
 }
 
 struct WeightedRows<'a, E> {
     a: &'a [f32],
-    b: &'a [E],
-    stride: usize,
+    b: Rows<'a, E>,
     scratch: &'a mut [f32],
     sums: &'a mut [f32],
 }
@@ -122,31 +163,46 @@ impl<E: Element> WithSimd for WeightedRows<'_, E> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let Self { a, b, stride, scratch, sums } = self;
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { a, b, scratch, sums } = self;
         let n = sums.len();
         let part = if E::WIDENS { n } else { 0 };
-        for (block, a) in a.chunks(ROWS).enumerate() {
-            let row = |index: usize| &b[(block * ROWS + index) * stride..][..n];
-            if let &[a_0, a_1, a_2, a_3] = a {
-                let (scratch_0, rest) = scratch.split_at_mut(part);
-                let (scratch_1, rest) = rest.split_at_mut(part);
-                let (scratch_2, scratch_3) = rest.split_at_mut(part);
-                let row_0 = E::widen(row(0), scratch_0);
-                let row_1 = E::widen(row(1), scratch_1);
-                let row_2 = E::widen(row(2), scratch_2);
-                let row_3 = E::widen(row(3), scratch_3);
-                let rows = row_0.iter().zip(row_1).zip(row_2).zip(row_3);
-                for (sum, (((b_0, b_1), b_2), b_3)) in sums.iter_mut().zip(rows) {
-                    *sum += (a_0 * b_0 + a_1 * b_1) + (a_2 * b_2 + a_3 * b_3);
-                }
-            } else {
-                for (index, a) in a.iter().enumerate() {
-                    for (sum, b) in sums.iter_mut().zip(E::widen(row(index), scratch)) {
-                        *sum += a * b;
-                    }
-                }
-            }
+        let (blocks, rest) = a.as_chunks::<ROWS>();
+        for (block, a) in blocks.iter().enumerate() {
+            let first = block * ROWS;
+            let (scratch_0, rest) = scratch.split_at_mut(part);
+            let (scratch_1, rest) = rest.split_at_mut(part);
+            let (scratch_2, scratch_3) = rest.split_at_mut(part);
+            let rows = [
+                E::widen(b.row(first, n), scratch_0),
+                E::widen(b.row(first + 1, n), scratch_1),
+                E::widen(b.row(first + 2, n), scratch_2),
+                E::widen(b.row(first + 3, n), scratch_3),
+            ];
+            weighted(simd, *a, rows, sums);
+        }
+        for (index, a) in rest.iter().enumerate() {
+            let row = E::widen(b.row(blocks.len() * ROWS + index, n), scratch);
+            weighted(simd, [*a], [row], sums);
+        }
+    }
+}
+
+/// Adds to each sum what stands in its column, each row times its weight.
+#[inline(always)]
+fn weighted<S: Simd, const N: usize>(simd: S, weights: [f32; N], rows: [&[f32]; N], sums: &mut [f32]) {
+    let factors = weights.map(|weight| simd.splat_f32s(weight));
+    let (vectors, rest) = S::as_mut_simd_f32s(sums);
+    let row_vectors = rows.map(|row| &S::as_simd_f32s(row).0[..vectors.len()]);
+    let row_rests = rows.map(|row| S::as_simd_f32s(row).1);
+    for (at, sum) in vectors.iter_mut().enumerate() {
+        for (factor, row) in factors.iter().zip(&row_vectors) {
+            *sum = simd.mul_add_e_f32s(*factor, row[at], *sum);
+        }
+    }
+    for (at, sum) in rest.iter_mut().enumerate() {
+        for (weight, row) in weights.iter().zip(&row_rests) {
+            *sum += weight * row[at];
         }
     }
 }

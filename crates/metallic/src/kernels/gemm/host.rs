@@ -12,7 +12,7 @@ pub struct GemmPlan(Path);
 
 #[derive(Clone, Copy, Debug)]
 enum Path {
-    /// One row: every element of B is used once, so what counts is how fast it comes from memory.
+    /// One row, or a few.
     Row(host_row::Plan),
     /// More rows: tiles of the result.
     Grid(host_grid::Plan),
@@ -22,7 +22,7 @@ impl Runs<GemmKernel> for HostDevice {
     type Plan = GemmPlan;
 
     fn plan(&self, key: &GemmKey) -> Result<GemmPlan, MetalError> {
-        Ok(GemmPlan(if key.m.most() == 1 {
+        Ok(GemmPlan(if host_row::Plan::is_for(key) {
             Path::Row(host_row::Plan::new(self, key))
         } else {
             Path::Grid(host_grid::Plan::new(self, key))

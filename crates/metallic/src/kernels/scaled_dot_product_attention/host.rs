@@ -4,7 +4,7 @@
 use super::{AttentionCall, AttentionKey, ScaledDotProductAttentionKernel};
 use crate::device::host::element::{Element, with_element};
 use crate::device::host::function::softmax;
-use crate::device::host::reduction::{inner_products, inner_scratch, weighted_rows, weighted_scratch};
+use crate::device::host::reduction::{Rows, inner_products, rows_scratch, weighted_rows};
 use crate::device::host::rows::row_blocks;
 use crate::device::host::scratch::with_scratch;
 use crate::device::host::tile::{Factor, Tile};
@@ -128,19 +128,19 @@ impl Sequences<'_> {
     /// From one query on: its scores, and the sum of the values.
     fn one_query<E: Element>(&self, seen: usize, q: &[E], k: &[E], v: &[E], output: &mut [E]) {
         let head_dim = self.key.head_dim;
-        let products = inner_scratch::<E>(head_dim).max(weighted_scratch::<E>(head_dim));
-        with_scratch(2 * seen + 2 * head_dim + products, |scratch| {
+        with_scratch(2 * seen + 2 * head_dim + rows_scratch::<E>(head_dim), |scratch| {
             let (scores, scratch) = scratch.split_at_mut(seen);
             let (weights, scratch) = scratch.split_at_mut(seen);
             let (q_part, scratch) = scratch.split_at_mut(head_dim);
             let (output_part, scratch) = scratch.split_at_mut(head_dim);
             let q = E::widen(&q[..head_dim], q_part);
-            scores.fill(0.0);
-            inner_products(q, k, self.k.layout.row_stride, scratch, scores);
+            let k = Rows { elements: k, stride: self.k.layout.row_stride };
+            inner_products(head_dim, Rows { elements: q, stride: head_dim }, k, scratch, seen, scores);
             softmax(scores, self.scale, weights);
             E::narrow(output, false, output_part, |output| {
                 output.fill(0.0);
-                weighted_rows(weights, v, self.v.layout.row_stride, scratch, output);
+                let v = Rows { elements: v, stride: self.v.layout.row_stride };
+                weighted_rows(weights, v, scratch, output);
             });
         });
     }

@@ -68,8 +68,17 @@ impl<E: Element> WithSimd for InnerProducts<'_, E> {
                 E::widen(b.row(column + 2, k), scratch_2),
                 E::widen(b.row(column + 3, k), scratch_3),
             ];
+            // Where there are registers for sixteen sums: the 32 of AVX-512 and of NEON.
+            let quads = if S::F32_LANES == 8 { 0 } else { rows / 4 * 4 };
+            for row in (0..quads).step_by(4) {
+                let a = [a.row(row, k), a.row(row + 1, k), a.row(row + 2, k), a.row(row + 3, k)];
+                let block = inner_block::<S, 4, ROWS>(simd, a, b);
+                for (row, block) in (row..).zip(block) {
+                    products[row * width + column..][..ROWS].copy_from_slice(&block);
+                }
+            }
             let pairs = rows / 2 * 2;
-            for row in (0..pairs).step_by(2) {
+            for row in (quads..pairs).step_by(2) {
                 let block = inner_block::<S, 2, ROWS>(simd, [a.row(row, k), a.row(row + 1, k)], b);
                 for (row, block) in (row..).zip(block) {
                     products[row * width + column..][..ROWS].copy_from_slice(&block);

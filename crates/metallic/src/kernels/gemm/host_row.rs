@@ -18,7 +18,7 @@ pub(super) struct Plan {
 
 impl Plan {
     /// The most rows of a product that goes this way, if A and B lie so that its elements are inner products of rows.
-    const INNER_ROWS: usize = 16;
+    const INNER_ROWS: usize = 32;
 
     /// Whether this is the way for a product.
     pub(super) fn is_for(key: &GemmKey) -> bool {

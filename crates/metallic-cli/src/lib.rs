@@ -15,6 +15,8 @@ pub mod error;
 pub mod explain;
 pub mod input;
 pub mod label;
+pub mod model;
+pub mod reference;
 pub mod replay;
 pub mod report;
 pub mod shell;

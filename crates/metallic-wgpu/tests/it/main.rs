@@ -2,5 +2,6 @@
 
 mod adapters;
 mod errors;
+mod products;
 mod software;
 mod transfers;

@@ -88,6 +88,11 @@ impl Loaded {
 }
 
 impl Model {
+    /// Whether it writes text.
+    pub fn is_decoder(&self) -> bool {
+        matches!(self, Self::Gpt2(_))
+    }
+
     /// How many numbers the model has learned.
     pub fn parameters(&self) -> usize {
         match self {

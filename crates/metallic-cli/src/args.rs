@@ -1,20 +1,28 @@
 //! The command line.
 
+mod run;
+
 use std::path::PathBuf;
+
+pub use run::{DevicesArgs, ElementType, RunArgs};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-/// See, explain and tune the caches of a program that uses metallic, from the event log it writes.
+/// Run a transformer out of the caches; see, explain and tune the caches of any program that uses metallic, from the event
+/// log it writes.
 #[derive(Debug, Parser)]
 #[command(name = "metallic", version, about, propagate_version = true, after_help = EXAMPLES)]
 pub struct Args {
-    /// What to do.
+    /// What to do; `run` if nothing is said.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
 }
 
 const EXAMPLES: &str = "Examples:
+  metallic                                         run the built-in model, and show what the caches did
+  metallic run --model DIR --input FILE            run a model of your own
+  metallic devices                                 what there is to run on
   METALLIC_METRICS_JSONL_PATH=log.jsonl ./engine   a program that uses metallic writes its log
   metallic report log.jsonl                        what the caches did, and what it cost
   metallic replay log.jsonl                        what other policies and capacities would have done
@@ -27,6 +35,10 @@ which rotation left beside it; they are read before it, the oldest first.";
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run a transformer whose every plan, weight and cached key comes out of the caches.
+    Run(RunArgs),
+    /// List what a model can run on.
+    Devices(DevicesArgs),
     /// Say what the caches did and what it cost, as tables or as one HTML page.
     Report(ReportArgs),
     /// Replay the recorded accesses under every policy and many capacities, and advise.

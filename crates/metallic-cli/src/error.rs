@@ -1,6 +1,9 @@
 //! What can go wrong, in one line each.
 
+use std::error::Error as _;
 use std::io;
+
+use metallic::error::MetalError;
 
 /// Why a command ended early. The message is one line, and names the file and the line where there is one.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +27,20 @@ pub enum Error {
         /// What is wrong with it, or what went wrong behind it.
         cause: String,
     },
+    /// A file was read, and does not hold what it should.
+    #[error("{file}: {cause}")]
+    Content {
+        /// The file as the user named it, or as it was found in the folder that the user named.
+        file: String,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// The device, a kernel or a slot failed.
+    #[error("{}", chain(.0))]
+    Device(#[from] MetalError),
+    /// The results are not those of the reference.
+    #[error("{0}")]
+    Deviation(String),
     /// The arguments cannot be meant.
     #[error("{0}")]
     Usage(String),
@@ -41,6 +58,11 @@ impl Error {
         Self::File { file: file.into(), source }
     }
 
+    /// The file, and what is wrong with what stands in it.
+    pub fn content(file: impl Into<String>, cause: impl Into<String>) -> Self {
+        Self::Content { file: file.into(), cause: cause.into() }
+    }
+
     /// Whether the output went to a program that has ended.
     pub fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
@@ -50,6 +72,17 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         if matches!(self, Self::Usage(_)) { 2 } else { 1 }
     }
+}
+
+/// An error with what caused it, in one line: a driver's own words often have several.
+fn chain(error: &MetalError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
 impl From<serde_json::Error> for Error {

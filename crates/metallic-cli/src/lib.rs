@@ -11,17 +11,22 @@
 use std::io::Write;
 
 pub mod args;
+pub mod devices;
+pub mod engine;
 pub mod error;
 pub mod explain;
 pub mod input;
 pub mod label;
+pub mod model;
+pub mod reference;
 pub mod replay;
 pub mod report;
+pub mod run;
 pub mod shell;
 pub mod table;
 pub mod top;
 
-use args::{Args, Command};
+use args::{Args, Command, RunArgs};
 pub use error::Error;
 
 /// Runs the command, which writes its results to `out`.
@@ -29,7 +34,9 @@ pub use error::Error;
 /// # Errors
 /// Whatever stopped it: see [`Error`].
 pub fn run(args: Args, out: &mut dyn Write) -> Result<(), Error> {
-    match args.command {
+    match args.command.unwrap_or_else(|| Command::Run(RunArgs::default())) {
+        Command::Run(args) => run::run(&args, out),
+        Command::Devices(args) => devices::run(&args, out),
         Command::Report(args) => report::run(&args, out),
         Command::Replay(args) => replay::run(&args, out),
         Command::Explain(args) => explain::run(&args, out),

@@ -2,16 +2,23 @@
 
 use std::io::{self, Write};
 
-/// Rows under titles. The first column is aligned to the left, the others, which are figures, to the right.
+/// Rows under titles. The first column is aligned to the left, the others, which are figures, to the right, but for the last
+/// one if it is said to be text.
 #[derive(Debug)]
 pub struct Table {
     rows: Vec<Vec<String>>,
+    ends_in_text: bool,
 }
 
 impl Table {
     /// A table with these titles.
     pub fn new<'a>(titles: impl IntoIterator<Item = &'a str>) -> Self {
-        Self { rows: vec![titles.into_iter().map(str::to_owned).collect()] }
+        Self { rows: vec![titles.into_iter().map(str::to_owned).collect()], ends_in_text: false }
+    }
+
+    /// The same, whose last column is aligned to the left.
+    pub fn ending_in_text(self) -> Self {
+        Self { ends_in_text: true, ..self }
     }
 
     /// Adds a row.
@@ -39,6 +46,8 @@ impl Table {
             for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
                 if column == 0 {
                     line.push_str(&format!("{cell:<width$}"));
+                } else if self.ends_in_text && column + 1 == columns {
+                    line.push_str(&format!("  {cell}"));
                 } else {
                     line.push_str(&format!("  {cell:>width$}"));
                 }

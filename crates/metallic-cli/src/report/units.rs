@@ -29,6 +29,18 @@ pub(crate) fn short_count(n: f64) -> String {
     format!("{value:.digits$}{unit}")
 }
 
+/// A size in bytes.
+pub(crate) fn bytes(n: u64) -> String {
+    let (value, unit) = match n as f64 {
+        n if n < 1024.0 => return format!("{n:.0} B"),
+        n if n < 1024.0 * 1024.0 => (n / 1024.0, "KiB"),
+        n if n < 1024.0 * 1024.0 * 1024.0 => (n / (1024.0 * 1024.0), "MiB"),
+        n => (n / (1024.0 * 1024.0 * 1024.0), "GiB"),
+    };
+    let digits = usize::from(value < 10.0);
+    format!("{value:.digits$} {unit}")
+}
+
 /// A duration given in nanoseconds.
 pub(crate) fn duration(ns: u64) -> String {
     if ns == 0 { "0 s".to_owned() } else { table::nanoseconds(ns as f64) }
@@ -115,6 +127,15 @@ mod tests {
         let cases = [(0.0, "0"), (999.0, "999"), (1200.0, "1.2 k"), (2000.0, "2 k"), (34_000_000.0, "34 M")];
         for (n, text) in cases {
             assert_eq!(short_count(n), text);
+        }
+    }
+
+    #[test]
+    fn sizes_have_a_unit_that_suits_them() {
+        let cases =
+            [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (100 << 20, "100 MiB"), (3 << 30, "3.0 GiB")];
+        for (n, text) in cases {
+            assert_eq!(bytes(n), text);
         }
     }
 

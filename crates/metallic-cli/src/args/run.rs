@@ -1,0 +1,105 @@
+//! Arguments of the commands that use a device.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, ValueEnum};
+
+use crate::model::builtin;
+
+const EXAMPLES: &str = "Examples:
+  metallic run
+  metallic run --model ./gpt2 --input prompts.txt --tokens 64
+  echo 'a sentence a line' | metallic run --model ./all-MiniLM-L6-v2 --input - --json
+  metallic run --device wgpu --events log.jsonl --policy gemm=size_limited_lru:64
+  metallic run --verify";
+
+const POLICIES: &str = "Policies: none, size_limited_lru:N, lru[:N], fifo[:N], idle_timeout:TIME, hybrid:N:TIME; behind any of them
+,max=N ,min=N ,idle=TIME. N counts entries; a TIME is a number with ms, s, min or h behind it.
+
+Devices: `auto` takes a real GPU through wgpu if there is one, and else the host. `host` is the processor. `wgpu` takes a
+real GPU, or else an adapter that runs on the processor, such as lavapipe; `software` only the latter. `wgpu:NAME` takes the
+first one whose name, interface or driver has NAME in it, `wgpu:2` the one of that number in `metallic devices`.";
+
+/// Arguments of `run`.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = EXAMPLES,
+    after_long_help = format!("{EXAMPLES}\n\n{POLICIES}\n\n{}", include_str!("../run/schema.txt")))]
+pub struct RunArgs {
+    /// What to run on: `auto`, `host`, `wgpu`, `wgpu:NAME`, `wgpu:NUMBER` or `software`.
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: String,
+    /// A Hugging Face folder of type gpt2 or bert, with config.json, model.safetensors and, for text, tokenizer.json; by default
+    /// a built-in decoder that nobody taught anything.
+    #[arg(long, value_name = "DIR")]
+    pub model: Option<PathBuf>,
+    /// Prompts or sentences, one a line; `-` is standard input. By default some that come with the program.
+    #[arg(long, value_name = "FILE", conflicts_with = "ids")]
+    pub input: Option<PathBuf>,
+    /// Token ids instead of text: `12,7,345`, or a file with a prompt a line; `-` is standard input.
+    #[arg(long, value_name = "IDS")]
+    pub ids: Option<String>,
+    /// How many tokens to generate for each prompt [default: 32].
+    #[arg(long, value_name = "N")]
+    pub tokens: Option<NonZeroUsize>,
+    /// How often to run everything: the first pass is cold, the others are warm.
+    #[arg(long, value_name = "N", default_value = "2")]
+    pub repeat: NonZeroUsize,
+    /// The type of numbers on the device.
+    #[arg(long, value_enum, default_value_t)]
+    pub dtype: ElementType,
+    /// Threads of the host device; by default as many as the machine has cores.
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+    /// What the weights of the built-in model are made from.
+    #[arg(long, value_name = "N", default_value_t = builtin::SEED, conflicts_with = "model")]
+    pub seed: u64,
+    /// The policy of a cache, such as `gemm=size_limited_lru:64`; `--help` lists them. May be given several times.
+    #[arg(long = "policy", value_name = "CACHE=POLICY")]
+    pub policies: Vec<String>,
+    /// Write a log of every operation of the caches to this file, as JSONL for the other commands.
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
+    /// Compute everything again in f64, and fail if the device's results are not near enough.
+    #[arg(long)]
+    pub verify: bool,
+    /// Print JSON instead of tables. `--help` shows its schema.
+    #[arg(long)]
+    pub json: bool,
+    /// With the logits of the last position of each prompt in the JSON.
+    #[arg(long, requires = "json")]
+    pub logits: bool,
+}
+
+/// Arguments of `devices`.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  metallic devices
+  metallic devices --json")]
+pub struct DevicesArgs {
+    /// Print JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The type of numbers on a device.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ElementType {
+    /// 32 bits.
+    #[default]
+    F32,
+    /// 16 bits, where the device has them.
+    F16,
+}
+
+impl Default for RunArgs {
+    /// What `metallic run` means without arguments.
+    fn default() -> Self {
+        #[derive(Parser)]
+        struct Alone {
+            #[command(flatten)]
+            run: RunArgs,
+        }
+        Alone::parse_from(["run"]).run
+    }
+}

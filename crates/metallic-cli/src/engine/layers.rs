@@ -1,0 +1,187 @@
+//! The parts of a transformer, each as one call of a plan out of the registry.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use metallic::Dtype;
+use metallic::caching::ResourceCache;
+use metallic::error::MetalError;
+use metallic::kernels::add::{AddCall, AddParams};
+use metallic::kernels::gelu::{GeluApproximation, GeluCall, GeluParams};
+use metallic::kernels::gemm::{GemmCall, GemmParams};
+use metallic::kernels::layer_norm::{LayerNormCall, LayerNormParams};
+use metallic::kernels::scaled_dot_product_attention::{AttentionCall, AttentionParams};
+use metallic::tensor::{MatrixLayout, MatrixMut, MatrixRef};
+
+use super::device::TransformerDevice;
+use crate::model::parts::{Layout, Linear, Norm};
+use crate::model::{Activation, Weight};
+
+/// A device, the registry of what was made for it, and the type of all numbers.
+pub(super) struct Layers<D: TransformerDevice> {
+    pub(super) device: D,
+    pub(super) cache: ResourceCache<D>,
+    pub(super) dtype: Dtype,
+    pub(super) weights: HashMap<u64, Rc<D::Tensor>>,
+}
+
+/// Keys and values, position by position, and how many there are.
+pub(super) struct Attended<'a, T> {
+    pub(super) keys: MatrixRef<'a, T>,
+    pub(super) values: MatrixRef<'a, T>,
+    pub(super) positions: usize,
+}
+
+impl<D: TransformerDevice> Layers<D> {
+    /// `output = layer(input) + factor * output`, for dense rows.
+    pub(super) fn linear(
+        &mut self,
+        layer: &Linear,
+        rows: usize,
+        input: &D::Tensor,
+        factor: f32,
+        output: &mut D::Tensor,
+    ) -> Result<(), MetalError> {
+        let (k, n) = (layer.inputs(), layer.outputs());
+        let weight = self.prepared(&layer.weight, layer.layout)?;
+        let bias = self.prepared(&layer.bias, Layout::OutIn)?;
+        let input = MatrixRef::dense(input, rows, k);
+        self.product(rows, [n, k], input, &weight, Some(&bias), factor, MatrixMut::dense(output, rows, n))
+    }
+
+    /// The product of one row with each row of a table.
+    pub(super) fn scores(
+        &mut self,
+        table: &Weight,
+        row: MatrixRef<'_, D::Tensor>,
+        output: &mut D::Tensor,
+    ) -> Result<(), MetalError> {
+        let (n, k) = (table.shape()[0], table.shape()[1]);
+        let table = self.prepared(table, Layout::OutIn)?;
+        self.product(1, [n, k], row, &table, None, 0.0, MatrixMut::dense(output, 1, n))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a product has as many operands")]
+    fn product(
+        &mut self,
+        m: usize,
+        [n, k]: [usize; 2],
+        a: MatrixRef<'_, D::Tensor>,
+        weight: &D::Tensor,
+        bias: Option<&D::Tensor>,
+        beta: f32,
+        c: MatrixMut<'_, D::Tensor>,
+    ) -> Result<(), MetalError> {
+        let params = GemmParams {
+            m,
+            n,
+            k,
+            transpose_a: false,
+            transpose_b: true,
+            bias: bias.is_some(),
+            dtype: self.dtype,
+        };
+        let b = MatrixRef::dense(weight, n, k);
+        let call = GemmCall { batch: 1, m, alpha: 1.0, beta, a, b, bias, c };
+        self.cache.get_or_create_gemm(&params, Some(&self.device))?.run(&self.device, call)
+    }
+
+    /// Layer norm of dense rows of which the first is row `from`; the results are dense from the beginning.
+    pub(super) fn norm(
+        &mut self,
+        norm: &Norm,
+        epsilon: f32,
+        (from, rows): (usize, usize),
+        input: &D::Tensor,
+        output: &mut D::Tensor,
+    ) -> Result<(), MetalError> {
+        let width = norm.gain.data().len();
+        let gamma = self.prepared(&norm.gain, Layout::OutIn)?;
+        let beta = self.prepared(&norm.bias, Layout::OutIn)?;
+        let params = LayerNormParams { width, dtype: self.dtype };
+        let call = LayerNormCall {
+            rows,
+            epsilon,
+            input: MatrixRef { tensor: input, layout: MatrixLayout::dense(rows, width).at(from * width) },
+            gamma: &gamma,
+            beta: &beta,
+            output: MatrixMut::dense(output, rows, width),
+        };
+        self.cache.get_or_create_layer_norm(&params, Some(&self.device))?.run(&self.device, call)
+    }
+
+    pub(super) fn activate(
+        &mut self,
+        activation: Activation,
+        elements: usize,
+        input: &D::Tensor,
+        output: &mut D::Tensor,
+    ) -> Result<(), MetalError> {
+        let approximation = match activation {
+            Activation::GeluErf => GeluApproximation::None,
+            Activation::GeluTanh => GeluApproximation::Tanh,
+        };
+        let params = GeluParams { approximation, dtype: self.dtype };
+        let call = GeluCall { elements, input, output };
+        self.cache.get_or_create_gelu(&params, Some(&self.device))?.run(&self.device, call)
+    }
+
+    /// `output = a + b`, element by element.
+    pub(super) fn add(
+        &mut self,
+        elements: usize,
+        a: &D::Tensor,
+        b: &D::Tensor,
+        output: &mut D::Tensor,
+    ) -> Result<(), MetalError> {
+        let params = AddParams { dtype: self.dtype };
+        let call = AddCall { elements, period: elements, a, b, output };
+        self.cache.get_or_create_add(&params, Some(&self.device))?.run(&self.device, call)
+    }
+
+    /// Attention of the queries in `heads`, which are the last of the sequence if it is causal.
+    #[expect(clippy::too_many_arguments, reason = "an attention has as many operands")]
+    pub(super) fn attend(
+        &mut self,
+        (heads, head_dim): (usize, usize),
+        seq_q: usize,
+        causal: bool,
+        scale: f32,
+        q: MatrixRef<'_, D::Tensor>,
+        attended: &Attended<'_, D::Tensor>,
+        output: &mut D::Tensor,
+    ) -> Result<(), MetalError> {
+        let seq_k = attended.positions;
+        let params =
+            AttentionParams { heads, kv_heads: heads, head_dim, seq_q, seq_k, causal, dtype: self.dtype };
+        let call = AttentionCall {
+            batch: 1,
+            seq_q,
+            seq_k,
+            scale,
+            q,
+            k: attended.keys,
+            v: attended.values,
+            output: MatrixMut::dense(output, seq_q, heads * head_dim),
+        };
+        let plan = self.cache.get_or_create_scaled_dot_product_attention(&params, Some(&self.device))?;
+        plan.run(&self.device, call)
+    }
+
+    /// The tensor on the device: a matrix with a row for each output.
+    fn prepared(&mut self, weight: &Weight, layout: Layout) -> Result<Rc<D::Tensor>, MetalError> {
+        if let Some(tensor) = self.weights.get(&weight.id()) {
+            return Ok(Rc::clone(tensor));
+        }
+        let rows = if layout == Layout::InOut { transposed(weight) } else { weight.data().to_vec() };
+        let tensor = Rc::new(self.device.upload(&rows, self.dtype)?);
+        self.weights.insert(weight.id(), Rc::clone(&tensor));
+        Ok(tensor)
+    }
+}
+
+/// The columns of a matrix as rows.
+fn transposed(weight: &Weight) -> Vec<f32> {
+    let columns = weight.shape()[1];
+    (0..columns).flat_map(|column| weight.data().iter().skip(column).step_by(columns)).copied().collect()
+}

@@ -1,0 +1,148 @@
+//! A model as Hugging Face's libraries save it: a folder with `config.json`, `model.safetensors` and, for text, `tokenizer.json`.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::bert::Bert;
+use super::builtin;
+use super::config::Config;
+use super::gpt2::Gpt2;
+use super::tokens::Tokens;
+use super::weights::WeightFile;
+use crate::error::Error;
+
+/// A model with its weights on the host.
+#[derive(Debug)]
+pub enum Model {
+    /// One that writes text.
+    Gpt2(Gpt2),
+    /// One that turns texts into vectors.
+    Bert(Bert),
+}
+
+/// A model, and what it takes.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The folder, or what else it comes from.
+    pub source: String,
+    /// The model.
+    pub model: Model,
+    /// What makes token ids of text; `None` if the folder has no `tokenizer.json`.
+    pub tokens: Option<Tokens>,
+    /// The longest text in tokens: what the model was trained on, where the folder says so, or else its positions.
+    pub limit: usize,
+}
+
+#[derive(Deserialize)]
+struct SentenceLimit {
+    max_seq_length: Option<usize>,
+}
+
+/// What `1_Pooling/config.json` says in its older form; of the newer one, `pooling_mode` names the mode.
+#[derive(Deserialize)]
+struct Pooling {
+    pooling_mode: Option<String>,
+    pooling_mode_mean_tokens: Option<bool>,
+}
+
+impl Loaded {
+    /// The built-in model.
+    pub fn builtin(seed: u64) -> Self {
+        let model = Gpt2::from_seed(builtin::SHAPE, seed);
+        Self {
+            source: format!("built in, seed {seed}"),
+            limit: model.config.shape.positions,
+            model: Model::Gpt2(model),
+            tokens: Some(Tokens::Bytes),
+        }
+    }
+
+    /// Reads the folder. The `tokenizer.json` is read if there is one and `texts` says that it is needed.
+    ///
+    /// # Errors
+    /// A file is missing, damaged, or describes what there is no code for. Each is named with the folder.
+    pub fn read(folder: &Path, texts: bool) -> Result<Self, Error> {
+        if !folder.is_dir() {
+            let kind = if folder.exists() { io::ErrorKind::NotADirectory } else { io::ErrorKind::NotFound };
+            let cause = if kind == io::ErrorKind::NotFound { "there is no such folder" } else { "no folder" };
+            return Err(Error::file(folder.display().to_string(), io::Error::new(kind, cause)));
+        }
+        let config = Config::read(&folder.join("config.json"))?;
+        let positions = config.shape().positions;
+        let limit = match config {
+            Config::Gpt2(_) => positions,
+            Config::Bert(_) => sentence_limit(folder, positions)?,
+        };
+        let tokens = folder.join("tokenizer.json");
+        let tokens = (texts && tokens.exists()).then(|| Tokens::read(&tokens, limit)).transpose()?;
+        let file = WeightFile::read(&folder.join("model.safetensors"))?;
+        let model = match config {
+            Config::Gpt2(config) => Model::Gpt2(Gpt2::load(config, &file)?),
+            Config::Bert(config) => Model::Bert(Bert::load(config, &file)?),
+        };
+        Ok(Self { source: folder.display().to_string(), model, tokens, limit })
+    }
+}
+
+impl Model {
+    /// Whether it writes text.
+    pub fn is_decoder(&self) -> bool {
+        matches!(self, Self::Gpt2(_))
+    }
+
+    /// How many numbers the model has learned.
+    pub fn parameters(&self) -> usize {
+        match self {
+            Self::Gpt2(model) => model.parameters(),
+            Self::Bert(model) => model.parameters(),
+        }
+    }
+
+    /// The model's numbers.
+    pub fn shape(&self) -> &super::config::Shape {
+        match self {
+            Self::Gpt2(model) => &model.config.shape,
+            Self::Bert(model) => &model.config.shape,
+        }
+    }
+}
+
+/// What sentence-transformers cuts texts to, which is less than the model has positions: 256 of 512 in all-MiniLM-L6-v2.
+fn sentence_limit(folder: &Path, positions: usize) -> Result<usize, Error> {
+    if let Some((file, pooling)) = optional::<Pooling>(&folder.join("1_Pooling/config.json"))? {
+        let is_mean = match (&pooling.pooling_mode, pooling.pooling_mode_mean_tokens) {
+            (Some(mode), _) => mode == "mean",
+            (None, mean) => mean != Some(false),
+        };
+        if !is_mean {
+            return Err(Error::content(
+                file,
+                "sentences are not the mean of their tokens, which is all there is code for",
+            ));
+        }
+    }
+    match optional::<SentenceLimit>(&folder.join("sentence_bert_config.json"))? {
+        Some((file, SentenceLimit { max_seq_length: Some(limit) })) if limit == 0 || limit > positions => {
+            let cause = format!("max_seq_length is {limit}, and the model has {positions} positions");
+            Err(Error::content(file, cause))
+        }
+        Some((_, SentenceLimit { max_seq_length: Some(limit) })) => Ok(limit),
+        _ => Ok(positions),
+    }
+}
+
+/// A JSON file that a folder may lack.
+fn optional<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Option<(String, T)>, Error> {
+    let file = path.display().to_string();
+    match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::file(file, error)),
+        Ok(bytes) => match serde_json::from_slice(&bytes) {
+            Ok(value) => Ok(Some((file, value))),
+            Err(error) => Err(Error::content(file, error.to_string())),
+        },
+    }
+}

@@ -1,0 +1,75 @@
+//! What is wrong with the arguments is said in one line, with what there is instead.
+
+use crate::program::{assert_fails, fixture, json, metallic, stdout, text};
+
+#[test]
+fn an_unknown_policy_or_cache_is_refused_with_those_there_are() {
+    assert_fails(
+        &["run", "--policy", "gemm=mru:3"],
+        "",
+        2,
+        &["`mru`", "size_limited_lru:N", "hybrid:N:TIME"],
+    );
+    assert_fails(&["run", "--policy", "gem=none"], "", 2, &["`gem`", "gemm", "layer_norm", "kv_cache_write"]);
+    assert_fails(&["run", "--policy", "gemm"], "", 2, &["CACHE=POLICY"]);
+    assert_fails(&["run", "--policy", "gemm=hybrid:3"], "", 2, &["`hybrid` has other arguments"]);
+}
+
+#[test]
+fn an_unknown_device_is_refused_with_those_there_are() {
+    assert_fails(&["run", "--device", "cuda"], "", 2, &["cuda", "auto, host, wgpu"]);
+}
+
+#[test]
+fn arguments_that_the_model_has_no_use_for_are_refused() {
+    let (gpt2, bert) = (fixture("gpt2-tiny"), fixture("bert-tiny"));
+    let on = |model| ["run", "--device", "host", "--model", text(model)];
+    assert_fails(&[&on(&bert)[..], &["--tokens", "3"]].concat(), "", 2, &["--tokens", "bert"]);
+    assert_fails(&[&on(&bert)[..], &["--json", "--logits"]].concat(), "", 2, &["--logits", "bert"]);
+    assert_fails(
+        &[&on(&gpt2)[..], &["--ids", "1,280"]].concat(),
+        "",
+        2,
+        &["280 is no token", "which has 280"],
+    );
+    assert_fails(&[&on(&gpt2)[..], &["--ids", ","]].concat(), "", 2, &["there is no token id"]);
+    let many = vec!["1"; 65].join(",");
+    assert_fails(&[&on(&gpt2)[..], &["--ids", &many]].concat(), "", 2, &["65 tokens", "64 positions"]);
+    for refused in [&["--ids", "1", "--input", "-"][..], &["--seed", "1"], &["--logits"], &["--repeat", "0"]]
+    {
+        assert_eq!(metallic(&[&on(&gpt2)[..], refused].concat(), "").status.code(), Some(2), "{refused:?}");
+    }
+}
+
+#[test]
+fn a_policy_is_in_force_and_changes_no_result() {
+    let model = fixture("gpt2-tiny");
+    let args = ["run", "--device", "host", "--model", text(&model), "--tokens", "3", "--input", "-"];
+    let input = "a\na cache is a promise\n";
+    let free = json(&args, input);
+    let policy = ["--policy", "gemm=size_limited_lru:1", "--policy", "layer_norm=lru:5,min=2,idle=30s"];
+    let bound = json(&[&args[..], &policy].concat(), input);
+    let cache = |run: &serde_json::Value, name: &str| {
+        let caches = run["caches"].as_array().expect("there are caches");
+        caches.iter().find(|cache| cache["cache"] == name).expect("the cache is there").clone()
+    };
+    assert_eq!(cache(&free, "gemm")["evictions"], 0);
+    assert_eq!(cache(&free, "gemm")["policy"], "none");
+    assert!(cache(&bound, "gemm")["evictions"].as_u64() > Some(0));
+    assert_eq!(cache(&bound, "gemm")["entries"], 1);
+    assert_eq!(cache(&bound, "gemm")["policy"], "size_limited_lru:1");
+    assert_eq!(cache(&bound, "layer_norm")["policy"], "lru:5,idle=30000ms,min=2");
+    let generated = |run: &serde_json::Value| {
+        let prompts = run["prompts"].as_array().expect("there are prompts").iter();
+        prompts.map(|prompt| prompt["generated_ids"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(generated(&free), generated(&bound));
+}
+
+#[test]
+fn the_help_has_the_policies_the_schema_and_an_example() {
+    let help = stdout(&["run", "--help"], "");
+    for part in ["Examples:\n", "metallic run", "hybrid:N:TIME", "JSON (schema 1), one object:"] {
+        assert!(help.contains(part), "{part}: {help}");
+    }
+}

@@ -1,0 +1,108 @@
+//! What a run prints and writes.
+
+use std::fs;
+
+use crate::program::{assert_fails, fixture, json, stdout, text};
+
+#[test]
+fn the_text_has_the_device_the_answers_the_times_and_the_caches() {
+    let model = fixture("gpt2-tiny");
+    let args = [
+        "run",
+        "--device",
+        "host",
+        "--threads",
+        "1",
+        "--model",
+        text(&model),
+        "--tokens",
+        "3",
+        "--input",
+        "-",
+    ];
+    let text = stdout(&args, "a\na cache\n");
+    for part in [
+        "model   gpt2",
+        "device  host, 1 thread",
+        "as asked for",
+        "first token",
+        "a token after",
+        "cold, the first pass",
+        "warm, the second",
+        "hit rate",
+        "time saved",
+        "\ngemm ",
+        "\nkv_cache_write ",
+        "\nscaled_dot_product_attention ",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let once = stdout(&[&args[..], &["--repeat", "1"]].concat(), "a\n");
+    assert!(once.contains("cold, the first pass") && !once.contains("warm"), "{once}");
+}
+
+#[test]
+fn the_vectors_of_an_encoder_have_length_1() {
+    let model = fixture("bert-tiny");
+    let args = ["run", "--device", "host", "--model", text(&model), "--input", "-"];
+    assert!(stdout(&args, "a\n").contains("24 in all"));
+    let run = json(&args, "a\nnothing\n");
+    for prompt in run["prompts"].as_array().expect("there are prompts") {
+        let vector =
+            prompt["embedding"].as_array().expect("it has a vector").iter().filter_map(|x| x.as_f64());
+        assert!((vector.map(|x| x * x).sum::<f64>() - 1.0).abs() < 1e-5);
+        assert!(prompt["generated_ids"].is_null() && prompt["logits"].is_null());
+        assert_eq!(prompt["times"].as_array().map(Vec::len), Some(2));
+    }
+    assert!(run["warm"]["first_ns"].as_f64() > Some(0.0));
+    assert!(run["warm"]["token_ns"].is_null() && run["verification"].is_null());
+}
+
+#[test]
+fn the_log_has_every_operation_that_the_table_counts() {
+    let folder = tempfile::tempdir().expect("there is a folder for temporary files");
+    let log = folder.path().join("log.jsonl");
+    let model = fixture("gpt2-tiny");
+    let args =
+        ["run", "--device", "host", "--model", text(&model), "--tokens", "3", "--input", "-", "--events"];
+    let run = json(&[&args[..], &[text(&log)]].concat(), "a cache\n");
+    let report = json(&["report", text(&log)], "");
+    let logged = report["caches"].as_array().expect("there are caches");
+    for cache in run["caches"].as_array().expect("there are caches") {
+        let name = &cache["cache"];
+        let logged = logged.iter().find(|logged| &logged["cache"] == name);
+        let logged = logged.unwrap_or_else(|| panic!("{name} is not in the log"));
+        assert_eq!([&logged["hits"], &logged["misses"]], [&cache["hits"], &cache["misses"]], "{name}");
+    }
+}
+
+#[test]
+fn a_log_that_cannot_be_written_is_named() {
+    let model = fixture("gpt2-tiny");
+    let args = ["run", "--device", "host", "--model", text(&model), "--events", "/no/such/folder/log.jsonl"];
+    assert_fails(&args, "", 1, &["/no/such/folder/log.jsonl: No such file"]);
+    if fs::metadata("/dev/full").is_ok() {
+        let args = ["run", "--device", "host", "--model", text(&model), "--events", "/dev/full"];
+        assert_fails(&args, "", 1, &["/dev/full: "]);
+    }
+}
+
+#[test]
+fn input_without_a_prompt_is_an_error() {
+    let model = fixture("gpt2-tiny");
+    let args = ["run", "--device", "host", "--model", text(&model), "--input"];
+    assert_fails(&[&args[..], &["-"]].concat(), "\n \n", 1, &["-: there is no prompt in it"]);
+    assert_fails(&[&args[..], &["/no/such/file"]].concat(), "", 1, &["/no/such/file: No such file"]);
+}
+
+#[test]
+fn the_devices_are_listed_with_what_auto_takes() {
+    let text = stdout(&["devices"], "");
+    assert!(text.starts_with("host ") && text.contains("--device auto takes "), "{text}");
+    let devices = json(&["devices"], "");
+    assert!(devices["host"]["threads"].as_u64() > Some(0));
+    let adapters = devices["adapters"].as_array().expect("there is a list");
+    let has_gpu = adapters.iter().any(|adapter| adapter["is_software"] == false);
+    assert_eq!(devices["auto_kind"] == "host", !has_gpu);
+    assert!(devices["why"].as_str().is_some_and(|why| !why.is_empty()));
+}

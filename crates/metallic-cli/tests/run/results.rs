@@ -1,0 +1,137 @@
+//! The results are transformers', and those of the reference in f64.
+
+use std::fs;
+use std::path::Path;
+
+use metallic::Dtype;
+use metallic_cli::Error;
+use metallic_cli::args::RunArgs;
+use metallic_cli::input::Progress;
+use metallic_cli::model::Loaded;
+use metallic_cli::run::{Answer, Continuation, prompts, verify};
+use serde_json::Value;
+
+use crate::program::{fixture, json, stdout, text};
+
+fn numbers(value: &Value) -> Vec<f64> {
+    let numbers = value.as_array().expect("it is a list").iter();
+    numbers.map(|number| number.as_f64().expect("it is a number")).collect()
+}
+
+fn worst(a: &Value, b: &Value) -> f64 {
+    let (a, b) = (numbers(a), numbers(b));
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+}
+
+/// The texts of a fixture, a line each, and what transformers makes of them.
+fn expected(folder: &Path) -> (String, Vec<Value>) {
+    let text = fs::read_to_string(folder.join("expected.json")).expect("the fixture is whole");
+    let cases: Vec<Value> = serde_json::from_str(&text).expect("it is JSON");
+    let texts: Vec<&str> = cases.iter().filter_map(|case| case["text"].as_str()).collect();
+    (texts.join("\n"), cases)
+}
+
+/// Checks that a device has transformers' results for both fixtures.
+pub(crate) fn assert_as_transformers(device: &[&str]) {
+    let gpt2 = fixture("gpt2-tiny");
+    let (input, cases) = expected(&gpt2);
+    let args = ["run", "--model", text(&gpt2), "--input", "-", "--logits", "--tokens", "12", "--verify"];
+    let run = json(&[&args[..], device].concat(), &input);
+    for (case, prompt) in cases.iter().zip(run["prompts"].as_array().expect("there are prompts")) {
+        assert_eq!(prompt["input_ids"], case["ids"], "{}", case["text"]);
+        assert!(worst(&prompt["logits"], &case["logits"]) < 1e-3, "{}", case["text"]);
+        assert_eq!(prompt["generated_ids"], case["generated"], "{}", case["text"]);
+        assert_eq!(prompt["truncated"], false);
+    }
+
+    let bert = fixture("bert-tiny");
+    let (input, cases) = expected(&bert);
+    let args = ["run", "--model", text(&bert), "--input", "-", "--verify"];
+    let run = json(&[&args[..], device].concat(), &input);
+    for (case, prompt) in cases.iter().zip(run["prompts"].as_array().expect("there are prompts")) {
+        assert_eq!(prompt["input_ids"], case["ids"], "{}", case["text"]);
+        assert!(worst(&prompt["embedding"], &case["embedding"]) < 1e-5, "{}", case["text"]);
+        // Its tokenizer.json pads to 16 and cuts at 16, sentence_bert_config.json cuts at 24.
+        assert_eq!(prompt["truncated"], case["ids"].as_array().map(Vec::len) == Some(24));
+    }
+}
+
+/// Checks that a device has the reference's results with 16-bit floats, as near as those allow.
+pub(crate) fn assert_f16_as_the_reference(device: &[&str]) {
+    for model in ["gpt2-tiny", "bert-tiny"] {
+        let model = fixture(model);
+        let args = ["run", "--model", text(&model), "--dtype", "f16", "--verify", "--input", "-"];
+        let run = json(&[&args[..], device].concat(), "nothing is made twice\na\n");
+        assert_eq!(run["model"]["dtype"], "f16");
+        assert!(run["verification"]["compared"].as_u64() > Some(0));
+    }
+}
+
+#[test]
+fn the_host_computes_what_transformers_does() {
+    assert_as_transformers(&["--device", "host"]);
+    assert_as_transformers(&["--device", "host", "--threads", "1", "--repeat", "1"]);
+}
+
+#[test]
+fn the_host_computes_in_f16_what_the_reference_does() {
+    assert_f16_as_the_reference(&["--device", "host"]);
+}
+
+#[test]
+fn a_prompt_of_all_positions_gets_one_token_more() {
+    let model = fixture("gpt2-tiny");
+    let ids = (0..64).map(|id| id.to_string()).collect::<Vec<_>>().join(",");
+    let args = ["run", "--device", "host", "--model", text(&model), "--verify", "--ids"];
+    let run = json(&[&args[..], &[&ids]].concat(), "");
+    assert_eq!(run["prompts"][0]["generated_ids"].as_array().map(Vec::len), Some(1));
+    let run = json(&[&args[..], &[ids.trim_end_matches(",62,63")]].concat(), "");
+    assert_eq!(run["prompts"][0]["generated_ids"].as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+fn a_verified_run_says_so() {
+    let model = fixture("gpt2-tiny");
+    let args = ["run", "--device", "host", "--model", text(&model), "--input", "-", "--verify"];
+    assert!(stdout(&args, "a cache\n").contains("verified: 8_960 numbers are those of f64"));
+}
+
+#[test]
+fn a_wrong_logit_or_vector_is_found_and_named() {
+    let answers = |folder: &Path, spoil: fn(&mut Answer)| {
+        let loaded = Loaded::read(folder, true).expect("the fixture is whole");
+        let args = RunArgs { ids: Some("1,2,3".to_owned()), ..RunArgs::default() };
+        let prompts = prompts(&args, &loaded).expect("they are tokens");
+        let mut answer = match &loaded.model {
+            metallic_cli::model::Model::Gpt2(model) => {
+                let logits = metallic_cli::reference::logits(model, &[1, 2, 3, 4], 2);
+                let logits = logits.iter().map(|row| row.iter().map(|x| *x as f32).collect()).collect();
+                Answer::Continuation(Continuation { ids: vec![4, 5], logits })
+            }
+            metallic_cli::model::Model::Bert(model) => {
+                let vector = metallic_cli::reference::embedding(model, &[1, 2, 3]);
+                Answer::Embedding(vector.iter().map(|x| *x as f32).collect())
+            }
+        };
+        spoil(&mut answer);
+        verify(&loaded.model, &prompts, &[answer], Dtype::F32, &Progress::none())
+    };
+    let (gpt2, bert) = (fixture("gpt2-tiny"), fixture("bert-tiny"));
+    assert_eq!(answers(&gpt2, |_| {}).expect("nothing is wrong").compared, 560);
+    assert_eq!(answers(&bert, |_| {}).expect("nothing is wrong").compared, 24);
+    let spoil_logit = |answer: &mut Answer| {
+        let Answer::Continuation(continuation) = answer else { panic!("a decoder goes on") };
+        continuation.logits[1][17] += 0.5;
+    };
+    let error = answers(&gpt2, spoil_logit).expect_err("a logit is wrong");
+    assert!(matches!(error, Error::Deviation(_)) && error.exit_code() == 1);
+    let message = error.to_string();
+    assert!(message.contains("the logit of token 17 for the 2th token generated is off by 5.0"), "{message}");
+    let spoil_vector = |answer: &mut Answer| {
+        let Answer::Embedding(vector) = answer else { panic!("an encoder makes vectors") };
+        vector[3] = f32::NAN;
+    };
+    let message = answers(&bert, spoil_vector).expect_err("an element is wrong").to_string();
+    assert!(message.contains("element 3 of the vector is off by NaN"), "{message}");
+}

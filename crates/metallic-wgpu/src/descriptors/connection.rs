@@ -1,0 +1,85 @@
+//! What descriptors are made on.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use metallic::error::MetalError;
+use pollster::FutureExt;
+
+use super::layout::ARGUMENT_BYTES;
+use crate::adapter::AdapterDescription;
+use crate::fault::Faults;
+
+/// An open adapter: the device of the kernels whose resources are descriptors.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    pub(crate) device: wgpu::Device,
+    pub(crate) queue: wgpu::Queue,
+    pub(crate) faults: Arc<Faults>,
+    /// Where dispatches find their arguments, each [`argument_stride`](Self::argument_stride) bytes after the one before.
+    pub(crate) arguments: wgpu::Buffer,
+    pub(crate) argument_stride: u32,
+    pub(crate) compiles_lazily: bool,
+}
+
+impl Connection {
+    /// How many dispatches one submission can have arguments for.
+    pub(crate) const DISPATCHES: u32 = 256;
+
+    pub(crate) fn open(
+        adapter: &wgpu::Adapter,
+        description: &AdapterDescription,
+    ) -> Result<Self, MetalError> {
+        let wanted = wgpu::Features::SHADER_F16 | wgpu::Features::TIMESTAMP_QUERY;
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("metallic"),
+            required_features: adapter.features() & wanted,
+            required_limits: adapter.limits(),
+            ..Default::default()
+        };
+        let (device, queue) = adapter
+            .request_device(&descriptor)
+            .block_on()
+            .map_err(|error| MetalError::device("opening the device", error))?;
+        let faults = Arc::<Faults>::default();
+        device.set_device_lost_callback({
+            let faults = faults.clone();
+            move |_, message| faults.lose(message)
+        });
+        device.on_uncaptured_error({
+            let faults = faults.clone();
+            Arc::new(move |error| faults.keep(error))
+        });
+        let argument_stride =
+            (ARGUMENT_BYTES as u32).max(device.limits().min_uniform_buffer_offset_alignment);
+        let arguments = crate::fault::captured(&device, "allocation of arguments", || {
+            device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("metallic arguments"),
+                size: u64::from(argument_stride) * u64::from(Self::DISPATCHES),
+                usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            })
+        })?;
+        let compiles_lazily = description.compiles_lazily;
+        Ok(Self { device, queue, faults, arguments, argument_stride, compiles_lazily })
+    }
+
+    /// Waits for a submission, or for all.
+    pub(crate) fn wait(&self, submission_index: Option<wgpu::SubmissionIndex>) -> Result<(), MetalError> {
+        const OPERATION: &str = "waiting for the device";
+        let wait = wgpu::PollType::Wait { submission_index, timeout: None };
+        // wgpu panics in `poll`, and nowhere else, when the driver loses the device meanwhile; its callback was called then.
+        match catch_unwind(AssertUnwindSafe(|| self.device.poll(wait))) {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                self.faults.check(OPERATION)?;
+                return Err(MetalError::device(OPERATION, error));
+            }
+            Err(panic) => {
+                let message = panic.downcast_ref::<String>().cloned();
+                self.faults.lose(message.unwrap_or_else(|| "the driver gave no reason".into()));
+            }
+        }
+        self.faults.check(OPERATION)
+    }
+}

@@ -1,0 +1,21 @@
+struct Arguments {
+    elements: u32,
+    period: u32,
+}
+
+@group(0) @binding(0) var<uniform> args: Arguments;
+@group(0) @binding(1) var<storage, read> a: array<Element>;
+@group(0) @binding(2) var<storage, read> b: array<Element>;
+@group(0) @binding(3) var<storage, read_write> output: array<Element>;
+
+@compute @workgroup_size(THREADS)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) index: u32,
+) {
+    let i = (workgroup.y * workgroups.x + workgroup.x) * THREADS + index;
+    if (i < args.elements) {
+        output[i] = Element(f32(a[i]) + f32(b[i % args.period]));
+    }
+}

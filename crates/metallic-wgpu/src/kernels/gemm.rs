@@ -1,0 +1,37 @@
+//! Matrix products.
+
+use metallic::error::MetalError;
+use metallic::kernels::Runs;
+use metallic::kernels::gemm::{GemmCall, GemmKernel, GemmKey};
+
+use super::grid;
+use super::matrix_product::{PlannedProduct, Product, ProductCall, Vectors};
+use crate::device::WgpuDevice;
+use crate::tensor::WgpuTensor;
+
+/// The pipeline of a matrix product. Products of up to 8 rows read each element of B once; those of more go through tiles in memory that
+/// a workgroup shares. If `k` is a multiple of four, operands whose rows lie along k are loaded as vectors; a call whose offsets
+/// or strides are not multiples of four takes another pipeline, compiled at the first such call.
+#[derive(Clone, Debug)]
+pub struct GemmPlan {
+    product: PlannedProduct,
+}
+
+impl Runs<GemmKernel> for WgpuDevice {
+    type Plan = GemmPlan;
+
+    fn plan(&self, key: &GemmKey) -> Result<GemmPlan, MetalError> {
+        let &GemmKey { m, k, transpose_a, transpose_b, bias, dtype, .. } = key;
+        grid::check_type(self, dtype)?;
+        let product =
+            Product { rows: m.most(), transpose_a, transpose_b, bias, a: dtype, b: dtype, c: dtype };
+        let vectors = k.is_multiple_of(4);
+        Ok(GemmPlan { product: product.plan(self, Vectors { a: vectors, b: vectors })? })
+    }
+
+    fn run(&self, plan: &GemmPlan, key: &GemmKey, call: GemmCall<'_, WgpuTensor>) -> Result<(), MetalError> {
+        let GemmCall { batch, m, alpha, beta, a, b, bias, c } = call;
+        let shape = [m, key.n, key.k];
+        plan.product.run(self, ProductCall { batch, sharing: 1, shape, alpha, beta, a, b, bias, c })
+    }
+}

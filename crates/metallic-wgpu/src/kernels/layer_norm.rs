@@ -1,0 +1,42 @@
+//! Layer normalisation.
+
+use metallic::error::MetalError;
+use metallic::kernels::Runs;
+use metallic::kernels::layer_norm::{LayerNormCall, LayerNormKernel, LayerNormKey};
+
+use super::grid;
+use crate::descriptors::WgpuPipeline;
+use crate::device::WgpuDevice;
+use crate::shader::Shader;
+use crate::tensor::WgpuTensor;
+
+impl Runs<LayerNormKernel> for WgpuDevice {
+    type Plan = WgpuPipeline;
+
+    fn plan(&self, key: &LayerNormKey) -> Result<WgpuPipeline, MetalError> {
+        grid::check_type(self, key.dtype)?;
+        let shader = Shader::default().element("Element", key.dtype);
+        let source = shader.source(&[include_str!("layer_norm.wgsl")]);
+        self.compile(&shader.variant("layer_norm"), &source, 3, 1)
+    }
+
+    fn run(
+        &self,
+        plan: &WgpuPipeline,
+        key: &LayerNormKey,
+        call: LayerNormCall<'_, WgpuTensor>,
+    ) -> Result<(), MetalError> {
+        let LayerNormCall { rows, epsilon, input, gamma, beta, output } = call;
+        let arguments = [
+            rows.into(),
+            key.width.into(),
+            input.layout.offset.into(),
+            input.layout.row_stride.into(),
+            output.layout.offset.into(),
+            output.layout.row_stride.into(),
+            epsilon.into(),
+        ];
+        let reads = [input.tensor, gamma, beta];
+        self.dispatch(plan, &reads, &mut [output.tensor], &arguments, grid::line(rows))
+    }
+}

@@ -1,0 +1,163 @@
+//! Products in the ways this device has of its own: pipelines by rows, vectors and single elements, grids in parts.
+
+use metallic::Dtype;
+use metallic::caching::ResourceCache;
+use metallic::device::ComputeDevice;
+use metallic::kernels::gemm::{GemmCall, GemmParams};
+use metallic::tensor::{MatrixLayout, MatrixMut, MatrixRef};
+use metallic_wgpu::{PipelineKernel, WgpuDevice};
+
+use crate::software::{device, open};
+
+/// Numbers from -1 to 1 that repeat after 2^32.
+fn noise(seed: u32, elements: usize) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+    };
+    (0..elements).map(|_| next()).collect()
+}
+
+struct Case {
+    batch: usize,
+    shape: [usize; 3],
+    transpose: [bool; 2],
+    bias: bool,
+    /// Added to the strides of rows and matrices, and the offset of all operands.
+    slack: [usize; 3],
+    beta: f32,
+}
+
+fn check(device: &WgpuDevice, cache: &mut ResourceCache<WgpuDevice>, case: &Case) {
+    let &Case { batch, shape: [m, n, k], transpose: [transpose_a, transpose_b], bias, slack, beta } = case;
+    let layout = |[rows, columns]: [usize; 2]| {
+        let row_stride = columns + slack[0];
+        MatrixLayout { offset: slack[2], row_stride, batch_stride: rows * row_stride + slack[1] }
+    };
+    let a_shape = if transpose_a { [k, m] } else { [m, k] };
+    let b_shape = if transpose_b { [n, k] } else { [k, n] };
+    let (a_at, b_at, c_at) = (layout(a_shape), layout(b_shape), layout([m, n]));
+    let elements = |at: &MatrixLayout| at.offset + batch * at.batch_stride;
+    let (a, b) = (noise(1, elements(&a_at)), noise(2, elements(&b_at)));
+    let (c, vector) = (noise(3, elements(&c_at)), noise(4, n));
+    let alpha = 0.75;
+
+    let mut expected = c.clone();
+    let at = |at: &MatrixLayout, z: usize, row: usize, column: usize| {
+        at.offset + z * at.batch_stride + row * at.row_stride + column
+    };
+    for z in 0..batch {
+        for i in 0..m {
+            for j in 0..n {
+                let term = |l: usize| {
+                    let (ai, aj) = if transpose_a { (l, i) } else { (i, l) };
+                    let (bi, bj) = if transpose_b { (j, l) } else { (l, j) };
+                    f64::from(a[at(&a_at, z, ai, aj)]) * f64::from(b[at(&b_at, z, bi, bj)])
+                };
+                let place = at(&c_at, z, i, j);
+                let mut sum =
+                    f64::from(alpha) * (0..k).map(term).sum::<f64>() + f64::from(beta) * f64::from(c[place]);
+                sum += if bias { f64::from(vector[j]) } else { 0.0 };
+                expected[place] = sum as f32;
+            }
+        }
+    }
+
+    let upload = |values: &[f32]| device.upload(values, Dtype::F32).unwrap();
+    let (a, b, vector) = (upload(&a), upload(&b), upload(&vector));
+    // With beta 0 what is there must not matter.
+    let mut before = c;
+    if beta == 0.0 {
+        for z in 0..batch {
+            for i in 0..m {
+                let start = at(&c_at, z, i, 0);
+                before[start..start + n].fill(f32::NAN);
+            }
+        }
+    }
+    let mut c = upload(&before);
+    let params = GemmParams { m, n, k, transpose_a, transpose_b, bias, dtype: Dtype::F32 };
+    let plan = cache.get_or_create_gemm(&params, None).unwrap();
+    let call = GemmCall {
+        batch,
+        m,
+        alpha,
+        beta,
+        a: MatrixRef { tensor: &a, layout: a_at },
+        b: MatrixRef { tensor: &b, layout: b_at },
+        bias: bias.then_some(&vector),
+        c: MatrixMut { tensor: &mut c, layout: c_at },
+    };
+    plan.run(device, call).unwrap();
+    let found = device.read(&c, 0..expected.len()).unwrap();
+    for (place, (found, expected)) in found.iter().zip(&expected).enumerate() {
+        let tolerance = 1e-6 * (k as f32).max(4.0).sqrt() * 2.0;
+        assert!(
+            (found - expected).abs() <= tolerance,
+            "{found} for {expected} at {place}: {batch} x {m}x{n}x{k}, {transpose_a} {transpose_b} {bias} {slack:?}"
+        );
+    }
+}
+
+#[test]
+fn products_at_the_edges_of_tiles_buckets_and_vectors_are_right() {
+    let Some(device) = device() else { return };
+    let mut cache = ResourceCache::with_device(device.clone());
+    let shapes = [
+        [1, 1, 1],
+        [1, 65, 3],
+        [1, 130, 260],
+        [2, 5, 4],
+        [3, 17, 66],
+        [8, 4, 64],
+        [9, 64, 16],
+        [15, 63, 17],
+        [16, 64, 64],
+        [31, 65, 33],
+        [64, 66, 15],
+        [65, 129, 20],
+    ];
+    for (index, shape) in shapes.into_iter().enumerate() {
+        for transpose in [[false, true], [false, false], [true, true], [true, false]] {
+            // Every other case with another type of slack, so that vectors and single elements both occur.
+            let slack = [[0, 0, 0], [4, 8, 4], [1, 3, 5]][(index + usize::from(transpose[0])) % 3];
+            let (bias, beta) = (index % 2 == 0, [0.0, 0.5][usize::from(transpose[1])]);
+            check(device, &mut cache, &Case { batch: 1 + index % 3, shape, transpose, bias, slack, beta });
+        }
+    }
+}
+
+#[test]
+fn operands_that_are_not_aligned_take_a_pipeline_of_their_own_once() {
+    let Some(device) = open() else { return };
+    let mut cache = ResourceCache::with_device(device.clone());
+    let mut compiled = |slack| {
+        let case =
+            Case { batch: 1, shape: [4, 12, 36], transpose: [false, true], bias: true, slack, beta: 0.0 };
+        check(&device, &mut cache, &case);
+        device.with_descriptors(|registry| registry.metrics::<PipelineKernel>().unwrap().misses)
+    };
+    assert_eq!(compiled([0, 0, 0]), 1);
+    assert_eq!(compiled([4, 0, 8]), 1, "all rows begin at a multiple of four");
+    assert_eq!(compiled([0, 0, 1]), 2);
+    assert_eq!(compiled([3, 0, 0]), 2);
+    assert_eq!(compiled([0, 0, 0]), 2);
+}
+
+#[test]
+fn more_matrices_than_a_grid_is_deep_are_multiplied_in_parts() {
+    let Some(device) = device() else { return };
+    let mut cache = ResourceCache::with_device(device.clone());
+    let case = Case {
+        batch: 65_537,
+        shape: [1, 1, 2],
+        transpose: [false, true],
+        bias: false,
+        slack: [0; 3],
+        beta: 0.0,
+    };
+    check(device, &mut cache, &case);
+}

@@ -1,0 +1,32 @@
+//! The device that the tests of this binary share.
+
+use std::sync::OnceLock;
+
+use metallic_wgpu::{AdapterSelection, WgpuDevice};
+
+/// Which adapter the tests run on: a software adapter, or the one whose name contains `METALLIC_WGPU_ADAPTER`.
+pub(crate) fn selection() -> AdapterSelection {
+    match std::env::var("METALLIC_WGPU_ADAPTER") {
+        Ok(name) => AdapterSelection::Name(name),
+        Err(_) => AdapterSelection::Software,
+    }
+}
+
+/// A device of the caller's own. Without an adapter the test is skipped, or fails if `METALLIC_REQUIRE_WGPU` is set.
+pub(crate) fn open() -> Option<WgpuDevice> {
+    match WgpuDevice::new(&selection()) {
+        Ok(device) => Some(device),
+        Err(error) => {
+            let source = std::error::Error::source(&error).map_or_else(String::new, ToString::to_string);
+            assert!(std::env::var_os("METALLIC_REQUIRE_WGPU").is_none(), "{error}: {source}");
+            eprintln!("skipped: {source}");
+            None
+        }
+    }
+}
+
+/// The shared device, which is opened once.
+pub(crate) fn device() -> Option<&'static WgpuDevice> {
+    static DEVICE: OnceLock<Option<WgpuDevice>> = OnceLock::new();
+    DEVICE.get_or_init(open).as_ref()
+}

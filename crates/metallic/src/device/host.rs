@@ -1,12 +1,43 @@
 //! The processor itself as a device.
 
+#[cfg(feature = "host")]
+mod compute;
+#[cfg(feature = "host")]
+pub(crate) mod crew;
+#[cfg(feature = "host")]
+pub(crate) mod element;
+#[cfg(feature = "host")]
+pub(crate) mod function;
+#[cfg(feature = "host")]
+pub(crate) mod reduction;
+#[cfg(feature = "host")]
+pub(crate) mod rows;
+#[cfg(feature = "host")]
+pub(crate) mod scratch;
+#[cfg(feature = "host")]
+mod tensor;
+#[cfg(feature = "host")]
+pub(crate) mod tile;
+
+use std::fmt;
 use std::num::NonZeroUsize;
+#[cfg(feature = "host")]
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
+#[cfg(feature = "host")]
+pub use tensor::HostTensor;
+
 /// The host's own processor: no driver, always there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// With the feature `host`, which is on unless turned off, it runs the operations of [`kernels`](crate::kernels). The threads
+/// beyond the caller's own are started with the first plan that can use them, and are shared by all clones of the device;
+/// they end with the last. A device of one thread starts none.
+#[derive(Clone)]
 pub struct HostDevice {
     threads: NonZeroUsize,
+    #[cfg(feature = "host")]
+    workers: Arc<OnceLock<rayon::ThreadPool>>,
 }
 
 impl HostDevice {
@@ -15,12 +46,16 @@ impl HostDevice {
         Self::with_threads(thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
     }
 
-    /// The host, limited to a number of threads.
+    /// The host, limited to a number of threads, the caller's included.
     pub fn with_threads(threads: NonZeroUsize) -> Self {
-        Self { threads }
+        Self {
+            threads,
+            #[cfg(feature = "host")]
+            workers: Arc::default(),
+        }
     }
 
-    /// The threads that an operation on this device may use.
+    /// The threads that an operation on this device may use, the caller's included.
     pub fn threads(&self) -> NonZeroUsize {
         self.threads
     }
@@ -29,5 +64,20 @@ impl HostDevice {
 impl Default for HostDevice {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// Devices are equal if they have equally many threads: what they compute is the same then, to the bit.
+impl PartialEq for HostDevice {
+    fn eq(&self, other: &Self) -> bool {
+        self.threads == other.threads
+    }
+}
+
+impl Eq for HostDevice {}
+
+impl fmt::Debug for HostDevice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HostDevice").field("threads", &self.threads).finish_non_exhaustive()
     }
 }

@@ -5,7 +5,7 @@ mod apple;
 mod compute;
 #[cfg(not(target_vendor = "apple"))]
 mod default_host;
-mod host;
+pub(crate) mod host;
 
 #[cfg(target_vendor = "apple")]
 pub use apple::{Device, NsError, system_default_device};
@@ -13,3 +13,5 @@ pub use compute::ComputeDevice;
 #[cfg(not(target_vendor = "apple"))]
 pub use default_host::{Device, system_default_device};
 pub use host::HostDevice;
+#[cfg(feature = "host")]
+pub use host::HostTensor;

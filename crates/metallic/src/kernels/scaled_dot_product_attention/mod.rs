@@ -1,6 +1,8 @@
 //! Attention: `softmax(scale Q K^T) V`, head by head.
 
 mod cache;
+#[cfg(feature = "host")]
+mod host;
 mod key;
 
 pub use cache::{AttentionCall, ScaledDotProductAttentionKernel};

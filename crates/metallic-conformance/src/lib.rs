@@ -1,0 +1,105 @@
+//! Checks that a device runs the operations of [`metallic`] as they are defined.
+//!
+//! For whoever writes a device: [`check_all`] in a test of it compares every operation with a reference in `f64`, over random
+//! shapes, strides and values from a fixed seed, and asks for what the definitions promise beside the numbers: that elements
+//! outside a result stay as they were, that wrong calls are errors that change nothing, that calls of one bucket share a plan.
+//! A check panics with the operation, the smallest case that fails, and the worst deviation in it.
+//!
+//! ```
+//! # #[cfg(any())] {
+//! metallic_conformance::check_all(&MyDevice::new()?, 64);
+//! # }
+//! ```
+//!
+//! # How exact a device must be
+//!
+//! Sums are of `f32` products in `f32`, in any order, whatever the type of the tensors; functions may be as inexact as WGSL lets
+//! them be. With `u = 2^-24`, the unit of rounding of `f32`, a result may deviate from the reference by
+//!
+//! | operation | deviation |
+//! |---|---|
+//! | gemm | `(8 + 2 sqrt(k)) u` of the sum of the magnitudes of all terms |
+//! | softmax | `(16 + sqrt(n) + 2 d + 2 s) u` of the result, `d` being how far the element is below the largest and `s` the largest magnitude, both scaled |
+//! | attention | as softmax for each weight, and the error of the scores, `(8 + 2 sqrt(head_dim)) u` of the magnitudes of their terms, twice |
+//! | layer norm | `(8 + sqrt(n)) u` of the largest input in units of the result, and `16 u` of the terms of the result |
+//! | gelu | `16 u` of the input |
+//! | add | `u` of the result |
+//! | KV cache write | none |
+//!
+//! and in `f16` by half a unit in its last place more. Every check knows the values as they are stored, so that rounding of the
+//! inputs does not count.
+
+mod add;
+mod attention;
+mod cases;
+mod deviation;
+mod gelu;
+mod gemm;
+mod kv_cache_write;
+mod layer_norm;
+mod memory;
+mod operand;
+pub mod reference;
+mod refusals;
+mod sharing;
+mod softmax;
+
+pub use add::check_add;
+pub use attention::check_scaled_dot_product_attention;
+pub use gelu::check_gelu;
+pub use gemm::check_gemm;
+pub use kv_cache_write::check_kv_cache_write;
+pub use layer_norm::check_layer_norm;
+pub use memory::check_memory;
+pub use refusals::check_refusals;
+pub use sharing::check_sharing;
+pub use softmax::check_softmax;
+
+use metallic::kernels::Runs;
+use metallic::kernels::add::AddKernel;
+use metallic::kernels::gelu::GeluKernel;
+use metallic::kernels::gemm::GemmKernel;
+use metallic::kernels::kv_cache_write::KvCacheWriteKernel;
+use metallic::kernels::layer_norm::LayerNormKernel;
+use metallic::kernels::scaled_dot_product_attention::ScaledDotProductAttentionKernel;
+use metallic::kernels::softmax::SoftmaxKernel;
+
+/// A device that runs all operations.
+pub trait RunsAll:
+    Runs<GemmKernel>
+    + Runs<SoftmaxKernel>
+    + Runs<ScaledDotProductAttentionKernel>
+    + Runs<LayerNormKernel>
+    + Runs<GeluKernel>
+    + Runs<AddKernel>
+    + Runs<KvCacheWriteKernel>
+{
+}
+
+impl<D> RunsAll for D where
+    D: Runs<GemmKernel>
+        + Runs<SoftmaxKernel>
+        + Runs<ScaledDotProductAttentionKernel>
+        + Runs<LayerNormKernel>
+        + Runs<GeluKernel>
+        + Runs<AddKernel>
+        + Runs<KvCacheWriteKernel>
+{
+}
+
+/// Makes all checks, each over so many random cases for each type of element that the device supports.
+///
+/// # Panics
+/// If one finds something wrong.
+pub fn check_all<D: RunsAll>(device: &D, cases: usize) {
+    check_memory(device, cases);
+    check_gemm(device, cases);
+    check_softmax(device, cases);
+    check_scaled_dot_product_attention(device, cases);
+    check_layer_norm(device, cases);
+    check_gelu(device, cases);
+    check_add(device, cases);
+    check_kv_cache_write(device, cases);
+    check_refusals(device);
+    check_sharing(device);
+}

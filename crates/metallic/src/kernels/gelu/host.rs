@@ -1,0 +1,51 @@
+//! GELU on the host.
+
+use super::{GeluApproximation, GeluCall, GeluKernel, GeluKey};
+use crate::device::host::element::{Element, with_element};
+use crate::device::host::function::{Function, map};
+use crate::device::host::scratch::with_scratch;
+use crate::device::{HostDevice, HostTensor};
+use crate::error::MetalError;
+use crate::kernels::Runs;
+
+/// How many elements a thread computes at a time.
+const BLOCK: usize = 4096;
+
+/// Which function it is.
+#[derive(Clone, Copy, Debug)]
+pub struct GeluPlan(Function);
+
+impl Runs<GeluKernel> for HostDevice {
+    type Plan = GeluPlan;
+
+    fn plan(&self, key: &GeluKey) -> Result<GeluPlan, MetalError> {
+        Ok(GeluPlan(match key.approximation {
+            GeluApproximation::None => Function::GeluErf,
+            GeluApproximation::Tanh => Function::GeluTanh,
+        }))
+    }
+
+    fn run(&self, plan: &GeluPlan, key: &GeluKey, call: GeluCall<'_, HostTensor>) -> Result<(), MetalError> {
+        with_element!(key.dtype, gelu(self, plan.0, call))
+    }
+}
+
+fn gelu<E: Element>(
+    device: &HostDevice,
+    function: Function,
+    call: GeluCall<'_, HostTensor>,
+) -> Result<(), MetalError> {
+    let GeluCall { elements, input, output } = call;
+    let crew = device.crew(elements as u64)?;
+    let input = &E::of(input)[..elements];
+    let blocks = E::of_mut(output)[..elements].chunks_mut(BLOCK).zip(input.chunks(BLOCK));
+    crew.share(blocks, |(output, input)| {
+        let part = if E::WIDENS { BLOCK } else { 0 };
+        with_scratch(2 * part, |scratch| {
+            let (scratch_in, scratch_out) = scratch.split_at_mut(part);
+            let input = E::widen(input, scratch_in);
+            E::narrow(output, false, scratch_out, |output| map(input, output, function));
+        });
+    });
+    Ok(())
+}

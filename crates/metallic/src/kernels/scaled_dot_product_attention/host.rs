@@ -1,0 +1,181 @@
+//! Attention on the host: scores, softmax and the sum of values of one head and some queries at a time, so that only their
+//! scores are ever in memory.
+
+use super::{AttentionCall, AttentionKey, ScaledDotProductAttentionKernel};
+use crate::device::host::element::{Element, with_element};
+use crate::device::host::function::softmax;
+use crate::device::host::reduction::{inner_products, inner_scratch, weighted_rows, weighted_scratch};
+use crate::device::host::rows::row_blocks;
+use crate::device::host::scratch::with_scratch;
+use crate::device::host::tile::{Factor, Tile};
+use crate::device::{HostDevice, HostTensor};
+use crate::error::MetalError;
+use crate::kernels::Runs;
+use crate::tensor::MatrixRef;
+
+/// How many queries a thread answers at a time, for all heads; a single query is divided by heads.
+#[derive(Clone, Copy, Debug)]
+pub struct AttentionPlan {
+    queries: usize,
+    heads: usize,
+}
+
+impl Runs<ScaledDotProductAttentionKernel> for HostDevice {
+    type Plan = AttentionPlan;
+
+    fn plan(&self, key: &AttentionKey) -> Result<AttentionPlan, MetalError> {
+        let queries = key.seq_q.most();
+        Ok(if queries == 1 {
+            AttentionPlan { queries: 1, heads: key.group() }
+        } else {
+            AttentionPlan {
+                queries: queries.div_ceil(4 * self.threads().get()).clamp(1, 64),
+                heads: key.heads,
+            }
+        })
+    }
+
+    fn run(
+        &self,
+        plan: &AttentionPlan,
+        key: &AttentionKey,
+        call: AttentionCall<'_, HostTensor>,
+    ) -> Result<(), MetalError> {
+        with_element!(key.dtype, attention(self, *plan, key, call))
+    }
+}
+
+/// How many products of an element of a query with one of a key, and of a score with one of a value, a thread does in a
+/// nanosecond, about.
+const PRODUCTS_A_NANOSECOND: usize = 10;
+
+fn attention<E: Element>(
+    device: &HostDevice,
+    plan: AttentionPlan,
+    key: &AttentionKey,
+    call: AttentionCall<'_, HostTensor>,
+) -> Result<(), MetalError> {
+    let AttentionCall { batch, seq_q, seq_k, scale, q, k, v, output } = call;
+    let products = 2 * batch.saturating_mul(seq_q).saturating_mul(seq_k).saturating_mul(key.query_width());
+    let crew = device.crew((products / PRODUCTS_A_NANOSECOND) as u64)?;
+    let shape = [batch, seq_q, key.query_width()];
+    let blocks = row_blocks(E::of_mut(output.tensor), &output.layout, shape, plan.queries);
+    let sequences = Sequences { key, seq_q, seq_k, scale, q, k, v };
+    let head_dim = key.head_dim;
+    let parts = blocks.flat_map(|block| {
+        let (matrix, first, count, stride) = (block.matrix, block.first, block.count(), block.row_stride);
+        // With one query a part is some of its heads, with more it is all of them.
+        let width = if plan.queries == 1 { plan.heads * head_dim } else { block.elements.len() };
+        block.elements.chunks_mut(width).enumerate().map(move |(index, output)| {
+            let head = index * plan.heads;
+            (Part { sequence: matrix, first, count, head, heads: plan.heads }, stride, output)
+        })
+    });
+    crew.share(parts, |(part, stride, output)| sequences.attend::<E>(&part, stride, output));
+    Ok(())
+}
+
+/// All but the output of a call.
+struct Sequences<'a> {
+    key: &'a AttentionKey,
+    seq_q: usize,
+    seq_k: usize,
+    scale: f32,
+    q: MatrixRef<'a, HostTensor>,
+    k: MatrixRef<'a, HostTensor>,
+    v: MatrixRef<'a, HostTensor>,
+}
+
+/// Some queries and heads.
+struct Part {
+    sequence: usize,
+    first: usize,
+    count: usize,
+    head: usize,
+    heads: usize,
+}
+
+impl Sequences<'_> {
+    /// How many keys a query attends to.
+    fn seen(&self, query: usize) -> usize {
+        if self.key.causal { self.seq_k - self.seq_q + query + 1 } else { self.seq_k }
+    }
+
+    /// Answers the queries of a part. The output begins with the first query's first head.
+    fn attend<E: Element>(&self, part: &Part, stride: usize, output: &mut [E]) {
+        let head_dim = self.key.head_dim;
+        for head in part.head..part.head + part.heads {
+            let output = &mut output[(head - part.head) * head_dim..];
+            let kv_head = head / self.key.group();
+            let at = |matrices: &MatrixRef<'_, HostTensor>, row: usize, head: usize| {
+                let layout = &matrices.layout;
+                layout.offset
+                    + part.sequence * layout.batch_stride
+                    + row * layout.row_stride
+                    + head * head_dim
+            };
+            let q = &E::of(self.q.tensor)[at(&self.q, part.first, head)..];
+            let k = &E::of(self.k.tensor)[at(&self.k, 0, kv_head)..];
+            let v = &E::of(self.v.tensor)[at(&self.v, 0, kv_head)..];
+            if part.count == 1 {
+                self.one_query(self.seen(part.first), q, k, v, &mut output[..head_dim]);
+            } else {
+                self.queries(part, q, k, v, stride, output);
+            }
+        }
+    }
+
+    /// From one query on: its scores, and the sum of the values.
+    fn one_query<E: Element>(&self, seen: usize, q: &[E], k: &[E], v: &[E], output: &mut [E]) {
+        let head_dim = self.key.head_dim;
+        let products = inner_scratch::<E>(head_dim).max(weighted_scratch::<E>(head_dim));
+        with_scratch(2 * seen + 2 * head_dim + products, |scratch| {
+            let (scores, scratch) = scratch.split_at_mut(seen);
+            let (weights, scratch) = scratch.split_at_mut(seen);
+            let (q_part, scratch) = scratch.split_at_mut(head_dim);
+            let (output_part, scratch) = scratch.split_at_mut(head_dim);
+            let q = E::widen(&q[..head_dim], q_part);
+            scores.fill(0.0);
+            inner_products(q, k, self.k.layout.row_stride, scratch, scores);
+            softmax(scores, self.scale, weights);
+            E::narrow(output, false, output_part, |output| {
+                output.fill(0.0);
+                weighted_rows(weights, v, self.v.layout.row_stride, scratch, output);
+            });
+        });
+    }
+
+    /// The same for some queries, by the crate `gemm`.
+    fn queries<E: Element>(&self, part: &Part, q: &[E], k: &[E], v: &[E], stride: usize, output: &mut [E]) {
+        let (head_dim, count) = (self.key.head_dim, part.count);
+        // The last query sees the most keys.
+        let seen = self.seen(part.first + count - 1);
+        let widened = if E::WIDENS { 2 * (count + seen) * head_dim } else { 0 };
+        with_scratch(2 * count * seen + widened, |scratch| {
+            let (scores, scratch) = scratch.split_at_mut(count * seen);
+            let (weights, scratch) = scratch.split_at_mut(count * seen);
+            let part_of = |elements: usize| if E::WIDENS { elements } else { 0 };
+            let (q_part, scratch) = scratch.split_at_mut(part_of(count * head_dim));
+            let (output_part, scratch) = scratch.split_at_mut(part_of(count * head_dim));
+            let (k_part, v_part) = scratch.split_at_mut(part_of(seen * head_dim));
+            let (q, q_stride) = E::widen_rows(q, self.q.layout.row_stride, [count, head_dim], q_part);
+            let (k, k_stride) = E::widen_rows(k, self.k.layout.row_stride, [seen, head_dim], k_part);
+            let (v, v_stride) = E::widen_rows(v, self.v.layout.row_stride, [seen, head_dim], v_part);
+            let q = Factor { elements: q, row_stride: q_stride, column_stride: 1 };
+            let k = Factor { elements: k, row_stride: 1, column_stride: k_stride };
+            let v = Factor { elements: v, row_stride: v_stride, column_stride: 1 };
+            Tile::of(scores, seen, count, seen).product(1.0, 0.0, head_dim, q, k);
+            let rows = scores.chunks(seen).zip(weights.chunks_mut(seen));
+            for (query, (scores, weights)) in (part.first..).zip(rows) {
+                let (weights, unseen) = weights.split_at_mut(self.seen(query));
+                softmax(&scores[..weights.len()], self.scale, weights);
+                unseen.fill(0.0);
+            }
+            let weights = Factor { elements: weights, row_stride: seen, column_stride: 1 };
+            let mut tile = Tile::of(output, stride, count, head_dim);
+            E::narrow_tile(&mut tile, false, output_part, |output| {
+                output.product(1.0, 0.0, seen, weights, v)
+            });
+        });
+    }
+}

@@ -1,6 +1,7 @@
 //! The device and its kernels, on a software adapter: Mesa's lavapipe, as a rule.
 
 mod adapters;
+mod conformance;
 mod errors;
 mod products;
 mod software;

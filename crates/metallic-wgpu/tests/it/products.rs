@@ -51,7 +51,7 @@ fn check(device: &WgpuDevice, cache: &mut ResourceCache<WgpuDevice>, case: &Case
     };
     for z in 0..batch {
         for i in 0..m {
-            for j in 0..n {
+            for (j, &bias_of_column) in vector.iter().enumerate() {
                 let term = |l: usize| {
                     let (ai, aj) = if transpose_a { (l, i) } else { (i, l) };
                     let (bi, bj) = if transpose_b { (j, l) } else { (l, j) };
@@ -60,13 +60,13 @@ fn check(device: &WgpuDevice, cache: &mut ResourceCache<WgpuDevice>, case: &Case
                 let place = at(&c_at, z, i, j);
                 let mut sum =
                     f64::from(alpha) * (0..k).map(term).sum::<f64>() + f64::from(beta) * f64::from(c[place]);
-                sum += if bias { f64::from(vector[j]) } else { 0.0 };
+                sum += if bias { f64::from(bias_of_column) } else { 0.0 };
                 expected[place] = sum as f32;
             }
         }
     }
 
-    let upload = |values: &[f32]| device.upload(values, Dtype::F32).unwrap();
+    let upload = |values: &[f32]| device.upload(values, Dtype::F32).expect("there is memory");
     let (a, b, vector) = (upload(&a), upload(&b), upload(&vector));
     // With beta 0 what is there must not matter.
     let mut before = c;
@@ -80,7 +80,7 @@ fn check(device: &WgpuDevice, cache: &mut ResourceCache<WgpuDevice>, case: &Case
     }
     let mut c = upload(&before);
     let params = GemmParams { m, n, k, transpose_a, transpose_b, bias, dtype: Dtype::F32 };
-    let plan = cache.get_or_create_gemm(&params, None).unwrap();
+    let plan = cache.get_or_create_gemm(&params, None).expect("the shader compiles");
     let call = GemmCall {
         batch,
         m,
@@ -91,8 +91,8 @@ fn check(device: &WgpuDevice, cache: &mut ResourceCache<WgpuDevice>, case: &Case
         bias: bias.then_some(&vector),
         c: MatrixMut { tensor: &mut c, layout: c_at },
     };
-    plan.run(device, call).unwrap();
-    let found = device.read(&c, 0..expected.len()).unwrap();
+    plan.run(device, call).expect("the call fits");
+    let found = device.read(&c, 0..expected.len()).expect("the device works");
     for (place, (found, expected)) in found.iter().zip(&expected).enumerate() {
         let tolerance = 1e-6 * (k as f32).max(4.0).sqrt() * 2.0;
         assert!(

@@ -2,6 +2,7 @@
 
 mod adapters;
 mod conformance;
+mod descriptors;
 mod errors;
 mod products;
 mod software;

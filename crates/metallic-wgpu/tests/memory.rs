@@ -27,7 +27,7 @@ fn a_dropped_tensor_gives_its_memory_back_though_bind_groups_know_it() {
     let one = device.upload(&[1.0], Dtype::F32).unwrap();
     let zeros = device.zeros(ELEMENTS, Dtype::F32).unwrap();
     // Dropped before the work that uses it was handed over, or after it was done.
-    let mut round = |early: bool| {
+    let round = |early: bool| {
         let mut tensor = device.zeros(ELEMENTS, Dtype::F32).unwrap();
         let call = AddCall { elements: ELEMENTS, period: 1, a: &zeros, b: &one, output: &mut tensor };
         sum.run(&device, call).unwrap();

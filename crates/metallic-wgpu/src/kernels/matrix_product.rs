@@ -143,9 +143,9 @@ impl PlannedProduct {
     pub(super) fn run(&self, device: &WgpuDevice, call: ProductCall<'_>) -> Result<(), MetalError> {
         let ProductCall { batch, sharing, shape: [m, n, k], alpha, beta, a, b, bias, c } = call;
         let Product { transpose_a, transpose_b, .. } = self.product;
-        let a_at = reach(a.layout, batch, if transpose_a { k } else { m });
-        let b_at = reach(b.layout, batch.div_ceil(sharing.max(1)), if transpose_b { n } else { k });
-        let c_at = reach(c.layout, batch, m);
+        let a_at = grid::reach(a.layout, batch, if transpose_a { k } else { m });
+        let b_at = grid::reach(b.layout, batch.div_ceil(sharing.max(1)), if transpose_b { n } else { k });
+        let c_at = grid::reach(c.layout, batch, m);
         let vectors =
             Vectors { a: self.expected.a && is_aligned(&a_at), b: self.expected.b && is_aligned(&b_at) };
         let other;
@@ -183,15 +183,6 @@ impl PlannedProduct {
             device.dispatch(pipeline, reads, &mut [&mut *c.tensor], &arguments, workgroups)?;
         }
         Ok(())
-    }
-}
-
-/// A layout without the strides that lead nowhere, which may be any number.
-pub(super) fn reach(layout: MatrixLayout, batch: usize, rows: usize) -> MatrixLayout {
-    MatrixLayout {
-        offset: layout.offset,
-        row_stride: if rows > 1 { layout.row_stride } else { 0 },
-        batch_stride: if batch > 1 { layout.batch_stride } else { 0 },
     }
 }
 

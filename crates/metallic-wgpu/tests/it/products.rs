@@ -4,6 +4,7 @@ use metallic::Dtype;
 use metallic::caching::ResourceCache;
 use metallic::device::ComputeDevice;
 use metallic::kernels::gemm::{GemmCall, GemmParams};
+use metallic::kernels::softmax::{SoftmaxCall, SoftmaxParams};
 use metallic::tensor::{MatrixLayout, MatrixMut, MatrixRef};
 use metallic_wgpu::{PipelineKernel, Tuning, WgpuDevice};
 
@@ -168,4 +169,47 @@ fn more_matrices_than_a_grid_is_deep_are_multiplied_in_parts() {
         beta: 0.0,
     };
     check(device, &mut cache, &case);
+}
+
+#[test]
+fn strides_that_lead_nowhere_may_be_any_number() {
+    let Some(device) = device() else { return };
+    let mut cache = ResourceCache::with_device(device.clone());
+    let layout = MatrixLayout { offset: 1, row_stride: usize::MAX, batch_stride: usize::MAX };
+    let a = device.upload(&[9.0, 1.0, 2.0, 3.0], Dtype::F32).expect("there is memory");
+    let mut c = device.zeros(4, Dtype::F32).expect("there is memory");
+    let params = GemmParams {
+        m: 1,
+        n: 1,
+        k: 3,
+        transpose_a: false,
+        transpose_b: true,
+        bias: false,
+        dtype: Dtype::F32,
+    };
+    let call = GemmCall {
+        batch: 1,
+        m: 1,
+        alpha: 1.0,
+        beta: 0.0,
+        a: MatrixRef { tensor: &a, layout },
+        b: MatrixRef { tensor: &a, layout },
+        bias: None,
+        c: MatrixMut { tensor: &mut c, layout },
+    };
+    cache.get_or_create_gemm(&params, None).and_then(|plan| plan.run(device, call)).expect("it fits");
+    let params = SoftmaxParams { seq_k: 2, causal: false, dtype: Dtype::F32 };
+    let call = SoftmaxCall {
+        batch: 1,
+        rows: 1,
+        seq_k: 2,
+        past: usize::MAX,
+        scale: 1.0,
+        input: MatrixRef { tensor: &a, layout: layout.at(0) },
+        output: MatrixMut { tensor: &mut c, layout: layout.at(2) },
+    };
+    cache.get_or_create_softmax(&params, None).and_then(|plan| plan.run(device, call)).expect("it fits");
+    let found = device.read(&c, 0..4).expect("the device works");
+    assert_eq!(found[..2], [0.0, 14.0]);
+    assert!((found[2] - 0.999_664_6).abs() < 1e-6 && (found[2] + found[3] - 1.0).abs() < 1e-6, "{found:?}");
 }

@@ -24,8 +24,19 @@ pub struct WgpuDevice {
     shared: Arc<Shared>,
 }
 
+/// What the kernels' work is cut up for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Tuning {
+    /// Many invocations, and memory that a workgroup shares.
+    Gpu,
+    /// Few invocations with much work each, as a processor runs eight or so at a time and shares nothing faster than its
+    /// caches.
+    Processor,
+}
+
 struct Shared {
     adapter: AdapterDescription,
+    tuning: Tuning,
     connection: Connection,
     // Where both are needed, descriptors are locked first and let go before the stream is.
     descriptors: Mutex<SendRegistry<Connection>>,
@@ -47,17 +58,42 @@ impl WgpuDevice {
     pub fn new(selection: &AdapterSelection) -> Result<Self, MetalError> {
         let adapter = adapter::select(selection)?;
         let description = AdapterDescription::of(&adapter);
-        let connection = Connection::open(&adapter, &description)?;
+        let tuning = if description.is_software { Tuning::Processor } else { Tuning::Gpu };
+        Self::open(&adapter, description, tuning)
+    }
+
+    /// As [`new`](Self::new), but tuned for something else than what the adapter is: to compare, or to test on one what
+    /// will run on the other.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_tuning(selection: &AdapterSelection, tuning: Tuning) -> Result<Self, MetalError> {
+        let adapter = adapter::select(selection)?;
+        Self::open(&adapter, AdapterDescription::of(&adapter), tuning)
+    }
+
+    fn open(
+        adapter: &wgpu::Adapter,
+        description: AdapterDescription,
+        tuning: Tuning,
+    ) -> Result<Self, MetalError> {
+        let connection = Connection::open(adapter, &description)?;
         let mut descriptors = CacheRegistry::sendable(Some(connection.clone()));
         descriptors
             .set_eviction_policy::<BindGroupKernel>(EvictionPolicy::size_limited_lru(DEFAULT_BIND_GROUPS));
         let (descriptors, stream) = (Mutex::new(descriptors), Mutex::default());
-        Ok(Self { shared: Arc::new(Shared { adapter: description, connection, descriptors, stream }) })
+        let shared = Shared { adapter: description, tuning, connection, descriptors, stream };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// What it was opened on.
     pub fn adapter(&self) -> &AdapterDescription {
         &self.shared.adapter
+    }
+
+    /// What its kernels are tuned for.
+    pub fn tuning(&self) -> Tuning {
+        self.shared.tuning
     }
 
     /// Calls `look` with the registry of what kernels share: [`PipelineKernel`], [`LayoutKernel`] and [`BindGroupKernel`].

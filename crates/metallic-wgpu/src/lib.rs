@@ -71,7 +71,7 @@ pub use descriptors::{
     BindGroupKernel, BindGroupKey, Connection, LayoutKernel, LayoutKey, Layouts, PipelineKernel, PipelineKey,
     WgpuPipeline,
 };
-pub use device::WgpuDevice;
+pub use device::{Tuning, WgpuDevice};
 pub use fault::DeviceLost;
 pub use kernels::{AttentionPlan, GemmPlan};
 pub use tensor::WgpuTensor;

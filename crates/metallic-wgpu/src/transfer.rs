@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::mpsc;
+use std::time::Duration;
 
 use half::f16;
 use half::slice::HalfFloatSliceExt;
@@ -17,6 +18,9 @@ use crate::tensor::WgpuTensor;
 
 /// What buffers are copied and written in multiples of.
 const WORD: u64 = wgpu::COPY_BUFFER_ALIGNMENT;
+
+/// How long a callback may take to come after the work that it reports is done.
+const CALLBACK: Duration = Duration::from_secs(10);
 
 impl ComputeDevice for WgpuDevice {
     type Tensor = WgpuTensor;
@@ -148,7 +152,8 @@ impl WgpuDevice {
             let _ = sender.send(result);
         });
         connection.wait(submission)?;
-        match receiver.try_recv() {
+        // Another thread that waits for the device may be the one that calls it, and be about to.
+        match receiver.recv_timeout(CALLBACK) {
             Ok(Ok(())) => {}
             Ok(Err(error)) => return Err(MetalError::device(OPERATION, error)),
             Err(error) => return Err(MetalError::device(OPERATION, error)),

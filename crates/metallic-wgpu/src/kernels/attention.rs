@@ -42,13 +42,13 @@ impl Runs<ScaledDotProductAttentionKernel> for WgpuDevice {
         let score_row = heads.saturating_mul(score_stride(key));
         let queries = (MOST_SCORE_BYTES / 4 / score_row.max(1)).clamp(1, key.seq_q.most());
         let scratch = self.zeros(score_row.saturating_mul(queries), Dtype::F32)?;
-        let product = |transpose_b, a, b, c| {
+        let product = |transpose_b, whole_vectors, a, b, c| {
             let (transpose_a, bias) = (false, false);
-            Product { rows: key.seq_q.most(), transpose_a, transpose_b, bias, a, b, c }
+            Product { rows: key.seq_q.most(), transpose_a, transpose_b, bias, whole_vectors, a, b, c }
         };
         let dense = head_dim.is_multiple_of(4);
-        let scores = product(true, dtype, dtype, Dtype::F32);
-        let values = product(false, Dtype::F32, dtype, dtype);
+        let scores = product(true, dense, dtype, dtype, Dtype::F32);
+        let values = product(false, false, Dtype::F32, dtype, dtype);
         Ok(AttentionPlan {
             scores: scores.plan(self, Vectors { a: dense, b: dense })?,
             softmax: softmax::compile(self, Dtype::F32, causal, true)?,

@@ -1,20 +1,20 @@
-// A product with few rows: a workgroup computes COLUMNS columns of all rows and reads each element of B once. LANES
-// invocations share the sum of a column, and read side by side what lies side by side.
+// A product with few rows: a workgroup computes STREAMS COLUMNS columns of ROWS rows and reads each element of B once. LANES
+// invocations share the sums of STREAMS columns, and read side by side what lies side by side.
 
 const THREADS: u32 = COLUMNS * LANES;
 
-var<workgroup> partial: array<f32, ROWS * THREADS>;
+var<workgroup> partial: array<f32, STREAMS * ROWS * THREADS>;
 
 @compute @workgroup_size(THREADS)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) index: u32,
 ) {
-    let first = (workgroup.y * workgroups.x + workgroup.x) * COLUMNS;
-    if (first >= args.n) {
+    if (args.n == 0u) {
         return;
     }
+    let first_row = workgroup.y * ROWS;
+    let first = workgroup.x * COLUMNS * STREAMS;
 //#if TRANSPOSE_B
     let lane = index % LANES;
     let column = index / LANES;
@@ -25,27 +25,38 @@ fn main(
     let batch = workgroup.z;
     let a_base = args.a_offset + batch * args.a_batch;
     let b_base = args.b_offset + batch / args.sharing * args.b_batch;
-    let loaded = min(first + column, args.n - 1u);
     let steps = (args.k + 3u) / 4u;
 
+//#each stream STREAMS
+    let column#stream = min(first + #streamu * COLUMNS + column, args.n - 1u);
+//#end
 //#each row ROWS
-    var sum#row = 0.0;
-    let row#row = min(#rowu, args.m - 1u);
+    let row#row = min(first_row + #rowu, args.m - 1u);
+//#each stream STREAMS
+    var sum#row_#stream = 0.0;
+//#end
 //#end
     for (var k4 = lane; k4 < steps; k4 += LANES) {
-        let values = load_b(b_base, loaded, k4);
+//#each stream STREAMS
+        let b#stream = load_b(b_base, column#stream, k4);
+//#end
 //#each row ROWS
-        sum#row += dot(load_a(a_base, row#row, k4), values);
+        let a#row = load_a(a_base, row#row, k4);
+//#each stream STREAMS
+        sum#row_#stream += dot(a#row, b#stream);
+//#end
 //#end
     }
 //#each row ROWS
-    partial[#rowu * THREADS + column * LANES + lane] = sum#row;
+//#each stream STREAMS
+    partial[((#rowu * STREAMS + #streamu) * COLUMNS + column) * LANES + lane] = sum#row_#stream;
+//#end
 //#end
     workgroupBarrier();
 
-    for (var result = index; result < ROWS * COLUMNS; result += THREADS) {
-        let row = result / COLUMNS;
-        let stored = first + result % COLUMNS;
+    for (var result = index; result < ROWS * STREAMS * COLUMNS; result += THREADS) {
+        let row = first_row + result / (STREAMS * COLUMNS);
+        let stored = first + result % (STREAMS * COLUMNS);
         if (row < args.m && stored < args.n) {
             var sum = 0.0;
             for (var term = 0u; term < LANES; term++) {

@@ -23,10 +23,11 @@ impl Runs<GemmKernel> for WgpuDevice {
     fn plan(&self, key: &GemmKey) -> Result<GemmPlan, MetalError> {
         let &GemmKey { m, k, transpose_a, transpose_b, bias, dtype, .. } = key;
         grid::check_type(self, dtype)?;
-        let product =
-            Product { rows: m.most(), transpose_a, transpose_b, bias, a: dtype, b: dtype, c: dtype };
-        let vectors = k.is_multiple_of(4);
-        Ok(GemmPlan { product: product.plan(self, Vectors { a: vectors, b: vectors })? })
+        let whole_vectors = k.is_multiple_of(4);
+        let rows = m.most();
+        let (a, b, c) = (dtype, dtype, dtype);
+        let product = Product { rows, transpose_a, transpose_b, bias, whole_vectors, a, b, c };
+        Ok(GemmPlan { product: product.plan(self, Vectors { a: whole_vectors, b: whole_vectors })? })
     }
 
     fn run(&self, plan: &GemmPlan, key: &GemmKey, call: GemmCall<'_, WgpuTensor>) -> Result<(), MetalError> {

@@ -1,7 +1,8 @@
-//! How many workgroups run, and where.
+//! What all kernels have to say about how much they do, and where.
 
 use metallic::Dtype;
 use metallic::error::MetalError;
+use metallic::tensor::MatrixLayout;
 
 use crate::device::WgpuDevice;
 use crate::shader::Shader;
@@ -40,6 +41,15 @@ pub(super) fn check_type(device: &WgpuDevice, dtype: Dtype) -> Result<(), MetalE
         "kernels of {dtype} are not to be had on {}",
         device.adapter().name
     )))
+}
+
+/// A layout without the strides that lead nowhere, which may be any number.
+pub(super) fn reach(layout: MatrixLayout, batch: usize, rows: usize) -> MatrixLayout {
+    MatrixLayout {
+        offset: layout.offset,
+        row_stride: if rows > 1 { layout.row_stride } else { 0 },
+        batch_stride: if batch > 1 { layout.batch_stride } else { 0 },
+    }
 }
 
 #[cfg(test)]

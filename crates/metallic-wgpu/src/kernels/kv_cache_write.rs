@@ -27,6 +27,7 @@ impl Runs<KvCacheWriteKernel> for WgpuDevice {
     ) -> Result<(), MetalError> {
         let KvCacheWriteCall { batch, positions, position, capacity, k, v, keys, values } = call;
         let width = key.width;
+        let [k_at, v_at] = [k.layout, v.layout].map(|layout| grid::reach(layout, batch, positions));
         let elements = batch * positions * width;
         let arguments = [
             elements.into(),
@@ -34,12 +35,12 @@ impl Runs<KvCacheWriteKernel> for WgpuDevice {
             width.into(),
             (position * width).into(),
             (capacity * width).into(),
-            k.layout.offset.into(),
-            k.layout.row_stride.into(),
-            k.layout.batch_stride.into(),
-            v.layout.offset.into(),
-            v.layout.row_stride.into(),
-            v.layout.batch_stride.into(),
+            k_at.offset.into(),
+            k_at.row_stride.into(),
+            k_at.batch_stride.into(),
+            v_at.offset.into(),
+            v_at.row_stride.into(),
+            v_at.batch_stride.into(),
         ];
         let grid = grid::elements(elements);
         self.dispatch(plan, &[k.tensor, v.tensor], &mut [keys, values], &arguments, grid)

@@ -27,13 +27,14 @@ impl Runs<LayerNormKernel> for WgpuDevice {
         call: LayerNormCall<'_, WgpuTensor>,
     ) -> Result<(), MetalError> {
         let LayerNormCall { rows, epsilon, input, gamma, beta, output } = call;
+        let [input_at, output_at] = [input.layout, output.layout].map(|layout| grid::reach(layout, 1, rows));
         let arguments = [
             rows.into(),
             key.width.into(),
-            input.layout.offset.into(),
-            input.layout.row_stride.into(),
-            output.layout.offset.into(),
-            output.layout.row_stride.into(),
+            input_at.offset.into(),
+            input_at.row_stride.into(),
+            output_at.offset.into(),
+            output_at.row_stride.into(),
             epsilon.into(),
         ];
         let reads = [input.tensor, gamma, beta];

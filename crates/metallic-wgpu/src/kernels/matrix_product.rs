@@ -7,12 +7,12 @@ use metallic::tensor::{MatrixLayout, MatrixMut, MatrixRef};
 use super::grid;
 use crate::arguments::Argument;
 use crate::descriptors::WgpuPipeline;
-use crate::device::WgpuDevice;
+use crate::device::{Tuning, WgpuDevice};
 use crate::shader::Shader;
 use crate::tensor::WgpuTensor;
 
 /// Up to so many rows each element of B is read once, by an invocation that has sums for all rows.
-const FEW_ROWS: usize = 8;
+const MOST_FEW_ROWS: usize = 8;
 
 /// What a product's pipeline depends on.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +22,8 @@ pub(super) struct Product {
     pub(super) transpose_a: bool,
     pub(super) transpose_b: bool,
     pub(super) bias: bool,
+    /// Whether `k` is always a multiple of four.
+    pub(super) whole_vectors: bool,
     pub(super) a: Dtype,
     pub(super) b: Dtype,
     pub(super) c: Dtype,
@@ -34,12 +36,28 @@ pub(super) struct Vectors {
     pub(super) b: bool,
 }
 
+/// How a product is spread over workgroups and invocations.
+#[derive(Clone, Copy, Debug)]
+enum Shape {
+    /// By `few_rows.wgsl`: each invocation has sums for `rows` rows and `streams` columns.
+    Few { rows: u32, columns: u32, lanes: u32, streams: u32 },
+    /// By `many_rows.wgsl`.
+    Many { height: u32 },
+}
+
 /// A product and the pipeline for the operands it expects.
 #[derive(Clone, Debug)]
 pub(super) struct PlannedProduct {
     product: Product,
     expected: Vectors,
+    compiled: Compiled,
+}
+
+/// A pipeline, and the rows and columns of its workgroups.
+#[derive(Clone, Debug)]
+struct Compiled {
     pipeline: WgpuPipeline,
+    tile: [usize; 2],
 }
 
 /// One run of a product: of `batch` matrices, where `sharing` matrices of A after each other meet the same one of B.
@@ -60,11 +78,12 @@ impl Product {
     /// With the pipeline for operands whose rows along k are dense, or begin at a multiple of four, if `k` is one.
     pub(super) fn plan(self, device: &WgpuDevice, expected: Vectors) -> Result<PlannedProduct, MetalError> {
         let expected = Vectors { a: expected.a && !self.transpose_a, b: expected.b && self.transpose_b };
-        let pipeline = self.compile(device, expected)?;
-        Ok(PlannedProduct { product: self, expected, pipeline })
+        let compiled = self.compile(device, expected)?;
+        Ok(PlannedProduct { product: self, expected, compiled })
     }
 
-    fn compile(&self, device: &WgpuDevice, vectors: Vectors) -> Result<WgpuPipeline, MetalError> {
+    fn compile(&self, device: &WgpuDevice, vectors: Vectors) -> Result<Compiled, MetalError> {
+        let shape = self.shape(device, vectors);
         let shader = Shader::default()
             .element("A", self.a)
             .element("B", self.b)
@@ -72,43 +91,51 @@ impl Product {
             .flag("TRANSPOSE_A", self.transpose_a)
             .flag("TRANSPOSE_B", self.transpose_b)
             .flag("BIAS", self.bias)
+            .flag("WHOLE_VECTORS", self.whole_vectors)
             .flag("A_VECTORS", vectors.a)
             .flag("B_VECTORS", vectors.b);
-        let operands = include_str!("matrix_product.wgsl");
-        let reads = 2 + u8::from(self.bias);
-        if self.has_few_rows() {
-            let shader = shader
-                .constant("ROWS", self.rows as u32)
-                .constant("COLUMNS", self.columns() as u32)
-                .constant("LANES", (64 / self.columns()) as u32);
-            let source = shader.source(&[operands, include_str!("few_rows.wgsl")]);
-            return device.compile(&shader.variant("few_rows"), &source, reads, 1);
+        let (name, shader, template) = match shape {
+            Shape::Few { rows, columns, lanes, streams } => {
+                let shader = shader.constant("ROWS", rows).constant("COLUMNS", columns);
+                let shader = shader.constant("LANES", lanes).constant("STREAMS", streams);
+                ("few_rows", shader, include_str!("few_rows.wgsl"))
+            }
+            Shape::Many { height } => {
+                let shader = shader.constant("HEIGHT", height).constant("FOUR", 4);
+                ("many_rows", shader, include_str!("many_rows.wgsl"))
+            }
+        };
+        let source = shader.source(&[include_str!("matrix_product.wgsl"), template]);
+        let pipeline = device.compile(&shader.variant(name), &source, 2 + u8::from(self.bias), 1)?;
+        Ok(Compiled { pipeline, tile: shape.tile() })
+    }
+
+    fn shape(&self, device: &WgpuDevice, vectors: Vectors) -> Shape {
+        let tuning = device.tuning();
+        if tuning == Tuning::Gpu && self.rows > MOST_FEW_ROWS {
+            return Shape::Many { height: (self.rows / 4).next_power_of_two().min(16) as u32 };
         }
-        let shader = shader.constant("HEIGHT", self.height() as u32).constant("FOUR", 4);
-        let source = shader.source(&[operands, include_str!("many_rows.wgsl")]);
-        device.compile(&shader.variant("many_rows"), &source, reads, 1)
+        // Invocations side by side read along k if that is how B lies, else along n.
+        let (columns, lanes) = if self.transpose_b { (8, 8) } else { (16, 4) };
+        // On a processor shared memory is no nearer than any other, and what was loaded should be used as often as registers
+        // allow; single elements take so many instructions that the compiler would need long. A GPU would have too few
+        // invocations for the product of a single row.
+        let (most, streams) = match (tuning, vectors) {
+            (Tuning::Processor, Vectors { a: true, b: true }) => (2 * MOST_FEW_ROWS, 4),
+            (Tuning::Processor, _) => (MOST_FEW_ROWS, 2),
+            (Tuning::Gpu, _) => (MOST_FEW_ROWS, 1),
+        };
+        Shape::Few { rows: self.rows.min(most) as u32, columns, lanes, streams }
     }
+}
 
-    fn has_few_rows(&self) -> bool {
-        self.rows <= FEW_ROWS
-    }
-
-    /// The columns of a workgroup of `few_rows.wgsl`. Invocations side by side read along k if that is how B lies, else along n.
-    fn columns(&self) -> usize {
-        if self.transpose_b { 4 } else { 16 }
-    }
-
-    /// The invocations in a column of a workgroup of `many_rows.wgsl`, each of which has four rows.
-    fn height(&self) -> usize {
-        (self.rows / 4).next_power_of_two().min(16)
-    }
-
-    fn workgroups(&self, [m, n, _]: [usize; 3]) -> [usize; 2] {
-        if self.has_few_rows() {
-            let [x, y, _] = grid::line(n.div_ceil(self.columns()));
-            return [x, y];
+impl Shape {
+    /// The rows and columns of a workgroup.
+    fn tile(&self) -> [usize; 2] {
+        match *self {
+            Self::Few { rows, columns, streams, .. } => [rows as usize, (columns * streams) as usize],
+            Self::Many { height } => [4 * height as usize, 64],
         }
-        [n.div_ceil(64), m.div_ceil(4 * self.height())]
     }
 }
 
@@ -116,19 +143,19 @@ impl PlannedProduct {
     pub(super) fn run(&self, device: &WgpuDevice, call: ProductCall<'_>) -> Result<(), MetalError> {
         let ProductCall { batch, sharing, shape: [m, n, k], alpha, beta, a, b, bias, c } = call;
         let Product { transpose_a, transpose_b, .. } = self.product;
-        let a_at = reach(a.layout, batch, if transpose_a { k } else { m });
-        let b_at = reach(b.layout, batch.div_ceil(sharing.max(1)), if transpose_b { n } else { k });
-        let c_at = reach(c.layout, batch, m);
+        let a_at = grid::reach(a.layout, batch, if transpose_a { k } else { m });
+        let b_at = grid::reach(b.layout, batch.div_ceil(sharing.max(1)), if transpose_b { n } else { k });
+        let c_at = grid::reach(c.layout, batch, m);
         let vectors =
             Vectors { a: self.expected.a && is_aligned(&a_at), b: self.expected.b && is_aligned(&b_at) };
         let other;
-        let pipeline = if vectors == self.expected {
-            &self.pipeline
+        let Compiled { pipeline, tile: [rows, columns] } = if vectors == self.expected {
+            &self.compiled
         } else {
             other = self.product.compile(device, vectors)?;
             &other
         };
-        let [x, y] = self.product.workgroups([m, n, k]);
+        let [x, y] = [n.div_ceil(*columns), m.div_ceil(*rows)];
         let both = [a.tensor, b.tensor];
         let three = bias.map(|bias| [a.tensor, b.tensor, bias]);
         let reads = three.as_ref().map_or(&both[..], |three| &three[..]);
@@ -156,15 +183,6 @@ impl PlannedProduct {
             device.dispatch(pipeline, reads, &mut [&mut *c.tensor], &arguments, workgroups)?;
         }
         Ok(())
-    }
-}
-
-/// A layout without the strides that lead nowhere, which may be any number.
-pub(super) fn reach(layout: MatrixLayout, batch: usize, rows: usize) -> MatrixLayout {
-    MatrixLayout {
-        offset: layout.offset,
-        row_stride: if rows > 1 { layout.row_stride } else { 0 },
-        batch_stride: if batch > 1 { layout.batch_stride } else { 0 },
     }
 }
 

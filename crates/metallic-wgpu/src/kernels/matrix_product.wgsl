@@ -40,7 +40,11 @@ struct Arguments {
 
 // Beyond the last element of k there is whatever lies behind the row, which may not be a number.
 fn within_k(values: vec4<f32>, k4: u32) -> vec4<f32> {
+//#if WHOLE_VECTORS
+    return values;
+//#else
     return select(vec4<f32>(), values, vec4<u32>(0u, 1u, 2u, 3u) + 4u * k4 < vec4<u32>(args.k));
+//#end
 }
 
 // Elements 4 k4 to 4 k4 + 3 of a row of op(A).

@@ -34,6 +34,7 @@ pub(super) fn arguments(
     input: &MatrixLayout,
     output: &MatrixLayout,
 ) -> [Argument; 11] {
+    let [input, output] = [input, output].map(|layout| grid::reach(*layout, batch, rows));
     [
         (batch * rows).into(),
         rows.into(),

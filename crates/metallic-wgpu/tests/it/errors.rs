@@ -5,7 +5,7 @@ use std::error::Error;
 use metallic::Dtype;
 use metallic::device::ComputeDevice;
 use metallic::error::MetalError;
-use metallic_wgpu::{Argument, DeviceLost};
+use metallic_wgpu::{Argument, AttentionPlan, DeviceLost, GemmPlan, WgpuDevice, WgpuTensor};
 
 use crate::software::{device, open};
 
@@ -117,4 +117,13 @@ fn an_error_outside_all_calls_is_returned_by_the_next_one_and_then_forgotten() {
     let error = device.read(&tensor, 0..4).unwrap_err();
     assert!(source(&error).is::<wgpu::Error>(), "{error:?}");
     assert_eq!(device.read(&tensor, 0..4).unwrap(), [1.0; 4]);
+}
+
+#[test]
+fn devices_tensors_and_plans_can_go_to_other_threads() {
+    fn goes<T: Send + Sync>() {}
+    goes::<WgpuDevice>();
+    goes::<WgpuTensor>();
+    goes::<GemmPlan>();
+    goes::<AttentionPlan>();
 }

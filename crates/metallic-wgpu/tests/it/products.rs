@@ -4,10 +4,11 @@ use metallic::Dtype;
 use metallic::caching::ResourceCache;
 use metallic::device::ComputeDevice;
 use metallic::kernels::gemm::{GemmCall, GemmParams};
+use metallic::kernels::softmax::{SoftmaxCall, SoftmaxParams};
 use metallic::tensor::{MatrixLayout, MatrixMut, MatrixRef};
-use metallic_wgpu::{PipelineKernel, WgpuDevice};
+use metallic_wgpu::{PipelineKernel, Tuning, WgpuDevice};
 
-use crate::software::{device, open};
+use crate::software::{device, open, open_with};
 
 /// Numbers from -1 to 1 that repeat after 2^32.
 fn noise(seed: u32, elements: usize) -> Vec<f32> {
@@ -51,7 +52,7 @@ fn check(device: &WgpuDevice, cache: &mut ResourceCache<WgpuDevice>, case: &Case
     };
     for z in 0..batch {
         for i in 0..m {
-            for j in 0..n {
+            for (j, &bias_of_column) in vector.iter().enumerate() {
                 let term = |l: usize| {
                     let (ai, aj) = if transpose_a { (l, i) } else { (i, l) };
                     let (bi, bj) = if transpose_b { (j, l) } else { (l, j) };
@@ -60,13 +61,13 @@ fn check(device: &WgpuDevice, cache: &mut ResourceCache<WgpuDevice>, case: &Case
                 let place = at(&c_at, z, i, j);
                 let mut sum =
                     f64::from(alpha) * (0..k).map(term).sum::<f64>() + f64::from(beta) * f64::from(c[place]);
-                sum += if bias { f64::from(vector[j]) } else { 0.0 };
+                sum += if bias { f64::from(bias_of_column) } else { 0.0 };
                 expected[place] = sum as f32;
             }
         }
     }
 
-    let upload = |values: &[f32]| device.upload(values, Dtype::F32).unwrap();
+    let upload = |values: &[f32]| device.upload(values, Dtype::F32).expect("there is memory");
     let (a, b, vector) = (upload(&a), upload(&b), upload(&vector));
     // With beta 0 what is there must not matter.
     let mut before = c;
@@ -80,7 +81,7 @@ fn check(device: &WgpuDevice, cache: &mut ResourceCache<WgpuDevice>, case: &Case
     }
     let mut c = upload(&before);
     let params = GemmParams { m, n, k, transpose_a, transpose_b, bias, dtype: Dtype::F32 };
-    let plan = cache.get_or_create_gemm(&params, None).unwrap();
+    let plan = cache.get_or_create_gemm(&params, None).expect("the shader compiles");
     let call = GemmCall {
         batch,
         m,
@@ -91,8 +92,8 @@ fn check(device: &WgpuDevice, cache: &mut ResourceCache<WgpuDevice>, case: &Case
         bias: bias.then_some(&vector),
         c: MatrixMut { tensor: &mut c, layout: c_at },
     };
-    plan.run(device, call).unwrap();
-    let found = device.read(&c, 0..expected.len()).unwrap();
+    plan.run(device, call).expect("the call fits");
+    let found = device.read(&c, 0..expected.len()).expect("the device works");
     for (place, (found, expected)) in found.iter().zip(&expected).enumerate() {
         let tolerance = 1e-6 * (k as f32).max(4.0).sqrt() * 2.0;
         assert!(
@@ -104,7 +105,13 @@ fn check(device: &WgpuDevice, cache: &mut ResourceCache<WgpuDevice>, case: &Case
 
 #[test]
 fn products_at_the_edges_of_tiles_buckets_and_vectors_are_right() {
-    let Some(device) = device() else { return };
+    for tuning in [Tuning::Gpu, Tuning::Processor] {
+        let Some(device) = open_with(|selection| WgpuDevice::with_tuning(selection, tuning)) else { return };
+        check_edges(&device);
+    }
+}
+
+fn check_edges(device: &WgpuDevice) {
     let mut cache = ResourceCache::with_device(device.clone());
     let shapes = [
         [1, 1, 1],
@@ -121,7 +128,9 @@ fn products_at_the_edges_of_tiles_buckets_and_vectors_are_right() {
         [65, 129, 20],
     ];
     for (index, shape) in shapes.into_iter().enumerate() {
-        for transpose in [[false, true], [false, false], [true, true], [true, false]] {
+        // Conformance covers the rest: here each shape with two of the transposes.
+        let transposes = [[false, true], [false, false], [true, true], [true, false]];
+        for transpose in [transposes[0], transposes[1 + index % 3]] {
             // Every other case with another type of slack, so that vectors and single elements both occur.
             let slack = [[0, 0, 0], [4, 8, 4], [1, 3, 5]][(index + usize::from(transpose[0])) % 3];
             let (bias, beta) = (index % 2 == 0, [0.0, 0.5][usize::from(transpose[1])]);
@@ -160,4 +169,47 @@ fn more_matrices_than_a_grid_is_deep_are_multiplied_in_parts() {
         beta: 0.0,
     };
     check(device, &mut cache, &case);
+}
+
+#[test]
+fn strides_that_lead_nowhere_may_be_any_number() {
+    let Some(device) = device() else { return };
+    let mut cache = ResourceCache::with_device(device.clone());
+    let layout = MatrixLayout { offset: 1, row_stride: usize::MAX, batch_stride: usize::MAX };
+    let a = device.upload(&[9.0, 1.0, 2.0, 3.0], Dtype::F32).expect("there is memory");
+    let mut c = device.zeros(4, Dtype::F32).expect("there is memory");
+    let params = GemmParams {
+        m: 1,
+        n: 1,
+        k: 3,
+        transpose_a: false,
+        transpose_b: true,
+        bias: false,
+        dtype: Dtype::F32,
+    };
+    let call = GemmCall {
+        batch: 1,
+        m: 1,
+        alpha: 1.0,
+        beta: 0.0,
+        a: MatrixRef { tensor: &a, layout },
+        b: MatrixRef { tensor: &a, layout },
+        bias: None,
+        c: MatrixMut { tensor: &mut c, layout },
+    };
+    cache.get_or_create_gemm(&params, None).and_then(|plan| plan.run(device, call)).expect("it fits");
+    let params = SoftmaxParams { seq_k: 2, causal: false, dtype: Dtype::F32 };
+    let call = SoftmaxCall {
+        batch: 1,
+        rows: 1,
+        seq_k: 2,
+        past: usize::MAX,
+        scale: 1.0,
+        input: MatrixRef { tensor: &a, layout: layout.at(0) },
+        output: MatrixMut { tensor: &mut c, layout: layout.at(2) },
+    };
+    cache.get_or_create_softmax(&params, None).and_then(|plan| plan.run(device, call)).expect("it fits");
+    let found = device.read(&c, 0..4).expect("the device works");
+    assert_eq!(found[..2], [0.0, 14.0]);
+    assert!((found[2] - 0.999_664_6).abs() < 1e-6 && (found[2] + found[3] - 1.0).abs() < 1e-6, "{found:?}");
 }

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use metallic::error::MetalError;
 use metallic_wgpu::{AdapterSelection, WgpuDevice};
 
 /// Which adapter the tests run on: a software adapter, or the one whose name contains `METALLIC_WGPU_ADAPTER`.
@@ -14,7 +15,14 @@ pub(crate) fn selection() -> AdapterSelection {
 
 /// A device of the caller's own. Without an adapter the test is skipped, or fails if `METALLIC_REQUIRE_WGPU` is set.
 pub(crate) fn open() -> Option<WgpuDevice> {
-    match WgpuDevice::new(&selection()) {
+    open_with(WgpuDevice::new)
+}
+
+/// As [`open`], with its own choice of constructor.
+pub(crate) fn open_with(
+    open: impl FnOnce(&AdapterSelection) -> Result<WgpuDevice, MetalError>,
+) -> Option<WgpuDevice> {
+    match open(&selection()) {
         Ok(device) => Some(device),
         Err(error) => {
             let source = std::error::Error::source(&error).map_or_else(String::new, ToString::to_string);

@@ -1,11 +1,13 @@
-//! The tools of the binary `metallic` over the event log of the metallic caches, as functions that take parsed arguments
-//! and write to any writer.
+//! The binary `metallic` as functions that take parsed arguments and write to any writer: a transformer that runs out of the
+//! caches, and tools over the event log that it and other programs write.
 //!
 //! ```text
+//! model, prompts, device --engine--> run --> out, and a log
 //! LOG... --input--> events, with file and line --> report | replay | explain | top --> out
 //! ```
 //!
-//! Each command has a module with a function `run`; [`input`] opens logs for all of them.
+//! Each command has a module with a function `run`. [`engine`] is the worked example of the library: a transformer on any
+//! device, each of its operations a plan out of the registry. [`input`] opens logs for all commands that read one.
 #![forbid(unsafe_code)]
 
 use std::io::Write;

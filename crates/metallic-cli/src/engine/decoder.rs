@@ -1,33 +1,30 @@
 //! A decoder like GPT-2 on a device.
 
-use std::collections::HashMap;
-
 use metallic::Dtype;
 use metallic::caching::ResourceCache;
 use metallic::error::MetalError;
-use metallic::kernels::kv_cache_write::{KvCacheWriteCall, KvCacheWriteParams};
-use metallic::tensor::{MatrixLayout, MatrixRef};
+use metallic::kernels::kv_cache_write::KvCacheWriteCall;
+use metallic::kernels::scaled_dot_product_attention::AttentionCall;
+use metallic::slots::{KvCacheConfig, KvCacheState};
+use metallic::tensor::{MatrixLayout, MatrixMut, MatrixRef};
 
 use super::device::TransformerDevice;
-use super::layers::{Attended, Layers};
+use super::layers::Layers;
 use super::scratch::Scratch;
 use crate::model::Gpt2;
 
-/// A model that continues a sequence of tokens, whose keys and values it keeps.
+/// A model that continues a sequence of tokens, whose keys and values it keeps in the registry's slot.
 pub struct Decoder<'m, D: TransformerDevice> {
     model: &'m Gpt2,
     layers: Layers<D>,
     scratch: Option<Scratch<D::Tensor>>,
     logits: Option<D::Tensor>,
-    positions: usize,
-    kv: Vec<(D::Tensor, D::Tensor)>,
 }
 
 impl<'m, D: TransformerDevice> Decoder<'m, D> {
     /// The model on this device, its plans, weights, keys and values in this registry.
     pub fn new(model: &'m Gpt2, device: D, cache: ResourceCache<D>, dtype: Dtype) -> Self {
-        let layers = Layers { device, cache, dtype, weights: HashMap::new() };
-        Self { model, layers, scratch: None, logits: None, positions: 0, kv: Vec::new() }
+        Self { model, layers: Layers { device, cache, dtype }, scratch: None, logits: None }
     }
 
     /// The registry.
@@ -42,42 +39,39 @@ impl<'m, D: TransformerDevice> Decoder<'m, D> {
 
     /// How many tokens the sequence has.
     pub fn positions(&self) -> usize {
-        self.positions
+        self.layers.cache.registry().slot::<KvCacheState<D::Tensor>>().map_or(0, KvCacheState::len)
     }
 
     /// Begins a new sequence, in the memory of the one before.
-    ///
-    /// # Errors
-    /// The KV cache's.
-    pub fn restart(&mut self) -> Result<(), MetalError> {
-        self.positions = 0;
-        Ok(())
+    pub fn restart(&mut self) {
+        kv_cache(&mut self.layers, self.model).reset();
     }
 
-    /// Adds tokens to the sequence. Returns the logits of what comes after the last of them, one for each token there is.
+    /// Adds tokens to the sequence. Returns the logits of what comes after the last of them, one for each token there is. If it
+    /// fails, the sequence is as before.
     ///
     /// # Errors
-    /// The device's, or that of the KV cache at its limit.
+    /// The device's; [`MetalError::KvCacheFull`] if these are more tokens than the model has positions left.
     ///
     /// # Panics
-    /// If there are no tokens, more than the model has positions, or one that it does not have.
+    /// If there are no tokens, or one that the model does not have.
     pub fn feed(&mut self, ids: &[u32]) -> Result<Vec<f32>, MetalError> {
-        let Self { model, layers, scratch, logits, positions, kv } = self;
+        let Self { model, layers, scratch, logits } = self;
         let shape = &model.config.shape;
-        let (rows, width, past) = (ids.len(), shape.width, *positions);
-        let scratch = Scratch::reserve(scratch, &layers.device, shape, rows, layers.dtype)?;
+        let (rows, width) = (ids.len(), shape.width);
+        let device = layers.device.clone();
+        let kv = kv_cache(layers, model);
+        kv.reserve(&device, rows)?;
+        let (past, seen) = (kv.len(), kv.len() + rows);
+        let scratch = Scratch::reserve(scratch, &device, shape, rows, layers.dtype)?;
 
         let tokens: Vec<f32> = ids.iter().flat_map(|id| model.tokens.row(*id as usize)).copied().collect();
-        layers.device.write(&mut scratch.found, 0, &tokens)?;
-        layers.device.write(
-            &mut scratch.normed,
-            0,
-            &model.positions.data()[past * width..][..rows * width],
-        )?;
+        device.write(&mut scratch.found, 0, &tokens)?;
+        device.write(&mut scratch.normed, 0, &model.positions.data()[past * width..seen * width])?;
         layers.add(rows * width, &scratch.found, &scratch.normed, &mut scratch.state)?;
 
-        let part = MatrixLayout::dense(rows, 3 * width);
-        for (layer, block) in model.blocks.iter().enumerate() {
+        let parts = MatrixLayout::dense(rows, 3 * width);
+        for (number, block) in model.blocks.iter().enumerate() {
             layers.norm(
                 &block.attention_norm,
                 shape.epsilon,
@@ -86,33 +80,35 @@ impl<'m, D: TransformerDevice> Decoder<'m, D> {
                 &mut scratch.normed,
             )?;
             layers.linear(&block.attention.input, rows, &scratch.normed, 0.0, &mut scratch.heads)?;
-            let part = |at: usize| MatrixRef { tensor: &scratch.heads, layout: part.at(at * width) };
-            let heads = (shape.heads, shape.head_width());
-            if kv.len() <= layer {
-                let room = || layers.device.zeros(shape.positions * width, layers.dtype);
-                kv.push((room()?, room()?));
-            }
-            let (keys, values) = &mut kv[layer];
+            let part = |at: usize| MatrixRef { tensor: &scratch.heads, layout: parts.at(at * width) };
+
+            let write = layers.kv_cache_write(shape)?;
+            let room = kv_cache(layers, model).layer_mut(number)?;
             let call = KvCacheWriteCall {
                 batch: 1,
                 positions: rows,
                 position: past,
-                capacity: shape.positions,
+                capacity: room.capacity,
                 k: part(1),
                 v: part(2),
-                keys,
-                values,
+                keys: room.keys,
+                values: room.values,
             };
-            let write = KvCacheWriteParams { width, dtype: layers.dtype };
-            layers
-                .cache
-                .get_or_create_kv_cache_write(&write, Some(&layers.device))?
-                .run(&layers.device, call)?;
-            let seen = past + rows;
-            let (keys, values) = (&kv[layer].0, &kv[layer].1);
-            let [keys, values] = [keys, values].map(|tensor| MatrixRef::dense(tensor, seen, width));
-            let attended = Attended { keys, values, positions: seen };
-            layers.attend(heads, rows, true, model.scale(layer), part(0), &attended, &mut scratch.found)?;
+            write.run(&device, call)?;
+
+            let attention = layers.attention(shape, (rows, seen), true)?;
+            let sequence = kv_cache(layers, model).layer(number)?;
+            let call = AttentionCall {
+                batch: 1,
+                seq_q: rows,
+                seq_k: seen,
+                scale: model.scale(number),
+                q: part(0),
+                k: MatrixRef::dense(sequence.keys, seen, width),
+                v: MatrixRef::dense(sequence.values, seen, width),
+                output: MatrixMut::dense(&mut scratch.found, rows, width),
+            };
+            attention.run(&device, call)?;
             layers.linear(&block.attention.output, rows, &scratch.found, 1.0, &mut scratch.state)?;
 
             layers.norm(&block.inner_norm, shape.epsilon, (0, rows), &scratch.state, &mut scratch.normed)?;
@@ -120,14 +116,29 @@ impl<'m, D: TransformerDevice> Decoder<'m, D> {
             layers.activate(shape.activation, rows * shape.inner, &scratch.inner, &mut scratch.activated)?;
             layers.linear(&block.down, rows, &scratch.activated, 1.0, &mut scratch.state)?;
         }
-        *positions += rows;
 
+        // Only the last row says what comes next.
         layers.norm(&model.norm, shape.epsilon, (rows - 1, 1), &scratch.state, &mut scratch.normed)?;
         let logits = match logits {
             Some(logits) => logits,
-            none => none.insert(layers.device.zeros(shape.vocabulary, layers.dtype)?),
+            none => none.insert(device.zeros(shape.vocabulary, layers.dtype)?),
         };
         layers.scores(model.head(), MatrixRef::dense(&scratch.normed, 1, width), logits)?;
-        layers.device.read(logits, 0..shape.vocabulary)
+        let logits = device.read(logits, 0..shape.vocabulary)?;
+        kv_cache(layers, model).advance(rows)?;
+        Ok(logits)
     }
+}
+
+/// The keys and values in the registry's slot: room for all positions of the model, and no more.
+fn kv_cache<'a, D: TransformerDevice>(
+    layers: &'a mut Layers<D>,
+    model: &Gpt2,
+) -> &'a mut KvCacheState<D::Tensor> {
+    let (shape, dtype) = (&model.config.shape, layers.dtype);
+    layers.cache.kv_cache(|| {
+        let position = 2 * shape.layers * shape.width * dtype.size_bytes();
+        let max_bytes = (position as u64).saturating_mul(shape.positions as u64);
+        KvCacheConfig::new(shape.layers, shape.width, dtype, max_bytes).with_max_positions(shape.positions)
+    })
 }

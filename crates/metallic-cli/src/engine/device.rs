@@ -8,9 +8,10 @@ use metallic::kernels::kv_cache_write::KvCacheWriteKernel;
 use metallic::kernels::layer_norm::LayerNormKernel;
 use metallic::kernels::scaled_dot_product_attention::ScaledDotProductAttentionKernel;
 
-/// A device that runs every operation of a transformer.
+/// A device that runs every operation of a transformer. It is a handle: its clones are the same device.
 pub trait TransformerDevice:
-    Runs<AddKernel>
+    Clone
+    + Runs<AddKernel>
     + Runs<GeluKernel>
     + Runs<GemmKernel>
     + Runs<KvCacheWriteKernel>
@@ -20,7 +21,8 @@ pub trait TransformerDevice:
 }
 
 impl<D> TransformerDevice for D where
-    D: Runs<AddKernel>
+    D: Clone
+        + Runs<AddKernel>
         + Runs<GeluKernel>
         + Runs<GemmKernel>
         + Runs<KvCacheWriteKernel>

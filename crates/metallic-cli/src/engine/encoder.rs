@@ -1,15 +1,15 @@
 //! An encoder like BERT on a device.
 
-use std::collections::HashMap;
 use std::mem;
 
 use metallic::Dtype;
 use metallic::caching::ResourceCache;
 use metallic::error::MetalError;
-use metallic::tensor::{MatrixLayout, MatrixRef};
+use metallic::kernels::scaled_dot_product_attention::AttentionCall;
+use metallic::tensor::{MatrixLayout, MatrixMut, MatrixRef};
 
 use super::device::TransformerDevice;
-use super::layers::{Attended, Layers};
+use super::layers::Layers;
 use super::scratch::Scratch;
 use crate::model::Bert;
 
@@ -23,7 +23,7 @@ pub struct Encoder<'m, D: TransformerDevice> {
 impl<'m, D: TransformerDevice> Encoder<'m, D> {
     /// The model on this device, its plans and weights in this registry.
     pub fn new(model: &'m Bert, device: D, cache: ResourceCache<D>, dtype: Dtype) -> Self {
-        Self { model, layers: Layers { device, cache, dtype, weights: HashMap::new() }, scratch: None }
+        Self { model, layers: Layers { device, cache, dtype }, scratch: None }
     }
 
     /// The registry.
@@ -62,9 +62,17 @@ impl<'m, D: TransformerDevice> Encoder<'m, D> {
         for block in &model.blocks {
             layers.linear(&block.attention.input, rows, &scratch.state, 0.0, &mut scratch.heads)?;
             let part = |at: usize| MatrixRef { tensor: &scratch.heads, layout: part.at(at * width) };
-            let attended = Attended { keys: part(1), values: part(2), positions: rows };
-            let heads = (shape.heads, shape.head_width());
-            layers.attend(heads, rows, false, model.scale(), part(0), &attended, &mut scratch.found)?;
+            let call = AttentionCall {
+                batch: 1,
+                seq_q: rows,
+                seq_k: rows,
+                scale: model.scale(),
+                q: part(0),
+                k: part(1),
+                v: part(2),
+                output: MatrixMut::dense(&mut scratch.found, rows, width),
+            };
+            layers.attention(shape, (rows, rows), false)?.run(&layers.device, call)?;
             layers.linear(&block.attention.output, rows, &scratch.found, 1.0, &mut scratch.state)?;
             layers.norm(
                 &block.attention_norm,

@@ -1,35 +1,29 @@
 //! The parts of a transformer, each as one call of a plan out of the registry.
 
-use std::collections::HashMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use metallic::Dtype;
 use metallic::caching::ResourceCache;
 use metallic::error::MetalError;
+use metallic::kernels::Planned;
 use metallic::kernels::add::{AddCall, AddParams};
 use metallic::kernels::gelu::{GeluApproximation, GeluCall, GeluParams};
 use metallic::kernels::gemm::{GemmCall, GemmParams};
+use metallic::kernels::kv_cache_write::{KvCacheWriteKernel, KvCacheWriteParams};
 use metallic::kernels::layer_norm::{LayerNormCall, LayerNormParams};
-use metallic::kernels::scaled_dot_product_attention::{AttentionCall, AttentionParams};
+use metallic::kernels::scaled_dot_product_attention::{AttentionParams, ScaledDotProductAttentionKernel};
+use metallic::slots::PreparedForm;
 use metallic::tensor::{MatrixLayout, MatrixMut, MatrixRef};
 
 use super::device::TransformerDevice;
 use crate::model::parts::{Layout, Linear, Norm};
-use crate::model::{Activation, Weight};
+use crate::model::{Activation, Shape, Weight};
 
 /// A device, the registry of what was made for it, and the type of all numbers.
 pub(super) struct Layers<D: TransformerDevice> {
     pub(super) device: D,
     pub(super) cache: ResourceCache<D>,
     pub(super) dtype: Dtype,
-    pub(super) weights: HashMap<u64, Rc<D::Tensor>>,
-}
-
-/// Keys and values, position by position, and how many there are.
-pub(super) struct Attended<'a, T> {
-    pub(super) keys: MatrixRef<'a, T>,
-    pub(super) values: MatrixRef<'a, T>,
-    pub(super) positions: usize,
 }
 
 impl<D: TransformerDevice> Layers<D> {
@@ -139,44 +133,39 @@ impl<D: TransformerDevice> Layers<D> {
         self.cache.get_or_create_add(&params, Some(&self.device))?.run(&self.device, call)
     }
 
-    /// Attention of the queries in `heads`, which are the last of the sequence if it is causal.
-    #[expect(clippy::too_many_arguments, reason = "an attention has as many operands")]
-    pub(super) fn attend(
+    /// The plan of an attention of `seq_q` queries to `seq_k` keys. A handle of its own, since the keys may be in the same
+    /// registry as the plan.
+    pub(super) fn attention(
         &mut self,
-        (heads, head_dim): (usize, usize),
-        seq_q: usize,
+        shape: &Shape,
+        (seq_q, seq_k): (usize, usize),
         causal: bool,
-        scale: f32,
-        q: MatrixRef<'_, D::Tensor>,
-        attended: &Attended<'_, D::Tensor>,
-        output: &mut D::Tensor,
-    ) -> Result<(), MetalError> {
-        let seq_k = attended.positions;
-        let params =
-            AttentionParams { heads, kv_heads: heads, head_dim, seq_q, seq_k, causal, dtype: self.dtype };
-        let call = AttentionCall {
-            batch: 1,
-            seq_q,
-            seq_k,
-            scale,
-            q,
-            k: attended.keys,
-            v: attended.values,
-            output: MatrixMut::dense(output, seq_q, heads * head_dim),
-        };
-        let plan = self.cache.get_or_create_scaled_dot_product_attention(&params, Some(&self.device))?;
-        plan.run(&self.device, call)
+    ) -> Result<Planned<ScaledDotProductAttentionKernel, D>, MetalError> {
+        let (heads, head_dim, dtype) = (shape.heads, shape.head_width(), self.dtype);
+        let params = AttentionParams { heads, kv_heads: heads, head_dim, seq_q, seq_k, causal, dtype };
+        self.cache.get_or_create_scaled_dot_product_attention(&params, Some(&self.device)).cloned()
     }
 
-    /// The tensor on the device: a matrix with a row for each output.
-    fn prepared(&mut self, weight: &Weight, layout: Layout) -> Result<Rc<D::Tensor>, MetalError> {
-        if let Some(tensor) = self.weights.get(&weight.id()) {
-            return Ok(Rc::clone(tensor));
-        }
-        let rows = if layout == Layout::InOut { transposed(weight) } else { weight.data().to_vec() };
-        let tensor = Rc::new(self.device.upload(&rows, self.dtype)?);
-        self.weights.insert(weight.id(), Rc::clone(&tensor));
-        Ok(tensor)
+    /// The plan of a write into the KV cache, as a handle of its own for the same reason.
+    pub(super) fn kv_cache_write(
+        &mut self,
+        shape: &Shape,
+    ) -> Result<Planned<KvCacheWriteKernel, D>, MetalError> {
+        let params = KvCacheWriteParams { width: shape.width, dtype: self.dtype };
+        self.cache.get_or_create_kv_cache_write(&params, Some(&self.device)).cloned()
+    }
+
+    /// The tensor on the device; a matrix with a row for each output.
+    fn prepared(&mut self, weight: &Weight, layout: Layout) -> Result<Arc<D::Tensor>, MetalError> {
+        let dtype = self.dtype;
+        let form = match layout {
+            Layout::OutIn => PreparedForm::as_is(dtype),
+            Layout::InOut => PreparedForm::transposed(dtype),
+        };
+        self.cache.get_or_prepare(weight.version(), form, Some(&self.device), |device| match layout {
+            Layout::OutIn => device.upload(weight.data(), dtype),
+            Layout::InOut => device.upload(&transposed(weight), dtype),
+        })
     }
 }
 

@@ -27,7 +27,13 @@ impl Gpt2 {
     pub fn from_seed(shape: Shape, seed: u64) -> Self {
         let mut random = Random::new(seed);
         let width = shape.width;
-        let tokens = random.spread(0.02, shape.vocabulary * width);
+        let mut tokens = random.spread(0.02, shape.vocabulary * width);
+        // A logit is as large as its token's embedding: what the model writes can be printed as a rule.
+        for (byte, token) in (0..=u8::MAX).zip(tokens.chunks_exact_mut(width)) {
+            if !(byte.is_ascii_lowercase() || byte == b' ') {
+                token.iter_mut().for_each(|x| *x *= 0.1);
+            }
+        }
         let positions = random.spread(0.01, shape.positions * width);
         let blocks = (0..shape.layers).map(|layer| block(&mut random, layer, &shape)).collect();
         let config = Gpt2Config { end: None, scale: true, scale_by_layer: false, tied: true, shape };

@@ -60,7 +60,7 @@ impl Loaded {
         }
     }
 
-    /// Reads the folder. The `tokenizer.json` is read if there is one and `texts` says that it is needed.
+    /// Reads the folder. The `tokenizer.json` is read if there is one and there are `texts` that need it.
     ///
     /// # Errors
     /// A file is missing, damaged, or describes what there is no code for. Each is named with the folder.

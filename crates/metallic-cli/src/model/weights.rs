@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use half::{bf16, f16};
+use metallic::slots::TensorVersion;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
@@ -13,7 +13,7 @@ use crate::error::Error;
 /// One tensor of a model, on the host and in f32, its last dimension contiguous.
 #[derive(Debug)]
 pub struct Weight {
-    id: u64,
+    version: TensorVersion,
     name: String,
     shape: Vec<usize>,
     data: Vec<f32>,
@@ -25,15 +25,13 @@ impl Weight {
     /// # Panics
     /// If there are not as many numbers as the shape says.
     pub fn new(name: impl Into<String>, shape: &[usize], data: Vec<f32>) -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
         assert_eq!(shape.iter().product::<usize>(), data.len(), "a shape says how many numbers there are");
-        let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self { id, name: name.into(), shape: shape.to_vec(), data }
+        Self { version: TensorVersion::unchanging(), name: name.into(), shape: shape.to_vec(), data }
     }
 
-    /// What tells it apart from every other tensor of this process.
-    pub fn id(&self) -> u64 {
-        self.id
+    /// What its prepared forms are found by.
+    pub fn version(&self) -> TensorVersion {
+        self.version
     }
 
     /// Its name in the model.

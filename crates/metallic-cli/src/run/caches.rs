@@ -1,6 +1,8 @@
 //! The caches of a run: their policies, and what they did.
 
-use metallic::caching::{CacheMetrics, CacheRegistry, EvictionPolicy};
+use std::time::Duration;
+
+use metallic::caching::{CacheMetrics, EvictionPolicy, ResourceCache};
 use metallic::kernels::Operation;
 use metallic::kernels::add::AddKernel;
 use metallic::kernels::gelu::GeluKernel;
@@ -8,6 +10,8 @@ use metallic::kernels::gemm::GemmKernel;
 use metallic::kernels::kv_cache_write::KvCacheWriteKernel;
 use metallic::kernels::layer_norm::LayerNormKernel;
 use metallic::kernels::scaled_dot_product_attention::ScaledDotProductAttentionKernel;
+use metallic::slots::{KvCacheState, TensorPreparationCache};
+use metallic::tensor::Tensor;
 use serde::Serialize;
 
 use super::policy::{CachePolicy, Written};
@@ -22,11 +26,11 @@ pub struct CacheRow {
     pub kind: &'static str,
     /// Its policy, as it can be given on the command line.
     pub policy: Option<String>,
-    /// Entries now.
+    /// Entries now; of a KV cache the positions.
     pub entries: u64,
-    /// Look-ups answered from it.
-    pub hits: u64,
-    /// Look-ups that had to create.
+    /// Look-ups answered from it; `None` of a KV cache, which has none.
+    pub hits: Option<u64>,
+    /// Look-ups that had to create; of a KV cache the times it grew.
     pub misses: u64,
     /// Hits among all look-ups.
     pub hit_rate: Option<f64>,
@@ -37,7 +41,7 @@ pub struct CacheRow {
     /// Time spent in creations, in nanoseconds.
     pub creation_ns: u64,
     /// What the hits would have cost without it, in nanoseconds.
-    pub saved_ns: u64,
+    pub saved_ns: Option<u64>,
 }
 
 impl CacheRow {
@@ -48,45 +52,73 @@ impl CacheRow {
         policy: Option<EvictionPolicy>,
         metrics: &CacheMetrics,
     ) -> Self {
-        let ns = |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         Self {
             cache: cache.to_owned(),
             kind,
             policy: policy.map(|policy| Written(policy).to_string()),
             entries: metrics.size as u64,
-            hits: metrics.hits,
+            hits: Some(metrics.hits),
             misses: metrics.misses,
             hit_rate: metrics.hit_rate(),
             evictions: metrics.evictions,
             bytes: metrics.bytes,
             creation_ns: ns(metrics.creation_time),
-            saved_ns: ns(metrics.time_saved),
+            saved_ns: Some(ns(metrics.time_saved)),
+        }
+    }
+
+    fn of_kv_cache<T: Tensor>(cache: &KvCacheState<T>) -> Self {
+        let metrics = cache.metrics();
+        Self {
+            cache: "kv_cache".to_owned(),
+            kind: "slot",
+            policy: None,
+            entries: metrics.len as u64,
+            hits: None,
+            misses: metrics.growths,
+            hit_rate: None,
+            evictions: 0,
+            bytes: metrics.bytes,
+            creation_ns: ns(metrics.growing_time),
+            saved_ns: None,
         }
     }
 }
 
+fn ns(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The name of the slot with the prepared weights, as it stands in its events.
+const PREPARED: &str = "tensor_preparation";
+
 macro_rules! kernels {
     ($($kernel:ident),+) => {
         /// The caches that have a policy on every device.
-        pub const NAMES: &[&str] = &[$(<$kernel as Operation>::CACHE_NAME),+];
+        pub const NAMES: &[&str] = &[$(<$kernel as Operation>::CACHE_NAME,)+ PREPARED];
 
         /// Sets the policy, and says whether the cache is one of these.
         pub(super) fn set_policy<D: TransformerDevice>(
-            registry: &mut CacheRegistry<D>,
+            cache: &mut ResourceCache<D>,
             policy: &CachePolicy,
         ) -> bool {
             $(if policy.cache == <$kernel as Operation>::CACHE_NAME {
-                registry.set_eviction_policy::<$kernel>(policy.policy);
+                cache.registry_mut().set_eviction_policy::<$kernel>(policy.policy);
                 return true;
             })+
-            false
+            if policy.cache == PREPARED {
+                cache.tensor_preparation().set_eviction_policy(policy.policy);
+            }
+            policy.cache == PREPARED
         }
 
-        fn policy_of<D: TransformerDevice>(registry: &CacheRegistry<D>, name: &str) -> Option<EvictionPolicy> {
+        fn policy_of<D: TransformerDevice>(cache: &ResourceCache<D>, name: &str) -> Option<EvictionPolicy> {
+            let registry = cache.registry();
             $(if name == <$kernel as Operation>::CACHE_NAME {
                 return Some(registry.eviction_policy::<$kernel>());
             })+
-            None
+            let prepared = registry.slot::<TensorPreparationCache<D::Tensor>>().filter(|_| name == PREPARED);
+            prepared.map(TensorPreparationCache::eviction_policy)
         }
     };
 }
@@ -100,10 +132,17 @@ kernels!(
     ScaledDotProductAttentionKernel
 );
 
-/// The rows of all caches of kernels, in the order of their names.
-pub(super) fn rows<D: TransformerDevice>(registry: &CacheRegistry<D>) -> Vec<CacheRow> {
-    let row = |(name, metrics): (&'static str, CacheMetrics)| {
-        CacheRow::new(name, "kernel", policy_of(registry, name), &metrics)
-    };
-    registry.metrics_by_name().map(row).collect()
+/// The rows of all caches of kernels in the order of their names, then those of the slots.
+pub(super) fn rows<D: TransformerDevice>(cache: &ResourceCache<D>) -> Vec<CacheRow> {
+    let registry = cache.registry();
+    let (slots, mut rows): (Vec<_>, Vec<_>) = registry
+        .metrics_by_name()
+        .map(|(name, metrics)| {
+            let kind = if name == PREPARED { "slot" } else { "kernel" };
+            CacheRow::new(name, kind, policy_of(cache, name), &metrics)
+        })
+        .partition(|row| row.kind == "slot");
+    rows.extend(slots);
+    rows.extend(registry.slot::<KvCacheState<D::Tensor>>().map(CacheRow::of_kv_cache));
+    rows
 }

@@ -53,7 +53,7 @@ pub fn collect(args: &RunArgs) -> Result<Run, Error> {
     let choice = Choice::make(&wanted, args.threads)?;
     let log = args.events.as_deref().map(Log::create).transpose()?;
     let loaded = match &args.model {
-        Some(folder) => Loaded::read(folder, args.ids.is_none() || args.tokens.is_some())?,
+        Some(folder) => Loaded::read(folder, args.ids.is_none())?,
         None => Loaded::builtin(args.seed),
     };
     if !loaded.model.is_decoder() && (args.tokens.is_some() || args.logits) {
@@ -124,7 +124,7 @@ fn names() -> Vec<&'static str> {
 }
 
 /// Runs the session on this device, with the caches in a new registry.
-fn on<D: TransformerDevice + OwnCaches + Clone>(
+fn on<D: TransformerDevice + OwnCaches>(
     session: &Session<'_>,
     device: D,
     policies: &[CachePolicy],
@@ -138,17 +138,18 @@ fn on<D: TransformerDevice + OwnCaches + Clone>(
         device.observe(&sink);
         registry = registry.with_sink(sink);
     }
+    let mut cache = ResourceCache::from(registry);
     for policy in policies {
-        if !(device.set_policy(policy) || caches::set_policy(&mut registry, policy)) {
+        if !(device.set_policy(policy) || caches::set_policy(&mut cache, policy)) {
             let cause = "the device has no such cache";
             return Err(Error::Usage(format!("--policy {}: {cause}", policy.cache)));
         }
     }
     let progress = Progress::steps((session.prompts.len() * session.passes) as u64, "running");
-    let result = session.run(device.clone(), ResourceCache::from(registry), &progress);
+    let result = session.run(device.clone(), cache, &progress);
     progress.finish();
     let (outcome, cache) = result?;
-    let mut rows = caches::rows(cache.registry());
+    let mut rows = caches::rows(&cache);
     rows.extend(device.rows());
     Ok((outcome, rows))
 }

@@ -93,7 +93,7 @@ impl Session<'_> {
     ) -> Result<(Continuation, Timing), Error> {
         let mut continuation = Continuation::default();
         let mut timing = Timing::default();
-        decoder.restart()?;
+        decoder.restart();
         let mut ids = prompt.ids.as_slice();
         let mut next;
         loop {

@@ -118,13 +118,13 @@ fn caches(run: &Run) -> Table {
         table.row([
             row.cache.clone(),
             count(row.entries),
-            count(row.hits),
+            row.hits.map_or_else(String::new, count),
             count(row.misses),
             row.hit_rate.map_or_else(String::new, percent),
             count(row.evictions),
             bytes(row.bytes),
             duration(row.creation_ns),
-            duration(row.saved_ns),
+            row.saved_ns.map_or_else(String::new, duration),
         ]);
     }
     table

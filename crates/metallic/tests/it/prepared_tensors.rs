@@ -1,5 +1,7 @@
 //! Prepared tensors: identity, versions, failures, policies.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -183,7 +185,8 @@ fn a_panicking_preparation_inserts_nothing_and_the_cache_goes_on() {
 
 #[test]
 fn a_tensor_that_panics_when_it_leaves_leaves_a_whole_cache() {
-    struct Fragile;
+    /// Panics when it is dropped, as often as it says.
+    struct Fragile(Rc<Cell<u32>>);
     impl Tensor for Fragile {
         fn dtype(&self) -> Dtype {
             Dtype::F32
@@ -194,20 +197,23 @@ fn a_tensor_that_panics_when_it_leaves_leaves_a_whole_cache() {
     }
     impl Drop for Fragile {
         fn drop(&mut self) {
-            panic!("it breaks");
+            if self.0.get() > 0 {
+                self.0.set(self.0.get() - 1);
+                panic!("it breaks");
+            }
         }
     }
+    let breaks = Rc::new(Cell::new(1));
     let mut cache = TensorPreparationCache::<Fragile>::default();
     let mut source = Versioned::new(());
-    drop(cache.get_or_prepare(source.version(), AS_IS, || Ok(Fragile)).unwrap());
+    let make = || Ok(Fragile(breaks.clone()));
+    drop(cache.get_or_prepare(source.version(), AS_IS, make).unwrap());
     source.get_mut();
     assert!(panics(|| drop(cache.get_or_prepare(source.version(), AS_IS, || unreachable!()))));
     cache.validate();
     assert_eq!((cache.len(), cache.metrics().bytes, cache.stale_removals()), (0, 0, 1));
-    let held = cache.get_or_prepare(source.version(), AS_IS, || Ok(Fragile)).unwrap();
-    assert_eq!(cache.len(), 1);
-    drop(cache);
-    std::mem::forget(held);
+    drop(cache.get_or_prepare(source.version(), AS_IS, make).unwrap());
+    assert_eq!((cache.len(), breaks.get()), (1, 0));
 }
 
 #[test]

@@ -33,11 +33,12 @@ fn every_step_of_a_prepared_tensor_is_an_event() {
     let (clock, recorder) = (ManualClock::new(), Arc::new(Recorder::new()));
     let mut registry = CacheRegistry::new().with_clock(clock.clone()).with_sink(recorder.clone());
     let mut source = Versioned::new(1.0);
-    let cache_key: Arc<str> = format!(
-        "tensor_preparation:PreparedTensor{{tensor:{},form:PreparedForm{{layout:AsIs,dtype:F32}}}}",
-        source.version().id
-    )
-    .into();
+    let label = |source: &Versioned<f32>| -> Arc<str> {
+        let id = source.version().id;
+        format!("tensor_preparation:PreparedTensor{{tensor:{id},form:PreparedForm{{layout:AsIs,dtype:F32}}}}")
+            .into()
+    };
+    let cache_key = label(&source);
     registry
         .slot_mut(Prepared::default)
         .get_or_prepare(source.version(), AS_IS, || {
@@ -83,8 +84,7 @@ fn every_step_of_a_prepared_tensor_is_an_event() {
         .into()
     };
     let cleared = |count| -> EventData { CacheCleared { cache: name.into(), count, size_after: 0 }.into() };
-    let other_key: Arc<str> =
-        cache_key.replace(&source.version().id.to_string(), &other.version().id.to_string()).into();
+    let other_key = label(&other);
     assert_eq!(
         data(&recorder),
         [

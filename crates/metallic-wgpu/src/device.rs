@@ -127,9 +127,10 @@ impl WgpuDevice {
     /// Compiles a kernel of the caller's own, or finds it: the same source is compiled once. `name` is its name in the
     /// events of the cache and in debuggers.
     ///
-    /// The shader has one entry point. It finds a `struct` of its arguments, at most 32 of them, as a uniform at binding 0 of group 0, and
-    /// from binding 1 on `reads` buffers that it reads and `writes` that it writes, six in all. With all arguments 0 it must do nothing: a
-    /// dispatch like that is part of its creation where the driver compiles at the first one.
+    /// The shader has one entry point. In group 0 it finds, at binding 0, a uniform `struct` of at most 32 arguments, and from
+    /// binding 1 on `reads` buffers that it reads, then `writes` that it writes, six in all. With all arguments 0 it must do
+    /// nothing: a dispatch like that is part of its creation where the driver compiles at the first one. What it reads of its
+    /// workgroup's memory it must have written, as that is not cleared.
     ///
     /// # Errors
     /// [`MetalError::InvalidParams`] if there are too many buffers; [`MetalError::Device`] if the source is wrong, or the driver
@@ -153,8 +154,8 @@ impl WgpuDevice {
     /// Runs `workgroups` of a kernel, after all that was asked for before.
     ///
     /// # Errors
-    /// [`MetalError::InvalidParams`] if these are not as many buffers or arguments as it has, not this device's, or more workgroups than it can
-    /// run; nothing was done then. [`MetalError::Device`] if the device fails.
+    /// [`MetalError::InvalidParams`] if these are not as many buffers as it has, or another device's, or more arguments or
+    /// workgroups than there can be; nothing was done then. [`MetalError::Device`] if the device fails.
     pub fn dispatch(
         &self,
         pipeline: &WgpuPipeline,

@@ -41,8 +41,12 @@
 //!
 //! The caller's registry keeps *plans*: which pipelines a call dispatches, and the scratch memory it needs. What plans share
 //! is in a registry of the device's own, [`WgpuDevice::with_descriptors`]: pipelines by their source (`wgpu_pipeline`), layouts
-//! by their shape (`wgpu_layout`), bind groups by their buffers (`wgpu_bind_group`). Sizes are arguments of a pipeline and not part of it,
-//! so that products of different sizes share one.
+//! by their shape (`wgpu_layout`), bind groups by their buffers (`wgpu_bind_group`). Sizes are arguments of a pipeline and no
+//! part of it, so that products of different sizes share one.
+//!
+//! A software adapter, and one of OpenGL, compiles at a pipeline's first dispatch. There creation includes one, of nothing:
+//! the pipeline is ready when it is had, and the time of its creation is true. Mesa keeps compiled shaders on disk between
+//! runs; to measure compilation, set `MESA_SHADER_CACHE_DISABLE=true`.
 //!
 //! # When work is done
 //!
@@ -52,7 +56,11 @@
 //! # Errors
 //!
 //! Whatever wgpu or the driver reports becomes a [`MetalError`](metallic::error::MetalError) with its source: a
-//! [`NoAdapter`], a [`DeviceLost`], a `wgpu::Error`, or what opening the device or mapping a buffer gave. What is reported outside a call is returned by the next one.
+//! [`NoAdapter`], a [`DeviceLost`], a `wgpu::Error`, or what opening the device or mapping a buffer gave. What is reported
+//! outside a call is returned by the next one.
+//!
+//! wgpu itself panics, in `poll`, when a driver loses the device while it is waited for. That panic is caught and becomes a
+//! [`DeviceLost`]; in a program built with `panic = "abort"` it cannot be.
 
 mod adapter;
 mod arguments;

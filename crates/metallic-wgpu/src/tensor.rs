@@ -40,8 +40,8 @@ impl WgpuTensor {
         Ok(Self { allocation, device: device.clone(), elements, dtype })
     }
 
-    /// wgpu's own handle: `elements` elements from its beginning, and zeros up to a multiple of 16 bytes. Commands that the device has
-    /// recorded and not yet handed over come after those that are submitted by other means.
+    /// wgpu's own handle: the elements, and room up to a multiple of 16 bytes. Commands that the device has recorded and not yet
+    /// handed over come after those that are submitted by other means.
     pub fn buffer(&self) -> &wgpu::Buffer {
         &self.allocation.buffer
     }

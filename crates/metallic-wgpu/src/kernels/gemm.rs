@@ -9,9 +9,10 @@ use super::matrix_product::{PlannedProduct, Product, ProductCall, Vectors};
 use crate::device::WgpuDevice;
 use crate::tensor::WgpuTensor;
 
-/// The pipeline of a matrix product. Products of up to 8 rows read each element of B once; those of more go through tiles in memory that
-/// a workgroup shares. If `k` is a multiple of four, operands whose rows lie along k are loaded as vectors; a call whose offsets
-/// or strides are not multiples of four takes another pipeline, compiled at the first such call.
+/// The pipeline of a matrix product. On a GPU, products of up to 8 rows read each element of B once, and those of more go
+/// through tiles in memory that a workgroup shares; see [`Tuning`](crate::Tuning). If `k` is a multiple of four, operands whose
+/// rows lie along k are loaded as vectors; a call whose offsets or strides are not multiples of four takes another pipeline,
+/// compiled at the first such call.
 #[derive(Clone, Debug)]
 pub struct GemmPlan {
     product: PlannedProduct,

@@ -19,6 +19,26 @@ impl<'a, E> Rows<'a, E> {
     }
 }
 
+impl<'a, E: Element> Rows<'a, E> {
+    /// Four rows from a first on, as `f32`. The scratch is of [`rows_scratch`].
+    #[inline(always)]
+    fn four<'b>(&self, first: usize, columns: usize, scratch: &'b mut [f32]) -> [&'b [f32]; ROWS]
+    where
+        'a: 'b,
+    {
+        let part = if E::WIDENS { columns } else { 0 };
+        let (scratch_0, scratch) = scratch.split_at_mut(part);
+        let (scratch_1, scratch) = scratch.split_at_mut(part);
+        let (scratch_2, scratch_3) = scratch.split_at_mut(part);
+        [
+            E::widen(self.row(first, columns), scratch_0),
+            E::widen(self.row(first + 1, columns), scratch_1),
+            E::widen(self.row(first + 2, columns), scratch_2),
+            E::widen(self.row(first + 3, columns), scratch_3),
+        ]
+    }
+}
+
 /// How many rows are multiplied at once.
 const ROWS: usize = 4;
 
@@ -56,18 +76,9 @@ impl<E: Element> WithSimd for InnerProducts<'_, E> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { k, a, b, scratch, width, products } = self;
         let rows = products.len() / width;
-        let part = if E::WIDENS { k } else { 0 };
         let whole = width / ROWS * ROWS;
         for column in (0..whole).step_by(ROWS) {
-            let (scratch_0, rest) = scratch.split_at_mut(part);
-            let (scratch_1, rest) = rest.split_at_mut(part);
-            let (scratch_2, scratch_3) = rest.split_at_mut(part);
-            let b = [
-                E::widen(b.row(column, k), scratch_0),
-                E::widen(b.row(column + 1, k), scratch_1),
-                E::widen(b.row(column + 2, k), scratch_2),
-                E::widen(b.row(column + 3, k), scratch_3),
-            ];
+            let b = b.four(column, k, scratch);
             // Where there are registers for sixteen sums: the 32 of AVX-512 and of NEON.
             let quads = if S::F32_LANES == 8 { 0 } else { rows / 4 * 4 };
             for row in (0..quads).step_by(4) {
@@ -175,19 +186,9 @@ impl<E: Element> WithSimd for WeightedRows<'_, E> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { a, b, scratch, sums } = self;
         let n = sums.len();
-        let part = if E::WIDENS { n } else { 0 };
         let (blocks, rest) = a.as_chunks::<ROWS>();
         for (block, a) in blocks.iter().enumerate() {
-            let first = block * ROWS;
-            let (scratch_0, rest) = scratch.split_at_mut(part);
-            let (scratch_1, rest) = rest.split_at_mut(part);
-            let (scratch_2, scratch_3) = rest.split_at_mut(part);
-            let rows = [
-                E::widen(b.row(first, n), scratch_0),
-                E::widen(b.row(first + 1, n), scratch_1),
-                E::widen(b.row(first + 2, n), scratch_2),
-                E::widen(b.row(first + 3, n), scratch_3),
-            ];
+            let rows = b.four(block * ROWS, n, scratch);
             weighted(simd, *a, rows, sums);
         }
         for (index, a) in rest.iter().enumerate() {
@@ -212,6 +213,127 @@ fn weighted<S: Simd, const N: usize>(simd: S, weights: [f32; N], rows: [&[f32]; 
     for (at, sum) in rest.iter_mut().enumerate() {
         for (weight, row) in weights.iter().zip(&row_rests) {
             *sum += weight * row[at];
+        }
+    }
+}
+
+/// One query's heads beside the keys or values that they share.
+#[derive(Clone, Copy)]
+pub(crate) struct Heads {
+    /// The size of a head.
+    pub(crate) size: usize,
+    /// How many there are.
+    pub(crate) count: usize,
+    /// How many of them share a head of keys and values.
+    pub(crate) group: usize,
+}
+
+impl Heads {
+    /// The elements of all heads of keys or values.
+    pub(crate) fn width(&self) -> usize {
+        self.count / self.group * self.size
+    }
+
+    /// A head.
+    #[inline(always)]
+    fn of<'a>(&self, elements: &'a [f32], head: usize) -> &'a [f32] {
+        &elements[head * self.size..][..self.size]
+    }
+
+    /// What it shares with its group.
+    #[inline(always)]
+    fn shared<'a>(&self, elements: &'a [f32], head: usize) -> &'a [f32] {
+        self.of(elements, head / self.group)
+    }
+}
+
+/// The inner products of each head of `q` with its part of each row of `k`, one head's after the other's. The rows are read from
+/// their beginning to their end, as they come from memory. The scratch is of [`rows_scratch`] for the heads' width.
+pub(crate) fn head_products<E: Element>(
+    heads: Heads,
+    q: &[f32],
+    k: Rows<'_, E>,
+    scratch: &mut [f32],
+    products: &mut [f32],
+) {
+    pulp::Arch::new().dispatch(HeadProducts { heads, q, k, scratch, products });
+}
+
+struct HeadProducts<'a, E> {
+    heads: Heads,
+    q: &'a [f32],
+    k: Rows<'a, E>,
+    scratch: &'a mut [f32],
+    products: &'a mut [f32],
+}
+
+impl<E: Element> WithSimd for HeadProducts<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { heads, q, k, scratch, products } = self;
+        let keys = products.len() / heads.count;
+        let whole = keys / ROWS * ROWS;
+        for key in (0..whole).step_by(ROWS) {
+            let rows = k.four(key, heads.width(), scratch);
+            for head in 0..heads.count {
+                let rows = rows.map(|row| heads.shared(row, head));
+                let block = inner::<S, ROWS>(simd, heads.of(q, head), rows);
+                products[head * keys + key..][..ROWS].copy_from_slice(&block);
+            }
+        }
+        for key in whole..keys {
+            let row = E::widen(k.row(key, heads.width()), scratch);
+            for head in 0..heads.count {
+                [products[head * keys + key]] =
+                    inner::<S, 1>(simd, heads.of(q, head), [heads.shared(row, head)]);
+            }
+        }
+    }
+}
+
+/// Adds to each head of `sums` its part of each row of `v`, times the row's weight for this head; one head's weights stand after
+/// the other's. The scratch is of [`rows_scratch`] for the heads' width.
+pub(crate) fn head_sums<E: Element>(
+    heads: Heads,
+    weights: &[f32],
+    v: Rows<'_, E>,
+    scratch: &mut [f32],
+    sums: &mut [f32],
+) {
+    pulp::Arch::new().dispatch(HeadSums { heads, weights, v, scratch, sums });
+}
+
+struct HeadSums<'a, E> {
+    heads: Heads,
+    weights: &'a [f32],
+    v: Rows<'a, E>,
+    scratch: &'a mut [f32],
+    sums: &'a mut [f32],
+}
+
+impl<E: Element> WithSimd for HeadSums<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { heads, weights, v, scratch, sums } = self;
+        let keys = weights.len() / heads.count;
+        let whole = keys / ROWS * ROWS;
+        for key in (0..whole).step_by(ROWS) {
+            let rows = v.four(key, heads.width(), scratch);
+            for (head, sums) in sums.chunks_mut(heads.size).enumerate() {
+                let rows = rows.map(|row| heads.shared(row, head));
+                let weights = &weights[head * keys + key..][..ROWS];
+                weighted(simd, [weights[0], weights[1], weights[2], weights[3]], rows, sums);
+            }
+        }
+        for key in whole..keys {
+            let row = E::widen(v.row(key, heads.width()), scratch);
+            for (head, sums) in sums.chunks_mut(heads.size).enumerate() {
+                weighted(simd, [weights[head * keys + key]], [heads.shared(row, head)], sums);
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Sums of products over vectors, in the widest registers that the processor has.
+//! Sums of products over rows, in the widest registers that the processor has.
 
 use pulp::{Simd, WithSimd};
 
@@ -14,7 +14,7 @@ pub(crate) struct Rows<'a, E> {
 impl<'a, E> Rows<'a, E> {
     /// The first `columns` elements of a row.
     #[inline(always)]
-    fn row(&self, row: usize, columns: usize) -> &'a [E] {
+    pub(super) fn row(&self, row: usize, columns: usize) -> &'a [E] {
         &self.elements[row * self.stride..][..columns]
     }
 }
@@ -22,7 +22,7 @@ impl<'a, E> Rows<'a, E> {
 impl<'a, E: Element> Rows<'a, E> {
     /// Four rows from a first on, as `f32`. The scratch is of [`rows_scratch`].
     #[inline(always)]
-    fn four<'b>(&self, first: usize, columns: usize, scratch: &'b mut [f32]) -> [&'b [f32]; ROWS]
+    pub(super) fn four<'b>(&self, first: usize, columns: usize, scratch: &'b mut [f32]) -> [&'b [f32]; ROWS]
     where
         'a: 'b,
     {
@@ -40,7 +40,7 @@ impl<'a, E: Element> Rows<'a, E> {
 }
 
 /// How many rows are multiplied at once.
-const ROWS: usize = 4;
+pub(super) const ROWS: usize = 4;
 
 /// The scratch that the functions below need for rows of so many elements.
 pub(crate) fn rows_scratch<E: Element>(columns: usize) -> usize {
@@ -111,7 +111,7 @@ impl<E: Element> WithSimd for InnerProducts<'_, E> {
 
 /// The inner products of `a` with rows of its length. Two sums for each row hide the latency of an addition.
 #[inline(always)]
-fn inner<S: Simd, const N: usize>(simd: S, a: &[f32], rows: [&[f32]; N]) -> [f32; N] {
+pub(super) fn inner<S: Simd, const N: usize>(simd: S, a: &[f32], rows: [&[f32]; N]) -> [f32; N] {
     let (a_vectors, a_rest) = S::as_simd_f32s(a);
     let (a_pairs, a_last) = a_vectors.as_chunks::<2>();
     let vectors = rows.map(|row| &S::as_simd_f32s(row).0[..a_vectors.len()]);
@@ -200,7 +200,12 @@ impl<E: Element> WithSimd for WeightedRows<'_, E> {
 
 /// Adds to each sum what stands in its column, each row times its weight.
 #[inline(always)]
-fn weighted<S: Simd, const N: usize>(simd: S, weights: [f32; N], rows: [&[f32]; N], sums: &mut [f32]) {
+pub(super) fn weighted<S: Simd, const N: usize>(
+    simd: S,
+    weights: [f32; N],
+    rows: [&[f32]; N],
+    sums: &mut [f32],
+) {
     let factors = weights.map(|weight| simd.splat_f32s(weight));
     let (vectors, rest) = S::as_mut_simd_f32s(sums);
     let row_vectors = rows.map(|row| &S::as_simd_f32s(row).0[..vectors.len()]);
@@ -214,158 +219,5 @@ fn weighted<S: Simd, const N: usize>(simd: S, weights: [f32; N], rows: [&[f32]; 
         for (weight, row) in weights.iter().zip(&row_rests) {
             *sum += weight * row[at];
         }
-    }
-}
-
-/// One query's heads beside the keys or values that they share.
-#[derive(Clone, Copy)]
-pub(crate) struct Heads {
-    /// The size of a head.
-    pub(crate) size: usize,
-    /// How many there are.
-    pub(crate) count: usize,
-    /// How many of them share a head of keys and values.
-    pub(crate) group: usize,
-}
-
-impl Heads {
-    /// The elements of all heads of keys or values.
-    pub(crate) fn width(&self) -> usize {
-        self.count / self.group * self.size
-    }
-
-    /// A head.
-    #[inline(always)]
-    fn of<'a>(&self, elements: &'a [f32], head: usize) -> &'a [f32] {
-        &elements[head * self.size..][..self.size]
-    }
-
-    /// What it shares with its group.
-    #[inline(always)]
-    fn shared<'a>(&self, elements: &'a [f32], head: usize) -> &'a [f32] {
-        self.of(elements, head / self.group)
-    }
-}
-
-/// The inner products of each head of `q` with its part of each row of `k`, one head's after the other's. The rows are read from
-/// their beginning to their end, as they come from memory. The scratch is of [`rows_scratch`] for the heads' width.
-pub(crate) fn head_products<E: Element>(
-    heads: Heads,
-    q: &[f32],
-    k: Rows<'_, E>,
-    scratch: &mut [f32],
-    products: &mut [f32],
-) {
-    pulp::Arch::new().dispatch(HeadProducts { heads, q, k, scratch, products });
-}
-
-struct HeadProducts<'a, E> {
-    heads: Heads,
-    q: &'a [f32],
-    k: Rows<'a, E>,
-    scratch: &'a mut [f32],
-    products: &'a mut [f32],
-}
-
-impl<E: Element> WithSimd for HeadProducts<'_, E> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self { heads, q, k, scratch, products } = self;
-        let keys = products.len() / heads.count;
-        let whole = keys / ROWS * ROWS;
-        for key in (0..whole).step_by(ROWS) {
-            let rows = k.four(key, heads.width(), scratch);
-            for head in 0..heads.count {
-                let rows = rows.map(|row| heads.shared(row, head));
-                let block = inner::<S, ROWS>(simd, heads.of(q, head), rows);
-                products[head * keys + key..][..ROWS].copy_from_slice(&block);
-            }
-        }
-        for key in whole..keys {
-            let row = E::widen(k.row(key, heads.width()), scratch);
-            for head in 0..heads.count {
-                [products[head * keys + key]] =
-                    inner::<S, 1>(simd, heads.of(q, head), [heads.shared(row, head)]);
-            }
-        }
-    }
-}
-
-/// Adds to each head of `sums` its part of each row of `v`, times the row's weight for this head; one head's weights stand after
-/// the other's. The scratch is of [`rows_scratch`] for the heads' width.
-pub(crate) fn head_sums<E: Element>(
-    heads: Heads,
-    weights: &[f32],
-    v: Rows<'_, E>,
-    scratch: &mut [f32],
-    sums: &mut [f32],
-) {
-    pulp::Arch::new().dispatch(HeadSums { heads, weights, v, scratch, sums });
-}
-
-struct HeadSums<'a, E> {
-    heads: Heads,
-    weights: &'a [f32],
-    v: Rows<'a, E>,
-    scratch: &'a mut [f32],
-    sums: &'a mut [f32],
-}
-
-impl<E: Element> WithSimd for HeadSums<'_, E> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self { heads, weights, v, scratch, sums } = self;
-        let keys = weights.len() / heads.count;
-        let whole = keys / ROWS * ROWS;
-        for key in (0..whole).step_by(ROWS) {
-            let rows = v.four(key, heads.width(), scratch);
-            for (head, sums) in sums.chunks_mut(heads.size).enumerate() {
-                let rows = rows.map(|row| heads.shared(row, head));
-                let weights = &weights[head * keys + key..][..ROWS];
-                weighted(simd, [weights[0], weights[1], weights[2], weights[3]], rows, sums);
-            }
-        }
-        for key in whole..keys {
-            let row = E::widen(v.row(key, heads.width()), scratch);
-            for (head, sums) in sums.chunks_mut(heads.size).enumerate() {
-                weighted(simd, [weights[head * keys + key]], [heads.shared(row, head)], sums);
-            }
-        }
-    }
-}
-
-/// The mean and the variance of a row, summed in `f64`: a mean far from 0 costs no precision.
-pub(crate) fn moments(row: &[f32]) -> (f64, f64) {
-    pulp::Arch::new().dispatch(Moments(row))
-}
-
-struct Moments<'a>(&'a [f32]);
-
-impl WithSimd for Moments<'_> {
-    type Output = (f64, f64);
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> (f64, f64) {
-        const LANES: usize = 16;
-        let count = self.0.len() as f64;
-        let mut sums = [0.0_f64; LANES];
-        for chunk in self.0.chunks(LANES) {
-            for (sum, x) in sums.iter_mut().zip(chunk) {
-                *sum += f64::from(*x);
-            }
-        }
-        let mean = sums.iter().sum::<f64>() / count;
-        let mut squares = [0.0_f64; LANES];
-        for chunk in self.0.chunks(LANES) {
-            for (square, x) in squares.iter_mut().zip(chunk) {
-                let deviation = f64::from(*x) - mean;
-                *square += deviation * deviation;
-            }
-        }
-        (mean, squares.iter().sum::<f64>() / count)
     }
 }

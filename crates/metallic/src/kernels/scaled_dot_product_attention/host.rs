@@ -4,7 +4,8 @@
 use super::{AttentionCall, AttentionKey, ScaledDotProductAttentionKernel};
 use crate::device::host::element::{Element, with_element};
 use crate::device::host::function::softmax;
-use crate::device::host::reduction::{Heads, Rows, head_products, head_sums, rows_scratch};
+use crate::device::host::heads::{Heads, head_products, head_sums};
+use crate::device::host::reduction::{Rows, rows_scratch};
 use crate::device::host::rows::row_blocks;
 use crate::device::host::scratch::with_scratch;
 use crate::device::host::tile::{Factor, Tile};

@@ -9,6 +9,10 @@ pub(crate) mod element;
 #[cfg(feature = "host")]
 pub(crate) mod function;
 #[cfg(feature = "host")]
+pub(crate) mod heads;
+#[cfg(feature = "host")]
+pub(crate) mod normalisation;
+#[cfg(feature = "host")]
 pub(crate) mod reduction;
 #[cfg(feature = "host")]
 pub(crate) mod rows;
@@ -67,7 +71,7 @@ impl Default for HostDevice {
     }
 }
 
-/// Devices are equal if they have equally many threads: what they compute is the same then, to the bit.
+/// Devices are equal if they have equally many threads.
 impl PartialEq for HostDevice {
     fn eq(&self, other: &Self) -> bool {
         self.threads == other.threads

@@ -89,3 +89,82 @@ impl Crew<'_> {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::Barrier;
+    use std::thread;
+
+    use super::*;
+
+    const MUCH: u64 = HostDevice::WORTH_SHARING;
+
+    fn host(threads: usize) -> HostDevice {
+        HostDevice::with_threads(NonZeroUsize::new(threads).unwrap())
+    }
+
+    /// The threads that took the parts.
+    fn workers(crew: Crew<'_>, parts: usize, work: impl Fn(usize) + Sync) -> HashSet<thread::ThreadId> {
+        let workers = Mutex::new(HashSet::new());
+        crew.share(0..parts, |part| {
+            work(part);
+            workers.lock().unwrap().insert(thread::current().id());
+        });
+        workers.into_inner().unwrap()
+    }
+
+    #[test]
+    fn a_device_of_one_thread_starts_none() {
+        let device = host(1);
+        let workers = workers(device.crew(u64::MAX).unwrap(), 10, |_| {});
+        assert_eq!(workers, HashSet::from([thread::current().id()]));
+        assert!(device.workers.get().is_none());
+    }
+
+    #[test]
+    fn little_work_stays_on_the_callers_thread_and_starts_none() {
+        let device = host(4);
+        let workers = workers(device.crew(MUCH - 1).unwrap(), 10, |_| {});
+        assert_eq!(workers, HashSet::from([thread::current().id()]));
+        assert!(device.workers.get().is_none());
+    }
+
+    #[test]
+    fn much_work_is_done_by_all_threads_at_once_the_callers_included() {
+        let device = host(3);
+        let barrier = Barrier::new(3);
+        // Nobody passes before all three are there.
+        let workers = workers(device.crew(MUCH).unwrap(), 3, |_| drop(barrier.wait()));
+        assert_eq!(workers.len(), 3);
+        assert!(workers.contains(&thread::current().id()));
+    }
+
+    #[test]
+    fn clones_share_their_threads() {
+        let device = host(2);
+        let clone = device.clone();
+        clone.crew(MUCH).unwrap();
+        assert!(device.workers.get().is_some());
+    }
+
+    #[test]
+    fn every_part_is_done_once_however_many_threads_there_are() {
+        for threads in 1..5 {
+            let mut counts = vec![0; 1000];
+            host(threads).crew(MUCH).unwrap().share(counts.iter_mut(), |count| *count += 1);
+            assert!(counts.iter().all(|count| *count == 1), "{threads} threads");
+        }
+    }
+
+    #[test]
+    fn a_panic_in_a_part_reaches_the_caller_and_the_threads_live_on() {
+        let device = host(2);
+        let crew = device.crew(MUCH).unwrap();
+        let caught = catch_unwind(AssertUnwindSafe(|| crew.share(0..100, |part| assert_ne!(part, 50))));
+        assert!(caught.is_err());
+        let barrier = Barrier::new(2);
+        assert_eq!(workers(crew, 2, |_| drop(barrier.wait())).len(), 2);
+    }
+}

@@ -1,4 +1,4 @@
-//! Sums of products over vectors, in the widest registers that the processor has.
+//! Sums of products over rows, in the widest registers that the processor has.
 
 use pulp::{Simd, WithSimd};
 
@@ -14,13 +14,33 @@ pub(crate) struct Rows<'a, E> {
 impl<'a, E> Rows<'a, E> {
     /// The first `columns` elements of a row.
     #[inline(always)]
-    fn row(&self, row: usize, columns: usize) -> &'a [E] {
+    pub(super) fn row(&self, row: usize, columns: usize) -> &'a [E] {
         &self.elements[row * self.stride..][..columns]
     }
 }
 
+impl<'a, E: Element> Rows<'a, E> {
+    /// Four rows from a first on, as `f32`. The scratch is of [`rows_scratch`].
+    #[inline(always)]
+    pub(super) fn four<'b>(&self, first: usize, columns: usize, scratch: &'b mut [f32]) -> [&'b [f32]; ROWS]
+    where
+        'a: 'b,
+    {
+        let part = if E::WIDENS { columns } else { 0 };
+        let (scratch_0, scratch) = scratch.split_at_mut(part);
+        let (scratch_1, scratch) = scratch.split_at_mut(part);
+        let (scratch_2, scratch_3) = scratch.split_at_mut(part);
+        [
+            E::widen(self.row(first, columns), scratch_0),
+            E::widen(self.row(first + 1, columns), scratch_1),
+            E::widen(self.row(first + 2, columns), scratch_2),
+            E::widen(self.row(first + 3, columns), scratch_3),
+        ]
+    }
+}
+
 /// How many rows are multiplied at once.
-const ROWS: usize = 4;
+pub(super) const ROWS: usize = 4;
 
 /// The scratch that the functions below need for rows of so many elements.
 pub(crate) fn rows_scratch<E: Element>(columns: usize) -> usize {
@@ -56,18 +76,9 @@ impl<E: Element> WithSimd for InnerProducts<'_, E> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { k, a, b, scratch, width, products } = self;
         let rows = products.len() / width;
-        let part = if E::WIDENS { k } else { 0 };
         let whole = width / ROWS * ROWS;
         for column in (0..whole).step_by(ROWS) {
-            let (scratch_0, rest) = scratch.split_at_mut(part);
-            let (scratch_1, rest) = rest.split_at_mut(part);
-            let (scratch_2, scratch_3) = rest.split_at_mut(part);
-            let b = [
-                E::widen(b.row(column, k), scratch_0),
-                E::widen(b.row(column + 1, k), scratch_1),
-                E::widen(b.row(column + 2, k), scratch_2),
-                E::widen(b.row(column + 3, k), scratch_3),
-            ];
+            let b = b.four(column, k, scratch);
             // Where there are registers for sixteen sums: the 32 of AVX-512 and of NEON.
             let quads = if S::F32_LANES == 8 { 0 } else { rows / 4 * 4 };
             for row in (0..quads).step_by(4) {
@@ -100,7 +111,7 @@ impl<E: Element> WithSimd for InnerProducts<'_, E> {
 
 /// The inner products of `a` with rows of its length. Two sums for each row hide the latency of an addition.
 #[inline(always)]
-fn inner<S: Simd, const N: usize>(simd: S, a: &[f32], rows: [&[f32]; N]) -> [f32; N] {
+pub(super) fn inner<S: Simd, const N: usize>(simd: S, a: &[f32], rows: [&[f32]; N]) -> [f32; N] {
     let (a_vectors, a_rest) = S::as_simd_f32s(a);
     let (a_pairs, a_last) = a_vectors.as_chunks::<2>();
     let vectors = rows.map(|row| &S::as_simd_f32s(row).0[..a_vectors.len()]);
@@ -175,19 +186,9 @@ impl<E: Element> WithSimd for WeightedRows<'_, E> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { a, b, scratch, sums } = self;
         let n = sums.len();
-        let part = if E::WIDENS { n } else { 0 };
         let (blocks, rest) = a.as_chunks::<ROWS>();
         for (block, a) in blocks.iter().enumerate() {
-            let first = block * ROWS;
-            let (scratch_0, rest) = scratch.split_at_mut(part);
-            let (scratch_1, rest) = rest.split_at_mut(part);
-            let (scratch_2, scratch_3) = rest.split_at_mut(part);
-            let rows = [
-                E::widen(b.row(first, n), scratch_0),
-                E::widen(b.row(first + 1, n), scratch_1),
-                E::widen(b.row(first + 2, n), scratch_2),
-                E::widen(b.row(first + 3, n), scratch_3),
-            ];
+            let rows = b.four(block * ROWS, n, scratch);
             weighted(simd, *a, rows, sums);
         }
         for (index, a) in rest.iter().enumerate() {
@@ -199,7 +200,12 @@ impl<E: Element> WithSimd for WeightedRows<'_, E> {
 
 /// Adds to each sum what stands in its column, each row times its weight.
 #[inline(always)]
-fn weighted<S: Simd, const N: usize>(simd: S, weights: [f32; N], rows: [&[f32]; N], sums: &mut [f32]) {
+pub(super) fn weighted<S: Simd, const N: usize>(
+    simd: S,
+    weights: [f32; N],
+    rows: [&[f32]; N],
+    sums: &mut [f32],
+) {
     let factors = weights.map(|weight| simd.splat_f32s(weight));
     let (vectors, rest) = S::as_mut_simd_f32s(sums);
     let row_vectors = rows.map(|row| &S::as_simd_f32s(row).0[..vectors.len()]);
@@ -213,37 +219,5 @@ fn weighted<S: Simd, const N: usize>(simd: S, weights: [f32; N], rows: [&[f32]; 
         for (weight, row) in weights.iter().zip(&row_rests) {
             *sum += weight * row[at];
         }
-    }
-}
-
-/// The mean and the variance of a row, summed in `f64`: a mean far from 0 costs no precision.
-pub(crate) fn moments(row: &[f32]) -> (f64, f64) {
-    pulp::Arch::new().dispatch(Moments(row))
-}
-
-struct Moments<'a>(&'a [f32]);
-
-impl WithSimd for Moments<'_> {
-    type Output = (f64, f64);
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> (f64, f64) {
-        const LANES: usize = 16;
-        let count = self.0.len() as f64;
-        let mut sums = [0.0_f64; LANES];
-        for chunk in self.0.chunks(LANES) {
-            for (sum, x) in sums.iter_mut().zip(chunk) {
-                *sum += f64::from(*x);
-            }
-        }
-        let mean = sums.iter().sum::<f64>() / count;
-        let mut squares = [0.0_f64; LANES];
-        for chunk in self.0.chunks(LANES) {
-            for (square, x) in squares.iter_mut().zip(chunk) {
-                let deviation = f64::from(*x) - mean;
-                *square += deviation * deviation;
-            }
-        }
-        (mean, squares.iter().sum::<f64>() / count)
     }
 }

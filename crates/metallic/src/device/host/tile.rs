@@ -181,3 +181,75 @@ impl<'a, E> Iterator for Tiles<'a, E> {
         Some((place, tile))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn tiles_cover_every_element_of_the_matrices_once_and_no_other(
+            shape in [0..4_usize, 0..9_usize, 0..9_usize],
+            size in [1..6_usize, 1..6_usize],
+            gaps in [0..3_usize, 0..3_usize, 0..3_usize],
+        ) {
+            let [batch, rows, columns] = shape;
+            let row_stride = columns + gaps[1];
+            let layout = MatrixLayout { offset: gaps[0], row_stride, batch_stride: rows * row_stride + gaps[2] };
+            let extent = layout.extent(batch, rows, columns).unwrap();
+            let mut counts = vec![0; extent];
+            for (place, mut tile) in tiles(&mut counts, &layout, shape, size) {
+                prop_assert!(place.row + tile.rows() <= rows && place.column + tile.columns() <= columns);
+                for row in 0..tile.rows() {
+                    tile.row(row).iter_mut().for_each(|count| *count += 1);
+                }
+            }
+            let mut wanted = vec![0; extent];
+            for (matrix, row, column) in
+                (0..batch).flat_map(|m| (0..rows).flat_map(move |r| (0..columns).map(move |c| (m, r, c))))
+            {
+                wanted[layout.offset + matrix * layout.batch_stride + row * row_stride + column] = 1;
+            }
+            prop_assert_eq!(counts, wanted);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "matrices lie inside their slice")]
+    fn tiles_beyond_the_slice_are_refused() {
+        tiles(&mut [0.0; 11], &MatrixLayout::dense(3, 4), [1, 3, 4], [2, 2]);
+    }
+
+    #[test]
+    #[should_panic(expected = "matrices do not overlap")]
+    fn tiles_of_matrices_that_overlap_are_refused() {
+        tiles(&mut [0.0; 24], &MatrixLayout::dense(3, 4).with_batch_stride(11), [2, 3, 4], [2, 2]);
+    }
+
+    #[test]
+    #[should_panic(expected = "the second factor has an element")]
+    fn a_product_with_a_factor_too_short_is_refused() {
+        let factor = Factor { elements: &[0.0; 6], row_stride: 3, column_stride: 1 };
+        Tile::of(&mut [0.0; 4], 2, 2, 2).product(
+            1.0,
+            0.0,
+            3,
+            factor,
+            Factor { row_stride: 2, elements: &[0.0; 5], ..factor },
+        );
+    }
+
+    #[test]
+    fn a_product_writes_its_tile_alone() {
+        let (a, b) = ([1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]);
+        let factor = |elements| Factor { elements, row_stride: 2, column_stride: 1 };
+        let mut c = [f32::NAN; 8];
+        Tile::of(&mut c[1..], 4, 2, 2).product(1.0, 0.0, 2, factor(&a), factor(&b));
+        assert_eq!((c[1..3].to_vec(), c[5..7].to_vec()), (vec![19.0, 22.0], vec![43.0, 50.0]));
+        assert!([0, 3, 4, 7].iter().all(|at| c[*at].is_nan()));
+        Tile::of(&mut c[1..], usize::MAX, 1, 2).product(2.0, -1.0, 2, factor(&a), factor(&b));
+        assert_eq!(c[1..3], [19.0, 22.0], "one row, from which no other is reached");
+    }
+}

@@ -7,7 +7,7 @@ use crate::device::host::scratch::with_scratch;
 use crate::device::host::tile::{Factor, Place, tiles};
 use crate::device::{HostDevice, HostTensor};
 use crate::error::MetalError;
-use crate::tensor::MatrixLayout;
+use crate::tensor::{Dtype, MatrixLayout};
 
 /// The size of a tile.
 #[derive(Clone, Copy, Debug)]
@@ -18,10 +18,25 @@ pub(super) struct Plan {
 
 impl Plan {
     pub(super) fn new(device: &HostDevice, key: &GemmKey) -> Self {
+        let (m, n, k) = (key.m.most(), key.n, key.k);
         let threads = device.threads().get();
-        let columns = key.n.div_ceil(threads).next_multiple_of(64).min(key.n);
-        Self { rows: key.m.most(), columns }
+        // Two parts for each thread, so that one that was held up takes fewer; by columns as far as they are wide enough
+        // to be worth it, since the parts of a row of tiles pack the same rows of A.
+        let parts = if threads == 1 { 1 } else { 2 * threads };
+        let parts_of_columns = parts.min(n.div_ceil(Self::WIDTH));
+        let rows = m.div_ceil(parts.div_ceil(parts_of_columns)).max(Self::HEIGHT);
+        let columns = n.div_ceil(parts_of_columns).next_multiple_of(64);
+        // What is not f32 goes through a scratch, which must not push itself out of the cache.
+        let narrow = if key.dtype == Dtype::F32 { columns } else { Self::SCRATCH / k / 64 * 64 };
+        Self { rows, columns: columns.min(narrow.max(64)) }
     }
+
+    /// The least width and height of a tile that is one for the sake of another thread.
+    const WIDTH: usize = 128;
+    const HEIGHT: usize = 32;
+
+    /// How many elements of B are widened at a time, about.
+    const SCRATCH: usize = 1 << 18;
 }
 
 /// How many multiplications a thread does in a nanosecond, about.

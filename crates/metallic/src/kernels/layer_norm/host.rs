@@ -2,7 +2,7 @@
 
 use super::{LayerNormCall, LayerNormKernel, LayerNormKey};
 use crate::device::host::element::{Element, with_element};
-use crate::device::host::reduction::moments;
+use crate::device::host::normalisation::normalise;
 use crate::device::host::rows::{row, row_blocks};
 use crate::device::host::scratch::with_scratch;
 use crate::device::{HostDevice, HostTensor};
@@ -56,21 +56,11 @@ fn layer_norm<E: Element>(
                     let input = row(E::of(input.tensor), &input.layout, 0, index, width);
                     let input = E::widen(input, scratch_in);
                     E::narrow(output, false, scratch_out, |output| {
-                        normalise(input, f64::from(epsilon), gamma, beta, output);
+                        normalise(input, epsilon, gamma, beta, output);
                     });
                 }
             });
         });
     });
     Ok(())
-}
-
-/// `output = gamma (input - mean) / sqrt(variance + epsilon) + beta`.
-fn normalise(input: &[f32], epsilon: f64, gamma: &[f32], beta: &[f32], output: &mut [f32]) {
-    let (mean, variance) = moments(input);
-    let factor = 1.0 / (variance + epsilon).sqrt();
-    let pairs = output.iter_mut().zip(input).zip(gamma.iter().zip(beta));
-    for ((output, x), (gamma, beta)) in pairs {
-        *output = ((f64::from(*x) - mean) * factor) as f32 * gamma + beta;
-    }
 }

@@ -4,7 +4,8 @@
 use super::{AttentionCall, AttentionKey, ScaledDotProductAttentionKernel};
 use crate::device::host::element::{Element, with_element};
 use crate::device::host::function::softmax;
-use crate::device::host::reduction::{Rows, inner_products, rows_scratch, weighted_rows};
+use crate::device::host::heads::{Heads, head_products, head_sums};
+use crate::device::host::reduction::{Rows, rows_scratch};
 use crate::device::host::rows::row_blocks;
 use crate::device::host::scratch::with_scratch;
 use crate::device::host::tile::{Factor, Tile};
@@ -24,14 +25,14 @@ impl Runs<ScaledDotProductAttentionKernel> for HostDevice {
     type Plan = AttentionPlan;
 
     fn plan(&self, key: &AttentionKey) -> Result<AttentionPlan, MetalError> {
-        let queries = key.seq_q.most();
+        let (threads, queries) = (self.threads().get(), key.seq_q.most());
+        // Two parts for each thread, so that one that was held up takes fewer.
+        let parts = if threads == 1 { 1 } else { 2 * threads };
         Ok(if queries == 1 {
-            AttentionPlan { queries: 1, heads: key.group() }
+            AttentionPlan { queries: 1, heads: key.kv_heads.div_ceil(parts) * key.group() }
         } else {
-            AttentionPlan {
-                queries: queries.div_ceil(4 * self.threads().get()).clamp(1, 64),
-                heads: key.heads,
-            }
+            let most = (SCORES / key.seq_k.padded_length()).clamp(4, 64);
+            AttentionPlan { queries: queries.div_ceil(parts).min(most), heads: key.heads }
         })
     }
 
@@ -44,6 +45,9 @@ impl Runs<ScaledDotProductAttentionKernel> for HostDevice {
         with_element!(key.dtype, attention(self, *plan, key, call))
     }
 }
+
+/// About how many scores of one head are made at a time: what a processor's second cache holds of them.
+const SCORES: usize = 1 << 17;
 
 /// How many products of an element of a query with one of a key, and of a score with one of a value, a thread does in a
 /// nanosecond, about.
@@ -68,7 +72,8 @@ fn attention<E: Element>(
         let width = if plan.queries == 1 { plan.heads * head_dim } else { block.elements.len() };
         block.elements.chunks_mut(width).enumerate().map(move |(index, output)| {
             let head = index * plan.heads;
-            (Part { sequence: matrix, first, count, head, heads: plan.heads }, stride, output)
+            let heads = plan.heads.min(key.heads - head);
+            (Part { sequence: matrix, first, count, head, heads }, stride, output)
         })
     });
     crew.share(parts, |(part, stride, output)| sequences.attend::<E>(&part, stride, output));
@@ -95,52 +100,58 @@ struct Part {
     heads: usize,
 }
 
-impl Sequences<'_> {
+impl<'a> Sequences<'a> {
     /// How many keys a query attends to.
     fn seen(&self, query: usize) -> usize {
         if self.key.causal { self.seq_k - self.seq_q + query + 1 } else { self.seq_k }
     }
 
+    /// Where a head of a row of one of the operands begins.
+    fn at(&self, part: &Part, matrices: &MatrixRef<'_, HostTensor>, row: usize, head: usize) -> usize {
+        let layout = &matrices.layout;
+        layout.offset
+            + part.sequence * layout.batch_stride
+            + row * layout.row_stride
+            + head * self.key.head_dim
+    }
+
     /// Answers the queries of a part. The output begins with the first query's first head.
     fn attend<E: Element>(&self, part: &Part, stride: usize, output: &mut [E]) {
-        let head_dim = self.key.head_dim;
+        if part.count == 1 {
+            return self.one_query(part, output);
+        }
         for head in part.head..part.head + part.heads {
-            let output = &mut output[(head - part.head) * head_dim..];
+            let output = &mut output[(head - part.head) * self.key.head_dim..];
             let kv_head = head / self.key.group();
-            let at = |matrices: &MatrixRef<'_, HostTensor>, row: usize, head: usize| {
-                let layout = &matrices.layout;
-                layout.offset
-                    + part.sequence * layout.batch_stride
-                    + row * layout.row_stride
-                    + head * head_dim
-            };
-            let q = &E::of(self.q.tensor)[at(&self.q, part.first, head)..];
-            let k = &E::of(self.k.tensor)[at(&self.k, 0, kv_head)..];
-            let v = &E::of(self.v.tensor)[at(&self.v, 0, kv_head)..];
-            if part.count == 1 {
-                self.one_query(self.seen(part.first), q, k, v, &mut output[..head_dim]);
-            } else {
-                self.queries(part, q, k, v, stride, output);
-            }
+            let q = &E::of(self.q.tensor)[self.at(part, &self.q, part.first, head)..];
+            let k = &E::of(self.k.tensor)[self.at(part, &self.k, 0, kv_head)..];
+            let v = &E::of(self.v.tensor)[self.at(part, &self.v, 0, kv_head)..];
+            self.queries(part, q, k, v, stride, output);
         }
     }
 
-    /// From one query on: its scores, and the sum of the values.
-    fn one_query<E: Element>(&self, seen: usize, q: &[E], k: &[E], v: &[E], output: &mut [E]) {
-        let head_dim = self.key.head_dim;
-        with_scratch(2 * seen + 2 * head_dim + rows_scratch::<E>(head_dim), |scratch| {
-            let (scores, scratch) = scratch.split_at_mut(seen);
-            let (weights, scratch) = scratch.split_at_mut(seen);
-            let (q_part, scratch) = scratch.split_at_mut(head_dim);
-            let (output_part, scratch) = scratch.split_at_mut(head_dim);
-            let q = E::widen(&q[..head_dim], q_part);
-            let k = Rows { elements: k, stride: self.k.layout.row_stride };
-            inner_products(head_dim, Rows { elements: q, stride: head_dim }, k, scratch, seen, scores);
-            softmax(scores, self.scale, weights);
-            E::narrow(output, false, output_part, |output| {
+    /// One query, all its heads at once.
+    fn one_query<E: Element>(&self, part: &Part, output: &mut [E]) {
+        let heads = Heads { size: self.key.head_dim, count: part.heads, group: self.key.group() };
+        let (seen, width) = (self.seen(part.first), heads.count * heads.size);
+        let kv_head = part.head / self.key.group();
+        let q = &E::of(self.q.tensor)[self.at(part, &self.q, part.first, part.head)..][..width];
+        let rows = |matrices: &MatrixRef<'a, HostTensor>| Rows {
+            elements: &E::of(matrices.tensor)[self.at(part, matrices, 0, kv_head)..],
+            stride: matrices.layout.row_stride,
+        };
+        with_scratch(2 * heads.count * seen + 2 * width + rows_scratch::<E>(heads.width()), |scratch| {
+            let (scores, scratch) = scratch.split_at_mut(heads.count * seen);
+            let (weights, scratch) = scratch.split_at_mut(heads.count * seen);
+            let (q_part, scratch) = scratch.split_at_mut(width);
+            let (output_part, scratch) = scratch.split_at_mut(width);
+            head_products(heads, E::widen(q, q_part), rows(&self.k), scratch, scores);
+            for (scores, weights) in scores.chunks(seen).zip(weights.chunks_mut(seen)) {
+                softmax(scores, self.scale, weights);
+            }
+            E::narrow(&mut output[..width], false, output_part, |output| {
                 output.fill(0.0);
-                let v = Rows { elements: v, stride: self.v.layout.row_stride };
-                weighted_rows(weights, v, scratch, output);
+                head_sums(heads, weights, rows(&self.v), scratch, output);
             });
         });
     }

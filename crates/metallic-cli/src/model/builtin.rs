@@ -34,7 +34,8 @@ impl Gpt2 {
                 token.iter_mut().for_each(|x| *x *= 0.1);
             }
         }
-        let positions = random.spread(0.01, shape.positions * width);
+        // Loud beside the tokens, or a token is soon followed by itself for ever.
+        let positions = random.spread(0.5, shape.positions * width);
         let blocks = (0..shape.layers).map(|layer| block(&mut random, layer, &shape)).collect();
         let config = Gpt2Config { end: None, scale: true, scale_by_layer: false, tied: true, shape };
         Self {

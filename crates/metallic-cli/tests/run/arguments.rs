@@ -1,5 +1,8 @@
 //! What is wrong with the arguments is said in one line, with what there is instead.
 
+use clap::Parser;
+use metallic_cli::args::{Args, RunArgs};
+
 use crate::program::{assert_fails, fixture, json, metallic, stdout, text};
 
 #[test]
@@ -47,7 +50,8 @@ fn a_policy_is_in_force_and_changes_no_result() {
     let args = ["run", "--device", "host", "--model", text(&model), "--tokens", "3", "--input", "-"];
     let input = "a\na cache is a promise\n";
     let free = json(&args, input);
-    let policy = ["--policy", "gemm=size_limited_lru:1", "--policy", "layer_norm=lru:5,min=2,idle=30s"];
+    let policy = ["gemm=size_limited_lru:1", "layer_norm=lru:5,min=2,idle=30s", "tensor_preparation=fifo:3"];
+    let policy: Vec<&str> = policy.into_iter().flat_map(|policy| ["--policy", policy]).collect();
     let bound = json(&[&args[..], &policy].concat(), input);
     let cache = |run: &serde_json::Value, name: &str| {
         let caches = run["caches"].as_array().expect("there are caches");
@@ -59,11 +63,27 @@ fn a_policy_is_in_force_and_changes_no_result() {
     assert_eq!(cache(&bound, "gemm")["entries"], 1);
     assert_eq!(cache(&bound, "gemm")["policy"], "size_limited_lru:1");
     assert_eq!(cache(&bound, "layer_norm")["policy"], "lru:5,idle=30000ms,min=2");
+    assert!(cache(&bound, "tensor_preparation")["evictions"].as_u64() > Some(100));
+    assert_eq!(cache(&bound, "tensor_preparation")["entries"], 3);
     let generated = |run: &serde_json::Value| {
         let prompts = run["prompts"].as_array().expect("there are prompts").iter();
         prompts.map(|prompt| prompt["generated_ids"].clone()).collect::<Vec<_>>()
     };
     assert_eq!(generated(&free), generated(&bound));
+}
+
+#[test]
+fn a_policy_for_a_cache_of_another_device_is_refused() {
+    let model = fixture("gpt2-tiny");
+    let args = ["run", "--device", "host", "--model", text(&model), "--policy", "wgpu_layout=none"];
+    assert_fails(&args, "", 2, &["wgpu_layout", "the device has no such cache"]);
+}
+
+#[test]
+fn nothing_said_means_run_with_what_is_meant_by_default() {
+    assert!(Args::parse_from(["metallic"]).command.is_none());
+    let default = RunArgs::default();
+    assert_eq!((default.device.as_str(), default.repeat.get(), default.verify), ("auto", 2, false));
 }
 
 #[test]

@@ -1,14 +1,17 @@
 //! The results are transformers', and those of the reference in f64.
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use metallic::Dtype;
+use metallic::caching::ResourceCache;
+use metallic::device::HostDevice;
 use metallic_cli::Error;
 use metallic_cli::args::RunArgs;
 use metallic_cli::input::Progress;
-use metallic_cli::model::Loaded;
-use metallic_cli::run::{Answer, Continuation, prompts, verify};
+use metallic_cli::model::{Gpt2, Loaded, Model, Shape, builtin};
+use metallic_cli::run::{Answer, Continuation, Prompt, Session, prompts, verify};
 use serde_json::Value;
 
 use crate::program::{fixture, json, stdout, text};
@@ -98,18 +101,44 @@ fn a_verified_run_says_so() {
 }
 
 #[test]
+fn a_model_from_a_seed_is_computed_as_the_reference_does() {
+    // Sizes that are no multiples of anything a processor likes.
+    let shape =
+        Shape { width: 30, heads: 5, layers: 3, inner: 50, vocabulary: 101, positions: 40, ..builtin::SHAPE };
+    let model = Model::Gpt2(Gpt2::from_seed(shape, 3));
+    let prompt = |length: u32| Prompt {
+        text: None,
+        ids: (0..length).map(|id| id * 7 % 101).collect(),
+        truncated: false,
+    };
+    let prompts: Vec<Prompt> = [1, 2, 3, 17, 33].map(prompt).into();
+    for threads in [1, 2, 3].into_iter().filter_map(NonZeroUsize::new) {
+        let device = HostDevice::with_threads(threads);
+        let cache = ResourceCache::with_device(device.clone());
+        let dtype = Dtype::F32;
+        let session =
+            Session { model: &model, prompts: &prompts, tokens: 9, passes: 2, dtype, all_logits: true };
+        let (outcome, _) = session.run(device, cache, &Progress::none()).expect("the host computes");
+        let found =
+            verify(&model, &prompts, &outcome.answers, dtype, &Progress::none()).expect("it is near enough");
+        assert_eq!(found.compared, (4 * 9 + 8) * 101, "the last prompt has room for eight tokens");
+        assert!(found.worst < 1e-4, "{found:?}");
+    }
+}
+
+#[test]
 fn a_wrong_logit_or_vector_is_found_and_named() {
     let answers = |folder: &Path, spoil: fn(&mut Answer)| {
         let loaded = Loaded::read(folder, true).expect("the fixture is whole");
         let args = RunArgs { ids: Some("1,2,3".to_owned()), ..RunArgs::default() };
         let prompts = prompts(&args, &loaded).expect("they are tokens");
         let mut answer = match &loaded.model {
-            metallic_cli::model::Model::Gpt2(model) => {
+            Model::Gpt2(model) => {
                 let logits = metallic_cli::reference::logits(model, &[1, 2, 3, 4], 2);
                 let logits = logits.iter().map(|row| row.iter().map(|x| *x as f32).collect()).collect();
                 Answer::Continuation(Continuation { ids: vec![4, 5], logits })
             }
-            metallic_cli::model::Model::Bert(model) => {
+            Model::Bert(model) => {
                 let vector = metallic_cli::reference::embedding(model, &[1, 2, 3]);
                 Answer::Embedding(vector.iter().map(|x| *x as f32).collect())
             }

@@ -3,6 +3,7 @@
 use metallic::Dtype;
 use metallic::caching::ResourceCache;
 use metallic::device::{HostDevice, HostTensor};
+use metallic::error::MetalError;
 use metallic::slots::KvCacheState;
 use metallic_cli::engine::{Decoder, Encoder};
 use metallic_cli::model::{Loaded, Model};
@@ -60,4 +61,23 @@ fn encoding_creates_nothing_after_the_first_text_of_a_bucket() {
         assert_eq!(after(&vec![2; length]), first);
     }
     assert_ne!(after(&[1; 9]), first);
+}
+
+#[test]
+fn a_step_beyond_the_last_position_is_refused_and_changes_nothing() {
+    let loaded = Loaded::read(&fixture("gpt2-tiny"), false).expect("the fixture is whole");
+    let Model::Gpt2(model) = &loaded.model else { panic!("it is a decoder") };
+    let device = HostDevice::new();
+    let mut decoder = Decoder::new(model, device.clone(), ResourceCache::with_device(device), Dtype::F32);
+    decoder.feed(&[1; 63]).expect("the prompt fits");
+    let error = decoder.feed(&[2, 3]).expect_err("there is one position left");
+    assert!(matches!(error, MetalError::KvCacheFull { positions: 65, max_positions: 64, .. }), "{error}");
+    assert_eq!(decoder.positions(), 63);
+    let last = decoder.feed(&[2]).expect("the token fits");
+    let mut again = vec![1; 63];
+    again.push(2);
+    decoder.restart();
+    let at_once = decoder.feed(&again).expect("the prompt fits");
+    let worst = last.iter().zip(&at_once).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(worst < 1e-4, "{worst}");
 }

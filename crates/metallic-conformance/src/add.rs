@@ -21,7 +21,7 @@ struct Case {
 }
 
 fn case() -> impl Strategy<Value = Case> {
-    let elements = prop_oneof![8 => size(5000), 1 => Just(50_001)];
+    let elements = prop_oneof![8 => size(5000), 1 => Just(200_001)];
     let period = prop_oneof![size(20), size(6000), Just(usize::MAX)];
     (elements, period, 0..20_usize, any::<u64>()).prop_map(|(elements, period, tail, seed)| Case {
         elements,

@@ -24,7 +24,7 @@ struct Case {
 
 fn case() -> impl Strategy<Value = Case> {
     let sizes =
-        prop_oneof![6 => (size(20), size(300)), 2 => (size(5), size(2100)), 1 => (Just(70), Just(400))];
+        prop_oneof![6 => (size(20), size(300)), 2 => (size(5), size(2100)), 1 => (Just(110), Just(400))];
     let center = prop_oneof![Just(0.0_f32), Just(-3.0), Just(100.0)];
     let epsilon = prop_oneof![Just(1e-5_f32), Just(1e-12), Just(0.1)];
     let spreads = [spread(true).boxed(), spread(false).boxed()];

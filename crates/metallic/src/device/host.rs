@@ -35,8 +35,8 @@ pub use tensor::HostTensor;
 /// The host's own processor: no driver, always there.
 ///
 /// With the feature `host`, which is on unless turned off, it runs the operations of [`kernels`](crate::kernels). The threads
-/// beyond the caller's own are started with the first plan that can use them, and are shared by all clones of the device;
-/// they end with the last. A device of one thread starts none.
+/// beyond the caller's own are started with the first plan or call that is worth them, and are shared by all clones of the
+/// device; they end with the last. A device of one thread starts none.
 #[derive(Clone)]
 pub struct HostDevice {
     threads: NonZeroUsize,

@@ -115,6 +115,11 @@ mod tests {
         workers.into_inner().unwrap()
     }
 
+    /// Waits until as many threads are there as the barrier is for.
+    fn wait_at(barrier: &Barrier) {
+        barrier.wait();
+    }
+
     #[test]
     fn a_device_of_one_thread_starts_none() {
         let device = host(1);
@@ -136,7 +141,7 @@ mod tests {
         let device = host(3);
         let barrier = Barrier::new(3);
         // Nobody passes before all three are there.
-        let workers = workers(device.crew(MUCH).unwrap(), 3, |_| drop(barrier.wait()));
+        let workers = workers(device.crew(MUCH).unwrap(), 3, |_| wait_at(&barrier));
         assert_eq!(workers.len(), 3);
         assert!(workers.contains(&thread::current().id()));
     }
@@ -165,6 +170,6 @@ mod tests {
         let caught = catch_unwind(AssertUnwindSafe(|| crew.share(0..100, |part| assert_ne!(part, 50))));
         assert!(caught.is_err());
         let barrier = Barrier::new(2);
-        assert_eq!(workers(crew, 2, |_| drop(barrier.wait())).len(), 2);
+        assert_eq!(workers(crew, 2, |_| wait_at(&barrier)).len(), 2);
     }
 }

@@ -11,6 +11,9 @@ use crate::kernels::Runs;
 /// How many elements a thread computes at a time.
 const BLOCK: usize = 4096;
 
+/// How many elements a thread works on in a nanosecond, about.
+const ELEMENTS_A_NANOSECOND: u64 = 2;
+
 /// Which function it is.
 #[derive(Clone, Copy, Debug)]
 pub struct GeluPlan(Function);
@@ -36,7 +39,7 @@ fn gelu<E: Element>(
     call: GeluCall<'_, HostTensor>,
 ) -> Result<(), MetalError> {
     let GeluCall { elements, input, output } = call;
-    let crew = device.crew(elements as u64)?;
+    let crew = device.crew(elements as u64 / ELEMENTS_A_NANOSECOND)?;
     let input = &E::of(input)[..elements];
     let blocks = E::of_mut(output)[..elements].chunks_mut(BLOCK).zip(input.chunks(BLOCK));
     crew.share(blocks, |(output, input)| {

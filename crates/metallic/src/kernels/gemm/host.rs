@@ -23,9 +23,9 @@ impl Runs<GemmKernel> for HostDevice {
 
     fn plan(&self, key: &GemmKey) -> Result<GemmPlan, MetalError> {
         Ok(GemmPlan(if host_row::Plan::is_for(key) {
-            Path::Row(host_row::Plan::new(self, key))
+            Path::Row(host_row::Plan::new(self, key)?)
         } else {
-            Path::Grid(host_grid::Plan::new(self, key))
+            Path::Grid(host_grid::Plan::new(self, key)?)
         }))
     }
 

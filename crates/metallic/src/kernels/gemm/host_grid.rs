@@ -17,7 +17,9 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn new(device: &HostDevice, key: &GemmKey) -> Self {
+    /// Also starts the device's threads, if a product is worth them.
+    pub(super) fn new(device: &HostDevice, key: &GemmKey) -> Result<Self, MetalError> {
+        device.crew(nanoseconds(key, 1, key.m.most()))?;
         let (m, n, k) = (key.m.most(), key.n, key.k);
         let threads = device.threads().get();
         // Two parts for each thread, so that one that was held up takes fewer; by columns as far as they are wide enough
@@ -28,7 +30,7 @@ impl Plan {
         let columns = n.div_ceil(parts_of_columns).next_multiple_of(64);
         // What is not f32 goes through a scratch, which must not push itself out of the cache.
         let narrow = if key.dtype == Dtype::F32 { columns } else { Self::SCRATCH / k / 64 * 64 };
-        Self { rows, columns: columns.min(narrow.max(64)) }
+        Ok(Self { rows, columns: columns.min(narrow.max(64)) })
     }
 
     /// The least width and height of a tile that is one for the sake of another thread.
@@ -42,6 +44,11 @@ impl Plan {
 /// How many multiplications a thread does in a nanosecond, about.
 const PRODUCTS_A_NANOSECOND: usize = 30;
 
+/// How long so many products of so many rows take one thread, about.
+fn nanoseconds(key: &GemmKey, batch: usize, m: usize) -> u64 {
+    (batch.saturating_mul(m).saturating_mul(key.n).saturating_mul(key.k) / PRODUCTS_A_NANOSECOND) as u64
+}
+
 pub(super) fn run<E: Element>(
     device: &HostDevice,
     Plan { rows, columns }: Plan,
@@ -50,8 +57,7 @@ pub(super) fn run<E: Element>(
 ) -> Result<(), MetalError> {
     let GemmCall { batch, m, alpha, beta, a, b, bias, c } = call;
     let &GemmKey { n, k, transpose_a, transpose_b, .. } = key;
-    let products = batch.saturating_mul(m).saturating_mul(n).saturating_mul(k);
-    let crew = device.crew((products / PRODUCTS_A_NANOSECOND) as u64)?;
+    let crew = device.crew(nanoseconds(key, batch, m))?;
     let bias = bias.map(|bias| &E::of(bias)[..n]);
     let (a, b) = (
         Operand { elements: E::of(a.tensor), layout: a.layout, transposed: transpose_a },

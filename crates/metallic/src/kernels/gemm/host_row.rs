@@ -26,17 +26,24 @@ impl Plan {
         rows == 1 || rows <= Self::INNER_ROWS && key.transpose_b && !key.transpose_a
     }
 
-    pub(super) fn new(device: &HostDevice, key: &GemmKey) -> Self {
+    /// Also starts the device's threads, if a product is worth them.
+    pub(super) fn new(device: &HostDevice, key: &GemmKey) -> Result<Self, MetalError> {
+        device.crew(nanoseconds(key, 1))?;
         // Several parts for each thread, so that one that was held up takes fewer; but not so many that the runs of memory
         // become short, where a part of the result is a part of each row of B.
         let parts = if device.threads().get() == 1 { 1 } else { 4 * device.threads().get() };
         let columns = key.n.div_ceil(parts).next_multiple_of(64);
-        Self { rows: key.m.most(), columns: columns.clamp(64, 2048) }
+        Ok(Self { rows: key.m.most(), columns: columns.clamp(64, 2048) })
     }
 }
 
 /// How many elements of B a thread takes from memory in a nanosecond, about.
 const ELEMENTS_A_NANOSECOND: usize = 4;
+
+/// How long so many products take one thread, about.
+fn nanoseconds(key: &GemmKey, batch: usize) -> u64 {
+    (batch.saturating_mul(key.n).saturating_mul(key.k) / ELEMENTS_A_NANOSECOND) as u64
+}
 
 pub(super) fn run<E: Element>(
     device: &HostDevice,
@@ -46,7 +53,7 @@ pub(super) fn run<E: Element>(
 ) -> Result<(), MetalError> {
     let GemmCall { batch, m, alpha, beta, a, b, bias, c } = call;
     let &GemmKey { n, k, .. } = key;
-    let crew = device.crew((batch.saturating_mul(n).saturating_mul(k) / ELEMENTS_A_NANOSECOND) as u64)?;
+    let crew = device.crew(nanoseconds(key, batch))?;
     let bias = bias.map(|bias| &E::of(bias)[..n]);
     let (from_a, from_b) = (E::of(a.tensor), E::of(b.tensor));
     let parts = tiles(E::of_mut(c.tensor), &c.layout, [batch, m, n], [rows, columns]);

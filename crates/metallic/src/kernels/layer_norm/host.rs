@@ -12,6 +12,9 @@ use crate::kernels::Runs;
 /// About how many elements a thread normalises at a time.
 const BLOCK: usize = 4096;
 
+/// How many elements a thread works on in a nanosecond, about.
+const ELEMENTS_A_NANOSECOND: u64 = 2;
+
 /// How many rows a thread normalises at a time.
 #[derive(Clone, Copy, Debug)]
 pub struct LayerNormPlan {
@@ -42,7 +45,7 @@ fn layer_norm<E: Element>(
     call: LayerNormCall<'_, HostTensor>,
 ) -> Result<(), MetalError> {
     let LayerNormCall { rows, epsilon, input, gamma, beta, output } = call;
-    let crew = device.crew((rows * width) as u64)?;
+    let crew = device.crew((rows * width) as u64 / ELEMENTS_A_NANOSECOND)?;
     let (gamma, beta) = (&E::of(gamma)[..width], &E::of(beta)[..width]);
     let part = if E::WIDENS { width } else { 0 };
     with_scratch(2 * part, |scratch| {

@@ -24,7 +24,9 @@ pub struct AttentionPlan {
 impl Runs<ScaledDotProductAttentionKernel> for HostDevice {
     type Plan = AttentionPlan;
 
+    /// Also starts the device's threads, if an attention is worth them.
     fn plan(&self, key: &AttentionKey) -> Result<AttentionPlan, MetalError> {
+        self.crew(nanoseconds(key, 1, key.seq_q.most(), key.seq_k.padded_length()))?;
         let (threads, queries) = (self.threads().get(), key.seq_q.most());
         // Two parts for each thread, so that one that was held up takes fewer.
         let parts = if threads == 1 { 1 } else { 2 * threads };
@@ -53,6 +55,12 @@ const SCORES: usize = 1 << 17;
 /// nanosecond, about.
 const PRODUCTS_A_NANOSECOND: usize = 10;
 
+/// How long so many sequences take one thread, about.
+fn nanoseconds(key: &AttentionKey, batch: usize, seq_q: usize, seq_k: usize) -> u64 {
+    let scores = batch.saturating_mul(seq_q).saturating_mul(seq_k);
+    (scores.saturating_mul(2 * key.query_width()) / PRODUCTS_A_NANOSECOND) as u64
+}
+
 fn attention<E: Element>(
     device: &HostDevice,
     plan: AttentionPlan,
@@ -60,8 +68,7 @@ fn attention<E: Element>(
     call: AttentionCall<'_, HostTensor>,
 ) -> Result<(), MetalError> {
     let AttentionCall { batch, seq_q, seq_k, scale, q, k, v, output } = call;
-    let products = 2 * batch.saturating_mul(seq_q).saturating_mul(seq_k).saturating_mul(key.query_width());
-    let crew = device.crew((products / PRODUCTS_A_NANOSECOND) as u64)?;
+    let crew = device.crew(nanoseconds(key, batch, seq_q, seq_k))?;
     let shape = [batch, seq_q, key.query_width()];
     let blocks = row_blocks(E::of_mut(output.tensor), &output.layout, shape, plan.queries);
     let sequences = Sequences { key, seq_q, seq_k, scale, q, k, v };

@@ -12,6 +12,9 @@ use crate::kernels::Runs;
 /// About how many elements a thread works on at a time.
 const BLOCK: usize = 4096;
 
+/// How many elements a thread works on in a nanosecond, about.
+const ELEMENTS_A_NANOSECOND: u64 = 1;
+
 /// How many rows a thread works on at a time.
 #[derive(Clone, Copy, Debug)]
 pub struct SoftmaxPlan {
@@ -42,7 +45,7 @@ fn run<E: Element>(
     call: SoftmaxCall<'_, HostTensor>,
 ) -> Result<(), MetalError> {
     let SoftmaxCall { batch, rows, seq_k, past, scale, input, output } = call;
-    let crew = device.crew((batch * rows * seq_k) as u64)?;
+    let crew = device.crew((batch * rows * seq_k) as u64 / ELEMENTS_A_NANOSECOND)?;
     let part = if E::WIDENS { seq_k } else { 0 };
     let blocks = row_blocks(E::of_mut(output.tensor), &output.layout, [batch, rows, seq_k], height);
     crew.share(blocks, |mut block| {

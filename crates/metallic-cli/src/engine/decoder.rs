@@ -42,6 +42,19 @@ impl<'m, D: TransformerDevice> Decoder<'m, D> {
         self.layers.cache.registry().slot::<KvCacheState<D::Tensor>>().map_or(0, KvCacheState::len)
     }
 
+    /// Makes room at once for sequences of so many positions, and for so many tokens at a time. What is fed grows its tensors
+    /// by itself; with room for the longest sequence from the beginning, what a device keeps for them stays good.
+    ///
+    /// # Errors
+    /// As [`feed`](Self::feed).
+    pub fn reserve(&mut self, tokens: usize, positions: usize) -> Result<(), MetalError> {
+        let Self { model, layers, scratch, .. } = self;
+        let device = layers.device.clone();
+        let kv = kv_cache(layers, model);
+        kv.reserve(&device, positions.saturating_sub(kv.len()))?;
+        Scratch::reserve(scratch, &device, &model.config.shape, tokens, layers.dtype).map(|_| ())
+    }
+
     /// Begins a new sequence, in the memory of the one before.
     pub fn restart(&mut self) {
         kv_cache(&mut self.layers, self.model).reset();

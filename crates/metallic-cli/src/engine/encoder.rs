@@ -36,6 +36,15 @@ impl<'m, D: TransformerDevice> Encoder<'m, D> {
         self.layers.cache
     }
 
+    /// Makes room at once for texts of so many tokens. A longer text makes its own.
+    ///
+    /// # Errors
+    /// The device's.
+    pub fn reserve(&mut self, tokens: usize) -> Result<(), MetalError> {
+        let Self { model, layers, scratch } = self;
+        Scratch::reserve(scratch, &layers.device, &model.config.shape, tokens, layers.dtype).map(|_| ())
+    }
+
     /// The mean of the states of all tokens, at length 1.
     ///
     /// # Errors

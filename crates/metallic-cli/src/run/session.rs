@@ -19,7 +19,7 @@ pub struct Session<'a> {
     pub model: &'a Model,
     /// What it is given.
     pub prompts: &'a [Prompt],
-    /// How many tokens a decoder generates for each prompt, at most.
+    /// How many tokens a decoder generates for each prompt, at most; at least 1.
     pub tokens: usize,
     /// How often everything is done.
     pub passes: usize,
@@ -61,6 +61,9 @@ impl Session<'_> {
         mut decoder: Decoder<'_, D>,
         progress: &Progress,
     ) -> Result<(Outcome, ResourceCache<D>), Error> {
+        let longest = self.longest();
+        let positions = model.config.shape.positions.min((longest + self.tokens).saturating_sub(1));
+        decoder.reserve(longest, positions)?;
         let mut outcome = Outcome::default();
         for pass in 0..self.passes {
             let mut timings = Vec::with_capacity(self.prompts.len());
@@ -82,6 +85,11 @@ impl Session<'_> {
             outcome.passes.push(timings);
         }
         Ok((outcome, decoder.into_cache()))
+    }
+
+    /// The tokens of the longest prompt.
+    fn longest(&self) -> usize {
+        self.prompts.iter().map(|prompt| prompt.ids.len()).max().unwrap_or(0)
     }
 
     /// Takes the likeliest token again and again.
@@ -122,6 +130,7 @@ impl Session<'_> {
         mut encoder: Encoder<'_, D>,
         progress: &Progress,
     ) -> Result<(Outcome, ResourceCache<D>), Error> {
+        encoder.reserve(self.longest())?;
         let mut outcome = Outcome::default();
         for pass in 0..self.passes {
             let mut timings = Vec::with_capacity(self.prompts.len());

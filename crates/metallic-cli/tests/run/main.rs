@@ -7,4 +7,5 @@ mod output;
 mod program;
 mod results;
 mod steady_state;
+#[cfg(feature = "wgpu")]
 mod wgpu;

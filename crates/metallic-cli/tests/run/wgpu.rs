@@ -2,6 +2,12 @@
 
 use std::env;
 
+use metallic::Dtype;
+use metallic::caching::ResourceCache;
+use metallic_cli::engine::Decoder;
+use metallic_cli::model::{Loaded, Model};
+use metallic_wgpu::{AdapterSelection, WgpuDevice};
+
 use crate::program::{assert_fails, fixture, json, text};
 use crate::results::{assert_as_transformers, assert_f16_as_the_reference};
 
@@ -47,4 +53,29 @@ fn auto_takes_no_software_adapter() {
 fn an_adapter_that_is_not_there_is_an_error_that_says_what_is() {
     assert_fails(&["run", "--device", "wgpu:no such adapter"], "", 1, &["no such adapter"]);
     assert_fails(&["run", "--device", "wgpu:99"], "", 1, &["99"]);
+}
+
+#[test]
+fn on_wgpu_nothing_is_created_either_not_even_a_bind_group() {
+    let Some(_) = software(false) else { return };
+    let device = WgpuDevice::new(&AdapterSelection::Software).expect("there is a software adapter");
+    let cache = ResourceCache::with_device(device.clone());
+    let loaded = Loaded::read(&fixture("gpt2-tiny"), false).expect("the fixture is whole");
+    let Model::Gpt2(model) = &loaded.model else { panic!("it is a decoder") };
+    let mut decoder = Decoder::new(model, device.clone(), cache, Dtype::F32);
+    // As `metallic run` does: with tensors that grew, what was bound to the smaller ones would be made anew.
+    decoder.reserve(8, 40).expect("there is memory");
+    let mut pass = |prompt: &[u32], tokens: u32| {
+        decoder.restart();
+        decoder.feed(prompt).expect("the prompt fits");
+        for token in 0..tokens {
+            decoder.feed(&[token]).expect("the token fits");
+        }
+        let kernels: Vec<_> = decoder.cache().registry().metrics_by_name().collect();
+        let all = kernels.into_iter().chain(device.descriptor_metrics());
+        all.map(|(name, metrics)| (name, metrics.misses)).collect::<Vec<_>>()
+    };
+    let first = pass(&[1, 2, 3, 4, 5], 35);
+    assert!(first.iter().any(|(name, misses)| *name == "wgpu_bind_group" && *misses > 0), "{first:?}");
+    assert_eq!(pass(&[9, 8, 7, 6, 5, 4, 3], 33), first);
 }

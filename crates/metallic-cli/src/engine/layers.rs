@@ -169,8 +169,19 @@ impl<D: TransformerDevice> Layers<D> {
     }
 }
 
-/// The columns of a matrix as rows.
+/// The columns of a matrix as rows. Block by block, so that what is read and what is written stay in the processor's caches.
 fn transposed(weight: &Weight) -> Vec<f32> {
-    let columns = weight.shape()[1];
-    (0..columns).flat_map(|column| weight.data().iter().skip(column).step_by(columns)).copied().collect()
+    const BLOCK: usize = 32;
+    let (rows, columns) = (weight.shape()[0], weight.shape()[1]);
+    let mut turned = vec![0.0; rows * columns];
+    for first_row in (0..rows).step_by(BLOCK) {
+        for first in (0..columns).step_by(BLOCK) {
+            for row in first_row..rows.min(first_row + BLOCK) {
+                for (column, element) in weight.row(row).iter().enumerate().take(first + BLOCK).skip(first) {
+                    turned[column * rows + row] = *element;
+                }
+            }
+        }
+    }
+    turned
 }

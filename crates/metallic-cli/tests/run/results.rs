@@ -12,9 +12,10 @@ use metallic_cli::args::RunArgs;
 use metallic_cli::input::Progress;
 use metallic_cli::model::{Gpt2, Loaded, Model, Shape, builtin};
 use metallic_cli::run::{Answer, Continuation, Prompt, Session, prompts, verify};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::program::{fixture, json, stdout, text};
+use crate::checkpoints::{copy, set_config};
+use crate::program::{self, fixture, stdout, text};
 
 fn numbers(value: &Value) -> Vec<f64> {
     let numbers = value.as_array().expect("it is a list").iter();
@@ -40,7 +41,7 @@ pub(crate) fn assert_as_transformers(device: &[&str]) {
     let gpt2 = fixture("gpt2-tiny");
     let (input, cases) = expected(&gpt2);
     let args = ["run", "--model", text(&gpt2), "--input", "-", "--logits", "--tokens", "12", "--verify"];
-    let run = json(&[&args[..], device].concat(), &input);
+    let run = program::json(&[&args[..], device].concat(), &input);
     for (case, prompt) in cases.iter().zip(run["prompts"].as_array().expect("there are prompts")) {
         assert_eq!(prompt["input_ids"], case["ids"], "{}", case["text"]);
         assert!(worst(&prompt["logits"], &case["logits"]) < 1e-3, "{}", case["text"]);
@@ -51,7 +52,7 @@ pub(crate) fn assert_as_transformers(device: &[&str]) {
     let bert = fixture("bert-tiny");
     let (input, cases) = expected(&bert);
     let args = ["run", "--model", text(&bert), "--input", "-", "--verify"];
-    let run = json(&[&args[..], device].concat(), &input);
+    let run = program::json(&[&args[..], device].concat(), &input);
     for (case, prompt) in cases.iter().zip(run["prompts"].as_array().expect("there are prompts")) {
         assert_eq!(prompt["input_ids"], case["ids"], "{}", case["text"]);
         assert!(worst(&prompt["embedding"], &case["embedding"]) < 1e-5, "{}", case["text"]);
@@ -65,7 +66,7 @@ pub(crate) fn assert_f16_as_the_reference(device: &[&str]) {
     for model in ["gpt2-tiny", "bert-tiny"] {
         let model = fixture(model);
         let args = ["run", "--model", text(&model), "--dtype", "f16", "--verify", "--input", "-"];
-        let run = json(&[&args[..], device].concat(), "nothing is made twice\na\n");
+        let run = program::json(&[&args[..], device].concat(), "nothing is made twice\na\n");
         assert_eq!(run["model"]["dtype"], "f16");
         assert!(run["verification"]["compared"].as_u64() > Some(0));
     }
@@ -87,10 +88,43 @@ fn a_prompt_of_all_positions_gets_one_token_more() {
     let model = fixture("gpt2-tiny");
     let ids = (0..64).map(|id| id.to_string()).collect::<Vec<_>>().join(",");
     let args = ["run", "--device", "host", "--model", text(&model), "--verify", "--ids"];
-    let run = json(&[&args[..], &[&ids]].concat(), "");
+    let run = program::json(&[&args[..], &[&ids]].concat(), "");
     assert_eq!(run["prompts"][0]["generated_ids"].as_array().map(Vec::len), Some(1));
-    let run = json(&[&args[..], &[ids.trim_end_matches(",62,63")]].concat(), "");
+    let run = program::json(&[&args[..], &[ids.trim_end_matches(",62,63")]].concat(), "");
     assert_eq!(run["prompts"][0]["generated_ids"].as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+fn every_number_of_a_config_is_respected() {
+    let run = |folder: &Path| {
+        let args =
+            ["run", "--device", "host", "--model", text(folder), "--input", "-", "--logits", "--verify"];
+        program::json(&args, "nothing is made twice\n")["prompts"][0]["logits"].clone()
+    };
+    let plain = run(&fixture("gpt2-tiny"));
+    for (field, value) in [
+        ("activation_function", json!("gelu")),
+        ("layer_norm_epsilon", json!(0.1)),
+        ("scale_attn_by_inverse_layer_idx", json!(true)),
+        ("scale_attn_weights", json!(false)),
+    ] {
+        let folder = copy("gpt2-tiny");
+        set_config(folder.path(), field, value);
+        assert!(worst(&run(folder.path()), &plain) > 1e-5, "{field}");
+    }
+}
+
+#[test]
+fn a_text_ends_with_the_token_that_the_config_names() {
+    let folder = copy("gpt2-tiny");
+    let args = ["run", "--device", "host", "--model", text(folder.path()), "--input", "-", "--tokens", "12"];
+    let generated =
+        || program::json(&args, "Twice: a cache \u{fc}ber alles\n")["prompts"][0]["generated_ids"].clone();
+    let all = generated();
+    set_config(folder.path(), "eos_token_id", all[4].clone());
+    assert_eq!(generated().as_array().map(Vec::as_slice), all.as_array().map(|ids| &ids[..5]));
+    set_config(folder.path(), "eos_token_id", json!([all[2]]));
+    assert_eq!(generated().as_array().map(Vec::len), Some(3));
 }
 
 #[test]

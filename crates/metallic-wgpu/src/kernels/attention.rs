@@ -52,7 +52,7 @@ impl Runs<ScaledDotProductAttentionKernel> for WgpuDevice {
         Ok(AttentionPlan {
             scores: scores.plan(self, Vectors { a: dense, b: dense })?,
             softmax: softmax::compile(self, Dtype::F32, causal, true)?,
-            values: values.plan(self, Vectors { a: true, b: false })?,
+            values: values.plan(self, Vectors { a: true, b: dense })?,
             scratch_bytes: scratch.bytes(),
             scratch: Arc::new(Mutex::new(scratch)),
             queries,

@@ -27,8 +27,12 @@ fn main(
     let b_base = args.b_offset + batch / args.sharing * args.b_batch;
     let steps = (args.k + 3u) / 4u;
 
+//#if B_ALONG_N
+    let four = min(first + 4u * column, (args.n - 1u) / 4u * 4u);
+//#else
 //#each stream STREAMS
     let column#stream = min(first + #streamu * COLUMNS + column, args.n - 1u);
+//#end
 //#end
 //#each row ROWS
     let row#row = min(first_row + #rowu, args.m - 1u);
@@ -37,8 +41,15 @@ fn main(
 //#end
 //#end
     for (var k4 = lane; k4 < steps; k4 += LANES) {
+//#if B_ALONG_N
+        let values = load_b4(b_base, four, k4);
+//#each stream STREAMS
+        let b#stream = within_k(values[#stream], k4);
+//#end
+//#else
 //#each stream STREAMS
         let b#stream = load_b(b_base, column#stream, k4);
+//#end
 //#end
 //#each row ROWS
         let a#row = load_a(a_base, row#row, k4);
@@ -49,7 +60,11 @@ fn main(
     }
 //#each row ROWS
 //#each stream STREAMS
+//#if B_ALONG_N
+    partial[((#rowu * COLUMNS + column) * STREAMS + #streamu) * LANES + lane] = sum#row_#stream;
+//#else
     partial[((#rowu * STREAMS + #streamu) * COLUMNS + column) * LANES + lane] = sum#row_#stream;
+//#end
 //#end
 //#end
     workgroupBarrier();

@@ -22,13 +22,21 @@ impl Runs<GemmKernel> for WgpuDevice {
     type Plan = GemmPlan;
 
     fn plan(&self, key: &GemmKey) -> Result<GemmPlan, MetalError> {
-        let &GemmKey { m, k, transpose_a, transpose_b, bias, dtype, .. } = key;
+        let &GemmKey { m, n, k, transpose_a, transpose_b, bias, dtype, .. } = key;
         grid::check_type(self, dtype)?;
         let whole_vectors = k.is_multiple_of(4);
         let rows = m.most();
         let (a, b, c) = (dtype, dtype, dtype);
         let product = Product { rows, transpose_a, transpose_b, bias, whole_vectors, a, b, c };
-        Ok(GemmPlan { product: product.plan(self, Vectors { a: whole_vectors, b: whole_vectors })? })
+        Ok(GemmPlan {
+            product: product.plan(
+                self,
+                Vectors {
+                    a: whole_vectors,
+                    b: if transpose_b { whole_vectors } else { n.is_multiple_of(4) },
+                },
+            )?,
+        })
     }
 
     fn run(&self, plan: &GemmPlan, key: &GemmKey, call: GemmCall<'_, WgpuTensor>) -> Result<(), MetalError> {

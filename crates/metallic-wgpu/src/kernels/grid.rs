@@ -4,7 +4,7 @@ use metallic::Dtype;
 use metallic::error::MetalError;
 use metallic::tensor::MatrixLayout;
 
-use crate::device::WgpuDevice;
+use crate::device::{Tuning, WgpuDevice};
 use crate::shader::Shader;
 
 /// What every device can run in one direction.
@@ -30,6 +30,16 @@ pub(super) fn elements(count: usize) -> [usize; 3] {
 /// The beginning of the shader of a kernel that looks at each element by itself.
 pub(super) fn element_shader(dtype: Dtype) -> Shader {
     Shader::default().element("Element", dtype).constant("THREADS", ELEMENT_THREADS as u32)
+}
+
+/// The beginning of the shader of a kernel whose workgroups have a row each. What the invocations found is added up by each of
+/// them, which on a processor costs as much as the row itself if they are many.
+pub(super) fn row_shader(device: &WgpuDevice, dtype: Dtype) -> Shader {
+    let threads = match device.tuning() {
+        Tuning::Gpu => 64,
+        Tuning::Processor => 8,
+    };
+    Shader::default().element("Element", dtype).constant("THREADS", threads)
 }
 
 /// That a device has a type, so that no shader is compiled in vain.

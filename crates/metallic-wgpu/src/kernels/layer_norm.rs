@@ -7,7 +7,6 @@ use metallic::kernels::layer_norm::{LayerNormCall, LayerNormKernel, LayerNormKey
 use super::grid;
 use crate::descriptors::WgpuPipeline;
 use crate::device::WgpuDevice;
-use crate::shader::Shader;
 use crate::tensor::WgpuTensor;
 
 impl Runs<LayerNormKernel> for WgpuDevice {
@@ -15,7 +14,7 @@ impl Runs<LayerNormKernel> for WgpuDevice {
 
     fn plan(&self, key: &LayerNormKey) -> Result<WgpuPipeline, MetalError> {
         grid::check_type(self, key.dtype)?;
-        let shader = Shader::default().element("Element", key.dtype);
+        let shader = grid::row_shader(self, key.dtype);
         let source = shader.source(&[include_str!("layer_norm.wgsl")]);
         self.compile(&shader.variant("layer_norm"), &source, 3, 1)
     }

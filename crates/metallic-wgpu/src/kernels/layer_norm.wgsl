@@ -1,7 +1,5 @@
 // A normalisation of one row for each workgroup: first its mean, then its variance about that mean.
 
-const THREADS: u32 = 64u;
-
 struct Arguments {
     rows: u32,
     width: u32,

@@ -29,7 +29,7 @@ pub(super) struct Product {
     pub(super) c: Dtype,
 }
 
-/// Which operands can be loaded as vectors of four: those whose rows along k all begin at a multiple of four.
+/// Which operands can be loaded as vectors of four: those whose rows in memory all begin at a multiple of four.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Vectors {
     pub(super) a: bool,
@@ -77,7 +77,9 @@ pub(super) struct ProductCall<'a> {
 impl Product {
     /// With the pipeline for operands whose rows along k are dense, or begin at a multiple of four, if `k` is one.
     pub(super) fn plan(self, device: &WgpuDevice, expected: Vectors) -> Result<PlannedProduct, MetalError> {
-        let expected = Vectors { a: expected.a && !self.transpose_a, b: expected.b && self.transpose_b };
+        // Only the shape for a processor takes vectors of B along n.
+        let b_can = self.transpose_b || device.tuning() == Tuning::Processor;
+        let expected = Vectors { a: expected.a && !self.transpose_a, b: expected.b && b_can };
         let compiled = self.compile(device, expected)?;
         Ok(PlannedProduct { product: self, expected, compiled })
     }
@@ -93,7 +95,8 @@ impl Product {
             .flag("BIAS", self.bias)
             .flag("WHOLE_VECTORS", self.whole_vectors)
             .flag("A_VECTORS", vectors.a)
-            .flag("B_VECTORS", vectors.b);
+            .flag("B_VECTORS", vectors.b)
+            .flag("B_ALONG_N", vectors.b && !self.transpose_b);
         let (name, shader, template) = match shape {
             Shape::Few { rows, columns, lanes, streams } => {
                 let shader = shader.constant("ROWS", rows).constant("COLUMNS", columns);
@@ -122,6 +125,8 @@ impl Product {
         // invocations for the product of a single row.
         let (most, streams) = match (tuning, vectors) {
             (Tuning::Processor, Vectors { a: true, b: true }) => (2 * MOST_FEW_ROWS, 4),
+            // Four columns are what a vector along n has.
+            (Tuning::Processor, Vectors { b: true, .. }) if !self.transpose_b => (MOST_FEW_ROWS, 4),
             (Tuning::Processor, _) => (MOST_FEW_ROWS, 2),
             (Tuning::Gpu, _) => (MOST_FEW_ROWS, 1),
         };

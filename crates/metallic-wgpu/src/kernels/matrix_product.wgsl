@@ -63,6 +63,20 @@ fn load_a(base: u32, row: u32, k4: u32) -> vec4<f32> {
 //#end
 }
 
+//#if B_ALONG_N
+// Elements 4 k4 to 4 k4 + 3 of four columns of B, of which the first is a multiple of four.
+fn load_b4(base: u32, column: u32, k4: u32) -> mat4x4<f32> {
+    let k = min(vec4<u32>(0u, 1u, 2u, 3u) + 4u * k4, vec4<u32>(args.k - 1u));
+    let at = (base + k * args.b_row + column) / 4u;
+    let rows = mat4x4<f32>(
+        vec4<f32>(b[at.x]),
+        vec4<f32>(b[at.y]),
+        vec4<f32>(b[at.z]),
+        vec4<f32>(b[at.w]),
+    );
+    return transpose(rows);
+}
+//#else
 // Elements 4 k4 to 4 k4 + 3 of a column of op(B).
 fn load_b(base: u32, column: u32, k4: u32) -> vec4<f32> {
 //#if B_VECTORS
@@ -78,6 +92,7 @@ fn load_b(base: u32, column: u32, k4: u32) -> vec4<f32> {
     return within_k(vec4<f32>(f32(b[at.x]), f32(b[at.y]), f32(b[at.z]), f32(b[at.w])), k4);
 //#end
 }
+//#end
 
 fn store(batch: u32, row: u32, column: u32, sum: f32) {
     let at = args.c_offset + batch * args.c_batch + row * args.c_row + column;

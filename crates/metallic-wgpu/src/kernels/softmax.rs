@@ -10,7 +10,6 @@ use super::grid;
 use crate::arguments::Argument;
 use crate::descriptors::WgpuPipeline;
 use crate::device::WgpuDevice;
-use crate::shader::Shader;
 use crate::tensor::WgpuTensor;
 
 /// The pipeline of softmaxes from one tensor to another, or in the place of its input.
@@ -20,8 +19,7 @@ pub(super) fn compile(
     causal: bool,
     in_place: bool,
 ) -> Result<WgpuPipeline, MetalError> {
-    let shader =
-        Shader::default().element("Element", dtype).flag("CAUSAL", causal).flag("IN_PLACE", in_place);
+    let shader = grid::row_shader(device, dtype).flag("CAUSAL", causal).flag("IN_PLACE", in_place);
     let source = shader.source(&[include_str!("softmax.wgsl")]);
     device.compile(&shader.variant("softmax"), &source, u8::from(!in_place), 1)
 }

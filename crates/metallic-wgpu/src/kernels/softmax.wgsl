@@ -1,7 +1,5 @@
 // A softmax of one row for each workgroup.
 
-const THREADS: u32 = 64u;
-
 struct Arguments {
     // All rows, and those of a matrix.
     total: u32,

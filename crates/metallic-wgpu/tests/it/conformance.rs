@@ -65,12 +65,14 @@ fn calls_of_one_bucket_share_a_plan() {
 }
 
 #[test]
-fn products_are_right_whatever_they_are_tuned_for() {
+fn kernels_are_right_whatever_they_are_tuned_for() {
     for tuning in [Tuning::Gpu, Tuning::Processor] {
         let Some(device) = open_with(|selection| WgpuDevice::with_tuning(selection, tuning)) else { return };
         if Some(tuning) != self::device().map(WgpuDevice::tuning) {
-            metallic_conformance::check_gemm(&device, 48);
-            metallic_conformance::check_scaled_dot_product_attention(&device, 32);
+            metallic_conformance::check_gemm(&device, 24);
+            metallic_conformance::check_scaled_dot_product_attention(&device, 16);
+            metallic_conformance::check_softmax(&device, 16);
+            metallic_conformance::check_layer_norm(&device, 16);
         }
     }
 }

@@ -21,7 +21,9 @@ pub(crate) fn try_cases<D: ComputeDevice, C: Debug>(
 ) {
     for dtype in [Dtype::F32, Dtype::F16].into_iter().filter(|dtype| device.supports(*dtype)) {
         let cases = u32::try_from(cases).unwrap_or(u32::MAX);
-        let config = Config { cases, failure_persistence: None, ..Config::default() };
+        // In milliseconds: the smallest case that is found in that time will do.
+        let max_shrink_time = 10_000;
+        let config = Config { cases, failure_persistence: None, max_shrink_time, ..Config::default() };
         let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
         let result = runner.run(&strategy, |case| check(device, dtype, &case).map_err(TestCaseError::fail));
         if let Err(error) = result {

@@ -18,6 +18,7 @@ mod prepared_tensors_model;
 mod registry;
 mod slot_reports;
 mod slots;
+mod source;
 mod spec_examples;
 mod spec_kernels;
 mod spec_recipes;

@@ -12,7 +12,7 @@ use metallic_wgpu::{PipelineKernel, Tuning, WgpuDevice};
 use crate::software::{device, open, open_with};
 
 /// Numbers from -1 to 1 that repeat after 2^32.
-fn noise(seed: u32, elements: usize) -> Vec<f32> {
+pub(crate) fn noise(seed: u32, elements: usize) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9e37_79b9) | 1;
     let mut next = || {
         state ^= state << 13;

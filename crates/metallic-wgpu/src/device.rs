@@ -186,8 +186,7 @@ impl WgpuDevice {
         }
         let workgroups = self.check_workgroups(workgroups)?;
         let arguments = encode(arguments)?;
-        let bound = tensors().map(|tensor| &tensor.allocation);
-        let key = BindGroupKey::new(&pipeline.layouts, &connection.arguments, bound);
+        let key = BindGroupKey::new(key, tensors().map(|tensor| &*tensor.allocation));
         let group =
             self.with_descriptors(|registry| registry.get_or_create::<BindGroupKernel>(&key, None).cloned())?;
         self.stream().dispatch(connection, pipeline, &group, &arguments, workgroups);

@@ -13,6 +13,7 @@ use crate::descriptors::{
     Allocation, BindGroupKernel, BindGroupKey, Connection, LayoutKernel, LayoutKey, PipelineKernel,
     PipelineKey, WgpuPipeline,
 };
+use crate::kernels::CopyPipelines;
 use crate::stream::Stream;
 use crate::tensor::WgpuTensor;
 use crate::{DEFAULT_BIND_GROUPS, MAX_BUFFERS, adapter};
@@ -38,6 +39,7 @@ struct Shared {
     adapter: AdapterDescription,
     tuning: Tuning,
     connection: Connection,
+    copy_pipelines: CopyPipelines,
     // Where both are needed, descriptors are locked first and let go before the stream is.
     descriptors: Mutex<SendRegistry<Connection>>,
     stream: Mutex<Stream>,
@@ -82,7 +84,8 @@ impl WgpuDevice {
         descriptors
             .set_eviction_policy::<BindGroupKernel>(EvictionPolicy::size_limited_lru(DEFAULT_BIND_GROUPS));
         let (descriptors, stream) = (Mutex::new(descriptors), Mutex::default());
-        let shared = Shared { adapter: description, tuning, connection, descriptors, stream };
+        let copy_pipelines = CopyPipelines::default();
+        let shared = Shared { adapter: description, tuning, connection, copy_pipelines, descriptors, stream };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -183,8 +186,7 @@ impl WgpuDevice {
         }
         let workgroups = self.check_workgroups(workgroups)?;
         let arguments = encode(arguments)?;
-        let bound = tensors().map(|tensor| &tensor.allocation);
-        let key = BindGroupKey::new(&pipeline.layouts, &connection.arguments, bound);
+        let key = BindGroupKey::new(key, tensors().map(|tensor| &*tensor.allocation));
         let group =
             self.with_descriptors(|registry| registry.get_or_create::<BindGroupKernel>(&key, None).cloned())?;
         self.stream().dispatch(connection, pipeline, &group, &arguments, workgroups);
@@ -213,6 +215,10 @@ impl WgpuDevice {
 
     pub(crate) fn connection(&self) -> &Connection {
         &self.shared.connection
+    }
+
+    pub(crate) fn copy_pipelines(&self) -> &CopyPipelines {
+        &self.shared.copy_pipelines
     }
 
     pub(crate) fn stream(&self) -> MutexGuard<'_, Stream> {

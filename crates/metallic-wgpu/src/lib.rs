@@ -60,7 +60,8 @@
 //! outside a call is returned by the next one.
 //!
 //! wgpu itself panics, in `poll`, when a driver loses the device while it is waited for. That panic is caught and becomes a
-//! [`DeviceLost`]; in a program built with `panic = "abort"` it cannot be.
+//! [`DeviceLost`]; the program's panic hook has seen it by then, and the usual one has printed its message. In a program built
+//! with `panic = "abort"` it cannot be caught.
 
 mod adapter;
 mod arguments;

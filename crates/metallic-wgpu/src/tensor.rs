@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use metallic::Dtype;
 use metallic::error::MetalError;
@@ -85,7 +84,6 @@ fn padded(bytes: u64) -> Option<u64> {
 
 /// A buffer of zeros that kernels and copies can use. wgpu clears it before its first use.
 pub(crate) fn allocate(connection: &Connection, bytes: u64) -> Result<Arc<Allocation>, MetalError> {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
     connection.faults.check("allocation")?;
     let buffer = captured(&connection.device, "allocation", || {
         connection.device.create_buffer(&wgpu::BufferDescriptor {
@@ -96,5 +94,5 @@ pub(crate) fn allocate(connection: &Connection, bytes: u64) -> Result<Arc<Alloca
         })
     })?;
     connection.faults.check("allocation")?;
-    Ok(Arc::new(Allocation { id: NEXT.fetch_add(1, Ordering::Relaxed), buffer }))
+    Ok(Arc::new(Allocation::new(&connection.bindable, buffer)))
 }

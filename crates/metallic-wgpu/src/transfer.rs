@@ -40,17 +40,21 @@ impl ComputeDevice for WgpuDevice {
             return Ok(());
         }
         let size = tensor.dtype().size_bytes() as u64;
-        let mut bytes = encode(values, tensor.dtype());
         let start = offset as u64 * size;
-        if offset + values.len() == tensor.elements() {
-            // Behind a tensor's end there is room for the rest of a word.
-            bytes.resize(bytes.len().next_multiple_of(WORD as usize), 0);
-        }
-        if !start.is_multiple_of(WORD) || !(bytes.len() as u64).is_multiple_of(WORD) {
+        // Behind a tensor's end there is room for the rest of a word.
+        let is_end = offset + values.len() == tensor.elements();
+        if !start.is_multiple_of(WORD) || !(is_end || (values.len() as u64 * size).is_multiple_of(WORD)) {
             let aligned = self.upload(values, tensor.dtype())?;
             return copy_elements(self, &aligned, 0, tensor, offset, values.len());
         }
-        let much = self.stream().write(self.connection(), tensor.buffer(), start, &bytes);
+        let halves;
+        let bytes: &[u8] = if tensor.dtype() == Dtype::F16 {
+            halves = words_of_halves(values);
+            bytemuck::cast_slice(halves.reinterpret_cast())
+        } else {
+            bytemuck::cast_slice(values)
+        };
+        let much = self.stream().write(self.connection(), tensor.buffer(), start, bytes);
         if much { self.synchronize() } else { self.connection().faults.check("a write") }
     }
 
@@ -67,9 +71,10 @@ impl ComputeDevice for WgpuDevice {
         let size = tensor.dtype().size_bytes() as u64;
         let start = range.start as u64 * size / WORD * WORD;
         let end = (range.end as u64 * size).next_multiple_of(WORD);
-        let bytes = self.read_bytes(tensor, start, end - start)?;
         let first = (range.start as u64 * size - start) as usize;
-        Ok(decode(&bytes[first..first + elements * size as usize], tensor.dtype()))
+        self.read_bytes(tensor, start..end, |bytes| {
+            decode(&bytes[first..first + elements * size as usize], tensor.dtype())
+        })
     }
 
     fn copy(
@@ -124,8 +129,15 @@ impl WgpuDevice {
         }
     }
 
-    fn read_bytes(&self, tensor: &WgpuTensor, start: u64, length: u64) -> Result<Vec<u8>, MetalError> {
+    /// What `decode` makes of some bytes, which it sees where they are mapped.
+    fn read_bytes<R>(
+        &self,
+        tensor: &WgpuTensor,
+        range: Range<u64>,
+        decode: impl FnOnce(&[u8]) -> R,
+    ) -> Result<R, MetalError> {
         const OPERATION: &str = "a read";
+        let length = range.end - range.start;
         let connection = self.connection();
         connection.faults.check(OPERATION)?;
         let kept = self.stream().take_landing(length);
@@ -142,7 +154,7 @@ impl WgpuDevice {
         };
         let submission = {
             let mut stream = self.stream();
-            stream.copy(connection, (tensor.buffer(), start), (&landing, 0), length);
+            stream.copy(connection, (tensor.buffer(), range.start), (&landing, 0), length);
             stream.submit(connection)
         };
         connection.faults.check(OPERATION)?;
@@ -159,23 +171,19 @@ impl WgpuDevice {
             Err(error) => return Err(MetalError::device(OPERATION, error)),
         }
         let view = mapped.get_mapped_range().map_err(|error| MetalError::device(OPERATION, error))?;
-        let bytes = view.to_vec();
+        let decoded = decode(&view);
         drop(view);
         landing.unmap();
         self.stream().give_landing(landing);
-        Ok(bytes)
+        Ok(decoded)
     }
 }
 
-fn encode(values: &[f32], dtype: Dtype) -> Vec<u8> {
-    match dtype {
-        Dtype::F16 => {
-            let mut halves = vec![f16::ZERO; values.len()];
-            halves.convert_from_f32_slice(values);
-            halves.iter().flat_map(|value| value.to_ne_bytes()).collect()
-        }
-        _ => values.iter().flat_map(|value| value.to_ne_bytes()).collect(),
-    }
+/// The values as halves, and a zero more if they would end inside a word.
+fn words_of_halves(values: &[f32]) -> Vec<f16> {
+    let mut halves = vec![f16::ZERO; values.len().next_multiple_of(2)];
+    halves[..values.len()].convert_from_f32_slice(values);
+    halves
 }
 
 fn decode(bytes: &[u8], dtype: Dtype) -> Vec<f32> {

@@ -1,74 +1,46 @@
 //! Buffers bound to a layout.
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::num::NonZeroU64;
-use std::sync::Arc;
 
 use metallic::caching::CacheableKernel;
 use metallic::error::MetalError;
 
+use super::bindable::Allocation;
 use super::connection::Connection;
-use super::layout::{ARGUMENT_BYTES, Layouts};
+use super::layout::{ARGUMENT_BYTES, LayoutKey};
 use crate::MAX_BUFFERS;
 use crate::fault::captured;
 
-/// A buffer with a number that no other buffer of the program ever has.
-#[derive(Debug)]
-pub(crate) struct Allocation {
-    pub(crate) id: u64,
-    pub(crate) buffer: wgpu::Buffer,
-}
-
-/// A layout and the buffers bound to it. Equal if the layouts have the same shape and the buffers are the same.
-#[derive(Clone)]
+/// The shape of a layout, and the numbers of the buffers bound to it, of which no two ever have the same.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BindGroupKey {
-    layouts: Layouts,
-    arguments: wgpu::Buffer,
-    buffers: [Option<Arc<Allocation>>; MAX_BUFFERS],
+    layout: LayoutKey,
+    buffers: [u64; MAX_BUFFERS],
 }
 
 impl BindGroupKey {
     /// All buffers are bound as a whole: where a tensor begins in one is an argument.
-    pub(crate) fn new<'a>(
-        layouts: &Layouts,
-        arguments: &wgpu::Buffer,
-        bound: impl Iterator<Item = &'a Arc<Allocation>>,
-    ) -> Self {
-        let mut buffers = [const { None }; MAX_BUFFERS];
+    pub(crate) fn new<'a>(layout: LayoutKey, bound: impl Iterator<Item = &'a Allocation>) -> Self {
+        let mut buffers = [0; MAX_BUFFERS];
         for (place, allocation) in buffers.iter_mut().zip(bound) {
-            *place = Some(allocation.clone());
+            *place = allocation.id;
         }
-        Self { layouts: layouts.clone(), arguments: arguments.clone(), buffers }
+        Self { layout, buffers }
     }
 
-    fn ids(&self) -> [u64; MAX_BUFFERS] {
-        self.buffers.each_ref().map(|buffer| buffer.as_ref().map_or(0, |buffer| buffer.id))
-    }
-}
-
-impl PartialEq for BindGroupKey {
-    fn eq(&self, other: &Self) -> bool {
-        self.layouts == other.layouts && self.ids() == other.ids()
-    }
-}
-
-impl Eq for BindGroupKey {}
-
-impl Hash for BindGroupKey {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.layouts.hash(state);
-        self.ids().hash(state);
+    fn bound(&self) -> &[u64] {
+        &self.buffers[..self.layout.buffers()]
     }
 }
 
 impl fmt::Debug for BindGroupKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let key = self.layouts.key;
+        let key = self.layout;
         f.debug_struct("BindGroupKey")
             .field("reads", &key.reads)
             .field("writes", &key.writes)
-            .field("buffers", &&self.ids()[..key.buffers()])
+            .field("buffers", &self.bound())
             .finish()
     }
 }
@@ -87,30 +59,43 @@ impl CacheableKernel<Connection> for BindGroupKernel {
     const CACHE_NAME: &'static str = "wgpu_bind_group";
 
     fn create_cache_key(params: &BindGroupKey) -> BindGroupKey {
-        params.clone()
+        *params
     }
 
     fn create_cached_resource(
         key: &BindGroupKey,
         device: Option<&Connection>,
     ) -> Result<wgpu::BindGroup, MetalError> {
-        let device = &device.ok_or(MetalError::DeviceNotAvailable)?.device;
-        captured(device, "creation of a bind group", || {
-            let arguments = wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-                buffer: &key.arguments,
-                offset: 0,
-                size: NonZeroU64::new(ARGUMENT_BYTES),
-            });
-            let buffers = key.buffers.iter().flatten().map(|bound| bound.buffer.as_entire_binding());
-            let entries: Vec<_> = (0..)
-                .zip(std::iter::once(arguments).chain(buffers))
-                .map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource })
-                .collect();
-            device.create_bind_group(&wgpu::BindGroupDescriptor {
-                label: Some("metallic"),
-                layout: &key.layouts.group,
-                entries: &entries,
-            })
-        })
+        let connection = device.ok_or(MetalError::DeviceNotAvailable)?;
+        let gone = || MetalError::invalid_params("a bind group of buffers that were dropped");
+        let layout = connection.bindable.layout(key.layout).ok_or_else(gone)?;
+        let buffers = connection.bindable.buffers(key.bound()).ok_or_else(gone)?;
+        bind(&connection.device, &layout, &connection.arguments, buffers.iter())
     }
+}
+
+/// A bind group with the arguments of one dispatch, wherever it finds them in their buffer.
+pub(super) fn bind<'a>(
+    device: &wgpu::Device,
+    layout: &wgpu::BindGroupLayout,
+    arguments: &'a wgpu::Buffer,
+    buffers: impl Iterator<Item = &'a wgpu::Buffer>,
+) -> Result<wgpu::BindGroup, MetalError> {
+    captured(device, "creation of a bind group", || {
+        let arguments = wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+            buffer: arguments,
+            offset: 0,
+            size: NonZeroU64::new(ARGUMENT_BYTES),
+        });
+        let buffers = buffers.map(wgpu::Buffer::as_entire_binding);
+        let entries: Vec<_> = (0..)
+            .zip(std::iter::once(arguments).chain(buffers))
+            .map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource })
+            .collect();
+        device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some("metallic"),
+            layout,
+            entries: &entries,
+        })
+    })
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use metallic::error::MetalError;
 use pollster::FutureExt;
 
+use super::bindable::Bindable;
 use super::layout::ARGUMENT_BYTES;
 use crate::adapter::AdapterDescription;
 use crate::fault::Faults;
@@ -19,6 +20,7 @@ pub struct Connection {
     /// Where dispatches find their arguments, each [`argument_stride`](Self::argument_stride) bytes after the one before.
     pub(crate) arguments: wgpu::Buffer,
     pub(crate) argument_stride: u32,
+    pub(crate) bindable: Arc<Bindable>,
     pub(crate) compiles_lazily: bool,
 }
 
@@ -61,7 +63,8 @@ impl Connection {
             })
         })?;
         let compiles_lazily = description.compiles_lazily;
-        Ok(Self { device, queue, faults, arguments, argument_stride, compiles_lazily })
+        let bindable = Arc::default();
+        Ok(Self { device, queue, faults, arguments, argument_stride, bindable, compiles_lazily })
     }
 
     /// Waits for a submission, or for all.

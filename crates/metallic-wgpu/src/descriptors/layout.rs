@@ -66,8 +66,8 @@ impl CacheableKernel<Connection> for LayoutKernel {
     }
 
     fn create_cached_resource(key: &LayoutKey, device: Option<&Connection>) -> Result<Layouts, MetalError> {
-        let device = &device.ok_or(MetalError::DeviceNotAvailable)?.device;
-        captured(device, "creation of a layout", || {
+        let Connection { device, bindable, .. } = device.ok_or(MetalError::DeviceNotAvailable)?;
+        let layouts = captured(device, "creation of a layout", || {
             let arguments = entry(
                 0,
                 wgpu::BindingType::Buffer {
@@ -93,7 +93,9 @@ impl CacheableKernel<Connection> for LayoutKernel {
                 immediate_size: 0,
             });
             Layouts { key: *key, group, pipeline }
-        })
+        })?;
+        bindable.add_layout(*key, layouts.group.clone());
+        Ok(layouts)
     }
 }
 

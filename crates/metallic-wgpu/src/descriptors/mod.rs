@@ -5,12 +5,13 @@
 //! its bind groups.
 
 mod bind_group;
+mod bindable;
 mod connection;
 mod layout;
 mod pipeline;
 
-pub(crate) use bind_group::Allocation;
 pub use bind_group::{BindGroupKernel, BindGroupKey};
+pub(crate) use bindable::Allocation;
 pub use connection::Connection;
 pub(crate) use layout::ARGUMENT_BYTES;
 pub use layout::{LayoutKernel, LayoutKey, Layouts};

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use metallic::caching::CacheableKernel;
 use metallic::error::MetalError;
 
-use super::bind_group::{Allocation, BindGroupKernel, BindGroupKey};
+use super::bind_group::bind;
+use super::bindable::Allocation;
 use super::connection::Connection;
 use super::layout::{ARGUMENT_BYTES, LayoutKey, Layouts};
 use crate::fault::captured;
@@ -103,8 +104,8 @@ fn dispatch_nothing(connection: &Connection, compiled: &WgpuPipeline) -> Result<
             mapped_at_creation: false,
         })
     })?;
-    let key = BindGroupKey::new(&compiled.layouts, &arguments, buffers.iter());
-    let group = BindGroupKernel::create_cached_resource(&key, Some(connection))?;
+    let buffers = buffers.iter().map(|allocation| &allocation.buffer);
+    let group = bind(device, &compiled.layouts.group, &arguments, buffers)?;
     let submission = captured(device, "a pipeline's first dispatch", || {
         let mut encoder = device.create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());

@@ -30,6 +30,7 @@ fn main(
 //#each row FOUR
     var sums#row = vec4<f32>();
 //#end
+    // Of the last slice, what lies beyond k is 0 in both operands: a factor of 0 in one makes NaN of an infinity in the other.
     for (var first = 0u; first < steps; first += DEPTH) {
         for (var item = index; item < DEPTH * TILE_ROWS; item += THREADS) {
 //#if TRANSPOSE_A
@@ -39,9 +40,8 @@ fn main(
             let depth = item % DEPTH;
             let row = item / DEPTH;
 //#end
-            a_slice[depth * TILE_ROWS + row] =
-                load_a(a_base, min(first_row + row, args.m - 1u), min(first + depth, steps - 1u))
-                * f32(first + depth < steps);
+            let values = load_a(a_base, min(first_row + row, args.m - 1u), min(first + depth, steps - 1u));
+            a_slice[depth * TILE_ROWS + row] = select(vec4<f32>(), values, first + depth < steps);
         }
         for (var item = index; item < DEPTH * TILE_COLUMNS; item += THREADS) {
 //#if TRANSPOSE_B
@@ -51,8 +51,8 @@ fn main(
             let depth = item / TILE_COLUMNS;
             let column = item % TILE_COLUMNS;
 //#end
-            b_slice[depth * TILE_COLUMNS + column] =
-                load_b(b_base, min(first_column + column, args.n - 1u), min(first + depth, steps - 1u));
+            let values = load_b(b_base, min(first_column + column, args.n - 1u), min(first + depth, steps - 1u));
+            b_slice[depth * TILE_COLUMNS + column] = select(vec4<f32>(), values, first + depth < steps);
         }
         workgroupBarrier();
         for (var depth = 0u; depth < DEPTH; depth++) {

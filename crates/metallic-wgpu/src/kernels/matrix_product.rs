@@ -1,5 +1,7 @@
 //! Matrix products, as operations of their own and as parts of others.
 
+use std::sync::{Arc, OnceLock};
+
 use metallic::Dtype;
 use metallic::error::MetalError;
 use metallic::tensor::{MatrixLayout, MatrixMut, MatrixRef};
@@ -30,7 +32,7 @@ pub(super) struct Product {
 }
 
 /// Which operands can be loaded as vectors of four: those whose rows in memory all begin at a multiple of four.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Vectors {
     pub(super) a: bool,
     pub(super) b: bool,
@@ -50,7 +52,9 @@ enum Shape {
 pub(super) struct PlannedProduct {
     product: Product,
     expected: Vectors,
-    compiled: Compiled,
+    /// The pipelines by what they load as vectors. That for the expected operands is there from the beginning, the others from
+    /// the first call that needs them, for all clones.
+    compiled: Arc<[OnceLock<Compiled>; 4]>,
 }
 
 /// A pipeline, and the rows and columns of its workgroups.
@@ -80,8 +84,9 @@ impl Product {
         // Only the shape for a processor takes vectors of B along n.
         let b_can = self.transpose_b || device.tuning() == Tuning::Processor;
         let expected = Vectors { a: expected.a && !self.transpose_a, b: expected.b && b_can };
-        let compiled = self.compile(device, expected)?;
-        Ok(PlannedProduct { product: self, expected, compiled })
+        let planned = PlannedProduct { product: self, expected, compiled: Arc::default() };
+        planned.compiled(device, expected)?;
+        Ok(planned)
     }
 
     fn compile(&self, device: &WgpuDevice, vectors: Vectors) -> Result<Compiled, MetalError> {
@@ -145,6 +150,17 @@ impl Shape {
 }
 
 impl PlannedProduct {
+    /// The pipeline for these operands, which is compiled once.
+    fn compiled(&self, device: &WgpuDevice, vectors: Vectors) -> Result<&Compiled, MetalError> {
+        let compiled = &self.compiled[usize::from(vectors.a) + 2 * usize::from(vectors.b)];
+        if let Some(compiled) = compiled.get() {
+            return Ok(compiled);
+        }
+        let new = self.product.compile(device, vectors)?;
+        // Two threads may have come here: the device compiled for one of them, and the other found that.
+        Ok(compiled.get_or_init(|| new))
+    }
+
     pub(super) fn run(&self, device: &WgpuDevice, call: ProductCall<'_>) -> Result<(), MetalError> {
         let ProductCall { batch, sharing, shape: [m, n, k], alpha, beta, a, b, bias, c } = call;
         let Product { transpose_a, transpose_b, .. } = self.product;
@@ -153,13 +169,7 @@ impl PlannedProduct {
         let c_at = grid::reach(c.layout, batch, m);
         let vectors =
             Vectors { a: self.expected.a && is_aligned(&a_at), b: self.expected.b && is_aligned(&b_at) };
-        let other;
-        let Compiled { pipeline, tile: [rows, columns] } = if vectors == self.expected {
-            &self.compiled
-        } else {
-            other = self.product.compile(device, vectors)?;
-            &other
-        };
+        let Compiled { pipeline, tile: [rows, columns] } = self.compiled(device, vectors)?;
         let [x, y] = [n.div_ceil(*columns), m.div_ceil(*rows)];
         let both = [a.tensor, b.tensor];
         let three = bias.map(|bias| [a.tensor, b.tensor, bias]);

@@ -12,5 +12,5 @@ mod matrix_product;
 mod softmax;
 
 pub use attention::AttentionPlan;
-pub(crate) use copy::copy_elements;
+pub(crate) use copy::{CopyPipelines, copy_elements};
 pub use gemm::GemmPlan;

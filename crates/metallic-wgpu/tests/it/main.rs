@@ -4,6 +4,7 @@ mod adapters;
 mod conformance;
 mod descriptors;
 mod errors;
+mod limits;
 mod products;
 mod software;
 mod transfers;

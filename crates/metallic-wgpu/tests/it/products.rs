@@ -6,12 +6,13 @@ use metallic::device::ComputeDevice;
 use metallic::kernels::gemm::{GemmCall, GemmParams};
 use metallic::kernels::softmax::{SoftmaxCall, SoftmaxParams};
 use metallic::tensor::{MatrixLayout, MatrixMut, MatrixRef};
+use metallic_conformance::reference;
 use metallic_wgpu::{PipelineKernel, Tuning, WgpuDevice};
 
 use crate::software::{device, open, open_with};
 
 /// Numbers from -1 to 1 that repeat after 2^32.
-fn noise(seed: u32, elements: usize) -> Vec<f32> {
+pub(crate) fn noise(seed: u32, elements: usize) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9e37_79b9) | 1;
     let mut next = || {
         state ^= state << 13;
@@ -143,6 +144,13 @@ fn check_edges(device: &WgpuDevice) {
 fn operands_that_are_not_aligned_take_a_pipeline_of_their_own_once() {
     let Some(device) = open() else { return };
     let mut cache = ResourceCache::with_device(device.clone());
+    // Every look-up of a pipeline, as a plan keeps those it met.
+    let looked_up = || {
+        device.with_descriptors(|registry| {
+            let metrics = registry.metrics::<PipelineKernel>().unwrap();
+            metrics.hits + metrics.misses
+        })
+    };
     let mut compiled = |slack| {
         let case =
             Case { batch: 1, shape: [4, 12, 36], transpose: [false, true], bias: true, slack, beta: 0.0 };
@@ -154,6 +162,56 @@ fn operands_that_are_not_aligned_take_a_pipeline_of_their_own_once() {
     assert_eq!(compiled([0, 0, 1]), 2);
     assert_eq!(compiled([3, 0, 0]), 2);
     assert_eq!(compiled([0, 0, 0]), 2);
+    assert_eq!(looked_up(), 2, "a plan keeps the pipelines it has met");
+}
+
+#[test]
+fn an_infinity_at_the_end_of_a_sum_stays_one() {
+    for tuning in [Tuning::Gpu, Tuning::Processor] {
+        let Some(device) = open_with(|selection| WgpuDevice::with_tuning(selection, tuning)) else { return };
+        // Few rows and many, with a last vector that is whole or not, and in a slice that is whole or not.
+        for (m, k) in [(3, 20), (3, 18), (20, 20), (20, 18), (20, 3), (20, 32)] {
+            for transpose in [[false, true], [false, false], [true, true], [true, false]] {
+                check_infinity(&device, [m, 8, k], transpose);
+            }
+        }
+    }
+}
+
+fn check_infinity(device: &WgpuDevice, [m, n, k]: [usize; 3], [transpose_a, transpose_b]: [bool; 2]) {
+    let positive = |seed, elements| noise(seed, elements).iter().map(|x| 0.5 + x.abs()).collect();
+    let (mut a, mut b): (Vec<f32>, Vec<f32>) = (positive(1, m * k), positive(2, k * n));
+    a[2 * k + k - 1] = f32::INFINITY;
+    b[(k - 1) * n + 5] = f32::INFINITY;
+    let double = |values: &[f32]| values.iter().copied().map(f64::from).collect::<Vec<_>>();
+    let expected = reference::gemm([m, n, k], [1.0, 0.0], &double(&a), &double(&b), None, &[]);
+    let upload = |values: &[f32], [rows, columns]: [usize; 2], transpose: bool| {
+        let at = |at: usize| (at % rows) * columns + at / rows;
+        let lain: Vec<_> =
+            (0..rows * columns).map(|to| values[if transpose { at(to) } else { to }]).collect();
+        device.upload(&lain, Dtype::F32).expect("there is memory")
+    };
+    let (a, b) = (upload(&a, [m, k], transpose_a), upload(&b, [k, n], transpose_b));
+    let mut c = device.zeros(m * n, Dtype::F32).expect("there is memory");
+    let params = GemmParams { m, n, k, transpose_a, transpose_b, bias: false, dtype: Dtype::F32 };
+    let call = GemmCall {
+        batch: 1,
+        m,
+        alpha: 1.0,
+        beta: 0.0,
+        a: if transpose_a { MatrixRef::dense(&a, k, m) } else { MatrixRef::dense(&a, m, k) },
+        b: if transpose_b { MatrixRef::dense(&b, n, k) } else { MatrixRef::dense(&b, k, n) },
+        bias: None,
+        c: MatrixMut::dense(&mut c, m, n),
+    };
+    let mut cache = ResourceCache::with_device(device.clone());
+    cache.get_or_create_gemm(&params, None).and_then(|plan| plan.run(device, call)).expect("it fits");
+    let found = device.read(&c, 0..m * n).expect("the device works");
+    assert_eq!(expected.iter().filter(|x| x.is_infinite()).count(), m + n - 1);
+    for (place, (found, expected)) in found.iter().zip(&expected).enumerate() {
+        let same = f64::from(*found) == *expected || (f64::from(*found) - expected).abs() <= 1e-5 * expected;
+        assert!(same, "{found} for {expected} at {place}: {m}x{n}x{k}, {transpose_a} {transpose_b}");
+    }
 }
 
 #[test]

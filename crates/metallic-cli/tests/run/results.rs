@@ -125,6 +125,8 @@ fn a_text_ends_with_the_token_that_the_config_names() {
     assert_eq!(generated().as_array().map(Vec::as_slice), all.as_array().map(|ids| &ids[..5]));
     set_config(folder.path(), "eos_token_id", json!([all[2]]));
     assert_eq!(generated().as_array().map(Vec::len), Some(3));
+    set_config(folder.path(), "eos_token_id", json!([all[4], all[1]]));
+    assert_eq!(generated().as_array().map(Vec::len), Some(2), "any of several ends the text");
 }
 
 #[test]

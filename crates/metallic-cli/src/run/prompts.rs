@@ -73,7 +73,13 @@ fn from_ids(given: &str, model: &Model) -> Result<Vec<Prompt>, Error> {
         return Ok(vec![Prompt { text: None, ids, truncated: false }]);
     }
     let mut prompts = Vec::new();
-    for (line, text) in (1..).zip(read(Path::new(given))?.lines()) {
+    let text = match read(Path::new(given)) {
+        Err(Error::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            return Err(Error::Usage(format!("--ids {given}: neither a list of token ids nor a file")));
+        }
+        text => text?,
+    };
+    for (line, text) in (1..).zip(text.lines()) {
         if text.trim().is_empty() {
             continue;
         }

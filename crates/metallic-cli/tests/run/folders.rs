@@ -43,6 +43,9 @@ fn another_architecture_is_named() {
     let folder = copy("gpt2-tiny");
     set_config(folder.path(), "activation_function", "relu");
     assert_refused(folder.path(), &["config.json: activation_function is `relu`"]);
+    let folder = copy("gpt2-tiny");
+    set_config(folder.path(), "layer_norm_epsilon", 0);
+    assert_refused(folder.path(), &["config.json: the epsilon of layer norm is 0"]);
     let folder = copy("bert-tiny");
     set_config(folder.path(), "position_embedding_type", "relative_key");
     assert_refused(folder.path(), &["`relative_key`"]);

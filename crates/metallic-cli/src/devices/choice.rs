@@ -6,7 +6,7 @@ use metallic::device::HostDevice;
 #[cfg(feature = "wgpu")]
 use metallic::error::MetalError;
 #[cfg(feature = "wgpu")]
-use metallic_wgpu::{AdapterDescription, AdapterSelection, NoAdapter, WgpuDevice};
+use metallic_wgpu::{AdapterSelection, NoAdapter, WgpuDevice};
 
 use super::processor;
 use super::wanted::Wanted;
@@ -58,10 +58,12 @@ impl Choice {
             Wanted::Host => return Ok(host(threads, "as asked for".to_owned())),
             Wanted::Auto => {
                 return Ok(match WgpuDevice::new(&AdapterSelection::RealGpu) {
-                    Ok(device) => match too_small(device.adapter(), largest) {
-                        None => adapter(device, "auto, since it is a real GPU".to_owned()),
-                        Some(cause) => host(threads, format!("auto, since {cause}")),
-                    },
+                    Ok(device) => {
+                        match too_small(&device.adapter().name, device.adapter().max_tensor_bytes, largest) {
+                            None => adapter(device, "auto, since it is a real GPU".to_owned()),
+                            Some(cause) => host(threads, format!("auto, since {cause}")),
+                        }
+                    }
                     Err(error) => host(threads, format!("auto, since {}", reason(error))),
                 });
             }
@@ -89,8 +91,7 @@ impl Choice {
 
 /// Why the adapter cannot hold the model, if it cannot.
 #[cfg(feature = "wgpu")]
-fn too_small(adapter: &AdapterDescription, largest: u64) -> Option<String> {
-    let (name, most) = (&adapter.name, adapter.max_tensor_bytes);
+fn too_small(name: &str, most: u64, largest: u64) -> Option<String> {
     (largest > most).then(|| {
         format!("{name} has tensors up to {}, and the model has one of {}", bytes(most), bytes(largest))
     })
@@ -118,4 +119,16 @@ fn host(threads: Option<NonZeroUsize>, why: String) -> Choice {
     };
     let name = processor::name().map_or_else(String::new, |name| format!(" of {name}"));
     Choice { device: Chosen::Host(device), name: format!("host, {threads}{name}"), why }
+}
+
+#[cfg(all(test, feature = "wgpu"))]
+mod tests {
+    use super::too_small;
+
+    #[test]
+    fn an_adapter_that_cannot_hold_the_largest_tensor_is_too_small() {
+        assert_eq!(too_small("a GPU", 1 << 20, 1 << 20), None);
+        let cause = too_small("a GPU", 1 << 20, 1 << 21).expect("it is too small");
+        assert!(cause.starts_with("a GPU has tensors up to 1"), "{cause}");
+    }
 }

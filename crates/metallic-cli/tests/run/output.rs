@@ -49,7 +49,8 @@ fn the_vectors_of_an_encoder_have_length_1() {
     let model = fixture("bert-tiny");
     let args = ["run", "--device", "host", "--model", text(&model), "--input", "-"];
     assert!(stdout(&args, "a\n").contains("24 in all"));
-    let run = json(&args, "a\nnothing\n");
+    let run = json(&args, "a\n\nnothing\n");
+    assert_eq!([&run["prompts"][0]["line"], &run["prompts"][1]["line"]], [1, 3]);
     for prompt in run["prompts"].as_array().expect("there are prompts") {
         let vector =
             prompt["embedding"].as_array().expect("it has a vector").iter().filter_map(|x| x.as_f64());

@@ -143,6 +143,7 @@ fn a_model_from_a_seed_is_computed_as_the_reference_does() {
         Shape { width: 30, heads: 5, layers: 3, inner: 50, vocabulary: 101, positions: 40, ..builtin::SHAPE };
     let model = Model::Gpt2(Gpt2::from_seed(shape, 3));
     let prompt = |length: u32| Prompt {
+        line: None,
         text: None,
         ids: (0..length).map(|id| id * 7 % 101).collect(),
         truncated: false,

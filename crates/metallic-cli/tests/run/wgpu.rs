@@ -8,7 +8,7 @@ use metallic_cli::engine::Decoder;
 use metallic_cli::model::{Gpt2, Loaded, Model, Shape, builtin};
 use metallic_wgpu::{AdapterSelection, WgpuDevice};
 
-use crate::program::{assert_fails, fixture, json, text};
+use crate::program::{assert_fails, fixture, json, stdout, text};
 use crate::results::{assert_as_transformers, assert_f16_as_the_reference};
 
 /// Arguments that choose a software adapter; `None`, and a word about it, where there is none.
@@ -93,4 +93,14 @@ fn the_last_position_can_be_had_where_tensors_are_rounded_up() {
     decoder.feed(&[7]).expect("the token fits");
     decoder.feed(&[8]).expect_err("there are 7 positions");
     assert_eq!(decoder.positions(), 7);
+}
+
+#[test]
+fn the_table_says_what_creation_times_contain() {
+    let Some(device) = software(false) else { return };
+    let model = fixture("gpt2-tiny");
+    let run = ["run", "--model", text(&model), "--ids", "1,2", "--tokens", "2"];
+    let note = "creating kernels contains creating wgpu_pipeline";
+    assert!(stdout(&[&run[..], &device].concat(), "").contains(note));
+    assert!(!stdout(&[&run[..], &["--device", "host"]].concat(), "").contains(note));
 }

@@ -61,7 +61,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
     /// Compute everything again in f64, and fail if a logit is off by more than 0.001, or an element of a vector by more than
-    /// 0.0001; with f16 by five times as much, of logits beyond 1 in proportion to the largest.
+    /// 0.0001; f16 may be off by more, as the schema in `--help` says.
     #[arg(long)]
     pub verify: bool,
     /// Print JSON instead of tables. `--help` shows its schema.

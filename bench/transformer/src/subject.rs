@@ -1,23 +1,62 @@
 //! Who runs the model.
 
 use metallic::Dtype;
-use metallic::caching::ResourceCache;
+use metallic::caching::{CacheMetrics, ResourceCache};
+use metallic::device::HostDevice;
 use metallic_cli::engine::{Decoder, TransformerDevice};
 use metallic_cli::model::Gpt2;
+use metallic_wgpu::WgpuDevice;
 
 use crate::candle_gpt2::CandleGpt2;
+use crate::null_device::NullDevice;
+
+/// What caches did.
+#[derive(Clone, Copy, Default)]
+pub struct LookUps {
+    pub hits: u64,
+    pub misses: u64,
+}
+
+impl LookUps {
+    fn of(caches: impl Iterator<Item = (&'static str, CacheMetrics)>) -> Self {
+        caches.fold(Self::default(), |sum, (_, metrics)| Self {
+            hits: sum.hits + metrics.hits,
+            misses: sum.misses + metrics.misses,
+        })
+    }
+}
+
+/// A device, and the caches it has of its own.
+pub trait Device: TransformerDevice {
+    /// What they did.
+    fn own_look_ups(&self) -> LookUps {
+        LookUps::default()
+    }
+}
+
+impl Device for HostDevice {}
+impl Device for NullDevice {}
+
+impl Device for WgpuDevice {
+    fn own_look_ups(&self) -> LookUps {
+        LookUps::of(self.descriptor_metrics().into_iter())
+    }
+}
 
 /// Something that continues a sequence of tokens.
 pub trait Subject {
+    /// Makes room for sequences of so many positions, so many tokens at a time.
+    fn reserve(&mut self, _tokens: usize, _positions: usize) {}
+
     /// Forgets the sequence.
     fn restart(&mut self);
 
     /// Adds tokens to the sequence; the logits of what comes then.
     fn feed(&mut self, ids: &[u32]) -> Vec<f32>;
 
-    /// Look-ups in caches so far: those that hit, and those that missed.
-    fn look_ups(&self) -> (u64, u64) {
-        (0, 0)
+    /// Look-ups in caches so far, those of the device's own included.
+    fn look_ups(&self) -> LookUps {
+        LookUps::default()
     }
 }
 
@@ -32,19 +71,24 @@ impl Subject for CandleGpt2 {
 }
 
 /// The model out of the caches, on one device.
-pub struct Cached<'m, D: TransformerDevice> {
+pub struct Cached<'m, D: Device> {
     decoder: Decoder<'m, D>,
+    device: D,
 }
 
-impl<'m, D: TransformerDevice + Clone> Cached<'m, D> {
-    /// With nothing in the caches.
+impl<'m, D: Device> Cached<'m, D> {
+    /// With nothing in the caches, and no memory for sequences yet.
     pub fn new(model: &'m Gpt2, device: D) -> Self {
         let cache = ResourceCache::with_device(device.clone());
-        Self { decoder: Decoder::new(model, device, cache, Dtype::F32) }
+        Self { decoder: Decoder::new(model, device.clone(), cache, Dtype::F32), device }
     }
 }
 
-impl<D: TransformerDevice> Subject for Cached<'_, D> {
+impl<D: Device> Subject for Cached<'_, D> {
+    fn reserve(&mut self, tokens: usize, positions: usize) {
+        self.decoder.reserve(tokens, positions).expect("the device has the memory");
+    }
+
     fn restart(&mut self) {
         self.decoder.restart();
     }
@@ -53,11 +97,9 @@ impl<D: TransformerDevice> Subject for Cached<'_, D> {
         self.decoder.feed(ids).expect("the device runs the model")
     }
 
-    fn look_ups(&self) -> (u64, u64) {
-        self.decoder
-            .cache()
-            .registry()
-            .metrics_by_name()
-            .fold((0, 0), |(hits, misses), (_, metrics)| (hits + metrics.hits, misses + metrics.misses))
+    fn look_ups(&self) -> LookUps {
+        let (own, shared) =
+            (self.device.own_look_ups(), LookUps::of(self.decoder.cache().registry().metrics_by_name()));
+        LookUps { hits: own.hits + shared.hits, misses: own.misses + shared.misses }
     }
 }

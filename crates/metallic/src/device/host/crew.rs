@@ -24,6 +24,9 @@ impl HostDevice {
     /// How long, in nanoseconds of one thread, work must be before it is shared. Waking a thread costs some microseconds.
     const WORTH_SHARING: u64 = 20_000;
 
+    /// The least that there must be to do for each thread that takes part, in nanoseconds.
+    const WORTH_WAKING: u64 = Self::WORTH_SHARING / 2;
+
     /// Whether work of so many nanoseconds is shared.
     pub(crate) fn shares(&self, nanoseconds: u64) -> bool {
         self.threads.get() > 1 && nanoseconds >= Self::WORTH_SHARING
@@ -50,12 +53,14 @@ impl HostDevice {
                 self.workers.get_or_init(|| started)
             }
         };
-        Ok(Crew { workers: Some(workers), threads: self.threads })
+        let worth = usize::try_from(nanoseconds / Self::WORTH_WAKING).unwrap_or(usize::MAX);
+        let threads = NonZeroUsize::new(worth).map_or(NonZeroUsize::MIN, |worth| worth.min(self.threads));
+        Ok(Crew { workers: Some(workers), threads })
     }
 }
 
 impl Crew<'_> {
-    /// How many threads there are.
+    /// How many threads take part.
     pub(crate) fn threads(&self) -> usize {
         self.threads.get()
     }
@@ -72,10 +77,11 @@ impl Crew<'_> {
             return;
         };
         let Some(first) = parts.next() else { return };
+        let others = parts.size_hint().1.map_or(self.threads() - 1, |parts| parts.min(self.threads() - 1));
         let parts = Mutex::new(parts);
         let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).next();
         workers.in_place_scope(|scope| {
-            for _ in 1..self.threads() {
+            for _ in 0..others {
                 scope.spawn(|_| {
                     while let Some(part) = next() {
                         work(part);
@@ -141,9 +147,16 @@ mod tests {
         let device = host(3);
         let barrier = Barrier::new(3);
         // Nobody passes before all three are there.
-        let workers = workers(device.crew(MUCH).unwrap(), 3, |_| wait_at(&barrier));
+        let workers = workers(device.crew(2 * MUCH).unwrap(), 3, |_| wait_at(&barrier));
         assert_eq!(workers.len(), 3);
         assert!(workers.contains(&thread::current().id()));
+    }
+
+    #[test]
+    fn no_more_threads_take_part_than_there_is_work_for() {
+        let device = host(200);
+        assert_eq!(device.crew(MUCH).unwrap().threads(), 2);
+        assert_eq!(device.crew(100 * MUCH).unwrap().threads(), 200);
     }
 
     #[test]

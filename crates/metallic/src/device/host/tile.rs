@@ -180,6 +180,11 @@ impl<'a, E> Iterator for Tiles<'a, E> {
         };
         Some((place, tile))
     }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.count - self.next;
+        (left, Some(left))
+    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ pub use run::{DevicesArgs, ElementType, RunArgs};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::error::Error;
+
 /// Run a transformer out of the caches; see, explain and tune the caches of any program that uses metallic, from the event
 /// log it writes.
 #[derive(Debug, Parser)]
@@ -31,6 +33,14 @@ const EXAMPLES: &str = "Examples:
 
 A LOG is a file, plain or `.zst`, or `-` for standard input. With `log.jsonl` go `log.jsonl.1`, `log.jsonl.2` and so on,
 which rotation left beside it; they are read before it, the oldest first.";
+
+/// What clap says about arguments that it refuses, in one line: the cause with the values there are, which it puts before
+/// the first empty line, and not the tips and the usage behind that.
+pub fn wrong(error: &clap::Error) -> Error {
+    let text = error.to_string();
+    let cause = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+    Error::Usage(cause.strip_prefix("error: ").unwrap_or(&cause).to_owned())
+}
 
 /// The commands.
 #[derive(Debug, Subcommand)]

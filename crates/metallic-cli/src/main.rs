@@ -5,20 +5,31 @@ use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use metallic_cli::args::Args;
+use metallic_cli::Error;
+use metallic_cli::args::{self, Args};
 
 /// Exit codes: 0, all went well; 1, something failed, and one line on stderr says what; 2, the arguments are wrong.
 fn main() -> ExitCode {
-    let args = Args::parse();
-    let mut out = BufWriter::new(io::stdout().lock());
-    let result = metallic_cli::run(args, &mut out).and_then(|()| Ok(out.flush()?));
-    match result {
+    match run() {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read the output has seen enough.
         Err(error) if error.is_closed_pipe() => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("metallic: {error}");
+            // Where it cannot be said, the exit code says it; `eprintln!` would panic.
+            let _ = writeln!(io::stderr(), "metallic: {error}");
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+fn run() -> Result<(), Error> {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        // The help or the version, which was asked for.
+        Err(asked) if !asked.use_stderr() => return Ok(asked.print()?),
+        Err(error) => return Err(args::wrong(&error)),
+    };
+    let mut out = BufWriter::new(io::stdout().lock());
+    metallic_cli::run(args, &mut out)?;
+    Ok(out.flush()?)
 }

@@ -60,7 +60,8 @@ pub struct RunArgs {
     /// Write a log of every operation of the caches to this file, as JSONL for the other commands.
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
-    /// Compute everything again in f64, and fail if the device's results are not near enough.
+    /// Compute everything again in f64, and fail if a logit is off by more than 0.001, or an element of a vector by more than
+    /// 0.0001; f16 may be off by more, as the schema in `--help` says.
     #[arg(long)]
     pub verify: bool,
     /// Print JSON instead of tables. `--help` shows its schema.

@@ -11,6 +11,8 @@ use metallic_wgpu::{AdapterSelection, NoAdapter, WgpuDevice};
 use super::processor;
 use super::wanted::Wanted;
 use crate::error::Error;
+#[cfg(feature = "wgpu")]
+use crate::report::units::bytes;
 
 /// A device that is open.
 #[derive(Debug)]
@@ -45,17 +47,23 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// Takes what is wanted. `threads` are those of the host.
+    /// Takes what is wanted. `threads` are those of the host; `largest` is the size of the largest tensor that there is to be,
+    /// in bytes, which a device that nobody named must allow.
     ///
     /// # Errors
     /// There is no such device, or it cannot be opened.
     #[cfg(feature = "wgpu")]
-    pub fn make(wanted: &Wanted, threads: Option<NonZeroUsize>) -> Result<Self, Error> {
+    pub fn make(wanted: &Wanted, threads: Option<NonZeroUsize>, largest: u64) -> Result<Self, Error> {
         let selection = match wanted {
             Wanted::Host => return Ok(host(threads, "as asked for".to_owned())),
             Wanted::Auto => {
                 return Ok(match WgpuDevice::new(&AdapterSelection::RealGpu) {
-                    Ok(device) => adapter(device, "auto, since it is a real GPU".to_owned()),
+                    Ok(device) => {
+                        match too_small(&device.adapter().name, device.adapter().max_tensor_bytes, largest) {
+                            None => adapter(device, "auto, since it is a real GPU".to_owned()),
+                            Some(cause) => host(threads, format!("auto, since {cause}")),
+                        }
+                    }
                     Err(error) => host(threads, format!("auto, since {}", reason(error))),
                 });
             }
@@ -67,18 +75,26 @@ impl Choice {
         Ok(adapter(WgpuDevice::new(&selection)?, "as asked for".to_owned()))
     }
 
-    /// Takes what is wanted. `threads` are those of the host.
+    /// Takes what is wanted. `threads` are those of the host, which allows tensors of any size.
     ///
     /// # Errors
     /// There is no such device in a program that was built without wgpu.
     #[cfg(not(feature = "wgpu"))]
-    pub fn make(wanted: &Wanted, threads: Option<NonZeroUsize>) -> Result<Self, Error> {
+    pub fn make(wanted: &Wanted, threads: Option<NonZeroUsize>, _largest: u64) -> Result<Self, Error> {
         match wanted {
             Wanted::Host => Ok(host(threads, "as asked for".to_owned())),
             Wanted::Auto => Ok(host(threads, "auto, since this program was built without wgpu".to_owned())),
             _ => Err(Error::Nothing("this program was built without wgpu".to_owned())),
         }
     }
+}
+
+/// Why the adapter cannot hold the model, if it cannot.
+#[cfg(feature = "wgpu")]
+fn too_small(name: &str, most: u64, largest: u64) -> Option<String> {
+    (largest > most).then(|| {
+        format!("{name} has tensors up to {}, and the model has one of {}", bytes(most), bytes(largest))
+    })
 }
 
 /// Why there is no real GPU.
@@ -103,4 +119,16 @@ fn host(threads: Option<NonZeroUsize>, why: String) -> Choice {
     };
     let name = processor::name().map_or_else(String::new, |name| format!(" of {name}"));
     Choice { device: Chosen::Host(device), name: format!("host, {threads}{name}"), why }
+}
+
+#[cfg(all(test, feature = "wgpu"))]
+mod tests {
+    use super::too_small;
+
+    #[test]
+    fn an_adapter_that_cannot_hold_the_largest_tensor_is_too_small() {
+        assert_eq!(too_small("a GPU", 1 << 20, 1 << 20), None);
+        let cause = too_small("a GPU", 1 << 20, 1 << 21).expect("it is too small");
+        assert!(cause.starts_with("a GPU has tensors up to 1"), "{cause}");
+    }
 }

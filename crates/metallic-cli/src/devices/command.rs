@@ -32,7 +32,7 @@ pub fn run(args: &DevicesArgs, out: &mut dyn Write) -> Result<(), Error> {
 /// There is none.
 pub fn collect() -> Result<Devices, Error> {
     let host = HostDevice::new();
-    let choice = Choice::make(&Wanted::Auto, None)?;
+    let choice = Choice::make(&Wanted::Auto, None, 0)?;
     Ok(Devices {
         schema: 1,
         auto: choice.name,

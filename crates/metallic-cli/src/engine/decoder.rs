@@ -143,7 +143,12 @@ impl<'m, D: TransformerDevice> Decoder<'m, D> {
     }
 }
 
-/// The keys and values in the registry's slot: room for all positions of the model, and no more.
+/// What a device may add to each tensor of keys or values to make its size a round one, in bytes, at most.
+const ROUNDING: u64 = 4096;
+
+/// The keys and values in the registry's slot: room for all positions of the model, and no more. It is the positions that
+/// limit them. The bytes are a little more than so many positions take, since a device may round up the size of a tensor, and
+/// the last positions would be refused for that.
 fn kv_cache<'a, D: TransformerDevice>(
     layers: &'a mut Layers<D>,
     model: &Gpt2,
@@ -151,7 +156,8 @@ fn kv_cache<'a, D: TransformerDevice>(
     let (shape, dtype) = (&model.config.shape, layers.dtype);
     layers.cache.kv_cache(|| {
         let position = 2 * shape.layers * shape.width * dtype.size_bytes();
-        let max_bytes = (position as u64).saturating_mul(shape.positions as u64);
+        let rounding = ROUNDING.saturating_mul(2 * shape.layers as u64);
+        let max_bytes = (position as u64).saturating_mul(shape.positions as u64).saturating_add(rounding);
         KvCacheConfig::new(shape.layers, shape.width, dtype, max_bytes).with_max_positions(shape.positions)
     })
 }

@@ -162,9 +162,13 @@ impl<D: TransformerDevice> Layers<D> {
             Layout::OutIn => PreparedForm::as_is(dtype),
             Layout::InOut => PreparedForm::transposed(dtype),
         };
-        self.cache.get_or_prepare(weight.version(), form, Some(&self.device), |device| match layout {
-            Layout::OutIn => device.upload(weight.data(), dtype),
-            Layout::InOut => device.upload(&transposed(weight), dtype),
+        self.cache.get_or_prepare(weight.version(), form, Some(&self.device), |device| {
+            let uploaded = match layout {
+                Layout::OutIn => device.upload(weight.data(), dtype),
+                Layout::InOut => device.upload(&transposed(weight), dtype),
+            };
+            // The device knows how large a tensor is, but not which one it is.
+            uploaded.map_err(|error| MetalError::device(format!("upload of `{}`", weight.name()), error))
         })
     }
 }

@@ -37,7 +37,7 @@ impl Gpt2 {
         // Loud beside the tokens, or a token is soon followed by itself for ever.
         let positions = random.spread(0.5, shape.positions * width);
         let blocks = (0..shape.layers).map(|layer| block(&mut random, layer, &shape)).collect();
-        let config = Gpt2Config { end: None, scale: true, scale_by_layer: false, tied: true, shape };
+        let config = Gpt2Config { ends: Vec::new(), scale: true, scale_by_layer: false, tied: true, shape };
         Self {
             tokens: Weight::new("wte.weight", &[config.shape.vocabulary, width], tokens),
             positions: Weight::new("wpe.weight", &[config.shape.positions, width], positions),

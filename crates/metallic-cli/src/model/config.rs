@@ -50,8 +50,8 @@ impl Shape {
 pub struct Gpt2Config {
     /// The numbers.
     pub shape: Shape,
-    /// The token that ends a text.
-    pub end: Option<u32>,
+    /// The tokens that end a text, any of them.
+    pub ends: Vec<u32>,
     /// Whether scores are divided by the root of the head's width.
     pub scale: bool,
     /// Whether scores are divided by the number of the layer too, counted from 1.
@@ -124,7 +124,7 @@ struct BertFields {
     is_decoder: bool,
 }
 
-/// One token, or several; with several, the first one is taken.
+/// One token, or several.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum EndOfText {
@@ -199,10 +199,11 @@ fn gpt2(fields: Gpt2Fields) -> Result<Gpt2Config, String> {
     };
     Ok(Gpt2Config {
         shape: checked(shape)?,
-        end: fields.eos_token_id.and_then(|end| match end {
-            EndOfText::One(id) => Some(id),
-            EndOfText::Many(ids) => ids.first().copied(),
-        }),
+        ends: match fields.eos_token_id {
+            None => Vec::new(),
+            Some(EndOfText::One(id)) => vec![id],
+            Some(EndOfText::Many(ids)) => ids,
+        },
         scale: fields.scale_attn_weights,
         scale_by_layer: fields.scale_attn_by_inverse_layer_idx,
         tied: fields.tie_word_embeddings,
@@ -253,8 +254,8 @@ fn checked(shape: Shape) -> Result<Shape, String> {
     if !width.is_multiple_of(heads) {
         return Err(format!("the width {width} is no multiple of the {heads} heads"));
     }
-    if !(epsilon.is_finite() && epsilon >= 0.0) {
-        return Err(format!("the epsilon of layer norm is {epsilon}"));
+    if !(epsilon.is_finite() && epsilon > 0.0) {
+        return Err(format!("the epsilon of layer norm is {epsilon}, and must be more than 0"));
     }
     Ok(shape)
 }
@@ -269,7 +270,7 @@ mod tests {
             r#"{"model_type":"gpt2","vocab_size":10,"n_positions":8,"n_embd":6,"n_layer":1,"n_head":2}"#;
         let Ok(Config::Gpt2(config)) = Config::parse(text) else { panic!("the config is complete") };
         assert_eq!((config.shape.inner, config.shape.activation), (24, Activation::GeluTanh));
-        assert!(config.scale && !config.scale_by_layer && config.tied && config.end.is_none());
+        assert!(config.scale && !config.scale_by_layer && config.tied && config.ends.is_empty());
         assert_eq!(config.shape.epsilon, 1e-5);
     }
 
@@ -284,6 +285,8 @@ mod tests {
         assert!(config(r#","n_head":4"#).contains("the width 6 is no multiple of the 4 heads"));
         assert!(config(r#","n_head":0"#).contains("a size is 0"));
         assert!(config("").contains("n_head"));
+        let epsilon = config(r#","n_head":2,"layer_norm_epsilon":0"#);
+        assert!(epsilon.contains("the epsilon of layer norm is 0, and must be more"), "{epsilon}");
         assert!(config(r#","n_head":2,"activation_function":"relu""#).contains("`relu`"));
         let llama = Config::parse(r#"{"model_type":"llama"}"#).expect_err("it is another architecture");
         assert!(llama.contains("`llama`"));

@@ -10,9 +10,19 @@ use super::bert::Bert;
 use super::builtin;
 use super::config::Config;
 use super::gpt2::Gpt2;
+use super::parts::Block;
 use super::tokens::Tokens;
 use super::weights::WeightFile;
 use crate::error::Error;
+
+/// What is read of a folder, as far as it is there.
+pub const FILES: &[&str] = &[CONFIG, WEIGHTS, TOKENIZER, POOLING, SENTENCES];
+
+const CONFIG: &str = "config.json";
+const WEIGHTS: &str = "model.safetensors";
+const TOKENIZER: &str = "tokenizer.json";
+const POOLING: &str = "1_Pooling/config.json";
+const SENTENCES: &str = "sentence_bert_config.json";
 
 /// A model with its weights on the host.
 #[derive(Debug)]
@@ -70,15 +80,15 @@ impl Loaded {
             let cause = if kind == io::ErrorKind::NotFound { "there is no such folder" } else { "no folder" };
             return Err(Error::file(folder.display().to_string(), io::Error::new(kind, cause)));
         }
-        let config = Config::read(&folder.join("config.json"))?;
+        let config = Config::read(&folder.join(CONFIG))?;
         let positions = config.shape().positions;
         let limit = match config {
             Config::Gpt2(_) => positions,
             Config::Bert(_) => sentence_limit(folder, positions)?,
         };
-        let tokens = folder.join("tokenizer.json");
+        let tokens = folder.join(TOKENIZER);
         let tokens = (texts && tokens.exists()).then(|| Tokens::read(&tokens, limit)).transpose()?;
-        let file = WeightFile::read(&folder.join("model.safetensors"))?;
+        let file = WeightFile::read(&folder.join(WEIGHTS))?;
         let model = match config {
             Config::Gpt2(config) => Model::Gpt2(Gpt2::load(config, &file)?),
             Config::Bert(config) => Model::Bert(Bert::load(config, &file)?),
@@ -101,6 +111,22 @@ impl Model {
         }
     }
 
+    /// The elements of the largest tensor that a device has to hold for it: of all that stays there, not of what comes and
+    /// goes with a prompt.
+    pub fn largest_tensor(&self) -> usize {
+        let blocks = match self {
+            Self::Gpt2(model) => &model.blocks,
+            Self::Bert(model) => &model.blocks,
+        };
+        // An encoder looks its embeddings up on the host.
+        let head = match self {
+            Self::Gpt2(model) => Some(model.head()),
+            Self::Bert(_) => None,
+        };
+        let weights = blocks.iter().flat_map(Block::weights).chain(head);
+        weights.map(|weight| weight.data().len()).max().unwrap_or(0)
+    }
+
     /// The model's numbers.
     pub fn shape(&self) -> &super::config::Shape {
         match self {
@@ -112,7 +138,7 @@ impl Model {
 
 /// What sentence-transformers cuts texts to, which is less than the model has positions: 256 of 512 in all-MiniLM-L6-v2.
 fn sentence_limit(folder: &Path, positions: usize) -> Result<usize, Error> {
-    if let Some((file, pooling)) = optional::<Pooling>(&folder.join("1_Pooling/config.json"))? {
+    if let Some((file, pooling)) = optional::<Pooling>(&folder.join(POOLING))? {
         let is_mean = match (&pooling.pooling_mode, pooling.pooling_mode_mean_tokens) {
             (Some(mode), _) => mode == "mean",
             (None, mean) => mean != Some(false),
@@ -124,7 +150,7 @@ fn sentence_limit(folder: &Path, positions: usize) -> Result<usize, Error> {
             ));
         }
     }
-    match optional::<SentenceLimit>(&folder.join("sentence_bert_config.json"))? {
+    match optional::<SentenceLimit>(&folder.join(SENTENCES))? {
         Some((file, SentenceLimit { max_seq_length: Some(limit) })) if limit == 0 || limit > positions => {
             let cause = format!("max_seq_length is {limit}, and the model has {positions} positions");
             Err(Error::content(file, cause))

@@ -14,7 +14,7 @@ pub mod weights;
 
 pub use bert::Bert;
 pub use config::{Activation, Shape};
-pub use folder::{Loaded, Model};
+pub use folder::{FILES, Loaded, Model};
 pub use gpt2::Gpt2;
 pub use tokens::Tokens;
 pub use weights::Weight;

@@ -1,16 +1,17 @@
 //! The command itself.
 
 use std::io::Write;
+use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::Arc;
+use std::thread;
 
 use metallic::Dtype;
 use metallic::caching::{CacheRegistry, ResourceCache};
-use metallic_instrumentation::{EventSink, JsonlExporter};
 
 use super::answers::Latency;
 use super::caches::{self, CacheRow};
 use super::figures::{DeviceFigures, ModelFigures, PromptFigures, Run};
+use super::log::{self, Log};
 use super::own_caches::{self, OwnCaches};
 use super::policy::CachePolicy;
 use super::prompts::prompts;
@@ -46,12 +47,13 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<(), Error> {
 /// # Errors
 /// As [`run`], but for those of the output.
 pub fn collect(args: &RunArgs) -> Result<Run, Error> {
-    // What is wrong with the arguments is said before anything is read or written.
+    // What is wrong with the arguments alone is said before anything is read, and the log of another run is overwritten only
+    // when this one begins.
     let wanted = Wanted::parse(&args.device)?;
     let policies =
         args.policies.iter().map(|text| CachePolicy::parse(text, &names())).collect::<Result<Vec<_>, _>>()?;
-    let choice = Choice::make(&wanted, args.threads)?;
-    let log = args.events.as_deref().map(Log::create).transpose()?;
+    check_threads(args.threads)?;
+    log::refuse_inputs(args)?;
     let loaded = match &args.model {
         Some(folder) => Loaded::read(folder, args.ids.is_none())?,
         None => Loaded::builtin(args.seed),
@@ -75,17 +77,15 @@ pub fn collect(args: &RunArgs) -> Result<Run, Error> {
         all_logits: args.verify,
     };
 
-    let Choice { device, name, why } = choice;
-    let sink = log.as_ref().map(|log| Arc::clone(&log.exporter) as Arc<dyn EventSink>);
+    let largest = loaded.model.largest_tensor() as u64 * session.dtype.size_bytes() as u64;
+    let Choice { device, name, why } = Choice::make(&wanted, args.threads, largest)?;
+    let events = args.events.as_deref();
     let kind = device.kind();
     let (outcome, rows) = match device {
-        Chosen::Host(device) => on(&session, device, &policies, sink)?,
+        Chosen::Host(device) => on(&session, device, &policies, events)?,
         #[cfg(feature = "wgpu")]
-        Chosen::Wgpu(device) => on(&session, device, &policies, sink)?,
+        Chosen::Wgpu(device) => on(&session, device, &policies, events)?,
     };
-    if let Some(log) = log {
-        log.finish()?;
-    }
     let verification = if args.verify {
         let progress = Progress::steps(prompts.len() as u64, "verifying");
         let found = verify(&loaded.model, &prompts, &outcome.answers, session.dtype, &progress);
@@ -123,27 +123,43 @@ fn names() -> Vec<&'static str> {
     [caches::NAMES, own_caches::NAMES].concat()
 }
 
-/// Runs the session on this device, with the caches in a new registry.
+/// The most threads that `--threads` may ask for: beyond some for each core they only get into each other's way, and a system
+/// that cannot start so many ends the program.
+fn check_threads(threads: Option<NonZeroUsize>) -> Result<(), Error> {
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let most = cores.saturating_mul(16).max(1024);
+    match threads {
+        Some(threads) if threads.get() > most => {
+            Err(Error::Usage(format!("--threads {threads}: there are at most {most}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Runs the session on this device, with the caches in a new registry and their events in a log.
 fn on<D: TransformerDevice + OwnCaches>(
     session: &Session<'_>,
     device: D,
     policies: &[CachePolicy],
-    sink: Option<Arc<dyn EventSink>>,
+    events: Option<&Path>,
 ) -> Result<(Outcome, Vec<CacheRow>), Error> {
     if !device.supports(session.dtype) {
         return Err(Error::Usage(format!("--dtype {}: the device has no such numbers", session.dtype)));
     }
+    let has = |name: &str| caches::NAMES.contains(&name) || device.names().contains(&name);
+    if let Some(CachePolicy { cache, .. }) = policies.iter().find(|policy| !has(&policy.cache)) {
+        return Err(Error::Usage(format!("--policy {cache}: the device has no such cache")));
+    }
+    // From here on nothing is wrong with the arguments.
+    let log = events.map(Log::create).transpose()?;
     let mut registry = CacheRegistry::with_device(device.clone());
-    if let Some(sink) = sink {
+    if let Some(sink) = log.as_ref().map(Log::sink) {
         device.observe(&sink);
         registry = registry.with_sink(sink);
     }
     let mut cache = ResourceCache::from(registry);
     for policy in policies {
-        if !(device.set_policy(policy) || caches::set_policy(&mut cache, policy)) {
-            let cause = "the device has no such cache";
-            return Err(Error::Usage(format!("--policy {}: {cause}", policy.cache)));
-        }
+        let _ = device.set_policy(policy) || caches::set_policy(&mut cache, policy);
     }
     let progress = Progress::steps((session.prompts.len() * session.passes) as u64, "running");
     let result = session.run(device.clone(), cache, &progress);
@@ -151,30 +167,10 @@ fn on<D: TransformerDevice + OwnCaches>(
     let (outcome, cache) = result?;
     let mut rows = caches::rows(&cache);
     rows.extend(device.rows());
+    // What they say at their end is part of the log.
+    drop((cache, device));
+    if let Some(log) = log {
+        log.finish()?;
+    }
     Ok((outcome, rows))
-}
-
-/// The log of a run.
-struct Log {
-    file: String,
-    exporter: Arc<JsonlExporter>,
-}
-
-impl Log {
-    fn create(path: &Path) -> Result<Self, Error> {
-        let file = path.display().to_string();
-        match JsonlExporter::create(path) {
-            Ok(exporter) => Ok(Self { file, exporter: Arc::new(exporter) }),
-            Err(error) => Err(Error::file(file, error)),
-        }
-    }
-
-    /// Makes sure that all of it is in the file.
-    fn finish(self) -> Result<(), Error> {
-        self.exporter.flush().map_err(|error| Error::file(&self.file, error))?;
-        match self.exporter.stats().dropped {
-            0 => Ok(()),
-            dropped => Err(Error::content(self.file, format!("{dropped} events could not be written"))),
-        }
-    }
 }

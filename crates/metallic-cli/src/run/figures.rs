@@ -70,6 +70,8 @@ pub struct ModelFigures {
 /// What came out of one prompt.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct PromptFigures {
+    /// The line of the file it stands in, counted from 1; `None` if it stands in none that was given.
+    pub line: Option<u64>,
     /// The text; `None` if tokens were given.
     pub text: Option<String>,
     /// Whether the text lost its end.
@@ -106,6 +108,7 @@ impl PromptFigures {
         let figures = prompts.iter().zip(&outcome.answers).enumerate().map(|(number, (prompt, answer))| {
             let times = outcome.passes.iter().filter_map(|pass| Latency::mean(pass.get(number)));
             let figures = Self {
+                line: prompt.line,
                 text: prompt.text.clone(),
                 truncated: prompt.truncated,
                 input_ids: prompt.ids.clone(),

@@ -1,15 +1,16 @@
 //! `metallic run`: a transformer out of the caches.
 //!
 //! ```text
-//! arguments --> device, policies, log; Loaded; Prompts --> Session --> Outcome --> Run --> text | JSON
-//!                                                             |
-//!                                                         the engine, over a registry
+//! arguments --> policies; Loaded; Prompts; device; log --> Session --> Outcome --> Run --> text | JSON
+//!                                                            |
+//!                                                        the engine, over a registry
 //! ```
 
 mod answers;
 mod caches;
 mod command;
 mod figures;
+mod log;
 mod own_caches;
 mod policy;
 mod prompts;

@@ -19,6 +19,11 @@ pub(super) trait OwnCaches {
     /// Sends their events to this sink.
     fn observe(&self, _sink: &Arc<dyn EventSink>) {}
 
+    /// The names of them.
+    fn names(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Sets the policy, and says whether it is for one of these.
     fn set_policy(&self, _policy: &CachePolicy) -> bool {
         false
@@ -72,6 +77,10 @@ mod descriptors {
     impl OwnCaches for WgpuDevice {
         fn observe(&self, sink: &Arc<dyn EventSink>) {
             self.with_descriptors(|registry| *registry = mem::take(registry).with_sink(Arc::clone(sink)));
+        }
+
+        fn names(&self) -> &'static [&'static str] {
+            NAMES
         }
 
         fn set_policy(&self, policy: &CachePolicy) -> bool {

@@ -14,6 +14,8 @@ const BUILTIN: &str = include_str!("prompts.txt");
 /// One text, or one sequence of tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prompt {
+    /// The line of the file it stands in, counted from 1; `None` if it stands in none that was given.
+    pub line: Option<u64>,
     /// The text; `None` if the tokens were given.
     pub text: Option<String>,
     /// The tokens, with those that the model wants at the ends of a text.
@@ -57,7 +59,12 @@ pub fn prompts(args: &RunArgs, loaded: &Loaded) -> Result<Vec<Prompt>, Error> {
             line: number,
             cause: format!("the tokenizer is not the model's: {cause}"),
         })?;
-        prompts.push(Prompt { text: Some(line.to_owned()), ids: encoded.ids, truncated: encoded.truncated });
+        prompts.push(Prompt {
+            line: args.input.as_ref().map(|_| number),
+            text: Some(line.to_owned()),
+            ids: encoded.ids,
+            truncated: encoded.truncated,
+        });
     }
     if prompts.is_empty() {
         return Err(Error::Nothing(format!("{source}: there is no prompt in it")));
@@ -70,16 +77,22 @@ fn from_ids(given: &str, model: &Model) -> Result<Vec<Prompt>, Error> {
     if is_list {
         let ids = numbers(given).map_err(|cause| Error::Usage(format!("--ids {given}: {cause}")))?;
         check(&ids, model).map_err(|cause| Error::Usage(format!("--ids: {cause}")))?;
-        return Ok(vec![Prompt { text: None, ids, truncated: false }]);
+        return Ok(vec![Prompt { line: None, text: None, ids, truncated: false }]);
     }
     let mut prompts = Vec::new();
-    for (line, text) in (1..).zip(read(Path::new(given))?.lines()) {
+    let text = match read(Path::new(given)) {
+        Err(Error::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            return Err(Error::Usage(format!("--ids {given}: neither a list of token ids nor a file")));
+        }
+        text => text?,
+    };
+    for (line, text) in (1..).zip(text.lines()) {
         if text.trim().is_empty() {
             continue;
         }
         let ids = numbers(text).and_then(|ids| check(&ids, model).map(|()| ids));
         let ids = ids.map_err(|cause| Error::Line { file: given.to_owned(), line, cause })?;
-        prompts.push(Prompt { text: None, ids, truncated: false });
+        prompts.push(Prompt { line: Some(line), text: None, ids, truncated: false });
     }
     if prompts.is_empty() {
         return Err(Error::Nothing(format!("{given}: there is no prompt in it")));

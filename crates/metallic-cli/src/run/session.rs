@@ -1,5 +1,6 @@
 //! All prompts, pass after pass, on one device.
 
+use std::mem;
 use std::time::Instant;
 
 use metallic::Dtype;
@@ -62,13 +63,17 @@ impl Session<'_> {
         progress: &Progress,
     ) -> Result<(Outcome, ResourceCache<D>), Error> {
         let longest = self.longest();
-        let positions = model.config.shape.positions.min((longest + self.tokens).saturating_sub(1));
-        decoder.reserve(longest, positions)?;
+        let wanted = longest.saturating_add(self.tokens).saturating_sub(1);
+        let start = Instant::now();
+        decoder.reserve(longest, model.config.shape.positions.min(wanted))?;
+        // The first prompt of all is the one that waits for this memory.
+        let mut reserving = start.elapsed();
         let mut outcome = Outcome::default();
         for pass in 0..self.passes {
             let mut timings = Vec::with_capacity(self.prompts.len());
             for (number, prompt) in self.prompts.iter().enumerate() {
-                let (continuation, timing) = self.go_on(model, &mut decoder, prompt)?;
+                let (continuation, mut timing) = self.go_on(model, &mut decoder, prompt)?;
+                timing.first += mem::take(&mut reserving);
                 timings.push(timing);
                 progress.add(1);
                 match outcome.answers.get(number) {
@@ -118,7 +123,7 @@ impl Session<'_> {
             }
             continuation.ids.extend(next);
             let is_full = decoder.positions() == model.config.shape.positions;
-            if continuation.ids.len() == self.tokens || is_full || model.config.end == Some(next[0]) {
+            if continuation.ids.len() == self.tokens || is_full || model.config.ends.contains(&next[0]) {
                 return Ok((continuation, timing));
             }
             ids = &next;
@@ -130,26 +135,39 @@ impl Session<'_> {
         mut encoder: Encoder<'_, D>,
         progress: &Progress,
     ) -> Result<(Outcome, ResourceCache<D>), Error> {
+        let start = Instant::now();
         encoder.reserve(self.longest())?;
+        let mut reserving = start.elapsed();
         let mut outcome = Outcome::default();
         for pass in 0..self.passes {
             let mut timings = Vec::with_capacity(self.prompts.len());
-            for prompt in self.prompts {
+            for (number, prompt) in self.prompts.iter().enumerate() {
                 let start = Instant::now();
                 let embedding = encoder.embed(&prompt.ids)?;
-                timings.push(Timing { first: start.elapsed(), rest: Vec::new() });
+                timings.push(Timing { first: start.elapsed() + mem::take(&mut reserving), rest: Vec::new() });
                 progress.add(1);
                 if embedding.iter().any(|x| !x.is_finite()) {
                     return Err(Error::Deviation("an embedding has elements that are no numbers".to_owned()));
                 }
-                if pass == 0 {
-                    outcome.answers.push(Answer::Embedding(embedding));
+                match outcome.answers.get(number) {
+                    None => outcome.answers.push(Answer::Embedding(embedding)),
+                    Some(Answer::Embedding(first)) if is_again(first, &embedding) => {}
+                    Some(_) => {
+                        let (prompt, pass) = (number + 1, pass + 1);
+                        let cause = format!("prompt {prompt}: pass {pass} has another vector than pass 1");
+                        return Err(Error::Deviation(cause));
+                    }
                 }
             }
             outcome.passes.push(timings);
         }
         Ok((outcome, encoder.into_cache()))
     }
+}
+
+/// Whether a later pass has the vector of the first. A GPU need not add in the same order each time.
+fn is_again(first: &[f32], later: &[f32]) -> bool {
+    first.len() == later.len() && first.iter().zip(later).all(|(a, b)| (a - b).abs() <= 1e-5)
 }
 
 /// The token with the largest logit; of several, the first.
@@ -163,7 +181,13 @@ fn likeliest(logits: &[f32]) -> Result<u32, Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::likeliest;
+    use super::{is_again, likeliest};
+
+    #[test]
+    fn a_vector_is_that_of_the_first_pass_but_for_rounding() {
+        assert!(is_again(&[0.5, -0.25], &[0.500_001, -0.25]));
+        assert!(!is_again(&[0.5, -0.25], &[0.5001, -0.25]) && !is_again(&[0.5], &[f32::NAN]));
+    }
 
     #[test]
     fn of_equal_logits_the_first_is_taken() {

@@ -30,6 +30,10 @@ pub(super) fn write(run: &Run, out: &mut dyn Write) -> io::Result<()> {
     times(run).write(out, 0)?;
     writeln!(out)?;
     caches(run).write(out, 0)?;
+    // Or one would add up the column.
+    if run.device.kind == "wgpu" {
+        writeln!(out, "\ncreating kernels contains creating wgpu_pipeline and wgpu_layout for them")?;
+    }
     if let Some(found) = &run.verification {
         writeln!(
             out,

@@ -42,7 +42,7 @@ pub fn verify(
             (Model::Bert(model), Answer::Embedding(embedding)) => vector(model, prompt, embedding),
             _ => continue,
         };
-        let allowed = allowed(dtype) * deviation.scale;
+        let allowed = allowed(dtype, deviation.scale);
         found.compared += deviation.compared;
         if deviation.worst.is_nan() || deviation.worst > allowed {
             return Err(Error::Deviation(format!(
@@ -58,17 +58,31 @@ pub fn verify(
     Ok(found)
 }
 
-/// What rounding may add up to, for numbers about as large as 1: of f32 a thousandth, as much as an engine may differ from
-/// another; of f16, which rounds to a two-thousandth each time, correspondingly more.
-fn allowed(dtype: Dtype) -> f64 {
-    if dtype == Dtype::F16 { 5e-2 } else { 1e-3 }
+/// What rounding may add up to. In f32 a thousandth, however large the logits are: as much as an engine may differ from
+/// another. In f16, which rounds each number to a two-thousandth of itself, more, and in proportion to the numbers. The
+/// elements of a vector are smaller.
+fn allowed(dtype: Dtype, scale: Scale) -> f64 {
+    match (scale, dtype) {
+        (Scale::Logits(largest), Dtype::F16) => 5e-3 * largest.max(1.0),
+        (Scale::Logits(_), _) => 1e-3,
+        (Scale::Vector, Dtype::F16) => 2e-3,
+        (Scale::Vector, _) => 1e-4,
+    }
+}
+
+/// What was compared.
+#[derive(Clone, Copy)]
+enum Scale {
+    /// Logits, of which the largest is so large.
+    Logits(f64),
+    /// A vector of length 1, which has some hundred elements of about a tenth.
+    Vector,
 }
 
 struct Deviation {
     compared: u64,
     worst: f64,
-    /// How large the numbers are that rounding works on.
-    scale: f64,
+    scale: Scale,
 }
 
 fn logits(model: &Gpt2, prompt: &Prompt, continuation: &Continuation) -> (Deviation, String) {
@@ -83,22 +97,19 @@ fn logits(model: &Gpt2, prompt: &Prompt, continuation: &Continuation) -> (Deviat
 
 fn vector(model: &Bert, prompt: &Prompt, embedding: &[f32]) -> (Deviation, String) {
     let reference = reference::embedding(model, &prompt.ids);
-    let (mut deviation, at) = compare(embedding.iter().zip(&reference));
-    // A vector of length 1 has some hundred elements, of about this size.
-    deviation.scale = 0.1;
-    (deviation, format!("element {at} of the vector"))
+    let (deviation, at) = compare(embedding.iter().zip(&reference));
+    (Deviation { scale: Scale::Vector, ..deviation }, format!("element {at} of the vector"))
 }
 
 fn compare<'a>(pairs: impl Iterator<Item = (&'a f32, &'a f64)>) -> (Deviation, usize) {
-    let mut deviation = Deviation { compared: 0, worst: 0.0, scale: 1.0 };
-    let mut worst_at = 0;
+    let (mut compared, mut worst, mut worst_at, mut largest) = (0, 0.0, 0, 0.0_f64);
     for (at, (value, reference)) in pairs.enumerate() {
-        deviation.compared += 1;
-        deviation.scale = deviation.scale.max(reference.abs());
+        compared += 1;
+        largest = largest.max(reference.abs());
         let off = (f64::from(*value) - reference).abs();
-        if off > deviation.worst || off.is_nan() {
-            (deviation.worst, worst_at) = (off, at);
+        if off > worst || off.is_nan() {
+            (worst, worst_at) = (off, at);
         }
     }
-    (deviation, worst_at)
+    (Deviation { compared, worst, scale: Scale::Logits(largest) }, worst_at)
 }

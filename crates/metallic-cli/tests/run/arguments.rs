@@ -3,7 +3,7 @@
 use clap::Parser;
 use metallic_cli::args::{Args, RunArgs};
 
-use crate::program::{assert_fails, fixture, json, metallic, stdout, text};
+use crate::program::{assert_fails, fixture, json, stdout, text};
 
 #[test]
 fn an_unknown_policy_or_cache_is_refused_with_those_there_are() {
@@ -40,8 +40,42 @@ fn arguments_that_the_model_has_no_use_for_are_refused() {
     assert_fails(&[&on(&gpt2)[..], &["--ids", &many]].concat(), "", 2, &["65 tokens", "64 positions"]);
     for refused in [&["--ids", "1", "--input", "-"][..], &["--seed", "1"], &["--logits"], &["--repeat", "0"]]
     {
-        assert_eq!(metallic(&[&on(&gpt2)[..], refused].concat(), "").status.code(), Some(2), "{refused:?}");
+        assert_fails(&[&on(&gpt2)[..], refused].concat(), "", 2, &["--"]);
     }
+}
+
+#[test]
+fn what_clap_refuses_is_one_line_with_the_values_there_are() {
+    assert_fails(&["run", "--dtype", "f8"], "", 2, &["'f8'", "--dtype", "[possible values: f32, f16]"]);
+    assert_fails(&["report"], "", 2, &["required", "<LOG>"]);
+    assert_fails(&["run", "--modle", "x"], "", 2, &["'--modle'"]);
+    assert!(stdout(&["--version"], "").starts_with("metallic "));
+    assert!(stdout(&["run", "-h"], "").contains("Usage: metallic run"));
+}
+
+#[test]
+fn numbers_that_cannot_be_meant_are_refused() {
+    let model = fixture("gpt2-tiny");
+    let args = ["run", "--device", "host", "--model", text(&model)];
+    assert_fails(&[&args[..], &["--ids", "1,-2"]].concat(), "", 2, &["1,-2: neither a list of token ids"]);
+    let threads = ["--threads", "18446744073709551615"];
+    assert_fails(&[&args[..], &threads].concat(), "", 2, &["--threads", "there are at most "]);
+    let many = json(&[&args[..], &["--ids", "1,2", "--tokens", "18446744073709551615"]].concat(), "");
+    assert_eq!(many["prompts"][0]["generated_ids"].as_array().map(Vec::len), Some(63));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_error_that_cannot_be_written_is_no_panic() {
+    use std::process::{Command, Stdio};
+    let Ok(full) = std::fs::OpenOptions::new().write(true).open("/dev/full") else { return };
+    let program = env!("CARGO_BIN_EXE_metallic");
+    let status = Command::new(program)
+        .args(["run", "--device", "cuda"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::from(full))
+        .status();
+    assert_eq!(status.expect("the binary was built").code(), Some(2));
 }
 
 #[test]

@@ -43,6 +43,9 @@ fn another_architecture_is_named() {
     let folder = copy("gpt2-tiny");
     set_config(folder.path(), "activation_function", "relu");
     assert_refused(folder.path(), &["config.json: activation_function is `relu`"]);
+    let folder = copy("gpt2-tiny");
+    set_config(folder.path(), "layer_norm_epsilon", 0);
+    assert_refused(folder.path(), &["config.json: the epsilon of layer norm is 0"]);
     let folder = copy("bert-tiny");
     set_config(folder.path(), "position_embedding_type", "relative_key");
     assert_refused(folder.path(), &["`relative_key`"]);
@@ -80,6 +83,7 @@ fn a_folder_without_a_tokenizer_takes_token_ids() {
     // A prompt a line.
     let run = json(&[&args[..], &["--ids", "-", "--tokens", "2"]].concat(), "64,1\n\n5\n");
     assert_eq!(run["prompts"].as_array().map(Vec::len), Some(2));
+    assert_eq!([&run["prompts"][0]["line"], &run["prompts"][1]["line"]], [1, 3]);
     assert_fails(&[&args[..], &["--ids", "-"]].concat(), "64\n1,x\n", 1, &["-:2: `x` is no token id"]);
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::checkpoints::copy;
 use crate::program::{assert_fails, fixture, json, stdout, text};
 
 #[test]
@@ -48,7 +49,8 @@ fn the_vectors_of_an_encoder_have_length_1() {
     let model = fixture("bert-tiny");
     let args = ["run", "--device", "host", "--model", text(&model), "--input", "-"];
     assert!(stdout(&args, "a\n").contains("24 in all"));
-    let run = json(&args, "a\nnothing\n");
+    let run = json(&args, "a\n\nnothing\n");
+    assert_eq!([&run["prompts"][0]["line"], &run["prompts"][1]["line"]], [1, 3]);
     for prompt in run["prompts"].as_array().expect("there are prompts") {
         let vector =
             prompt["embedding"].as_array().expect("it has a vector").iter().filter_map(|x| x.as_f64());
@@ -90,6 +92,44 @@ fn a_log_that_cannot_be_written_is_named() {
         let args = ["run", "--device", "host", "--model", text(&model), "--events", "/dev/full"];
         assert_fails(&args, "", 1, &["/dev/full: "]);
     }
+}
+
+#[test]
+fn a_log_never_takes_the_place_of_what_is_read() {
+    let folder = copy("gpt2-tiny");
+    let (input, ids) = (folder.path().join("keep.txt"), folder.path().join("ids.txt"));
+    fs::write(&input, "a cache\n").expect("it can be written");
+    fs::write(&ids, "1,2\n").expect("it can be written");
+    let model = text(folder.path());
+    let run = ["run", "--device", "host", "--model", model, "--events"];
+    let read = [&input, &ids, &folder.path().join("model.safetensors"), &folder.path().join("config.json")];
+    for (file, from) in read.into_iter().zip([&input, &ids, &input, &input]) {
+        let before = fs::read(file).expect("it can be read");
+        let from = if *from == ids { ["--ids", text(from)] } else { ["--input", text(from)] };
+        // The same file by another name.
+        let name = file.file_name().and_then(|name| name.to_str()).expect("it has a name");
+        let other = format!("{model}/../{}/{name}", folder.path().file_name().unwrap_or_default().display());
+        let args = [&run[..], &[&other], &from].concat();
+        assert_fails(&args, "", 2, &["--events", "would overwrite", "which is read"]);
+        assert_eq!(fs::read(file).expect("it is still there"), before);
+    }
+}
+
+#[test]
+fn a_run_that_does_not_begin_leaves_the_log_of_another_alone() {
+    let folder = tempfile::tempdir().expect("there is a folder for temporary files");
+    let (old, new) = (folder.path().join("old.jsonl"), folder.path().join("new.jsonl"));
+    fs::write(&old, "kept\n").expect("it can be written");
+    let model = fixture("gpt2-tiny");
+    let args = ["run", "--device", "host", "--model", text(&model), "--events"];
+    for log in [&old, &new] {
+        let args = [&args[..], &[text(log)]].concat();
+        assert_fails(&[&args[..], &["--policy", "wgpu_layout=none", "--ids", "1"]].concat(), "", 2, &[]);
+        assert_fails(&[&args[..], &["--ids", "100000"]].concat(), "", 2, &[]);
+        assert_fails(&[&args[..], &["--input", "/no/such/file"]].concat(), "", 1, &[]);
+    }
+    assert_eq!(fs::read_to_string(&old).expect("it is still there"), "kept\n");
+    assert!(!new.exists());
 }
 
 #[test]

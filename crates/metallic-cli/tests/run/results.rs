@@ -125,6 +125,8 @@ fn a_text_ends_with_the_token_that_the_config_names() {
     assert_eq!(generated().as_array().map(Vec::as_slice), all.as_array().map(|ids| &ids[..5]));
     set_config(folder.path(), "eos_token_id", json!([all[2]]));
     assert_eq!(generated().as_array().map(Vec::len), Some(3));
+    set_config(folder.path(), "eos_token_id", json!([all[4], all[1]]));
+    assert_eq!(generated().as_array().map(Vec::len), Some(2), "any of several ends the text");
 }
 
 #[test]
@@ -141,6 +143,7 @@ fn a_model_from_a_seed_is_computed_as_the_reference_does() {
         Shape { width: 30, heads: 5, layers: 3, inner: 50, vocabulary: 101, positions: 40, ..builtin::SHAPE };
     let model = Model::Gpt2(Gpt2::from_seed(shape, 3));
     let prompt = |length: u32| Prompt {
+        line: None,
         text: None,
         ids: (0..length).map(|id| id * 7 % 101).collect(),
         truncated: false,

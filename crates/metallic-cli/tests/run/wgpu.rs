@@ -5,10 +5,10 @@ use std::env;
 use metallic::Dtype;
 use metallic::caching::ResourceCache;
 use metallic_cli::engine::Decoder;
-use metallic_cli::model::{Loaded, Model};
+use metallic_cli::model::{Gpt2, Loaded, Model, Shape, builtin};
 use metallic_wgpu::{AdapterSelection, WgpuDevice};
 
-use crate::program::{assert_fails, fixture, json, text};
+use crate::program::{assert_fails, fixture, json, stdout, text};
 use crate::results::{assert_as_transformers, assert_f16_as_the_reference};
 
 /// Arguments that choose a software adapter; `None`, and a word about it, where there is none.
@@ -78,4 +78,29 @@ fn on_wgpu_nothing_is_created_either_not_even_a_bind_group() {
     let first = pass(&[1, 2, 3, 4, 5], 35);
     assert!(first.iter().any(|(name, misses)| *name == "wgpu_bind_group" && *misses > 0), "{first:?}");
     assert_eq!(pass(&[9, 8, 7, 6, 5, 4, 3], 33), first);
+}
+
+#[test]
+fn the_last_position_can_be_had_where_tensors_are_rounded_up() {
+    let Some(_) = software(false) else { return };
+    let device = WgpuDevice::new(&AdapterSelection::Software).expect("there is a software adapter");
+    // 7 positions of 6 numbers are 168 bytes, and a tensor of wgpu has a multiple of 16.
+    let shape =
+        Shape { width: 6, heads: 2, layers: 2, inner: 24, vocabulary: 11, positions: 7, ..builtin::SHAPE };
+    let model = Gpt2::from_seed(shape, 3);
+    let mut decoder = Decoder::new(&model, device.clone(), ResourceCache::with_device(device), Dtype::F32);
+    decoder.feed(&[1, 2, 3, 4, 5, 6]).expect("the prompt fits");
+    decoder.feed(&[7]).expect("the token fits");
+    decoder.feed(&[8]).expect_err("there are 7 positions");
+    assert_eq!(decoder.positions(), 7);
+}
+
+#[test]
+fn the_table_says_what_creation_times_contain() {
+    let Some(device) = software(false) else { return };
+    let model = fixture("gpt2-tiny");
+    let run = ["run", "--model", text(&model), "--ids", "1,2", "--tokens", "2"];
+    let note = "creating kernels contains creating wgpu_pipeline";
+    assert!(stdout(&[&run[..], &device].concat(), "").contains(note));
+    assert!(!stdout(&[&run[..], &["--device", "host"]].concat(), "").contains(note));
 }

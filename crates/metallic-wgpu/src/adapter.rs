@@ -6,6 +6,8 @@ use metallic::error::MetalError;
 use pollster::FutureExt;
 use wgpu::{Backend, Backends, DeviceType, DownlevelFlags, Features};
 
+use crate::tensor::TENSOR_PADDING;
+
 /// Which adapter to open.
 ///
 /// The first three look at Vulkan, Metal and Direct3D 12. An adapter of OpenGL is opened by index or name alone: as a rule it
@@ -97,7 +99,10 @@ impl AdapterDescription {
             timestamps: features.contains(Features::TIMESTAMP_QUERY),
             immediates: features.contains(Features::IMMEDIATES),
             max_buffer_bytes: limits.max_buffer_size,
-            max_tensor_bytes: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size),
+            // A buffer is padded to whole vectors, and so has no use for the last bytes of an odd limit.
+            max_tensor_bytes: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size)
+                / TENSOR_PADDING
+                * TENSOR_PADDING,
             max_workgroup_invocations: limits.max_compute_invocations_per_workgroup,
             max_workgroup_bytes: limits.max_compute_workgroup_storage_size,
         }

@@ -77,9 +77,12 @@ impl fmt::Debug for WgpuTensor {
     }
 }
 
-/// A size that vectors of four `f32` divide evenly, and not nothing, which cannot be bound.
+/// The size of a vector of four `f32`: buffers consist of whole ones.
+pub(crate) const TENSOR_PADDING: u64 = 16;
+
+/// A size of whole vectors, and not nothing, which cannot be bound.
 fn padded(bytes: u64) -> Option<u64> {
-    bytes.max(1).checked_next_multiple_of(16)
+    bytes.max(1).checked_next_multiple_of(TENSOR_PADDING)
 }
 
 /// A buffer of zeros that kernels and copies can use. wgpu clears it before its first use.

@@ -32,8 +32,9 @@ impl fmt::Debug for PipelineKey {
     }
 }
 
-/// A compiled kernel: what [`WgpuDevice::dispatch`](crate::WgpuDevice::dispatch) runs. A cheap handle.
-#[derive(Clone, Debug)]
+/// A compiled kernel: what [`WgpuDevice::dispatch`](crate::WgpuDevice::dispatch) runs. A cheap handle; handles of
+/// one pipeline are equal.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WgpuPipeline {
     pub(crate) pipeline: wgpu::ComputePipeline,
     pub(crate) layouts: Layouts,

@@ -114,7 +114,7 @@ fn read_together() -> (u64, Instant) {
 /// The stamp of this moment on a machine that has a [`Counter`], and otherwise a number without meaning.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-#[allow(unsafe_code, reason = "the standard library has no safe way to read the counter")]
+#[expect(unsafe_code, reason = "the standard library has no safe way to read the counter")]
 pub(crate) fn read_counter() -> u64 {
     // SAFETY: `rdtsc` is part of every x86-64 processor and touches no memory.
     unsafe { core::arch::x86_64::_rdtsc() }

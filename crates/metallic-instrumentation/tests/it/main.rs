@@ -1,5 +1,5 @@
 //! What the sinks and exporters do, seen from outside.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "tests throughout; clippy knows only those in functions marked so")]
 
 mod doubles;
 #[cfg(feature = "jsonl")]

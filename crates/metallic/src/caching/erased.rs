@@ -80,7 +80,7 @@ impl<O: ?Sized> Cell<O> {
         self.type_id == TypeId::of::<T>()
     }
 
-    #[allow(unsafe_code, reason = "the downcast")]
+    #[expect(unsafe_code, reason = "the downcast")]
     fn get<T: 'static>(&self) -> Option<&T> {
         let value: *const O = &raw const *self.value;
         // SAFETY: `type_id` is that of the value, so that this is a `T`, borrowed for as long as the cell is.
@@ -90,7 +90,7 @@ impl<O: ?Sized> Cell<O> {
     /// A downcast like that of `dyn Any`, but the type stands in the cell: `Any` would ask the value for it, by a virtual
     /// call that costs more than a look-up in a cache.
     #[inline(always)]
-    #[allow(unsafe_code, reason = "the downcast")]
+    #[expect(unsafe_code, reason = "the downcast")]
     fn get_mut<T: 'static>(&mut self) -> Option<&mut T> {
         let value: *mut O = &raw mut *self.value;
         // SAFETY: as in `get`; the borrow is mutable.

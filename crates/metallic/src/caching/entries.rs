@@ -1,19 +1,25 @@
 //! From a key to an id to a resource.
 
+mod index;
+
 use std::hash::{BuildHasher, Hash};
 
+use equivalent::Equivalent;
 use rustc_hash::FxBuildHasher;
 
-use super::index::Index;
+use self::index::Index;
 use super::order::{EntryId, reserve_one};
 
-/// The keys and resources of one cache. The ids come from its [`EntryOrder`](super::order::EntryOrder).
+/// The keys and resources of one cache. The ids come from its [`Order`](super::order::Order).
 pub(super) struct Entries<Key, R> {
     index: Index,
     /// By id. Kept, so that removal and growth call no code of the key's.
     hashes: Vec<u32>,
     /// By id.
     slots: Vec<Option<Entry<Key, R>>>,
+    /// What each resource was said to hold when it was inserted, by id: the figure that is taken off when it is removed,
+    /// whatever the resource would say by then. Empty until a resource holds something.
+    bytes: Vec<u64>,
 }
 
 pub(super) struct Entry<Key, R> {
@@ -21,16 +27,25 @@ pub(super) struct Entry<Key, R> {
     pub(super) resource: R,
 }
 
-impl<Key: Eq + Hash, R> Entries<Key, R> {
-    #[inline]
-    pub(super) fn hash(key: &Key) -> u32 {
-        FxBuildHasher.hash_one(key) as u32
-    }
+/// The hash of a key, or of what is equivalent to one.
+#[inline(always)]
+pub(super) fn hash_of<Q: Hash + ?Sized>(query: &Q) -> u64 {
+    FxBuildHasher.hash_one(query)
+}
 
+/// The half of a hash that the index goes by. The halves are folded: the upper bits of a key reach only the upper half.
+#[inline(always)]
+fn fold(hash: u64) -> u32 {
+    (hash ^ hash >> 32) as u32
+}
+
+impl<Key, R> Entries<Key, R> {
     /// The entry with this key, whose hash is `hash`.
     #[inline(always)]
-    pub(super) fn find(&self, hash: u32, key: &Key) -> Option<EntryId> {
-        self.index.find(hash, |id| matches!(&self.slots[id.index()], Some(entry) if entry.key == *key))
+    pub(super) fn find<Q: Equivalent<Key> + ?Sized>(&self, hash: u64, query: &Q) -> Option<EntryId> {
+        let is_match =
+            |id: EntryId| matches!(&self.slots[id.index()], Some(entry) if query.equivalent(&entry.key));
+        self.index.find(fold(hash), is_match)
     }
 
     #[inline]
@@ -43,41 +58,74 @@ impl<Key: Eq + Hash, R> Entries<Key, R> {
         &mut self.slots[id.index()].as_mut().expect("an id in use names an entry").resource
     }
 
-    /// Puts an entry under a fresh id and returns its resource. No room is reserved beyond `capacity` entries.
+    /// The bytes that the resource was inserted with.
+    #[inline]
+    pub(super) fn bytes(&self, id: EntryId) -> u64 {
+        self.bytes.get(id.index()).copied().unwrap_or(0)
+    }
+
+    /// Puts an entry under a fresh id. No room is reserved beyond `capacity` entries.
     #[inline(always)]
     pub(super) fn insert(
         &mut self,
         id: EntryId,
-        hash: u32,
-        key: Key,
-        resource: R,
+        hash: u64,
+        entry: Entry<Key, R>,
+        bytes: u64,
         capacity: usize,
-    ) -> &mut R {
+    ) {
+        let hash = fold(hash);
         self.index.insert(hash, id, |id| self.hashes[id.index()]);
         if self.slots.len() <= id.index() {
             self.add_slots(id, capacity);
         }
         self.hashes[id.index()] = hash;
-        &mut self.slots[id.index()].insert(Entry { key, resource }).resource
+        if bytes > 0 || !self.bytes.is_empty() {
+            self.set_bytes(id, bytes);
+        }
+        self.slots[id.index()] = Some(entry);
     }
 
-    /// Makes the entry of an id impossible to find.
+    /// Takes an entry out.
     #[inline(always)]
-    pub(super) fn unindex(&mut self, id: EntryId) {
+    pub(super) fn take(&mut self, id: EntryId) -> Entry<Key, R> {
         let hashes = &self.hashes[..];
         self.index.remove(hashes[id.index()], id, |id| hashes[id.index()]);
-    }
-
-    /// Takes an entry out that is not indexed any more.
-    #[inline]
-    pub(super) fn take(&mut self, id: EntryId) -> Entry<Key, R> {
         self.slots[id.index()].take().expect("an id in use names an entry")
     }
 
-    /// Drops an entry that is not indexed any more, where it stands.
-    #[inline]
-    pub(super) fn vacate(&mut self, id: EntryId) {
-        self.slots[id.index()] = None;
+    /// Takes all entries out, in no order, and gives their memory back.
+    pub(super) fn take_all(&mut self) -> impl Iterator<Item = (EntryId, Entry<Key, R>, u64)> + use<Key, R> {
+        let Self { slots, bytes, .. } = std::mem::take(self);
+        (0..).zip(slots).filter_map(move |(id, slot)| {
+            Some((EntryId(id), slot?, bytes.get(id as usize).copied().unwrap_or(0)))
+        })
+    }
+
+    /// Puts every entry where `map`, which is by id, says, and gives back the memory that is left over.
+    pub(super) fn renumber(&mut self, map: &[u32]) {
+        let old = std::mem::take(self);
+        let places = 1 + old.index.len();
+        self.hashes.resize(places, 0);
+        self.slots.resize_with(places, || None);
+        if !old.bytes.is_empty() {
+            self.bytes.resize(places, 0);
+        }
+        for (place, slot) in old.slots.into_iter().enumerate().filter(|(_, slot)| slot.is_some()) {
+            let id = EntryId(map[place]);
+            let hash = old.hashes[place];
+            self.index.insert(hash, id, |id| self.hashes[id.index()]);
+            self.hashes[id.index()] = hash;
+            self.slots[id.index()] = slot;
+            if let Some(bytes) = self.bytes.get_mut(id.index()) {
+                *bytes = old.bytes.get(place).copied().unwrap_or(0);
+            }
+        }
+    }
+
+    /// The entry of an id, unless it was removed.
+    pub(super) fn try_get(&self, id: EntryId) -> Option<&Entry<Key, R>> {
+        self.slots.get(id.index())?.as_ref()
     }
 
     #[cold]
@@ -90,11 +138,15 @@ impl<Key: Eq + Hash, R> Entries<Key, R> {
         }
     }
 
-    /// The entry of an id, unless it has left.
-    pub(super) fn try_get(&self, id: EntryId) -> Option<&Entry<Key, R>> {
-        self.slots.get(id.index())?.as_ref()
+    fn set_bytes(&mut self, id: EntryId, bytes: u64) {
+        if self.bytes.len() < self.slots.len() {
+            self.bytes.resize(self.slots.len(), 0);
+        }
+        self.bytes[id.index()] = bytes;
     }
+}
 
+impl<Key: Eq + Hash, R> Entries<Key, R> {
     /// Panics unless the index and the array hold the same `len` entries.
     pub(super) fn validate(&self, len: usize) {
         let occupied = self.slots.iter().flatten().count();
@@ -102,7 +154,7 @@ impl<Key: Eq + Hash, R> Entries<Key, R> {
         assert_eq!(self.index.ids().count(), len, "the index holds as many ids as it counts");
         for id in self.index.ids() {
             let key = &self.get(id).key;
-            assert_eq!(self.find(Self::hash(key), key), Some(id), "an entry is found under its key");
+            assert_eq!(self.find(hash_of(key), key), Some(id), "an entry is found under its key");
         }
     }
 }
@@ -110,6 +162,6 @@ impl<Key: Eq + Hash, R> Entries<Key, R> {
 impl<Key, R> Default for Entries<Key, R> {
     fn default() -> Self {
         // Id 0 is nobody's.
-        Self { index: Index::new(), hashes: vec![0], slots: vec![None] }
+        Self { index: Index::new(), hashes: vec![0], slots: vec![None], bytes: Vec::new() }
     }
 }

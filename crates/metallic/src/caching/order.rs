@@ -75,7 +75,7 @@ impl EntryHistory {
 }
 
 /// The order of the entries of one cache.
-pub(super) struct EntryOrder {
+pub(super) struct Order {
     /// By id. The circular lists begin and end at place 0, so that no case is special.
     nodes: Vec<Node>,
     /// By id.
@@ -93,7 +93,7 @@ pub(super) struct EntryOrder {
 
 const SENTINEL: u32 = 0;
 
-impl EntryOrder {
+impl Order {
     pub(super) fn new() -> Self {
         Self {
             nodes: vec![Node::VACANT],
@@ -387,7 +387,7 @@ pub(super) fn reserve_one<T>(elements: &mut Vec<T>, capacity: usize) {
 #[cfg(test)]
 #[test]
 fn creation_order_outlives_the_numbers_it_is_kept_by() {
-    let mut order = EntryOrder { last_creation: u32::MAX - 2, ..EntryOrder::new() };
+    let mut order = Order { last_creation: u32::MAX - 2, ..Order::new() };
     let mut ids: Vec<EntryId> = (0..3).map(|now| order.insert(now, 0, usize::MAX)).collect();
     order.remove(ids.remove(1));
     ids.extend((3..6).map(|now| order.insert(now, 0, usize::MAX)));

@@ -5,7 +5,7 @@
 //! key. Removal closes the gap and leaves no tombstone: a cache at
 //! its limit, which removes as often as it inserts, never has to clean up.
 
-use super::order::EntryId;
+use crate::caching::order::EntryId;
 
 /// The ids of one cache, found by the hashes of their keys. The caller knows the keys.
 pub(super) struct Index {

@@ -1,0 +1,161 @@
+//! The entries of one cache, the order they are evicted in, and what it counted. It is silent: it creates nothing, reports
+//! nothing and drops nothing. What is inserted comes in as a value, and what is removed goes out as one.
+
+mod commit;
+mod look_up;
+mod remove;
+mod reserve;
+
+use super::clock::TimeSource;
+use super::entries::{Entries, Entry};
+use super::order::{EntryId, Order, Uses};
+use super::policy::EvictionPolicy;
+use super::reporting::{CacheMetrics, Counters, LastEvent};
+
+pub(super) use self::commit::Creation;
+pub(super) use self::remove::{Departed, Departures};
+pub(super) use self::reserve::Reservation;
+
+/// The entries of one cache. Moments are stamps of its time source.
+pub(super) struct Cache<Key, R> {
+    entries: Entries<Key, R>,
+    order: Order,
+    time: TimeSource,
+    /// Before this stamp no entry can have been idle for too long.
+    nothing_expires_before: u64,
+    /// When the least recently used entry was used, where idle time is limited. A moment before it means that the clock
+    /// went back.
+    watched_since: u64,
+    counters: Counters,
+    policy: EvictionPolicy,
+    /// The policy's capacity, or `usize::MAX` if it sets none.
+    capacity: usize,
+    /// Places that are reserved for resources that are being created.
+    pending: usize,
+    /// The engine's own time: see [`next_generation`](Self::next_generation).
+    generation: u64,
+}
+
+impl<Key, R> Cache<Key, R> {
+    pub(super) fn new(order: Order, time: TimeSource, policy: EvictionPolicy) -> Self {
+        let mut cache = Self {
+            entries: Entries::default(),
+            order,
+            time,
+            nothing_expires_before: u64::MAX,
+            watched_since: 0,
+            counters: Counters::default(),
+            policy: EvictionPolicy::none(),
+            capacity: usize::MAX,
+            pending: 0,
+            generation: 0,
+        };
+        cache.set_policy(policy);
+        cache
+    }
+
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    #[inline]
+    pub(super) fn time(&self) -> &TimeSource {
+        &self.time
+    }
+
+    /// Takes the time from `time`. Stamps of two clocks do not compare: to be called before the first use.
+    pub(super) fn set_time(&mut self, time: TimeSource) {
+        self.time = time;
+        self.watch();
+    }
+
+    #[inline]
+    pub(super) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    pub(super) fn counters_mut(&mut self) -> &mut Counters {
+        &mut self.counters
+    }
+
+    pub(super) fn policy(&self) -> EvictionPolicy {
+        self.policy
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Before this stamp no entry can have been idle for too long.
+    #[inline]
+    pub(super) fn nothing_expires_before(&self) -> u64 {
+        self.nothing_expires_before
+    }
+
+    /// Changes the policy. Entries and counters stay, and so does what is known of the order in which entries were created and
+    /// used.
+    pub(super) fn set_policy(&mut self, policy: EvictionPolicy) {
+        self.policy = policy;
+        self.capacity = policy.capacity().unwrap_or(usize::MAX);
+        self.order.set_policy(&policy);
+        self.watch();
+    }
+
+    #[inline]
+    pub(super) fn get(&self, id: EntryId) -> &Entry<Key, R> {
+        self.entries.get(id)
+    }
+
+    #[inline]
+    pub(super) fn resource_mut(&mut self, id: EntryId) -> &mut R {
+        self.entries.resource_mut(id)
+    }
+
+    #[inline]
+    pub(super) fn bytes(&self, id: EntryId) -> u64 {
+        self.entries.bytes(id)
+    }
+
+    /// The entries from the oldest to the newest, in O(n log n).
+    pub(super) fn by_creation(&self) -> Vec<EntryId> {
+        self.order.by_creation()
+    }
+
+    /// The metrics without the last event. O(n). `uses` is as for [`expire`](Self::expire).
+    pub(super) fn snapshot(&self, uses: impl Fn(&R) -> Option<Uses>) -> CacheMetrics {
+        let uses = |id| self.entries.try_get(id).and_then(|entry| uses(&entry.resource));
+        self.counters.snapshot(&self.order, uses, &self.time)
+    }
+
+    /// The last thing that happened, and the key that it happened to.
+    pub(super) fn last_event(&self) -> (LastEvent, Option<&Key>) {
+        let event = self.counters.last_event();
+        let id = match event {
+            LastEvent::Hit => self.order.most_recent(),
+            LastEvent::Miss(id) => Some(id),
+            _ => None,
+        };
+        (event, id.and_then(|id| self.entries.try_get(id)).map(|entry| &entry.key))
+    }
+
+    /// Finds out how long no entry can be idle for too long. To be called after whatever may shorten that.
+    pub(super) fn watch(&mut self) {
+        let watched = self.order.first_used().filter(|_| self.len() > self.policy.min_entries());
+        (self.nothing_expires_before, self.watched_since) = match (self.policy.max_idle_duration(), watched) {
+            (Some(max_idle), Some(id)) => {
+                let used = self.order.last_used(id);
+                (self.time.shortly_before(used, super::clock::saturating_ns(max_idle)), used)
+            }
+            _ => (u64::MAX, 0),
+        };
+    }
+}
+
+impl<Key: Eq + std::hash::Hash, R> Cache<Key, R> {
+    /// Panics if the structures of this cache disagree with each other. O(n), for tests.
+    pub(super) fn validate(&self) {
+        self.order.validate();
+        self.entries.validate(self.len());
+    }
+}

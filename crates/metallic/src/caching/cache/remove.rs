@@ -1,0 +1,179 @@
+//! Entries leave as values, for the caller to report and then to drop.
+
+use equivalent::Equivalent;
+use metallic_instrumentation::RemovalCause;
+
+use super::Cache;
+use crate::caching::entries::Entry;
+use crate::caching::order::{EntryHistory, EntryId};
+use crate::caching::policy::EvictionReason;
+use crate::caching::reporting::LastEvent;
+
+/// An entry that was removed. Its id may be given to another as soon as the next one is inserted.
+pub(in crate::caching) struct Departed<Key, R> {
+    pub(in crate::caching) id: EntryId,
+    pub(in crate::caching) entry: Entry<Key, R>,
+    pub(in crate::caching) bytes: u64,
+    pub(in crate::caching) history: EntryHistory,
+    pub(in crate::caching) cause: RemovalCause,
+}
+
+/// What was removed by one step of an operation. It is to be dropped when all structures are whole, since dropping a key or a
+/// resource runs code that is not ours.
+#[must_use]
+pub(in crate::caching) struct Departures<Key, R> {
+    pub(in crate::caching) at: u64,
+    /// The first of them by itself: most often there is one, and then nothing is allocated.
+    first: Option<Departed<Key, R>>,
+    others: Vec<Departed<Key, R>>,
+    pub(in crate::caching) reason: Option<DepartureReason>,
+    /// Entries right after they left.
+    pub(in crate::caching) size_after: usize,
+}
+
+/// Why entries left.
+#[derive(Clone, Copy)]
+pub(in crate::caching) enum DepartureReason {
+    /// The policy evicted them.
+    Evicted(EvictionReason),
+    /// The caller removed or cleared them.
+    Removed,
+}
+
+impl<Key, R> Departures<Key, R> {
+    #[inline]
+    pub(in crate::caching) fn none(at: u64) -> Self {
+        Self { at, first: None, others: Vec::new(), reason: None, size_after: 0 }
+    }
+
+    #[inline]
+    pub(in crate::caching) fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    pub(in crate::caching) fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.others.len()
+    }
+
+    pub(in crate::caching) fn iter(&self) -> impl Iterator<Item = &Departed<Key, R>> {
+        self.first.iter().chain(&self.others)
+    }
+
+    /// The entry that left, where one was to leave.
+    pub(in crate::caching) fn into_first(self) -> Option<Departed<Key, R>> {
+        self.first
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, departed: Departed<Key, R>) {
+        if self.first.is_none() {
+            self.first = Some(departed);
+        } else {
+            self.others.push(departed);
+        }
+    }
+
+    #[inline]
+    pub(super) fn evicted(&mut self, reason: EvictionReason, size_after: usize) {
+        self.reason = Some(DepartureReason::Evicted(reason));
+        self.size_after = size_after;
+    }
+}
+
+impl<Key, R> Cache<Key, R> {
+    /// Removes the entry with this key, if it is there.
+    pub(in crate::caching) fn remove<Q: Equivalent<Key> + ?Sized>(
+        &mut self,
+        hash: u64,
+        query: &Q,
+        cause: RemovalCause,
+        now: u64,
+    ) -> Departures<Key, R> {
+        let ids = self.entries.find(hash, query);
+        self.remove_ids(ids, cause, now)
+    }
+
+    /// Removes the entries that `leaves` accepts. O(n log n).
+    pub(in crate::caching) fn remove_where(
+        &mut self,
+        mut leaves: impl FnMut(&Entry<Key, R>) -> bool,
+        cause: RemovalCause,
+        now: u64,
+    ) -> Departures<Key, R> {
+        // Chosen before the first is removed: `leaves` is not ours, and may panic.
+        let mut ids = self.by_creation();
+        ids.retain(|id| leaves(self.entries.get(*id)));
+        self.remove_ids(ids, cause, now)
+    }
+
+    /// Removes all entries and gives their memory back. In the order of their creation if `in_order`, which costs O(n log n).
+    pub(in crate::caching) fn clear(&mut self, in_order: bool, now: u64) -> Departures<Key, R> {
+        let mut departures = Departures::none(now);
+        let removed = self.entries.take_all();
+        let departed = |(id, entry, bytes)| Departed {
+            id,
+            entry,
+            bytes,
+            history: self.order.history(id),
+            cause: RemovalCause::Cleared,
+        };
+        let mut removed: Vec<Departed<Key, R>> = removed.map(departed).collect();
+        if in_order {
+            let mut place = vec![0; removed.iter().map(|departed| departed.id.index() + 1).max().unwrap_or(0)];
+            for (number, id) in self.by_creation().into_iter().enumerate() {
+                place[id.index()] = number;
+            }
+            removed.sort_unstable_by_key(|departed| place[departed.id.index()]);
+        }
+        departures.others = removed;
+        departures.first = (!departures.others.is_empty()).then(|| departures.others.remove(0));
+        self.order.clear();
+        self.counters.bytes = 0;
+        self.count_removals(&mut departures);
+        departures
+    }
+
+    fn remove_ids(
+        &mut self,
+        ids: impl IntoIterator<Item = EntryId>,
+        cause: RemovalCause,
+        now: u64,
+    ) -> Departures<Key, R> {
+        let mut departures = Departures::none(now);
+        for id in ids {
+            departures.push(self.detach(id, cause));
+        }
+        if !departures.is_empty() {
+            self.count_removals(&mut departures);
+        }
+        departures
+    }
+
+    fn count_removals(&mut self, departures: &mut Departures<Key, R>) {
+        let count = departures.len() as u64;
+        self.counters.removals = self.counters.removals.saturating_add(count);
+        self.counters.note(LastEvent::Cleared { count });
+        departures.reason = Some(DepartureReason::Removed);
+        departures.size_after = self.len();
+        self.watch();
+    }
+
+    /// Takes an entry out of all structures.
+    #[inline(always)]
+    pub(super) fn detach(&mut self, id: EntryId, cause: RemovalCause) -> Departed<Key, R> {
+        let history = self.order.history(id);
+        let bytes = self.entries.bytes(id);
+        self.counters.bytes -= u128::from(bytes);
+        self.order.remove(id);
+        Departed { id, entry: self.entries.take(id), bytes, history, cause }
+    }
+
+    /// Gives memory back when most of the places are vacant. Returns where each entry was moved, by its old id; `None` if none
+    /// was.
+    pub(in crate::caching) fn compact(&mut self) -> Option<Vec<u32>> {
+        let map = self.order.compact()?;
+        self.entries.renumber(&map);
+        self.counters.renumber(&map);
+        Some(map)
+    }
+}

@@ -35,7 +35,7 @@ impl EventSink for FanOut {
     fn record(&self, event: &Event) {
         let kind = event.kind();
         for child in self.children.iter().filter(|child| child.enabled(kind)) {
-            child.record(event);
+            child.pass(event);
         }
     }
 

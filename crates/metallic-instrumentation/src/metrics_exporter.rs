@@ -115,7 +115,7 @@ impl EventSink for MetricsExporter {
             | EventKind::KvCacheResized
             | EventKind::KvCacheTruncated
             | EventKind::KvCacheRefused => true,
-            EventKind::EntryRemoved | EventKind::CachePolicyChanged | EventKind::EventsDropped => false,
+            _ => false,
         }
     }
 

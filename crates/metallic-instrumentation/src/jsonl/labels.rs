@@ -1,4 +1,4 @@
-//! Cache keys as small numbers.
+//! Labels as small numbers.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ pub(super) const SLOTS: usize = 1 << SLOT_BITS;
 /// between the cores of the two threads, an entry of the queue is small, and the writer escapes a label once, not once an
 /// access: a third of the caller's time and two thirds of the writer's.
 pub(super) struct Labels {
-    slots: Box<[Option<Arc<str>>]>,
+    slots: Box<[Option<(Arc<str>, Option<u32>)>]>,
 }
 
 impl Labels {
@@ -23,14 +23,17 @@ impl Labels {
 
     /// The slot of this label, and whether it was given to it right now, in place of another.
     ///
+    /// A slot also has the registry, since the entry of an access has no room for it; a label rarely has more than one.
     /// A label has two possible slots, found from its address. That address is not reused while the slot holds the
     /// label, and another allocation with equal text merely gets a slot of its own.
-    pub(super) fn slot_of(&mut self, label: &Arc<str>) -> (u32, bool) {
+    pub(super) fn slot_of(&mut self, label: &Arc<str>, registry: Option<u32>) -> (u32, bool) {
         let address = Arc::as_ptr(label).cast::<u8>() as usize as u64;
         // Fibonacci hashing: the high bits of the product depend on all the bits of the address.
         let first = (address.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - SLOT_BITS)) as usize;
         let second = first ^ 1;
-        let holds = |slot: usize| self.slots[slot].as_ref().is_some_and(|held| Arc::ptr_eq(held, label));
+        let holds = |slot: usize| {
+            self.slots[slot].as_ref().is_some_and(|held| Arc::ptr_eq(&held.0, label) && held.1 == registry)
+        };
         if holds(first) {
             return (first as u32, false);
         }
@@ -38,7 +41,7 @@ impl Labels {
             return (second as u32, false);
         }
         let slot = if self.slots[first].is_some() && self.slots[second].is_none() { second } else { first };
-        self.slots[slot] = Some(Arc::clone(label));
+        self.slots[slot] = Some((Arc::clone(label), registry));
         (slot as u32, true)
     }
 }

@@ -19,10 +19,11 @@ const IDLE_ROUNDS: u32 = 20;
 
 /// What the writer is told, in order.
 pub(super) enum Queued {
-    /// The slot stands for this label from here on.
+    /// The slot is this label in this registry from here on.
     Label {
         slot: u32,
         label: Arc<str>,
+        registry: Option<u32>,
     },
     Access {
         slot: u32,
@@ -264,9 +265,10 @@ impl State {
         let EventData::ResourceCacheAccess(access) = &event.data else {
             return self.queued.push(Queued::Other(Box::new(event.clone())));
         };
-        let (slot, is_new) = self.labels.slot_of(&access.cache_key);
+        let (slot, is_new) = self.labels.slot_of(&access.cache_key, event.registry);
         if is_new {
-            self.queued.push(Queued::Label { slot, label: Arc::clone(&access.cache_key) });
+            let label = Arc::clone(&access.cache_key);
+            self.queued.push(Queued::Label { slot, label, registry: event.registry });
         }
         self.queued.push(Queued::Access {
             slot,

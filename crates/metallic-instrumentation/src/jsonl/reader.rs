@@ -101,7 +101,7 @@ impl<R> JsonlReader<R> {
             return None;
         };
         match EventData::from_json(kind, line.data.map_or("null", RawValue::get)) {
-            Ok(data) => Some(Event { data, timestamp: line.timestamp }),
+            Ok(data) => Some(Event { data, timestamp: line.timestamp, registry: line.registry }),
             Err(error) => {
                 skip(SkipReason::Malformed, &format_args!("{kind}: {error}"));
                 None
@@ -119,6 +119,8 @@ struct Line<'a> {
     data: Option<&'a RawValue>,
     #[serde(default)]
     timestamp: Option<u64>,
+    #[serde(default)]
+    registry: Option<u32>,
 }
 
 impl<R: BufRead> JsonlReader<R> {

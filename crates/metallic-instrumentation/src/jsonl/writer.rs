@@ -73,14 +73,14 @@ impl Writer<'_> {
             self.announce();
         }
         match queued {
-            Queued::Label { slot, label } => return self.lines.label(slot, &label),
+            Queued::Label { slot, label, registry } => return self.lines.label(slot, &label, registry),
             Queued::Access { slot, hit, bytes, timestamp } => {
                 self.latest = timestamp;
                 self.lines.access(&mut self.buffer, slot, hit, bytes, timestamp);
             }
             Queued::Other(event) => {
                 self.latest = event.timestamp;
-                self.lines.event(&mut self.buffer, &event);
+                self.lines.event(&mut self.buffer, *event);
             }
         }
         self.events += 1;
@@ -93,7 +93,7 @@ impl Writer<'_> {
     fn announce(&mut self) {
         if self.missing > 0 {
             let dropped = EventsDropped { count: self.missing };
-            self.lines.event(&mut self.buffer, &Event { timestamp: self.latest, ..Event::new(dropped) });
+            self.lines.event(&mut self.buffer, Event { timestamp: self.latest, ..Event::new(dropped) });
             self.announced = self.missing;
         }
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use metallic_instrumentation::{EventKind, EventSink, FromEnvError, from_vars};
 use tempfile::tempdir;
 
-use crate::doubles::{access, line, lines, one_of_each};
+use crate::samples::{access, line, lines, one_of_each};
 
 fn sink_of(path: &Path, vars: &[(&str, &str)]) -> Result<Option<Arc<dyn EventSink>>, FromEnvError> {
     let mut all: HashMap<&str, OsString> = vars.iter().map(|&(name, value)| (name, value.into())).collect();

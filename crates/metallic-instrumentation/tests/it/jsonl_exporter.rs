@@ -7,7 +7,8 @@ use metallic_instrumentation::{
 };
 use tempfile::tempdir;
 
-use crate::doubles::{Page, access, line, lines, one_of_each};
+use crate::doubles::Page;
+use crate::samples::{access, line, lines, one_of_each};
 
 fn text(path: impl AsRef<Path>) -> String {
     fs::read_to_string(path).unwrap()

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use metallic_instrumentation::{EventSink, JsonlExporter, JsonlReader, Overflow};
 
-use crate::doubles::{Gated, Page, PanickingWriter, SmallDisk, access, dropped_line, line, lines};
+use crate::doubles::{Gated, Page, PanickingWriter, SmallDisk};
+use crate::samples::{access, dropped_line, line, lines};
 
 #[test]
 fn a_full_queue_drops_and_counts_and_the_log_says_where() {

@@ -2,7 +2,7 @@ use std::io::{self, BufReader, ErrorKind, Read};
 
 use metallic_instrumentation::{Event, EventData, JsonlReader, SkipReason, Skipped};
 
-use crate::doubles::{access, line, one_of_each};
+use crate::samples::{access, line, one_of_each};
 
 fn read(log: impl AsRef<[u8]>) -> (Vec<Event>, Skipped) {
     let mut reader = JsonlReader::new(log.as_ref());

@@ -14,6 +14,7 @@ mod jsonl_reader;
 mod jsonl_round_trip;
 #[cfg(feature = "metrics")]
 mod metrics_exporter;
+mod samples;
 mod sinks;
 #[cfg(feature = "tracing")]
 mod tracing_exporter;

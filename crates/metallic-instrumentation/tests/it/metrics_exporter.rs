@@ -4,7 +4,7 @@ use metallic_instrumentation::{
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
-use crate::doubles::one_of_each;
+use crate::samples::one_of_each;
 
 /// Runs `test` with a recorder of its own in force.
 fn recorded(test: impl FnOnce(&PrometheusHandle)) {
@@ -32,6 +32,7 @@ fn created(outcome: CreationOutcome, seconds: u64) -> Event {
         cache: "gemm".into(),
         cache_key: "gemm:K".into(),
         duration_ns: seconds * 1_000_000_000,
+        own_duration_ns: seconds * 1_000_000_000,
         outcome,
         error: None,
         bytes: 0,
@@ -151,7 +152,7 @@ fn removals_are_those_of_the_caller() {
 fn a_kv_cache_has_gauges_of_its_memory_and_no_series_of_a_cache() {
     recorded(|handle| {
         let exporter = MetricsExporter::new();
-        let kv_events = &one_of_each()[8..];
+        let kv_events = &one_of_each()[8..11];
         for event in kv_events {
             assert!(exporter.enabled(event.kind()));
             exporter.record(event);

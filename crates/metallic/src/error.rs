@@ -1,27 +1,92 @@
 //! The one error type.
 
 use std::borrow::Cow;
-use std::error::Error;
+use std::error::Error as StdError;
+use std::sync::Arc;
 
-use crate::slots::TensorId;
+use metallic_instrumentation::CacheName;
 
-/// Why a resource could not be had.
+/// The specification's name of [`Error`].
+pub type MetalError = Error;
+
+/// The reason why a resource is not available.
+///
+/// An engine's own error goes in by [`Error::kernel`] and comes out by [`Error::downcast_ref`], whatever it was wrapped in on
+/// the way:
+///
+/// ```
+/// # use metallic::caching::{CacheableKernel, CacheRegistry};
+/// # use metallic::{Device, error::Error};
+/// #[derive(Debug, PartialEq, thiserror::Error)]
+/// #[error("line {line} of the shader does not compile")]
+/// struct ShaderError {
+///     line: u32,
+/// }
+/// # struct Shader;
+/// # impl CacheableKernel for Shader {
+/// #     type Key = u32;
+/// #     type CachedResource = ();
+/// #     type Params = u32;
+/// #     const CACHE_NAME: &'static str = "shader";
+/// #     fn create_cache_key(line: &u32) -> u32 { *line }
+/// #     fn create_cached_resource(&line: &u32, _: Option<&Device>) -> Result<(), Error> {
+/// #         Err(Error::kernel(ShaderError { line }))
+/// #     }
+/// # }
+///
+/// let mut registry = CacheRegistry::new();
+/// let error = registry.get_or_create::<Shader>(&7, None).unwrap_err();
+/// assert_eq!(error.to_string(), "cannot create `shader:7`");
+/// assert_eq!(error.downcast_ref::<ShaderError>(), Some(&ShaderError { line: 7 }));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum MetalError {
+pub enum Error {
+    /// A creation failed.
+    #[error("cannot create `{cache_key}`")]
+    Creation {
+        /// The name of the cache and the key, as in events.
+        cache_key: Arc<str>,
+        /// The kernel's error.
+        source: Box<Error>,
+    },
+    /// An engine's own error.
+    #[error(transparent)]
+    Kernel(Box<dyn StdError + Send + Sync>),
     /// The kernel needs a device, and neither the caller nor the registry has one.
     #[error("no device is available")]
     DeviceNotAvailable,
-    /// Two kernel types have the same `CACHE_NAME`, so that their events and metrics could not be told apart.
+    /// What a cache has was made on another device than the one that was asked for: a device is not part of a key.
+    #[error(
+        "the cache `{cache}` has resources of device {made_on:#x}, not of device {asked_for:#x}; use a registry for each device"
+    )]
+    AnotherDevice {
+        /// The name of the cache.
+        cache: CacheName,
+        /// The identity of the device that its resources were made on.
+        made_on: u64,
+        /// The identity of the device that was asked for.
+        asked_for: u64,
+    },
+    /// Two caches have the same name, so that their events and metrics could not be told apart.
     #[error("the cache name `{name}` belongs to {first} and cannot be used by {second}")]
     DuplicateCacheName {
         /// The name they share.
-        name: &'static str,
-        /// The kernel type that had it first.
+        name: CacheName,
+        /// The type that had it first.
         first: &'static str,
-        /// The kernel type that was refused.
+        /// The type that was refused.
         second: &'static str,
     },
+    /// A creation asked for the resource that it is creating, by itself or through others.
+    #[error("the creation of `{cache_key}` needs `{cache_key}`")]
+    RecursiveCreation {
+        /// The name of the cache and the key, as in events.
+        cache_key: Arc<str>,
+    },
+    /// A creation asked for another resource, and its cache is in no registry.
+    #[error("a cache that stands alone has no other caches to create from")]
+    NoRegistry,
     /// The parameters describe nothing that the kernel can make.
     #[error("invalid parameters: {reason}")]
     InvalidParams {
@@ -34,7 +99,7 @@ pub enum MetalError {
         /// What was being done, such as `pipeline compilation`.
         operation: Cow<'static, str>,
         /// The device's own error.
-        source: Box<dyn Error + Send + Sync>,
+        source: Box<dyn StdError + Send + Sync>,
     },
     /// A KV cache would have to grow beyond its limits. It holds what it held.
     #[error(
@@ -53,8 +118,8 @@ pub enum MetalError {
     /// A prepared tensor was asked for by a version of its source that has been changed since.
     #[error("tensor {tensor} was asked for in version {version} and is in version {latest} by now")]
     OutdatedTensor {
-        /// The tensor.
-        tensor: TensorId,
+        /// The number of the tensor's identity.
+        tensor: u64,
         /// The version that was asked for.
         version: u64,
         /// The version that is there.
@@ -62,23 +127,62 @@ pub enum MetalError {
     },
 }
 
-impl MetalError {
-    /// [`MetalError::Device`]: `operation` failed because of `source`.
+impl Error {
+    /// [`Error::Kernel`]: an engine's own error.
+    pub fn kernel(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::Kernel(error.into())
+    }
+
+    /// [`Error::Device`]: `operation` failed because of `source`.
     pub fn device(
         operation: impl Into<Cow<'static, str>>,
-        source: impl Into<Box<dyn Error + Send + Sync>>,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
     ) -> Self {
         Self::Device { operation: operation.into(), source: source.into() }
     }
 
-    /// [`MetalError::InvalidParams`]: the parameters are wrong for this `reason`.
+    /// [`Error::InvalidParams`]: the parameters are wrong for this `reason`.
     pub fn invalid_params(reason: impl Into<Cow<'static, str>>) -> Self {
         Self::InvalidParams { reason: reason.into() }
+    }
+
+    pub(crate) fn creation(cache_key: Arc<str>, source: Self) -> Self {
+        Self::Creation { cache_key, source: Box::new(source) }
+    }
+
+    /// The error that stopped the innermost creation: this one, unless it is an [`Error::Creation`].
+    pub fn root(&self) -> &Self {
+        match self {
+            Self::Creation { source, .. } => source.root(),
+            root => root,
+        }
+    }
+
+    /// [`root`](Self::root), by value.
+    pub fn into_root(self) -> Self {
+        match self {
+            Self::Creation { source, .. } => source.into_root(),
+            root => root,
+        }
+    }
+
+    /// The error of type `E` among this one's causes: an engine's own, a device's own, or one of their sources.
+    pub fn downcast_ref<E: StdError + 'static>(&self) -> Option<&E> {
+        let mut cause: &(dyn StdError + 'static) = match self.root() {
+            Self::Kernel(error) => &**error,
+            root => root,
+        };
+        loop {
+            if let Some(found) = cause.downcast_ref() {
+                return Some(found);
+            }
+            cause = cause.source()?;
+        }
     }
 }
 
 /// An error and its sources on one line.
-pub(crate) fn chain(error: &dyn Error) -> String {
+pub(crate) fn chain(error: &dyn StdError) -> String {
     let mut line = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {

@@ -6,14 +6,14 @@ mod look_up;
 mod remove;
 mod reserve;
 
-use super::clock::TimeSource;
+use super::clock::{TimeSource, saturating_ns};
 use super::entries::{Entries, Entry};
-use super::order::{EntryId, Order, Uses};
+use super::order::{EntryId, Order, Uses, all_told};
 use super::policy::EvictionPolicy;
 use super::reporting::{CacheMetrics, Counters, LastEvent};
 
-pub(super) use self::commit::Creation;
-pub(super) use self::remove::{Departed, Departures};
+pub(super) use self::commit::Elapsed;
+pub(super) use self::remove::{DepartureReason, Departures};
 pub(super) use self::reserve::Reservation;
 
 /// The entries of one cache. Moments are stamps of its time source.
@@ -32,8 +32,6 @@ pub(super) struct Cache<Key, R> {
     capacity: usize,
     /// Places that are reserved for resources that are being created.
     pending: usize,
-    /// The engine's own time: see [`next_generation`](Self::next_generation).
-    generation: u64,
 }
 
 impl<Key, R> Cache<Key, R> {
@@ -48,7 +46,6 @@ impl<Key, R> Cache<Key, R> {
             policy: EvictionPolicy::none(),
             capacity: usize::MAX,
             pending: 0,
-            generation: 0,
         };
         cache.set_policy(policy);
         cache
@@ -141,11 +138,12 @@ impl<Key, R> Cache<Key, R> {
 
     /// Finds out how long no entry can be idle for too long. To be called after whatever may shorten that.
     pub(super) fn watch(&mut self) {
-        let watched = self.order.first_used().filter(|_| self.len() > self.policy.min_entries());
-        (self.nothing_expires_before, self.watched_since) = match (self.policy.max_idle_duration(), watched) {
+        let max_idle = self.policy.max_idle_duration().filter(|_| self.len() > self.policy.min_entries());
+        let watched = max_idle.and_then(|_| self.order.least_recent(&mut all_told));
+        (self.nothing_expires_before, self.watched_since) = match (max_idle, watched) {
             (Some(max_idle), Some(id)) => {
                 let used = self.order.last_used(id);
-                (self.time.shortly_before(used, super::clock::saturating_ns(max_idle)), used)
+                (self.time.shortly_before(used, saturating_ns(max_idle)), used)
             }
             _ => (u64::MAX, 0),
         };

@@ -8,7 +8,7 @@ use equivalent::Equivalent;
 use rustc_hash::FxBuildHasher;
 
 use self::index::Index;
-use super::order::{EntryId, reserve_one};
+use super::order::{EntryId, Renumbering, reserve_one};
 
 /// The keys and resources of one cache. The ids come from its [`Order`](super::order::Order).
 pub(super) struct Entries<Key, R> {
@@ -102,8 +102,8 @@ impl<Key, R> Entries<Key, R> {
         })
     }
 
-    /// Puts every entry where `map`, which is by id, says, and gives back the memory that is left over.
-    pub(super) fn renumber(&mut self, map: &[u32]) {
+    /// Moves every entry to its new id, and gives back the memory that is left over.
+    pub(super) fn renumber(&mut self, map: &Renumbering) {
         let old = std::mem::take(self);
         let places = 1 + old.index.len();
         self.hashes.resize(places, 0);
@@ -111,14 +111,14 @@ impl<Key, R> Entries<Key, R> {
         if !old.bytes.is_empty() {
             self.bytes.resize(places, 0);
         }
-        for (place, slot) in old.slots.into_iter().enumerate().filter(|(_, slot)| slot.is_some()) {
-            let id = EntryId(map[place]);
-            let hash = old.hashes[place];
+        let mut slots = old.slots;
+        for (place, id) in map.moves() {
+            let hash = old.hashes[place.index()];
             self.index.insert(hash, id, |id| self.hashes[id.index()]);
             self.hashes[id.index()] = hash;
-            self.slots[id.index()] = slot;
+            self.slots[id.index()] = slots[place.index()].take();
             if let Some(bytes) = self.bytes.get_mut(id.index()) {
-                *bytes = old.bytes.get(place).copied().unwrap_or(0);
+                *bytes = old.bytes.get(place.index()).copied().unwrap_or(0);
             }
         }
     }

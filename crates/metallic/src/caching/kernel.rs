@@ -1,10 +1,14 @@
 //! The contract between a cache and what it caches.
 
-use std::fmt::Debug;
+use std::any::{Any, TypeId};
+use std::cell::Cell;
+use std::fmt::{self, Debug};
 use std::hash::Hash;
+use std::marker::PhantomData;
 
+use super::policy::EvictionPolicy;
 use crate::device::Device;
-use crate::error::MetalError;
+use crate::error::Error;
 
 /// An operation whose device objects are worth keeping: says what tells two of them apart, and how one is made.
 ///
@@ -54,7 +58,7 @@ use crate::error::MetalError;
 pub trait CacheableKernel<D = Device>: 'static {
     /// What tells one resource from another: everything its creation depends on and nothing else. Cloning, hashing and
     /// comparing should be cheap; a value that never repeats, such as a time, or one per request, makes every look-up a
-    /// miss. The `Debug` form is what the event log shows.
+    /// miss. The `Debug` form is what the event log shows, unless [`fmt_key`](Self::fmt_key) says otherwise.
     type Key: Clone + Debug + Eq + Hash + 'static;
 
     /// What is worth keeping. It is handed out as `&mut`; a handle to it can be cloned out.
@@ -63,26 +67,128 @@ pub trait CacheableKernel<D = Device>: 'static {
     /// What a caller has at hand when it wants the resource.
     type Params;
 
-    /// The name of the cache in events and metrics. No two kernels of one registry may share it.
+    /// The name of the cache in events and metrics. No two kernels of one registry may share it; a kernel that is generic over
+    /// a type is named with
+    /// [`CacheRegistry::set_cache_name`](super::CacheRegistry::set_cache_name), once for each.
     const CACHE_NAME: &'static str;
 
-    /// Called at every look-up, so it should neither allocate nor do any work to speak of.
+    /// Returns the key of the resource that these parameters ask for.
+    ///
+    /// Called once per look-up, hits included, so it should neither allocate nor do any work to speak of. Where that cannot
+    /// be, keep the key and look up by it:
+    /// [`KernelCache::get_or_create_by_key`](super::KernelCache::get_or_create_by_key).
     fn create_cache_key(params: &Self::Params) -> Self::Key;
 
-    /// Called on a miss, after room was made. `device` is the caller's, or else the registry's own; `None` if neither has
-    /// one. It must depend on the key alone, so that the resource suits whoever finds it later.
+    /// Makes a resource. Called on a miss, after room was made, by the default [`create`](Self::create).
+    ///
+    /// `device` is the caller's, or else the registry's; `None` if neither has one. The resource must depend on the key alone,
+    /// so that it suits every later caller that finds it.
     ///
     /// # Errors
-    /// [`MetalError::DeviceNotAvailable`] if it needs a device and there is none; otherwise whatever stopped it. The
-    /// caller gets the error as it is, nothing is inserted, and the next look-up tries again.
-    fn create_cached_resource(
-        key: &Self::Key,
-        device: Option<&D>,
-    ) -> Result<Self::CachedResource, MetalError>;
+    /// [`Error::DeviceNotAvailable`] if it needs a device and there is none; otherwise whatever stopped it. The caller gets it
+    /// as the source of an [`Error::Creation`]. Nothing is inserted, and the next look-up tries again.
+    fn create_cached_resource(key: &Self::Key, device: Option<&D>) -> Result<Self::CachedResource, Error>;
 
-    /// The device memory a resource holds, in bytes, for events and metrics. Called when the resource is made, when it
-    /// leaves, and when an access is logged; it must give the same figure each time.
+    /// Makes a resource, with more at hand than a device: resources of other kernels, for one.
+    ///
+    /// # Errors
+    /// As [`create_cached_resource`](Self::create_cached_resource).
+    fn create(key: &Self::Key, cx: &mut Creation<'_, Self, D>) -> Result<Self::CachedResource, Error>
+    where
+        Self: Sized,
+    {
+        Self::create_cached_resource(key, cx.device())
+    }
+
+    /// Returns the device memory that a resource holds, in bytes, for events and metrics. Called once, when the resource is
+    /// made: the figure is remembered.
     fn resource_bytes(_resource: &Self::CachedResource) -> u64 {
         0
+    }
+
+    /// Writes the key as events and metrics show it, after the name of the cache. Two different keys must differ in it. By
+    /// default it is the key's `Debug` form; a shorter one keeps logs small.
+    ///
+    /// # Errors
+    /// Those of the formatter.
+    fn fmt_key(key: &Self::Key, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        key.fmt(f)
+    }
+
+    /// Returns the policy that the kernel's cache has until it is given another.
+    fn default_policy() -> EvictionPolicy {
+        EvictionPolicy::none()
+    }
+
+    /// Returns what tells devices apart, if the kernel knows.
+    ///
+    /// A device is not part of a key. A kernel that tells devices apart is therefore refused a second one in the same cache
+    /// ([`Error::AnotherDevice`]), rather than handed what was made on the first. Clones of a handle of one device must have
+    /// one identity.
+    fn device_identity(_device: &D) -> Option<u64> {
+        None
+    }
+}
+
+/// What a creation has at hand: see [`CacheableKernel::create`].
+pub struct Creation<'a, K: ?Sized, D = Device> {
+    device: Option<&'a D>,
+    pub(super) frame: &'a Frame<'a>,
+    /// The registry that the resource is created for; `None` in a cache that stands alone.
+    pub(super) registry: Option<&'a mut dyn Any>,
+    kernel: PhantomData<fn() -> &'a K>,
+}
+
+impl<'a, K: ?Sized, D> Creation<'a, K, D> {
+    pub(super) fn new(
+        device: Option<&'a D>,
+        frame: &'a Frame<'a>,
+        registry: Option<&'a mut dyn Any>,
+    ) -> Self {
+        Self { device, frame, registry, kernel: PhantomData }
+    }
+
+    /// The device to create on: the caller's, or else the registry's.
+    pub fn device(&self) -> Option<&'a D> {
+        self.device
+    }
+}
+
+impl<K: ?Sized, D> fmt::Debug for Creation<'_, K, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Creation")
+            .field("kernel", &std::any::type_name::<K>())
+            .field("has_device", &self.device.is_some())
+            .field("has_registry", &self.registry.is_some())
+            .finish()
+    }
+}
+
+/// A creation under way, and those that it happens inside of.
+pub(super) struct Frame<'a> {
+    kernel: TypeId,
+    key: &'a dyn Any,
+    outer: Option<&'a Frame<'a>>,
+    /// Ticks spent in creations directly inside of this one. All caches of a registry read one clock.
+    nested: Cell<u64>,
+}
+
+impl<'a> Frame<'a> {
+    pub(super) fn new<K: 'static, Key: 'static>(key: &'a Key, outer: Option<&'a Frame<'a>>) -> Self {
+        Self { kernel: TypeId::of::<K>(), key, outer, nested: Cell::new(0) }
+    }
+
+    /// Whether a resource of `K` with this key is being created here or further out.
+    pub(super) fn is_creating<K: 'static, Key: Eq + 'static>(&self, key: &Key) -> bool {
+        let this = self.kernel == TypeId::of::<K>() && self.key.downcast_ref::<Key>() == Some(key);
+        this || self.outer.is_some_and(|outer| outer.is_creating::<K, Key>(key))
+    }
+
+    pub(super) fn add_nested(&self, ticks: u64) {
+        self.nested.set(self.nested.get().saturating_add(ticks));
+    }
+
+    pub(super) fn nested(&self) -> u64 {
+        self.nested.get()
     }
 }

@@ -13,35 +13,29 @@
 //! `confinement`, `registry`, `resource_cache`.
 #![deny(unsafe_code)]
 
+mod cache;
 mod clock;
-mod confinement;
 mod entries;
-mod erased;
-mod eviction;
-mod index;
 mod kernel;
 mod kernel_cache;
-mod label;
-mod metrics;
+mod keyed_cache;
 mod order;
 mod policy;
+mod query;
 mod registry;
-mod reporter;
-mod resource_cache;
+mod reporting;
 mod slot;
-mod supplied;
-mod turnover;
 
 #[cfg(test)]
 mod eviction_tests;
 
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use confinement::{Confined, Confinement, HoldsKernel, HoldsSlot, Sendable};
-pub use eviction::EvictionReason;
-pub use kernel::CacheableKernel;
+pub use equivalent::Equivalent;
+pub use kernel::{CacheableKernel, Creation};
 pub use kernel_cache::KernelCache;
-pub use metrics::{CacheEvent, CacheMetrics};
-pub use policy::{EvictionPolicy, EvictionStrategy};
-pub use registry::{CacheRegistry, SendRegistry};
-pub use resource_cache::ResourceCache;
+pub use keyed_cache::KeyedCache;
+pub use policy::{EvictionPolicy, EvictionReason, EvictionStrategy, ParsePolicyError};
+pub use query::Query;
+pub use registry::{CacheRegistry, ResourceCache};
+pub use reporting::{CacheCounters, CacheEvent, CacheMetrics};
 pub use slot::{CacheRegistrySlot, Moment, SlotContext};

@@ -1,20 +1,37 @@
 //! All caches of one engine in one place.
 
-use std::fmt;
-use std::sync::Arc;
+mod by_name;
+mod erased;
+mod facade;
+mod nested;
+mod type_table;
 
-use metallic_instrumentation::{EventSink, SinkGuard};
+use std::any::{Any, type_name};
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::Hash;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use metallic_instrumentation::{
+    CacheKind, CacheName, Event, EventKind, EventSink, RegistryOpened, SinkGuard,
+};
+use rustc_hash::FxBuildHasher;
 
 use super::clock::{Clock, TimeSource};
-use super::confinement::{Confined, Confinement, HoldsKernel, HoldsSlot, Sendable};
-use super::erased::{ErasedCache, TypeTable};
-use super::kernel::CacheableKernel;
-use super::kernel_cache::KernelCache;
-use super::metrics::CacheMetrics;
+use super::entries::hash_of;
+use super::kernel::{CacheableKernel, Frame};
+use super::kernel_cache::{Found, KernelCache, create, get_or_create_slow};
+use super::keyed_cache::KeyedCache;
 use super::policy::EvictionPolicy;
+use super::reporting::CacheMetrics;
 use super::slot::{CacheRegistrySlot, SlotContext};
 use crate::device::Device;
-use crate::error::MetalError;
+use crate::error::Error;
+
+use self::erased::ErasedCache;
+pub use self::facade::ResourceCache;
+use self::type_table::TypeTable;
 
 /// Twice the kernels of a large engine, so that few share a place.
 const NEAR_CACHES: usize = 64;
@@ -52,70 +69,22 @@ const NEAR_SLOTS: usize = 16;
 /// # Ok(())
 /// # }
 /// ```
-pub struct CacheRegistry<D = Device, C: Confinement = Confined> {
-    caches: TypeTable<C::Cache, NEAR_CACHES>,
-    slots: TypeTable<C::Slot, NEAR_SLOTS>,
+pub struct CacheRegistry<D = Device> {
+    /// Of kernels.
+    caches: TypeTable<dyn ErasedCache, NEAR_CACHES>,
+    /// Of keys and resources whose types alone are known.
+    keyed: HashMap<CacheName, Box<dyn ErasedCache>, FxBuildHasher>,
+    slots: TypeTable<dyn CacheRegistrySlot, NEAR_SLOTS>,
     device: Option<Arc<D>>,
     time: TimeSource,
     sink: Option<SinkGuard>,
+    name: Option<CacheName>,
+    /// Tells this registry from all others of the process.
+    number: u32,
 }
 
-/// A registry that can be sent to another thread, or stand behind a lock. It takes only kernels whose key and resource can
-/// be sent, and is `Send` itself if its device is `Send` and `Sync`.
-///
-/// ```
-/// use metallic::caching::{CacheRegistry, SendRegistry};
-/// use metallic::device::system_default_device;
-///
-/// let registry: SendRegistry = CacheRegistry::sendable(system_default_device().ok());
-/// std::thread::spawn(move || drop(registry)).join().unwrap();
-/// ```
-///
-/// A kernel whose key or resource cannot be sent is refused when the program is compiled, and so is a slot:
-///
-/// ```compile_fail,E0277
-/// # use std::rc::Rc;
-/// # use metallic::caching::{CacheRegistry, CacheableKernel, SendRegistry};
-/// # use metallic::{Device, error::MetalError};
-/// struct Shape;
-///
-/// impl CacheableKernel for Shape {
-///     type Key = u32;
-///     type CachedResource = Rc<str>; // counts its owners without locks
-///     # type Params = u32;
-///     # const CACHE_NAME: &'static str = "shape";
-///     # fn create_cache_key(n: &u32) -> u32 { *n }
-///     # fn create_cached_resource(n: &u32, _: Option<&Device>) -> Result<Rc<str>, MetalError> {
-///     #     Ok(n.to_string().into())
-///     # }
-///     // ...
-/// }
-///
-/// let mut registry: SendRegistry = CacheRegistry::sendable(None);
-/// let shape = registry.get_or_create::<Shape>(&1, None); // `Rc<str>` cannot be sent between threads safely
-/// ```
-///
-/// ```compile_fail,E0277
-/// # use std::rc::Rc;
-/// # use metallic::caching::{CacheRegistry, CacheRegistrySlot, SendRegistry};
-/// struct Shapes(Vec<Rc<str>>);
-/// # impl CacheRegistrySlot for Shapes { fn clear_slot(&mut self) { self.0.clear() } }
-///
-/// let mut registry: SendRegistry = CacheRegistry::sendable(None);
-/// registry.slot_mut(|| Shapes(Vec::new())); // `Rc<str>` cannot be sent between threads safely
-/// ```
-///
-/// A registry of the default kind holds them, and stays on its thread:
-///
-/// ```compile_fail,E0277
-/// # use metallic::caching::CacheRegistry;
-/// let registry = CacheRegistry::new();
-/// std::thread::spawn(move || drop(registry)); // `dyn ErasedCache` cannot be sent between threads safely
-/// ```
-pub type SendRegistry<D = Device> = CacheRegistry<D, Sendable>;
-
 impl CacheRegistry {
-    /// A registry without a device of its own: kernels that need one get it with each call.
+    /// A registry without a device: kernels that need one get it with each call.
     pub fn new() -> Self {
         Self::default()
     }
@@ -126,30 +95,45 @@ impl<D: 'static> CacheRegistry<D> {
     pub fn with_device(device: D) -> Self {
         Self { device: Some(Arc::new(device)), ..Self::default() }
     }
-}
 
-impl<D: 'static> CacheRegistry<D, Sendable> {
-    /// A registry that can be sent to another thread, with or without a device of its own.
-    pub fn sendable(device: Option<D>) -> Self {
-        Self { device: device.map(Arc::new), ..Self::default() }
-    }
-}
-
-impl<D: 'static, C: Confinement> CacheRegistry<D, C> {
     /// Takes the time from `clock` in all caches and slots that come into being from now on. Caches that exist keep the clock
     /// their entries were stamped by.
+    #[must_use]
     pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
         Self { time: TimeSource::Clock(Arc::new(clock)), ..self }
     }
 
-    /// Sends the events of all caches and slots to `sink`, those that exist included.
+    /// Names the registry in the event log. To be called before a sink is set.
+    #[must_use]
+    pub fn with_name(self, name: impl Into<CacheName>) -> Self {
+        Self { name: Some(name.into()), ..self }
+    }
+
+    /// [`set_sink`](Self::set_sink), for a registry that is being built.
+    #[must_use]
     pub fn with_sink(mut self, sink: Arc<dyn EventSink>) -> Self {
-        let sink = SinkGuard::new(sink);
-        self.caches.iter_mut().for_each(|cache| cache.set_sink(Some(sink.clone())));
-        let context = SlotContext::new(Some(sink.clone()), self.time.clone(), None);
-        self.slots.iter_mut().for_each(|slot| slot.connect(&context));
-        self.sink = Some(sink);
+        self.set_sink(Some(sink));
         self
+    }
+
+    /// Sends the events of all caches and slots to `sink`, those that exist included; `None` sends them nowhere. Panics of a
+    /// former sink are not counted any more.
+    pub fn set_sink(&mut self, sink: Option<Arc<dyn EventSink>>) {
+        let sink = sink.map(|sink| SinkGuard::new(sink).with_registry(self.number));
+        if let Some(sink) = sink.as_ref().filter(|sink| sink.enabled(EventKind::RegistryOpened)) {
+            let device = self.device.as_ref().map(|_| type_name::<D>().to_owned());
+            let opened = RegistryOpened { name: self.name.clone(), device, shared: false };
+            sink.record(Event::at(self.time.unix_ns(self.time.stamp()), opened));
+        }
+        self.all_caches_mut().for_each(|cache| cache.set_sink(sink.clone()));
+        let context = SlotContext::new(sink.clone(), self.time.clone(), None);
+        self.slots.iter_mut().for_each(|slot| slot.connect(&context));
+        self.sink = sink;
+    }
+
+    /// The number that events of this registry carry, which no other registry of the process has.
+    pub fn number(&self) -> u32 {
+        self.number
     }
 
     /// The device that resources are made on when a caller names none.
@@ -157,18 +141,16 @@ impl<D: 'static, C: Confinement> CacheRegistry<D, C> {
         self.device.as_deref()
     }
 
-    /// How often the sink panicked. The panics did no harm, but each cost an event.
+    /// Counts the panics of the sink. They did no harm, but each cost an event.
     pub fn sink_panics(&self) -> u64 {
         self.sink.as_ref().map_or(0, SinkGuard::panics)
     }
 
-    /// The resource of kernel `K` for these parameters: from its cache, or else made and inserted. `device` is what it is
-    /// made on; `None` means the registry's own device.
+    /// Returns the resource of kernel `K` for these parameters: from its cache, or else made and inserted. `device` is what it
+    /// is made on; `None` means the registry's device.
     ///
     /// # Errors
-    /// The kernel's, if the creation failed. Then nothing was inserted, the miss is counted, and entries that made room
-    /// stay gone. [`MetalError::DuplicateCacheName`] if another kernel used before has the same `CACHE_NAME`; then nothing
-    /// happened at all.
+    /// As [`KernelCache::get_or_create`].
     ///
     /// # Panics
     /// As [`KernelCache::get_or_create`]; the registry can be used as before.
@@ -177,23 +159,70 @@ impl<D: 'static, C: Confinement> CacheRegistry<D, C> {
         &mut self,
         params: &K::Params,
         device: Option<&D>,
-    ) -> Result<&mut K::CachedResource, MetalError>
+    ) -> Result<&mut K::CachedResource, Error>
     where
         K: CacheableKernel<D>,
-        C: HoldsKernel<K, D>,
     {
-        self.cache_mut::<K>().get_or_create(params, device)
+        let key = K::create_cache_key(params);
+        let hash = hash_of(&key);
+        let now = TimeSource::counter_stamp();
+        let Some(cache) = self.caches.near::<KernelCache<K, D>>() else {
+            return self.get_or_create_far::<K>(key, hash, device);
+        };
+        let id = match cache.find_fast(hash, &key, now, device) {
+            Found::Hit(id) => {
+                let cache = self.caches.near_mut::<KernelCache<K, D>>().expect("it was there just now");
+                return Ok(cache.keyed_mut().hit(id, now));
+            }
+            Found::Nothing => create(self, Self::cache_mut::<K>, Self::erase, key, hash, now, device, None)?,
+            Found::Slow => {
+                get_or_create_slow(self, Self::cache_mut::<K>, Self::erase, key, hash, device, None)?
+            }
+        };
+        Ok(self.cache_mut::<K>().keyed_mut().resource_mut(id))
     }
 
-    /// The cache of kernel `K`, for a hot loop that finds it once. It makes resources on the registry's device, as the
-    /// registry does.
+    /// [`get_or_create`](Self::get_or_create) in a cache that is new, or in another than its first place.
+    #[inline(never)]
+    fn get_or_create_far<K: CacheableKernel<D>>(
+        &mut self,
+        key: K::Key,
+        hash: u64,
+        device: Option<&D>,
+    ) -> Result<&mut K::CachedResource, Error> {
+        let now = TimeSource::counter_stamp();
+        let cache = self.cache_mut::<K>();
+        let id = match cache.find_fast(hash, &key, now, device) {
+            Found::Hit(id) => {
+                cache.keyed_mut().hit(id, now);
+                id
+            }
+            _ => get_or_create_slow(self, Self::cache_mut::<K>, Self::erase, key, hash, device, None)?,
+        };
+        Ok(self.cache_mut::<K>().keyed_mut().resource_mut(id))
+    }
+
+    /// [`get_or_create`](Self::get_or_create) inside of other creations.
+    fn get_or_create_nested<K: CacheableKernel<D>>(
+        &mut self,
+        params: &K::Params,
+        outer: &Frame<'_>,
+    ) -> Result<K::CachedResource, Error> {
+        let key = K::create_cache_key(params);
+        let hash = hash_of(&key);
+        let id = get_or_create_slow(self, Self::cache_mut::<K>, Self::erase, key, hash, None, Some(outer))?;
+        Ok(self.cache_mut::<K>().keyed().resource(id).clone())
+    }
+
+    fn erase(&mut self) -> Option<&mut dyn Any> {
+        Some(self)
+    }
+
+    /// The cache of kernel `K`, for a hot loop that finds it once. It makes resources on the registry's device, as the registry
+    /// does. A cache that is put in its place by assignment is not the registry's: it has no sink, clock or device.
     #[inline]
-    pub fn cache_mut<K>(&mut self) -> &mut KernelCache<K, D>
-    where
-        K: CacheableKernel<D>,
-        C: HoldsKernel<K, D>,
-    {
-        if self.caches.is_near::<KernelCache<K, D>>() {
+    pub fn cache_mut<K: CacheableKernel<D>>(&mut self) -> &mut KernelCache<K, D> {
+        if self.caches.near::<KernelCache<K, D>>().is_some() {
             return self.caches.near_mut().expect("it was there just now");
         }
         self.cache_far()
@@ -204,18 +233,82 @@ impl<D: 'static, C: Confinement> CacheRegistry<D, C> {
         self.caches.get()
     }
 
-    /// Changes the policy of kernel `K`: see [`KernelCache::set_eviction_policy`].
-    pub fn set_eviction_policy<K>(&mut self, policy: EvictionPolicy)
+    /// The cache of this name for resources of a type without a kernel, made at the first call: what creates a resource is given
+    /// with each look-up.
+    ///
+    /// # Errors
+    /// [`Error::DuplicateCacheName`] if a cache of other types, of a kernel or of a slot has the name.
+    pub fn keyed_cache<Key, R>(
+        &mut self,
+        name: impl Into<CacheName>,
+    ) -> Result<&mut KeyedCache<Key, R>, Error>
     where
-        K: CacheableKernel<D>,
-        C: HoldsKernel<K, D>,
+        Key: Eq + Hash + fmt::Debug + 'static,
+        R: 'static,
     {
+        let name = name.into();
+        if !self.keyed.contains_key(&name) {
+            if let Some(first) = self.owner_of_name(&name) {
+                return Err(Error::DuplicateCacheName {
+                    name,
+                    first,
+                    second: type_name::<KeyedCache<Key, R>>(),
+                });
+            }
+            let mut cache = KeyedCache::<Key, R>::new(
+                name.clone(),
+                CacheKind::Keyed,
+                <Key as fmt::Debug>::fmt,
+                EvictionPolicy::none(),
+                self.time.clone(),
+            );
+            cache.set_sink(self.sink.clone());
+            self.keyed.insert(name.clone(), Box::new(cache));
+        }
+        let cache: &mut dyn ErasedCache = &mut **self.keyed.get_mut(&name).expect("it was inserted just now");
+        let first = cache.owner();
+        let cache: &mut dyn Any = cache;
+        cache.downcast_mut().ok_or(Error::DuplicateCacheName {
+            name,
+            first,
+            second: type_name::<KeyedCache<Key, R>>(),
+        })
+    }
+
+    /// Names the cache of kernel `K`, in place of its [`CACHE_NAME`](CacheableKernel::CACHE_NAME): a kernel that is generic over
+    /// a type has a cache for each, and all of them one constant. To be called before the cache is used.
+    ///
+    /// # Errors
+    /// [`Error::DuplicateCacheName`] if the name belongs to another cache. [`Error::InvalidParams`] if the cache was used: its
+    /// events have its old name.
+    pub fn set_cache_name<K: CacheableKernel<D>>(&mut self, name: impl Into<CacheName>) -> Result<(), Error> {
+        let name = name.into();
+        let second = type_name::<K>();
+        if let Some(first) = self.owner_of_name(&name).filter(|first| *first != second) {
+            return Err(Error::DuplicateCacheName { name, first, second });
+        }
+        let sink = self.sink.clone();
+        let cache = self.cache_unnamed::<K>(Some(name.clone()));
+        let counters = cache.counters();
+        if counters.hits.saturating_add(counters.misses) > 0 {
+            let reason = format!("the cache `{}` is in use and cannot be named `{name}`", cache.name());
+            return Err(Error::invalid_params(reason));
+        }
+        if *cache.name() != name {
+            cache.keyed_mut().set_name(name);
+            cache.set_sink(sink);
+        }
+        Ok(())
+    }
+
+    /// Changes the policy of kernel `K`: see [`KernelCache::set_eviction_policy`].
+    pub fn set_eviction_policy<K: CacheableKernel<D>>(&mut self, policy: EvictionPolicy) {
         self.cache_mut::<K>().set_eviction_policy(policy);
     }
 
     /// The policy of kernel `K`.
     pub fn eviction_policy<K: CacheableKernel<D>>(&self) -> EvictionPolicy {
-        self.cache::<K>().map_or_else(EvictionPolicy::none, KernelCache::eviction_policy)
+        self.cache::<K>().map_or_else(K::default_policy, KernelCache::eviction_policy)
     }
 
     /// A snapshot of the cache of kernel `K`; `None` if the kernel was never named.
@@ -223,18 +316,7 @@ impl<D: 'static, C: Confinement> CacheRegistry<D, C> {
         self.cache::<K>().map(KernelCache::metrics)
     }
 
-    /// Snapshots of all caches, in the order of their names, those in slots included. A cache that was refused for its name
-    /// is not among them.
-    pub fn metrics_by_name(&self) -> impl Iterator<Item = (&'static str, CacheMetrics)> {
-        let caches = self.caches.iter().filter(|cache| !cache.is_refused());
-        let caches = caches.map(|cache| (cache.name(), cache.metrics()));
-        let in_slots = self.slots.iter().filter_map(|slot| slot.cache_name().zip(slot.cache_metrics()));
-        let mut all: Vec<_> = caches.chain(in_slots).collect();
-        all.sort_by_key(|(name, _)| *name);
-        all.into_iter()
-    }
-
-    /// Takes one resource of kernel `K` out of its cache.
+    /// Removes one resource of kernel `K` from its cache and returns it.
     pub fn remove<K: CacheableKernel<D>>(&mut self, key: &K::Key) -> Option<K::CachedResource> {
         self.caches.get_mut::<KernelCache<K, D>>()?.remove(key)
     }
@@ -249,33 +331,28 @@ impl<D: 'static, C: Confinement> CacheRegistry<D, C> {
     /// Removes all entries of all caches, and clears all slots. Counters and policies stay. If a resource's `Drop` panics,
     /// some caches and slots are not cleared yet; all can be used as before.
     pub fn clear(&mut self) {
-        self.caches.iter_mut().for_each(ErasedCache::clear);
+        self.all_caches_mut().for_each(ErasedCache::clear);
         self.slots.iter_mut().for_each(CacheRegistrySlot::clear_slot);
     }
 
-    /// Makes the entries of all caches and slots leave that were idle for longer than their policy allows. Each cache does this on its
-    /// own at every look-up; call it now and then for caches that are no longer used.
+    /// Evicts the entries of all caches and slots that were idle for longer than their policy allows. Each cache does this by
+    /// itself at every look-up; call it now and then for caches that are no longer used.
     pub fn expire_idle(&mut self) {
-        self.caches.iter_mut().for_each(ErasedCache::expire_idle);
+        self.all_caches_mut().for_each(ErasedCache::expire_idle);
         self.slots.iter_mut().for_each(CacheRegistrySlot::expire_idle);
     }
 
     /// The slot of type `T`, made by `init` if there is none yet, and connected with the registry's sink and clock.
-    pub fn slot_mut<T>(&mut self, init: impl FnOnce() -> T) -> &mut T
-    where
-        T: CacheRegistrySlot,
-        C: HoldsSlot<T>,
-    {
+    pub fn slot_mut<T: CacheRegistrySlot>(&mut self, init: impl FnOnce() -> T) -> &mut T {
         self.slot_and_device(init).0
     }
 
-    /// [`slot_mut`](Self::slot_mut), and the registry's own device beside it.
-    pub(crate) fn slot_and_device<T>(&mut self, init: impl FnOnce() -> T) -> (&mut T, Option<&D>)
-    where
-        T: CacheRegistrySlot,
-        C: HoldsSlot<T>,
-    {
-        if !self.slots.is_near::<T>() {
+    /// [`slot_mut`](Self::slot_mut), and the registry's device beside it.
+    pub(crate) fn slot_and_device<T: CacheRegistrySlot>(
+        &mut self,
+        init: impl FnOnce() -> T,
+    ) -> (&mut T, Option<&D>) {
+        if self.slots.near::<T>().is_none() {
             return self.slot_far(init);
         }
         let slot = self.slots.near_mut().expect("it was there just now");
@@ -287,80 +364,96 @@ impl<D: 'static, C: Confinement> CacheRegistry<D, C> {
         self.slots.get()
     }
 
-    /// Clears the slot of type `T` and says whether there is one.
+    /// Puts a slot into the registry, connects it with the registry's sink and clock, and returns the one it replaces.
+    pub fn insert_slot<T: CacheRegistrySlot>(&mut self, slot: T) -> Option<T> {
+        let replaced = self.remove_slot();
+        self.slot_far(|| slot);
+        replaced
+    }
+
+    /// Takes the slot of type `T` out of the registry. Its name is free for others then.
+    pub fn remove_slot<T: CacheRegistrySlot>(&mut self) -> Option<T> {
+        let slot: Box<dyn Any> = self.slots.remove::<T>()?;
+        let mut slot = slot.downcast::<T>().ok()?;
+        slot.connect(&SlotContext::default());
+        Some(*slot)
+    }
+
+    /// Clears the slot of type `T`, and returns `true` if there is one.
     pub fn clear_slot<T: CacheRegistrySlot>(&mut self) -> bool {
         self.slots.get_mut::<T>().map(CacheRegistrySlot::clear_slot).is_some()
     }
 
-    /// [`cache_mut`](Self::cache_mut) of a cache that is new, or shares its place with another.
+    /// [`cache_mut`](Self::cache_mut) of a cache that is new, or in another than its first place.
     #[cold]
     #[inline(never)]
-    fn cache_far<K>(&mut self) -> &mut KernelCache<K, D>
-    where
-        K: CacheableKernel<D>,
-        C: HoldsKernel<K, D>,
-    {
-        let Self { caches, slots, device, time, sink } = self;
-        caches.get_or_insert(
-            |caches| {
-                let mut cache =
-                    KernelCache::default().with_time(time.clone()).with_shared_device(device.clone());
-                if let Some(first) = Self::owner_of_name(K::CACHE_NAME, caches, slots) {
-                    cache.refuse(first);
-                }
-                cache.set_sink(sink.clone());
-                cache
-            },
-            C::erase_cache,
-        )
+    fn cache_far<K: CacheableKernel<D>>(&mut self) -> &mut KernelCache<K, D> {
+        self.cache_unnamed(None)
     }
 
-    /// [`slot_and_device`](Self::slot_and_device) of a slot that is new, or shares its place with another.
+    /// The cache of kernel `K`. A new one is given this name.
+    fn cache_unnamed<K: CacheableKernel<D>>(&mut self, name: Option<CacheName>) -> &mut KernelCache<K, D> {
+        if self.caches.get::<KernelCache<K, D>>().is_none() {
+            let mut cache = KernelCache::<K, D>::new(self.time.clone(), self.device.clone());
+            if let Some(name) = name {
+                cache.keyed_mut().set_name(name);
+            }
+            if let Some(first) = self.owner_of_name(cache.name()) {
+                cache.keyed_mut().refuse(first);
+            }
+            cache.set_sink(self.sink.clone());
+            self.caches.insert(Box::new(cache));
+        }
+        self.caches.get_mut().expect("it was inserted just now")
+    }
+
+    /// [`slot_and_device`](Self::slot_and_device) of a slot that is new, or in another than its first place.
     #[cold]
     #[inline(never)]
-    fn slot_far<T>(&mut self, init: impl FnOnce() -> T) -> (&mut T, Option<&D>)
-    where
-        T: CacheRegistrySlot,
-        C: HoldsSlot<T>,
-    {
-        let Self { caches, slots, device, time, sink } = self;
-        let slot = slots.get_or_insert(
-            |slots| {
-                let mut slot = init();
-                let taken_by = slot.cache_name().and_then(|name| Self::owner_of_name(name, caches, slots));
-                slot.connect(&SlotContext::new(sink.clone(), time.clone(), taken_by));
-                slot
-            },
-            C::erase_slot,
-        );
-        (slot, device.as_deref())
+    fn slot_far<T: CacheRegistrySlot>(&mut self, init: impl FnOnce() -> T) -> (&mut T, Option<&D>) {
+        if self.slots.get::<T>().is_none() {
+            let mut slot = init();
+            let taken_by = slot.cache_name().and_then(|name| self.owner_of_name(name));
+            slot.connect(&SlotContext::new(self.sink.clone(), self.time.clone(), taken_by));
+            self.slots.insert(Box::new(slot));
+        }
+        let slot = self.slots.get_mut().expect("it was inserted just now");
+        (slot, self.device.as_deref())
     }
 
-    /// The type of the kernel or slot that has this name.
-    fn owner_of_name(
-        name: &str,
-        caches: &TypeTable<C::Cache, NEAR_CACHES>,
-        slots: &TypeTable<C::Slot, NEAR_SLOTS>,
-    ) -> Option<&'static str> {
-        let cache = caches.iter().find(|cache| cache.name() == name && !cache.is_refused());
-        let slot = || slots.iter().find(|slot| slot.cache_name() == Some(name));
-        cache.map(ErasedCache::kernel).or_else(|| slot().map(CacheRegistrySlot::slot_type))
+    fn all_caches(&self) -> impl Iterator<Item = &dyn ErasedCache> {
+        self.caches.iter().chain(self.keyed.values().map(|cache| &**cache))
+    }
+
+    fn all_caches_mut(&mut self) -> impl Iterator<Item = &mut dyn ErasedCache> {
+        self.caches.iter_mut().chain(self.keyed.values_mut().map(|cache| &mut **cache))
+    }
+
+    /// The type of the cache or slot that has this name.
+    fn owner_of_name(&self, name: &str) -> Option<&'static str> {
+        let cache = self.all_caches().find(|cache| **cache.name() == *name && !cache.is_refused());
+        let slot = || self.slots.iter().find(|slot| slot.cache_name() == Some(name));
+        cache.map(ErasedCache::owner).or_else(|| slot().map(CacheRegistrySlot::slot_type))
     }
 }
 
-impl<D, C: Confinement> Default for CacheRegistry<D, C> {
+impl<D> Default for CacheRegistry<D> {
     fn default() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
         Self {
             caches: TypeTable::default(),
+            keyed: HashMap::default(),
             slots: TypeTable::default(),
             device: None,
             time: TimeSource::default(),
             sink: None,
+            name: None,
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
         }
     }
 }
 
-impl<D: 'static, C: Confinement> fmt::Debug for CacheRegistry<D, C> {
+impl<D: 'static> fmt::Debug for CacheRegistry<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.metrics_by_name()).finish()
     }

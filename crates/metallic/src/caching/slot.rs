@@ -1,11 +1,15 @@
 //! State in a registry that is no cache of a kernel, and what it reports through.
 
+use std::any::Any;
+use std::fmt::{self, Debug};
 use std::sync::Arc;
 
-use metallic_instrumentation::{Event, EventData, EventKind, EventSink, SinkGuard};
+use metallic_instrumentation::{CacheKind, CacheName, Event, EventData, EventKind, EventSink, SinkGuard};
 
 use super::clock::{Clock, TimeSource};
-use super::metrics::CacheMetrics;
+use super::keyed_cache::KeyedCache;
+use super::policy::EvictionPolicy;
+use super::reporting::CacheMetrics;
 
 /// A value that lives in a registry beside the caches: allocations of a KV cache, prepared tensors, anything an engine
 /// keeps for as long as it keeps its pipelines.
@@ -32,7 +36,7 @@ use super::metrics::CacheMetrics;
 /// assert!(registry.clear_slot::<ScratchBuffers>());
 /// assert!(registry.slot::<ScratchBuffers>().is_some_and(|buffers| buffers.by_layer.is_empty()));
 /// ```
-pub trait CacheRegistrySlot: 'static {
+pub trait CacheRegistrySlot: Any {
     /// Drops what the slot holds. The slot itself stays in the registry, and must be ready for use.
     fn clear_slot(&mut self);
 
@@ -53,6 +57,16 @@ pub trait CacheRegistrySlot: 'static {
     /// What [`CacheRegistry::metrics_by_name`](super::CacheRegistry::metrics_by_name) lists for this slot, if it is a cache.
     fn cache_metrics(&self) -> Option<CacheMetrics> {
         None
+    }
+
+    /// The policy of this slot, if it is a cache that has one.
+    fn cache_policy(&self) -> Option<EvictionPolicy> {
+        None
+    }
+
+    /// Changes the policy of this slot, and returns `true` if it is a cache that has one.
+    fn set_cache_policy(&mut self, _policy: EvictionPolicy) -> bool {
+        false
     }
 
     /// The slot's type, for messages.
@@ -130,11 +144,37 @@ impl SlotContext {
     }
 }
 
-impl std::fmt::Debug for SlotContext {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl Debug for SlotContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SlotContext")
             .field("sink", &self.sink)
             .field("name_taken_by", &self.name_taken_by)
             .finish_non_exhaustive()
+    }
+}
+
+impl<Key: Debug, R> KeyedCache<Key, R> {
+    /// A cache of this name that a slot has inside.
+    pub(crate) fn in_slot(name: &'static str) -> Self {
+        let name = CacheName::from_static(name);
+        let policy = EvictionPolicy::none();
+        Self::new(name, CacheKind::Slot, <Key as Debug>::fmt, policy, TimeSource::default())
+    }
+
+    /// The name that the slot is listed by; `None` if another cache has it.
+    pub(crate) fn listed_name(&self, name: &'static str) -> Option<&'static str> {
+        (!self.is_refused()).then_some(name)
+    }
+
+    /// Connects the cache of a slot with its registry. It takes the registry's time unless it has been used: stamps of two
+    /// clocks do not compare.
+    pub(crate) fn connect(&mut self, context: &SlotContext) {
+        if self.counters().misses == 0 {
+            self.set_time(context.time().clone());
+        }
+        if let Some(owner) = context.name_taken_by() {
+            self.refuse(owner);
+        }
+        self.set_sink(context.sink().cloned());
     }
 }

@@ -9,7 +9,7 @@ use super::kv_cache_config::KvCacheConfig;
 use super::kv_cache_growth::Allocation;
 use super::kv_cache_metrics::KvCacheMetrics;
 use super::kv_layer::{KvLayer, KvLayerMut};
-use crate::caching::{CacheRegistrySlot, Confinement, HoldsSlot, Moment, ResourceCache, SlotContext};
+use crate::caching::{CacheRegistrySlot, Moment, ResourceCache, SlotContext};
 use crate::device::ComputeDevice;
 use crate::error::MetalError;
 use crate::tensor::Tensor;
@@ -242,12 +242,9 @@ impl<T: Tensor> fmt::Debug for KvCacheState<T> {
     }
 }
 
-impl<D: ComputeDevice, C: Confinement> ResourceCache<D, C> {
+impl<D: ComputeDevice> ResourceCache<D> {
     /// The KV cache in the registry's slot, made with what `config` says if there is none yet.
-    pub fn kv_cache(&mut self, config: impl FnOnce() -> KvCacheConfig) -> &mut KvCacheState<D::Tensor>
-    where
-        C: HoldsSlot<KvCacheState<D::Tensor>>,
-    {
+    pub fn kv_cache(&mut self, config: impl FnOnce() -> KvCacheConfig) -> &mut KvCacheState<D::Tensor> {
         self.registry.slot_mut(|| KvCacheState::new(config()))
     }
 }

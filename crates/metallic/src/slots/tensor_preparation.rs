@@ -1,14 +1,13 @@
 //! Tensors in the form that an operation wants them in.
 
+use std::any::type_name;
 use std::fmt;
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::prepared_form::PreparedForm;
 use super::tensor_version::{TensorId, TensorVersion};
 use crate::caching::{
-    CacheMetrics, CacheRegistrySlot, CacheableKernel, Confinement, EvictionPolicy, HoldsSlot, KernelCache,
-    ResourceCache, SlotContext,
+    CacheMetrics, CacheRegistrySlot, EvictionPolicy, KeyedCache, ResourceCache, SlotContext,
 };
 use crate::device::ComputeDevice;
 use crate::error::MetalError;
@@ -58,12 +57,9 @@ use crate::tensor::Tensor;
 /// # }
 /// ```
 pub struct TensorPreparationCache<T: Tensor> {
-    cache: KernelCache<Preparation<T>, ()>,
+    cache: KeyedCache<PreparedTensor, Prepared<T>>,
     stale_removals: u64,
 }
-
-/// What makes a [`KernelCache`] of prepared tensors. Its resources are made by whoever asks for them.
-struct Preparation<T>(PhantomData<fn() -> T>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct PreparedTensor {
@@ -76,35 +72,7 @@ struct Prepared<T> {
     tensor: Arc<T>,
 }
 
-impl<T> Clone for Prepared<T> {
-    fn clone(&self) -> Self {
-        Self { version: self.version, tensor: Arc::clone(&self.tensor) }
-    }
-}
-
-impl<T: Tensor> CacheableKernel<()> for Preparation<T> {
-    type Key = PreparedTensor;
-    type CachedResource = Prepared<T>;
-    type Params = PreparedTensor;
-
-    const CACHE_NAME: &'static str = "tensor_preparation";
-
-    fn create_cache_key(key: &PreparedTensor) -> PreparedTensor {
-        *key
-    }
-
-    /// Never called: the cache is only asked with a creation of the caller's.
-    fn create_cached_resource(
-        _key: &PreparedTensor,
-        _device: Option<&()>,
-    ) -> Result<Prepared<T>, MetalError> {
-        Err(MetalError::invalid_params("a prepared tensor is made from its source"))
-    }
-
-    fn resource_bytes(prepared: &Prepared<T>) -> u64 {
-        prepared.tensor.bytes()
-    }
-}
+const NAME: &str = "tensor_preparation";
 
 impl<T: Tensor> TensorPreparationCache<T> {
     /// The tensor `source` in this form: from the cache, or else made by `prepare` and inserted. The handle is good for as
@@ -135,13 +103,22 @@ impl<T: Tensor> TensorPreparationCache<T> {
                 return Ok(true);
             }
             if prepared.version > version {
-                return Err(MetalError::OutdatedTensor { tensor: id, version, latest: prepared.version });
+                return Err(MetalError::OutdatedTensor {
+                    tensor: id.number(),
+                    version,
+                    latest: prepared.version,
+                });
             }
             *stale_removals += 1;
             Ok(false)
         };
-        let make = || Ok(Prepared { version, tensor: Arc::new(prepare()?) });
-        let prepared = cache.get_or_create_with(PreparedTensor { tensor: id, form }, is_current, make)?;
+        let make = || {
+            let tensor = Arc::new(prepare()?);
+            let bytes = tensor.bytes();
+            Ok((Prepared { version, tensor }, bytes))
+        };
+        let key = PreparedTensor { tensor: id, form };
+        let prepared = cache.get_or_create_current(key, type_name::<Self>(), is_current, make)?;
         Ok(Arc::clone(&prepared.tensor))
     }
 
@@ -159,7 +136,7 @@ impl<T: Tensor> TensorPreparationCache<T> {
 
     /// Takes out all forms of a tensor, as when a model is unloaded, and says how many there were. O(n) in all entries.
     pub fn forget(&mut self, tensor: TensorId) -> usize {
-        self.cache.remove_where(|key| key.tensor == tensor)
+        self.cache.retain(|key, _| key.tensor != tensor)
     }
 
     /// Removes all entries. Counters and policy stay.
@@ -167,7 +144,7 @@ impl<T: Tensor> TensorPreparationCache<T> {
         self.cache.clear();
     }
 
-    /// Changes the policy: see [`KernelCache::set_eviction_policy`]. To begin with it is [`EvictionPolicy::none`].
+    /// Changes the policy: see [`KeyedCache::set_eviction_policy`]. To begin with it is [`EvictionPolicy::none`].
     pub fn set_eviction_policy(&mut self, policy: EvictionPolicy) {
         self.cache.set_eviction_policy(policy);
     }
@@ -177,7 +154,7 @@ impl<T: Tensor> TensorPreparationCache<T> {
         self.cache.eviction_policy()
     }
 
-    /// A snapshot of the counters. `bytes` is what the entries hold, `time_saved` what preparing again would have cost; entries
+    /// A snapshot of the counters. `bytes` is what the entries hold; entries
     /// that were outdated are among the `removals`. O(n).
     pub fn metrics(&self) -> CacheMetrics {
         self.cache.metrics()
@@ -219,17 +196,26 @@ impl<T: Tensor> CacheRegistrySlot for TensorPreparationCache<T> {
     }
 
     fn cache_name(&self) -> Option<&'static str> {
-        self.cache.listed_name()
+        self.cache.listed_name(NAME)
     }
 
     fn cache_metrics(&self) -> Option<CacheMetrics> {
         Some(self.metrics())
     }
+
+    fn cache_policy(&self) -> Option<EvictionPolicy> {
+        Some(self.eviction_policy())
+    }
+
+    fn set_cache_policy(&mut self, policy: EvictionPolicy) -> bool {
+        self.set_eviction_policy(policy);
+        true
+    }
 }
 
 impl<T: Tensor> Default for TensorPreparationCache<T> {
     fn default() -> Self {
-        Self { cache: KernelCache::default(), stale_removals: 0 }
+        Self { cache: KeyedCache::in_slot(NAME), stale_removals: 0 }
     }
 }
 
@@ -239,12 +225,9 @@ impl<T: Tensor> fmt::Debug for TensorPreparationCache<T> {
     }
 }
 
-impl<D: ComputeDevice, C: Confinement> ResourceCache<D, C> {
+impl<D: ComputeDevice> ResourceCache<D> {
     /// The prepared tensors in the registry's slot, for policies, metrics and preparations that need no device.
-    pub fn tensor_preparation(&mut self) -> &mut TensorPreparationCache<D::Tensor>
-    where
-        C: HoldsSlot<TensorPreparationCache<D::Tensor>>,
-    {
+    pub fn tensor_preparation(&mut self) -> &mut TensorPreparationCache<D::Tensor> {
         self.registry.slot_mut(TensorPreparationCache::default)
     }
 
@@ -259,10 +242,7 @@ impl<D: ComputeDevice, C: Confinement> ResourceCache<D, C> {
         form: PreparedForm,
         device: Option<&D>,
         prepare: impl FnOnce(&D) -> Result<D::Tensor, MetalError>,
-    ) -> Result<Arc<D::Tensor>, MetalError>
-    where
-        C: HoldsSlot<TensorPreparationCache<D::Tensor>>,
-    {
+    ) -> Result<Arc<D::Tensor>, MetalError> {
         let (cache, own) = self.registry.slot_and_device(TensorPreparationCache::default);
         let device = device.or(own);
         cache.get_or_prepare(source, form, || prepare(device.ok_or(MetalError::DeviceNotAvailable)?))

@@ -7,7 +7,7 @@ use crate::caching::reporting::LastEvent;
 
 /// How long a creation took. Moments and times are stamps and ticks of the cache's time source.
 #[derive(Clone, Copy)]
-pub(in crate::caching) struct Creation {
+pub(in crate::caching) struct Elapsed {
     pub(in crate::caching) done: u64,
     /// From its begin to its end.
     pub(in crate::caching) ticks: u64,
@@ -25,7 +25,7 @@ impl<Key, R> Cache<Key, R> {
         hash: u64,
         entry: Entry<Key, R>,
         bytes: u64,
-        creation: Creation,
+        creation: Elapsed,
         uses: impl Fn(&R) -> Option<Uses>,
     ) -> (EntryId, Departures<Key, R>) {
         self.pending -= 1;
@@ -46,7 +46,7 @@ impl<Key, R> Cache<Key, R> {
     }
 
     /// Gives up a place whose creation failed or panicked.
-    pub(in crate::caching) fn abandon(&mut self, _reservation: Reservation, creation: Creation) {
+    pub(in crate::caching) fn abandon(&mut self, _reservation: Reservation, creation: Elapsed) {
         self.pending -= 1;
         self.count_creation(creation);
         self.counters.failed_creations += 1;
@@ -54,7 +54,7 @@ impl<Key, R> Cache<Key, R> {
     }
 
     #[inline]
-    fn count_creation(&mut self, creation: Creation) {
+    fn count_creation(&mut self, creation: Elapsed) {
         self.counters.creation_ticks = self.counters.creation_ticks.saturating_add(creation.own_ticks);
     }
 }

@@ -8,7 +8,11 @@ use crate::caching::order::EntryId;
 impl<Key, R> Cache<Key, R> {
     /// The entry with this key, whose hash is `hash`, whether or not it was idle for too long. Counts nothing.
     #[inline(always)]
-    pub(in crate::caching) fn find<Q: Equivalent<Key> + ?Sized>(&self, hash: u64, query: &Q) -> Option<EntryId> {
+    pub(in crate::caching) fn find<Q: Equivalent<Key> + ?Sized>(
+        &self,
+        hash: u64,
+        query: &Q,
+    ) -> Option<EntryId> {
         self.entries.find(hash, query)
     }
 
@@ -25,7 +29,8 @@ impl<Key, R> Cache<Key, R> {
     /// Whether an entry was idle for longer than the policy allows, though it may not have been removed yet.
     pub(in crate::caching) fn is_past_its_time(&self, id: EntryId, now: u64) -> bool {
         let expired = |max_idle| {
-            self.time.ns_between(self.order.last_used(id), now) > crate::caching::clock::saturating_ns(max_idle)
+            self.time.ns_between(self.order.last_used(id), now)
+                > crate::caching::clock::saturating_ns(max_idle)
         };
         self.policy.max_idle_duration().is_some_and(expired) && self.len() > self.policy.min_entries()
     }

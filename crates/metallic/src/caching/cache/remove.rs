@@ -5,7 +5,7 @@ use metallic_instrumentation::RemovalCause;
 
 use super::Cache;
 use crate::caching::entries::Entry;
-use crate::caching::order::{EntryHistory, EntryId};
+use crate::caching::order::{EntryHistory, EntryId, Renumbering};
 use crate::caching::policy::EvictionReason;
 use crate::caching::reporting::LastEvent;
 
@@ -119,7 +119,8 @@ impl<Key, R> Cache<Key, R> {
         };
         let mut removed: Vec<Departed<Key, R>> = removed.map(departed).collect();
         if in_order {
-            let mut place = vec![0; removed.iter().map(|departed| departed.id.index() + 1).max().unwrap_or(0)];
+            let mut place =
+                vec![0; removed.iter().map(|departed| departed.id.index() + 1).max().unwrap_or(0)];
             for (number, id) in self.by_creation().into_iter().enumerate() {
                 place[id.index()] = number;
             }
@@ -170,7 +171,7 @@ impl<Key, R> Cache<Key, R> {
 
     /// Gives memory back when most of the places are vacant. Returns where each entry was moved, by its old id; `None` if none
     /// was.
-    pub(in crate::caching) fn compact(&mut self) -> Option<Vec<u32>> {
+    pub(in crate::caching) fn compact(&mut self) -> Option<Renumbering> {
         let map = self.order.compact()?;
         self.entries.renumber(&map);
         self.counters.renumber(&map);

@@ -31,19 +31,15 @@ impl<Key, R> Cache<Key, R> {
 
     /// Evicts until one more entry fits beside those that are there and those that places are reserved for.
     #[inline(always)]
-    pub(super) fn make_room(
-        &mut self,
-        now: u64,
-        uses: impl Fn(&R) -> Option<Uses>,
-    ) -> Departures<Key, R> {
+    pub(super) fn make_room(&mut self, now: u64, uses: impl Fn(&R) -> Option<Uses>) -> Departures<Key, R> {
         let mut departures = Departures::none(now);
         while self.len().saturating_add(self.pending) >= self.capacity || self.order.is_mid_eviction() {
             if self.len() <= self.policy.min_entries() {
                 break;
             }
             let entries = &self.entries;
-            let uses = |id| uses(&entries.get(id).resource);
-            let Some(id) = self.order.next_victim(uses) else { break };
+            let mut uses = |id| uses(&entries.get(id).resource);
+            let Some(id) = self.order.next_victim(&mut uses) else { break };
             departures.push(self.detach(id, RemovalCause::SizeLimit));
             self.counters.evictions += 1;
             if self.policy.evicts_one_at_a_time() {
@@ -77,7 +73,8 @@ impl<Key, R> Cache<Key, R> {
         let max_idle_ns = crate::caching::clock::saturating_ns(max_idle);
         while self.len() > self.policy.min_entries() {
             let entries = &self.entries;
-            let Some(id) = self.order.least_recent(|id| uses(&entries.get(id).resource)) else { break };
+            let mut uses = |id| uses(&entries.get(id).resource);
+            let Some(id) = self.order.least_recent(&mut uses) else { break };
             if self.order.last_used(id) > now {
                 // The clock went back. The entry was used at the latest now; if it kept its stamp, neither it nor any used
                 // after it could expire until the clock has caught up.

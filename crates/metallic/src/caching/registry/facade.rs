@@ -1,7 +1,6 @@
 //! The registry with a method for each kernel.
 
-use super::confinement::{Confined, Confinement};
-use super::registry::CacheRegistry;
+use super::CacheRegistry;
 use crate::device::Device;
 
 /// A [`CacheRegistry`] with a method for each kernel of this library, such as `get_or_create_gemm`, so that callers name
@@ -38,8 +37,8 @@ use crate::device::Device;
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct ResourceCache<D: 'static = Device, C: Confinement = Confined> {
-    pub(crate) registry: CacheRegistry<D, C>,
+pub struct ResourceCache<D: 'static = Device> {
+    pub(crate) registry: CacheRegistry<D>,
 }
 
 impl ResourceCache {
@@ -56,26 +55,26 @@ impl<D: 'static> ResourceCache<D> {
     }
 }
 
-impl<D: 'static, C: Confinement> ResourceCache<D, C> {
+impl<D: 'static> ResourceCache<D> {
     /// The registry, for metrics and slots.
-    pub fn registry(&self) -> &CacheRegistry<D, C> {
+    pub fn registry(&self) -> &CacheRegistry<D> {
         &self.registry
     }
 
     /// The registry, for policies, slots and kernels that have no method here.
-    pub fn registry_mut(&mut self) -> &mut CacheRegistry<D, C> {
+    pub fn registry_mut(&mut self) -> &mut CacheRegistry<D> {
         &mut self.registry
     }
 }
 
-impl<D: 'static, C: Confinement> Default for ResourceCache<D, C> {
+impl<D: 'static> Default for ResourceCache<D> {
     fn default() -> Self {
         CacheRegistry::default().into()
     }
 }
 
-impl<D: 'static, C: Confinement> From<CacheRegistry<D, C>> for ResourceCache<D, C> {
-    fn from(registry: CacheRegistry<D, C>) -> Self {
+impl<D: 'static> From<CacheRegistry<D>> for ResourceCache<D> {
+    fn from(registry: CacheRegistry<D>) -> Self {
         Self { registry }
     }
 }

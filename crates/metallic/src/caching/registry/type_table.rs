@@ -1,78 +1,24 @@
-//! Caches of different kernels behind one face, and the table that finds one by its type.
+//! Values of different types behind one face, and the table that finds one by its type.
 
-use std::any::TypeId;
+use std::any::{Any, TypeId};
 use std::hash::{Hash, Hasher};
-use std::ptr;
 
-use metallic_instrumentation::SinkGuard;
-
-use super::kernel::CacheableKernel;
-use super::kernel_cache::KernelCache;
-use super::metrics::CacheMetrics;
-
-/// What a registry does with a cache without knowing its kernel.
-pub trait ErasedCache {
-    /// The kernel's `CACHE_NAME`.
-    fn name(&self) -> &'static str;
-    /// The kernel's type, for messages.
-    fn kernel(&self) -> &'static str;
-    /// Whether another kernel had the name before.
-    fn is_refused(&self) -> bool;
-    /// [`KernelCache::metrics`].
-    fn metrics(&self) -> CacheMetrics;
-    /// [`KernelCache::clear`].
-    fn clear(&mut self);
-    /// [`KernelCache::expire_idle`].
-    fn expire_idle(&mut self);
-    /// Where events go from now on.
-    fn set_sink(&mut self, sink: Option<SinkGuard>);
-}
-
-impl<K: CacheableKernel<D>, D> ErasedCache for KernelCache<K, D> {
-    fn name(&self) -> &'static str {
-        K::CACHE_NAME
-    }
-
-    fn kernel(&self) -> &'static str {
-        std::any::type_name::<K>()
-    }
-
-    fn is_refused(&self) -> bool {
-        self.is_refused()
-    }
-
-    fn metrics(&self) -> CacheMetrics {
-        self.metrics()
-    }
-
-    fn clear(&mut self) {
-        self.clear();
-    }
-
-    fn expire_idle(&mut self) {
-        self.expire_idle();
-    }
-
-    fn set_sink(&mut self, sink: Option<SinkGuard>) {
-        self.set_sink(sink);
-    }
+/// A trait object that knows, as [`Any`] does, the type of what it points to.
+pub(in crate::caching) trait Erased: 'static {
+    fn as_any(&self) -> &dyn Any;
 }
 
 /// A boxed value of a forgotten type, seen from outside as the trait object `O`.
 struct Cell<O: ?Sized> {
-    /// Invariant: the type of what `value` points to. `new` is the only way to make a cell, and checks it.
+    /// The type of what `value` points to, as the value itself says through `Any`, whose answer no implementation of a trait can
+    /// change: whoever made a trait object of the value does not choose what is recorded here. The box is never replaced.
     type_id: TypeId,
     value: Box<O>,
 }
 
-impl<O: ?Sized> Cell<O> {
-    /// `erase` makes a trait object of the box, and nothing else.
-    fn new<T: 'static>(value: T, erase: impl FnOnce(Box<T>) -> Box<O>) -> Self {
-        let value = Box::new(value);
-        let address: *const T = &raw const *value;
-        let value = erase(value);
-        assert!(ptr::addr_eq(address, &raw const *value), "erasing a type leaves the value where it is");
-        Self { type_id: TypeId::of::<T>(), value }
+impl<O: Erased + ?Sized> Cell<O> {
+    fn new(value: Box<O>) -> Self {
+        Self { type_id: value.as_any().type_id(), value }
     }
 
     #[inline(always)]
@@ -80,6 +26,7 @@ impl<O: ?Sized> Cell<O> {
         self.type_id == TypeId::of::<T>()
     }
 
+    #[inline(always)]
     #[expect(unsafe_code, reason = "the downcast")]
     fn get<T: 'static>(&self) -> Option<&T> {
         let value: *const O = &raw const *self.value;
@@ -87,7 +34,7 @@ impl<O: ?Sized> Cell<O> {
         self.is::<T>().then(|| unsafe { &*value.cast::<T>() })
     }
 
-    /// A downcast like that of `dyn Any`, but the type stands in the cell: `Any` would ask the value for it, by a virtual
+    /// A downcast like that of `dyn Any`, but the type is recorded in the cell: `Any` would ask the value for it, by a virtual
     /// call that costs more than a look-up in a cache.
     #[inline(always)]
     #[expect(unsafe_code, reason = "the downcast")]
@@ -100,77 +47,93 @@ impl<O: ?Sized> Cell<O> {
 
 /// At most one value of each type.
 ///
-/// The place of a type among the near cells follows from its `TypeId`, and so is known when the program is compiled: for
-/// a type that has its cell to itself, a look-up is one comparison at a fixed place. `NEAR` is best a power of two, some
+/// A type has two places among the near cells, which follow from its `TypeId` and so are known when the program is compiled:
+/// for a type that is in its first place, a look-up is one comparison at a fixed offset. `NEAR` is a power of two, best some
 /// times larger than the number of types.
-pub(super) struct TypeTable<O: ?Sized, const NEAR: usize> {
+pub(in crate::caching) struct TypeTable<O: ?Sized, const NEAR: usize> {
     near: Box<[Option<Cell<O>>; NEAR]>,
-    /// The cells of types whose place was taken, in the order of their `TypeId`s.
+    /// The cells of types both of whose places were taken, in the order of their `TypeId`s.
     far: Vec<Cell<O>>,
 }
 
-impl<O: ?Sized, const NEAR: usize> TypeTable<O, NEAR> {
-    /// The value of type `T`.
-    pub(super) fn get<T: 'static>(&self) -> Option<&T> {
-        match &self.near[hash_of::<T>() % NEAR] {
-            Some(cell) if cell.is::<T>() => cell.get(),
-            _ => self.far[self.find_far::<T>().ok()?].get(),
-        }
+impl<O: Erased + ?Sized, const NEAR: usize> TypeTable<O, NEAR> {
+    const fn first(hash: usize) -> usize {
+        hash % NEAR
+    }
+
+    const fn second(hash: usize) -> usize {
+        hash / NEAR % NEAR
     }
 
     /// The value of type `T`.
-    pub(super) fn get_mut<T: 'static>(&mut self) -> Option<&mut T> {
-        let far = self.find_far::<T>();
-        match &mut self.near[hash_of::<T>() % NEAR] {
-            Some(cell) if cell.is::<T>() => cell.get_mut(),
-            _ => self.far[far.ok()?].get_mut(),
+    pub(in crate::caching) fn get<T: 'static>(&self) -> Option<&T> {
+        let hash = hash_of::<T>();
+        for place in [Self::first(hash), Self::second(hash)] {
+            if let Some(found) = self.near[place].as_ref().and_then(Cell::get) {
+                return Some(found);
+            }
+        }
+        self.far[self.find_far::<T>().ok()?].get()
+    }
+
+    /// The value of type `T`.
+    pub(in crate::caching) fn get_mut<T: 'static>(&mut self) -> Option<&mut T> {
+        let hash = hash_of::<T>();
+        let is_at = |place: usize| self.near[place].as_ref().is_some_and(Cell::is::<T>);
+        let place = [Self::first(hash), Self::second(hash)].into_iter().find(|place| is_at(*place));
+        match place {
+            Some(place) => self.near[place].as_mut()?.get_mut(),
+            None => {
+                let place = self.find_far::<T>().ok()?;
+                self.far[place].get_mut()
+            }
         }
     }
 
-    /// Whether there is a value of type `T` that has its place among the near cells.
+    /// The value of type `T`, if it is in its first place.
     #[inline(always)]
-    pub(super) fn is_near<T: 'static>(&self) -> bool {
-        self.near[hash_of::<T>() % NEAR].as_ref().is_some_and(Cell::is::<T>)
+    pub(in crate::caching) fn near<T: 'static>(&self) -> Option<&T> {
+        self.near[Self::first(hash_of::<T>())].as_ref().and_then(Cell::get)
     }
 
-    /// The value of type `T`, if it has its place among the near cells.
+    /// The value of type `T`, if it is in its first place.
     #[inline(always)]
-    pub(super) fn near_mut<T: 'static>(&mut self) -> Option<&mut T> {
-        self.near[hash_of::<T>() % NEAR].as_mut().and_then(Cell::get_mut)
+    pub(in crate::caching) fn near_mut<T: 'static>(&mut self) -> Option<&mut T> {
+        self.near[Self::first(hash_of::<T>())].as_mut().and_then(Cell::get_mut)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &O> {
+    pub(in crate::caching) fn iter(&self) -> impl Iterator<Item = &O> {
         self.near.iter().flatten().chain(&self.far).map(|cell| &*cell.value)
     }
 
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut O> {
+    pub(in crate::caching) fn iter_mut(&mut self) -> impl Iterator<Item = &mut O> {
         self.near.iter_mut().flatten().chain(&mut self.far).map(|cell| &mut *cell.value)
     }
 
-    /// The value of type `T`; if there is none, one that `make` makes and `erase` makes a trait object of. For a caller that
-    /// found none near: what it hands over costs the caller's common case some twenty instructions, unless it is put
-    /// together out of line.
-    #[cold]
-    pub(super) fn get_or_insert<T: 'static>(
-        &mut self,
-        make: impl FnOnce(&Self) -> T,
-        erase: impl FnOnce(Box<T>) -> Box<O>,
-    ) -> &mut T {
-        assert!(!self.is_near::<T>(), "whoever asks here has looked there");
-        let cell = match self.find_far::<T>() {
-            Ok(place) => &mut self.far[place],
-            Err(place) => {
-                let cell = Cell::new(make(self), erase);
-                let near = hash_of::<T>() % NEAR;
-                if self.near[near].is_none() {
-                    self.near[near].insert(cell)
-                } else {
-                    self.far.insert(place, cell);
-                    &mut self.far[place]
-                }
+    /// Inserts a value of a type of which there is none yet.
+    pub(in crate::caching) fn insert(&mut self, value: Box<O>) {
+        let cell = Cell::new(value);
+        let hash = word_of(cell.type_id);
+        for place in [Self::first(hash), Self::second(hash)] {
+            if self.near[place].is_none() {
+                self.near[place] = Some(cell);
+                return;
             }
-        };
-        cell.get_mut().expect("the cell of this type")
+        }
+        let place = self.far.partition_point(|other| other.type_id < cell.type_id);
+        self.far.insert(place, cell);
+    }
+
+    /// Takes the value of type `T` out.
+    pub(in crate::caching) fn remove<T: 'static>(&mut self) -> Option<Box<O>> {
+        let hash = hash_of::<T>();
+        for place in [Self::first(hash), Self::second(hash)] {
+            if self.near[place].as_ref().is_some_and(Cell::is::<T>) {
+                return self.near[place].take().map(|cell| cell.value);
+            }
+        }
+        let place = self.find_far::<T>().ok()?;
+        Some(self.far.remove(place).value)
     }
 
     fn find_far<T: 'static>(&self) -> Result<usize, usize> {
@@ -184,11 +147,16 @@ impl<O: ?Sized, const NEAR: usize> Default for TypeTable<O, NEAR> {
     }
 }
 
-/// A `TypeId` is a hash already: this takes out the word that it gives to a hasher.
 #[inline(always)]
 fn hash_of<T: 'static>() -> usize {
+    word_of(TypeId::of::<T>())
+}
+
+/// A `TypeId` is a hash already: this takes out the word that it gives to a hasher.
+#[inline(always)]
+fn word_of(id: TypeId) -> usize {
     let mut word = TypeIdWord(0);
-    TypeId::of::<T>().hash(&mut word);
+    id.hash(&mut word);
     word.finish() as usize
 }
 

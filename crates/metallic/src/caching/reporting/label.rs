@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// The cache's name, a colon, and the key's debug form without the spaces outside string and character literals:
 /// `mps_gemm:MpsGemmKey{m:1024,n:1024,k:1024}`.
-pub(super) fn label(cache: &str, key: &dyn Debug) -> Arc<str> {
+pub(in crate::caching) fn label(cache: &str, key: &dyn Debug) -> Arc<str> {
     let mut text = String::new();
     // Writing to a string fails only if the key's `Debug` does: then what it wrote until then is the label.
     let _ = write!(text, "{key:?}");

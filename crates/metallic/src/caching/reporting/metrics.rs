@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::clock::TimeSource;
-use super::eviction::EvictionReason;
-use super::order::{EntryId, EntryOrder};
+use crate::caching::clock::TimeSource;
+use crate::caching::order::{EntryId, Order, Renumbering, Uses};
+use crate::caching::policy::EvictionReason;
 
 /// The state of one cache at one moment: an owned snapshot that does not change any more.
 ///
@@ -38,11 +38,28 @@ pub struct CacheMetrics {
     pub removals: u64,
     /// Misses whose creation failed or panicked.
     pub failed_creations: u64,
-    /// Time spent in creations, failed ones included.
+    /// Time spent in creations, failed ones included, without that of other creations inside of them.
     pub creation_time: Duration,
-    /// What the hits would have cost without the cache: for each, the creation time of the entry it found. To about seven
-    /// significant digits.
-    pub time_saved: Duration,
+    /// What the entries' resources hold, in bytes, as far as their kernel says.
+    pub bytes: u64,
+}
+
+/// The counters of one cache: what [`CacheMetrics`] has without a look at the entries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CacheCounters {
+    /// Entries now.
+    pub size: usize,
+    /// Look-ups answered from the cache.
+    pub hits: u64,
+    /// Look-ups that had to create, whether that went well or not.
+    pub misses: u64,
+    /// Entries that a policy evicted.
+    pub evictions: u64,
+    /// Entries that the caller removed or cleared.
+    pub removals: u64,
+    /// Misses whose creation failed or panicked.
+    pub failed_creations: u64,
     /// What the entries' resources hold, in bytes, as far as their kernel says.
     pub bytes: u64,
 }
@@ -103,17 +120,15 @@ impl fmt::Display for CacheEvent {
 /// The live counters. A `u64` counted up one at a time takes centuries to overflow; whatever is added otherwise
 /// saturates. Times are in ticks of the cache's time source.
 #[derive(Default)]
-pub(super) struct Counters {
-    pub(super) hits: u64,
-    pub(super) misses: u64,
-    pub(super) evictions: u64,
-    pub(super) removals: u64,
-    pub(super) failed_creations: u64,
-    pub(super) creation_ticks: u64,
-    /// Creation time that hits on entries gone since have saved.
-    pub(super) departed_saved_ticks: f64,
+pub(in crate::caching) struct Counters {
+    pub(in crate::caching) hits: u64,
+    pub(in crate::caching) misses: u64,
+    pub(in crate::caching) evictions: u64,
+    pub(in crate::caching) removals: u64,
+    pub(in crate::caching) failed_creations: u64,
+    pub(in crate::caching) creation_ticks: u64,
     /// Exact: what was added is what is taken off, so only the snapshot may saturate.
-    pub(super) bytes: u128,
+    pub(in crate::caching) bytes: u128,
     last_event: LastEvent,
     /// The hits when that happened. Hits are not noted as events: if there were more since, the last event is a hit.
     hits_then: u64,
@@ -121,51 +136,117 @@ pub(super) struct Counters {
 
 impl Counters {
     /// Notes an event other than a hit.
-    pub(super) fn note(&mut self, event: LastEvent) {
+    pub(in crate::caching) fn note(&mut self, event: LastEvent) {
         self.last_event = event;
         self.hits_then = self.hits;
     }
 
-    /// The last event other than a hit; `None` if the last event is a hit.
-    pub(super) fn last_event(&self) -> Option<LastEvent> {
-        (self.hits == self.hits_then).then_some(self.last_event)
+    /// Counts hits that happened elsewhere before now.
+    pub(in crate::caching) fn add_hits(&mut self, hits: u64) {
+        self.hits = self.hits.saturating_add(hits);
     }
 
-    /// The metrics of a cache with these counters and entries, all but its last event.
-    pub(super) fn snapshot(&self, order: &EntryOrder, time: &TimeSource) -> CacheMetrics {
-        let now = time.stamp();
-        let duration = |ticks| Duration::from_nanos(time.ns_between(0, ticks));
-        let since = |stamp| Duration::from_nanos(time.ns_between(stamp, now));
-        let created_at = || order.histories().map(|history| history.created_at);
-        let last_used = || order.histories().map(|history| history.last_used);
-        let saved: f64 = order.histories().map(|history| history.saved_ticks()).sum();
-        CacheMetrics {
-            size: order.len(),
+    pub(in crate::caching) fn last_event(&self) -> LastEvent {
+        if self.hits == self.hits_then { self.last_event } else { LastEvent::Hit }
+    }
+
+    /// Follows entries to their new ids.
+    pub(in crate::caching) fn renumber(&mut self, map: &Renumbering) {
+        if let LastEvent::Miss(id) = &mut self.last_event {
+            *id = map.new_id(*id).unwrap_or(EntryId(0));
+        }
+    }
+
+    /// The counters of a cache of `size` entries.
+    pub(in crate::caching) fn totals(&self, size: usize) -> CacheCounters {
+        CacheCounters {
+            size,
             hits: self.hits,
             misses: self.misses,
             evictions: self.evictions,
-            last_event: None,
-            oldest_entry_age: created_at().min().map(since),
-            newest_entry_age: created_at().max().map(since),
-            longest_idle_age: last_used().min().map(since),
-            shortest_idle_age: last_used().max().map(since),
-            max_entry_reuse_count: order.histories().map(|history| history.reuse_count).max(),
             removals: self.removals,
             failed_creations: self.failed_creations,
-            creation_time: duration(self.creation_ticks),
-            time_saved: duration((self.departed_saved_ticks + saved) as u64),
             bytes: u64::try_from(self.bytes).unwrap_or(u64::MAX),
         }
     }
+
+    /// The metrics of a cache with these counters and entries, all but its last event. `uses` knows of uses that the order was
+    /// not told of yet.
+    pub(in crate::caching) fn snapshot(
+        &self,
+        order: &Order,
+        uses: impl Fn(EntryId) -> Option<Uses>,
+        time: &TimeSource,
+    ) -> CacheMetrics {
+        let now = time.stamp();
+        let since = |stamp| Some(Duration::from_nanos(time.ns_between(stamp, now)));
+        let CacheCounters { size, hits, misses, evictions, removals, failed_creations, bytes } =
+            self.totals(order.len());
+        let mut metrics = CacheMetrics {
+            size,
+            hits,
+            misses,
+            evictions,
+            removals,
+            failed_creations,
+            bytes,
+            creation_time: Duration::from_nanos(time.ns_between(0, self.creation_ticks)),
+            ..CacheMetrics::default()
+        };
+        let mut ages: Option<Ages> = None;
+        for (id, history) in order.histories() {
+            let uses =
+                uses(id).unwrap_or(Uses { last_used: history.last_used, reuse_count: history.reuse_count });
+            let ages = ages.get_or_insert(Ages::of(history.created_at, uses));
+            ages.add(history.created_at, uses);
+        }
+        if let Some(ages) = ages {
+            metrics.oldest_entry_age = since(ages.oldest);
+            metrics.newest_entry_age = since(ages.newest);
+            metrics.longest_idle_age = since(ages.least_recent);
+            metrics.shortest_idle_age = since(ages.most_recent);
+            metrics.max_entry_reuse_count = Some(ages.most_reused);
+        }
+        metrics
+    }
 }
 
-/// A [`CacheEvent`] other than a hit, before a key is formatted.
+/// The extremes among some entries, as stamps.
+struct Ages {
+    oldest: u64,
+    newest: u64,
+    least_recent: u64,
+    most_recent: u64,
+    most_reused: u64,
+}
+
+impl Ages {
+    fn of(created_at: u64, Uses { last_used, reuse_count }: Uses) -> Self {
+        Self {
+            oldest: created_at,
+            newest: created_at,
+            least_recent: last_used,
+            most_recent: last_used,
+            most_reused: reuse_count,
+        }
+    }
+
+    fn add(&mut self, created_at: u64, Uses { last_used, reuse_count }: Uses) {
+        self.oldest = self.oldest.min(created_at);
+        self.newest = self.newest.max(created_at);
+        self.least_recent = self.least_recent.min(last_used);
+        self.most_recent = self.most_recent.max(last_used);
+        self.most_reused = self.most_reused.max(reuse_count);
+    }
+}
+
+/// A [`CacheEvent`] before a key is formatted.
 #[derive(Clone, Copy, Default)]
-pub(super) enum LastEvent {
+pub(in crate::caching) enum LastEvent {
     #[default]
     None,
+    Hit,
     Miss(EntryId),
-    /// The key is kept by the cache, since no entry has it.
     CreationFailed,
     Evicted {
         count: u64,

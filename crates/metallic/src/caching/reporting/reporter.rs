@@ -1,107 +1,122 @@
 //! The events of one cache: built only for a sink that wants them, with each key formatted once.
 
-use std::error::Error;
-use std::fmt::Debug;
+use std::fmt::Display;
 use std::sync::Arc;
 
 use metallic_instrumentation::{
-    CacheCleared, CacheEviction, CachePolicyChanged, CreationOutcome, EntryRemoved, Event, EventData,
-    EventKind, RemovalCause, ResourceCacheAccess, ResourceCacheSummary, ResourceCreated, SinkGuard,
+    CacheCleared, CacheEviction, CacheKind, CacheName, CacheOpened, CachePolicyChanged, CreationOutcome,
+    EntryRemoved, Event, EventData, EventKind, ResourceCacheAccess, ResourceCacheSummary, ResourceCreated,
+    SinkGuard,
 };
 
-use super::clock::{TimeSource, saturating_ns};
-use super::eviction::EvictionReason;
-use super::label::label;
-use super::metrics::Counters;
-use super::order::{EntryHistory, EntryId};
-use super::policy::EvictionPolicy;
-use crate::error::chain;
+use super::metrics::CacheCounters;
+use crate::caching::clock::{TimeSource, saturating_ns};
+use crate::caching::order::{EntryHistory, EntryId, Renumbering};
+use crate::caching::policy::{EvictionPolicy, EvictionReason};
+use metallic_instrumentation::RemovalCause;
 
 /// Operations of one cache from one summary to the next.
 const SUMMARY_INTERVAL: u64 = 100;
 
-/// Stands between a cache and its sink. Moments are stamps of the cache's time source.
-pub(super) struct Reporter {
+/// Tells a sink what one cache does. Moments and times are stamps and ticks of the cache's time source. The labels of keys
+/// are asked for only if an event needs them.
+pub(in crate::caching) struct Reporter {
     sink: SinkGuard,
-    cache: &'static str,
+    cache: CacheName,
     time: TimeSource,
-    /// The labels of the entries that were in an event, by id.
-    labels: Vec<Option<Arc<str>>>,
 }
 
 /// How a creation went, and when.
 #[derive(Clone, Copy)]
-pub(super) struct Creation {
+pub(in crate::caching) struct Ended {
     /// When the look-up began that missed.
-    pub(super) began: u64,
-    pub(super) done: u64,
-    /// Time spent in the kernel.
-    pub(super) ticks: u64,
-    pub(super) outcome: CreationOutcome,
+    pub(in crate::caching) began: u64,
+    pub(in crate::caching) done: u64,
+    pub(in crate::caching) ticks: u64,
+    pub(in crate::caching) own_ticks: u64,
+    pub(in crate::caching) outcome: CreationOutcome,
+    /// What the resource holds.
+    pub(in crate::caching) bytes: u64,
 }
 
 impl Reporter {
-    pub(super) fn new(sink: SinkGuard, cache: &'static str, time: TimeSource) -> Self {
-        Self { sink, cache, time, labels: Vec::new() }
-    }
-
-    pub(super) fn set_time(&mut self, time: TimeSource) {
+    pub(in crate::caching) fn set_time(&mut self, time: TimeSource) {
         self.time = time;
     }
 
-    /// A look-up found its entry.
-    pub(super) fn hit(&mut self, id: EntryId, key: &dyn Debug, bytes: u64, now: u64) {
-        if self.wants(EventKind::ResourceCacheAccess) {
-            let cache_key = self.label(Some(id), key);
-            self.send(now, ResourceCacheAccess { cache_key, hit: true, bytes });
+    pub(in crate::caching) fn new(sink: SinkGuard, cache: CacheName, time: TimeSource) -> Self {
+        Self { sink, cache, time }
+    }
+
+    /// Whether the sink wants to hear of hits, or of the totals that a hit may complete a hundred of.
+    pub(in crate::caching) fn wants_hits(&self) -> bool {
+        self.wants(EventKind::ResourceCacheAccess) || self.wants(EventKind::ResourceCacheSummary)
+    }
+
+    /// A cache came into being.
+    pub(in crate::caching) fn opened(&self, kind: CacheKind, policy: &EvictionPolicy, now: u64) {
+        if self.wants(EventKind::CacheOpened) {
+            let opened = CacheOpened {
+                cache: self.cache.clone(),
+                kind,
+                strategy: policy.strategy().name().into(),
+                max_entries: policy.max_entries().map(|max| max as u64),
+                max_idle_ns: policy.max_idle_duration().map(saturating_ns),
+                max_idle_generations: policy.max_idle_generations().map(u64::from),
+                min_entries: policy.min_entries() as u64,
+            };
+            self.send(now, opened);
         }
     }
 
-    /// A look-up found nothing, and the creation is over. `id` is that of the new entry, if there is one.
-    pub(super) fn miss(
-        &mut self,
-        id: Option<EntryId>,
-        key: &dyn Debug,
-        bytes: u64,
-        creation: Creation,
-        error: Option<&dyn Error>,
+    /// A look-up found its entry.
+    pub(in crate::caching) fn hit(&self, label: impl FnOnce() -> Arc<str>, bytes: u64, now: u64) {
+        if self.wants(EventKind::ResourceCacheAccess) {
+            self.send(now, ResourceCacheAccess { cache_key: label(), hit: true, bytes });
+        }
+    }
+
+    /// A look-up found nothing, and the creation is over.
+    pub(in crate::caching) fn miss(
+        &self,
+        mut label: impl FnMut() -> Arc<str>,
+        ended: Ended,
+        error: Option<&dyn Display>,
     ) {
+        let Ended { began, done, ticks, own_ticks, outcome, bytes } = ended;
         if self.wants(EventKind::ResourceCreated) {
-            // A creation has no way to ask for another.
-            let duration_ns = self.time.ns_between(0, creation.ticks);
             let created = ResourceCreated {
-                cache: self.cache.into(),
-                cache_key: self.label(id, key),
-                duration_ns,
-                own_duration_ns: duration_ns,
-                outcome: creation.outcome,
-                error: error.map(chain),
+                cache: self.cache.clone(),
+                cache_key: label(),
+                duration_ns: self.time.ns_between(0, ticks),
+                own_duration_ns: self.time.ns_between(0, own_ticks),
+                outcome,
+                error: error.map(ToString::to_string),
                 bytes,
             };
-            self.send(creation.done, created);
+            self.send(done, created);
         }
         if self.wants(EventKind::ResourceCacheAccess) {
-            let cache_key = self.label(id, key);
-            self.send(creation.began, ResourceCacheAccess { cache_key, hit: false, bytes });
+            self.send(began, ResourceCacheAccess { cache_key: label(), hit: false, bytes });
         }
     }
 
     /// An operation is complete, and counted.
-    pub(super) fn operation_complete(&self, counters: &Counters, size: usize, now: u64) {
-        let Counters { hits, misses, .. } = *counters;
-        let operations = hits + misses;
+    pub(in crate::caching) fn operation_complete(&self, totals: CacheCounters, now: u64) {
+        let CacheCounters { hits, misses, size, .. } = totals;
+        let operations = hits.saturating_add(misses);
         if operations.is_multiple_of(SUMMARY_INTERVAL) && self.wants(EventKind::ResourceCacheSummary) {
-            let hit_rate = hits as f64 / operations as f64 * 100.0;
-            let cache = self.cache.into();
+            // In this order, so that a rate with few digits is one of few digits.
+            let hit_rate = hits as f64 * 100.0 / operations as f64;
+            let cache = self.cache.clone();
             self.send(now, ResourceCacheSummary { cache, hits, misses, hit_rate, size: size as u64 });
         }
     }
 
-    /// An entry left.
-    pub(super) fn departure(
-        &mut self,
-        id: EntryId,
-        key: &dyn Debug,
+    /// An entry was removed.
+    pub(in crate::caching) fn removed(
+        &self,
+        label: impl FnOnce() -> Arc<str>,
         history: &EntryHistory,
         bytes: u64,
         cause: RemovalCause,
@@ -109,8 +124,8 @@ impl Reporter {
     ) {
         if self.wants(EventKind::EntryRemoved) {
             let removed = EntryRemoved {
-                cache: self.cache.into(),
-                cache_key: self.label(Some(id), key),
+                cache: self.cache.clone(),
+                cache_key: label(),
                 cause,
                 age_ns: self.time.ns_between(history.created_at, now),
                 idle_ns: self.time.ns_between(history.last_used, now),
@@ -120,48 +135,55 @@ impl Reporter {
             };
             self.send(now, removed);
         }
-        if let Some(label) = self.labels.get_mut(id.index()) {
-            *label = None;
-        }
     }
 
-    /// The policy made entries leave.
-    pub(super) fn eviction(
+    /// Whether removed entries are reported one by one.
+    pub(in crate::caching) fn wants_removals(&self) -> bool {
+        self.wants(EventKind::EntryRemoved)
+    }
+
+    /// The policy evicted entries.
+    pub(in crate::caching) fn evicted(
         &self,
         policy: &EvictionPolicy,
-        count: u64,
+        count: usize,
         reason: EvictionReason,
-        size: usize,
+        size_after: usize,
         now: u64,
     ) {
         if self.wants(EventKind::CacheEviction) {
             let eviction = CacheEviction {
-                cache: self.cache.into(),
+                cache: self.cache.clone(),
                 strategy: policy.strategy().name().into(),
-                count,
+                count: count as u64,
                 reason: reason.to_string().into(),
-                size_after: size as u64,
+                size_after: size_after as u64,
             };
             self.send(now, eviction);
         }
     }
 
-    /// The caller made entries leave.
-    pub(super) fn cleared(&self, count: u64, size: usize, now: u64) {
+    /// The caller removed entries.
+    pub(in crate::caching) fn cleared(&self, count: usize, size_after: usize, now: u64) {
         if self.wants(EventKind::CacheCleared) {
-            self.send(now, CacheCleared { cache: self.cache.into(), count, size_after: size as u64 });
+            let cleared = CacheCleared {
+                cache: self.cache.clone(),
+                count: count as u64,
+                size_after: size_after as u64,
+            };
+            self.send(now, cleared);
         }
     }
 
     /// Another policy is in force.
-    pub(super) fn policy_changed(&self, policy: &EvictionPolicy, now: u64) {
+    pub(in crate::caching) fn policy_changed(&self, policy: &EvictionPolicy, now: u64) {
         if self.wants(EventKind::CachePolicyChanged) {
             let changed = CachePolicyChanged {
-                cache: self.cache.into(),
+                cache: self.cache.clone(),
                 strategy: policy.strategy().name().into(),
                 max_entries: policy.max_entries().map(|max| max as u64),
                 max_idle_ns: policy.max_idle_duration().map(saturating_ns),
-                max_idle_generations: None,
+                max_idle_generations: policy.max_idle_generations().map(u64::from),
                 min_entries: policy.min_entries() as u64,
             };
             self.send(now, changed);
@@ -172,16 +194,36 @@ impl Reporter {
         self.sink.enabled(kind)
     }
 
-    /// The label of a key: that of its entry, formatted at the first call, or a fresh one if it has no entry.
-    fn label(&mut self, id: Option<EntryId>, key: &dyn Debug) -> Arc<str> {
-        let Some(at) = id.map(EntryId::index) else { return label(self.cache, key) };
-        if self.labels.len() <= at {
-            self.labels.resize(at + 1, None);
-        }
-        self.labels[at].get_or_insert_with(|| label(self.cache, key)).clone()
-    }
-
     fn send(&self, at: u64, data: impl Into<EventData>) {
         self.sink.record(Event::at(self.time.unix_ns(at), data));
+    }
+}
+
+/// The labels of the entries that were in an event, by id.
+#[derive(Default)]
+pub(in crate::caching) struct Labels(Vec<Option<Arc<str>>>);
+
+impl Labels {
+    /// The label of an entry, formatted by `format` at the first call.
+    pub(in crate::caching) fn get(&mut self, id: EntryId, format: impl FnOnce() -> Arc<str>) -> Arc<str> {
+        if self.0.len() <= id.index() {
+            self.0.resize(id.index() + 1, None);
+        }
+        self.0[id.index()].get_or_insert_with(format).clone()
+    }
+
+    /// The label of an entry that was removed, if it was ever formatted.
+    pub(in crate::caching) fn take(&mut self, id: EntryId) -> Option<Arc<str>> {
+        self.0.get_mut(id.index())?.take()
+    }
+
+    /// Follows entries to their new ids, and gives back memory.
+    pub(in crate::caching) fn renumber(&mut self, map: &Renumbering) {
+        let mut old = std::mem::take(self);
+        for (place, id) in map.moves() {
+            if let Some(label) = old.take(place) {
+                self.get(id, || label);
+            }
+        }
     }
 }

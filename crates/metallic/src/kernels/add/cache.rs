@@ -1,6 +1,6 @@
 //! Sums as cached plans.
 
-use crate::caching::{Confinement, HoldsKernel, ResourceCache};
+use crate::caching::ResourceCache;
 use crate::error::MetalError;
 use crate::kernels::checks::check_float;
 use crate::kernels::{Operation, Planned, Runs};
@@ -64,7 +64,7 @@ impl Operation for AddKernel {
     }
 }
 
-impl<D: 'static, C: Confinement> ResourceCache<D, C> {
+impl<D: 'static> ResourceCache<D> {
     /// The plan of a sum of this type.
     ///
     /// # Errors
@@ -76,7 +76,6 @@ impl<D: 'static, C: Confinement> ResourceCache<D, C> {
     ) -> Result<&mut Planned<AddKernel, D>, MetalError>
     where
         D: Runs<AddKernel>,
-        C: HoldsKernel<AddKernel, D>,
     {
         self.registry.get_or_create::<AddKernel>(params, device)
     }

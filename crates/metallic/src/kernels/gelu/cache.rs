@@ -1,6 +1,6 @@
 //! GELU as a cached plan.
 
-use crate::caching::{Confinement, HoldsKernel, ResourceCache};
+use crate::caching::ResourceCache;
 use crate::error::MetalError;
 use crate::kernels::checks::check_float;
 use crate::kernels::{Operation, Planned, Runs};
@@ -69,7 +69,7 @@ impl Operation for GeluKernel {
     }
 }
 
-impl<D: 'static, C: Confinement> ResourceCache<D, C> {
+impl<D: 'static> ResourceCache<D> {
     /// The plan of a GELU of this form.
     ///
     /// # Errors
@@ -81,7 +81,6 @@ impl<D: 'static, C: Confinement> ResourceCache<D, C> {
     ) -> Result<&mut Planned<GeluKernel, D>, MetalError>
     where
         D: Runs<GeluKernel>,
-        C: HoldsKernel<GeluKernel, D>,
     {
         self.registry.get_or_create::<GeluKernel>(params, device)
     }

@@ -1,7 +1,7 @@
 //! Matrix products as cached plans.
 
 use super::key::{GemmKey, GemmParams};
-use crate::caching::{Confinement, HoldsKernel, ResourceCache};
+use crate::caching::ResourceCache;
 use crate::error::MetalError;
 use crate::kernels::checks::{check_extents, check_finite, check_float, check_rows};
 use crate::kernels::{Operation, Planned, Runs};
@@ -73,7 +73,7 @@ impl Operation for GemmKernel {
     }
 }
 
-impl<D: 'static, C: Confinement> ResourceCache<D, C> {
+impl<D: 'static> ResourceCache<D> {
     /// The plan of a matrix product of this shape and type.
     ///
     /// # Errors
@@ -86,7 +86,6 @@ impl<D: 'static, C: Confinement> ResourceCache<D, C> {
     ) -> Result<&mut Planned<GemmKernel, D>, MetalError>
     where
         D: Runs<GemmKernel>,
-        C: HoldsKernel<GemmKernel, D>,
     {
         self.registry.get_or_create::<GemmKernel>(params, device)
     }

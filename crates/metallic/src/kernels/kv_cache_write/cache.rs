@@ -1,6 +1,6 @@
 //! Writes into a KV cache as a cached plan.
 
-use crate::caching::{Confinement, HoldsKernel, ResourceCache};
+use crate::caching::ResourceCache;
 use crate::error::MetalError;
 use crate::kernels::checks::{check_extents, check_float};
 use crate::kernels::{Operation, Planned, Runs};
@@ -85,7 +85,7 @@ impl Operation for KvCacheWriteKernel {
     }
 }
 
-impl<D: 'static, C: Confinement> ResourceCache<D, C> {
+impl<D: 'static> ResourceCache<D> {
     /// The plan of a write of positions of this width.
     ///
     /// # Errors
@@ -97,7 +97,6 @@ impl<D: 'static, C: Confinement> ResourceCache<D, C> {
     ) -> Result<&mut Planned<KvCacheWriteKernel, D>, MetalError>
     where
         D: Runs<KvCacheWriteKernel>,
-        C: HoldsKernel<KvCacheWriteKernel, D>,
     {
         self.registry.get_or_create::<KvCacheWriteKernel>(params, device)
     }

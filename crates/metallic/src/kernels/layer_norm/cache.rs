@@ -1,6 +1,6 @@
 //! Layer normalisation as a cached plan.
 
-use crate::caching::{Confinement, HoldsKernel, ResourceCache};
+use crate::caching::ResourceCache;
 use crate::error::MetalError;
 use crate::kernels::checks::{check_extents, check_float};
 use crate::kernels::{Operation, Planned, Runs};
@@ -73,7 +73,7 @@ impl Operation for LayerNormKernel {
     }
 }
 
-impl<D: 'static, C: Confinement> ResourceCache<D, C> {
+impl<D: 'static> ResourceCache<D> {
     /// The plan of a normalisation of rows of this width.
     ///
     /// # Errors
@@ -85,7 +85,6 @@ impl<D: 'static, C: Confinement> ResourceCache<D, C> {
     ) -> Result<&mut Planned<LayerNormKernel, D>, MetalError>
     where
         D: Runs<LayerNormKernel>,
-        C: HoldsKernel<LayerNormKernel, D>,
     {
         self.registry.get_or_create::<LayerNormKernel>(params, device)
     }

@@ -8,7 +8,7 @@ use objc2_metal_performance_shaders::{MPSMatrix, MPSMatrixMultiplication};
 
 use super::descriptor::MpsMatrixDescriptor;
 use super::key::{MpsGemmKey, MpsGemmParams, MpsScaledGemmParams};
-use crate::caching::{CacheableKernel, Confinement, HoldsKernel, ResourceCache};
+use crate::caching::{CacheableKernel, ResourceCache};
 use crate::device::Device;
 use crate::error::MetalError;
 use crate::kernels::mps;
@@ -147,7 +147,7 @@ impl MpsGemm {
     }
 }
 
-impl<C: Confinement> ResourceCache<Device, C> {
+impl ResourceCache<Device> {
     /// The product `C = op(A) op(B)`, with C of `m` rows and `n` columns and sums of length `k`.
     ///
     /// # Errors
@@ -164,10 +164,7 @@ impl<C: Confinement> ResourceCache<Device, C> {
         transpose_left: bool,
         transpose_right: bool,
         device: Option<&Device>,
-    ) -> Result<&mut MpsGemm, MetalError>
-    where
-        C: HoldsKernel<MpsGemmKernel, Device>,
-    {
+    ) -> Result<&mut MpsGemm, MetalError> {
         let params = (m, n, k, dtype, transpose_left, transpose_right);
         self.registry.get_or_create::<MpsGemmKernel>(&params, device)
     }
@@ -180,10 +177,7 @@ impl<C: Confinement> ResourceCache<Device, C> {
         &mut self,
         params: &MpsScaledGemmParams,
         device: Option<&Device>,
-    ) -> Result<&mut MpsGemm, MetalError>
-    where
-        C: HoldsKernel<MpsScaledGemmKernel, Device>,
-    {
+    ) -> Result<&mut MpsGemm, MetalError> {
         self.registry.get_or_create::<MpsScaledGemmKernel>(params, device)
     }
 }

@@ -7,7 +7,7 @@ use objc2_metal::MTLBuffer;
 use objc2_metal_performance_shaders::{MPSMatrix, MPSMatrixDescriptor};
 
 use super::layout::MpsMatrixLayout;
-use crate::caching::{CacheableKernel, Confinement, HoldsKernel, ResourceCache};
+use crate::caching::{CacheableKernel, ResourceCache};
 use crate::device::Device;
 use crate::error::MetalError;
 use crate::kernels::mps;
@@ -122,7 +122,7 @@ impl MpsMatrixDescriptor {
     }
 }
 
-impl<C: Confinement> ResourceCache<Device, C> {
+impl ResourceCache<Device> {
     /// The descriptor of matrices of this layout.
     ///
     /// # Errors
@@ -130,10 +130,7 @@ impl<C: Confinement> ResourceCache<Device, C> {
     pub fn get_or_create_mps_matrix_descriptor(
         &mut self,
         layout: &MpsMatrixLayout,
-    ) -> Result<&mut MpsMatrixDescriptor, MetalError>
-    where
-        C: HoldsKernel<MpsMatrixDescriptorKernel, Device>,
-    {
+    ) -> Result<&mut MpsMatrixDescriptor, MetalError> {
         self.registry.get_or_create::<MpsMatrixDescriptorKernel>(layout, None)
     }
 }

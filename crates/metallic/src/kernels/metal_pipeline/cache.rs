@@ -10,7 +10,7 @@ use objc2_metal::{
 };
 
 use super::key::{FunctionConstant, MetalPipelineKey};
-use crate::caching::{CacheableKernel, Confinement, HoldsKernel, ResourceCache};
+use crate::caching::{CacheableKernel, ResourceCache};
 use crate::device::Device;
 use crate::error::MetalError;
 
@@ -88,7 +88,7 @@ fn constant_values(constants: &[(u16, FunctionConstant)]) -> Retained<MTLFunctio
     values
 }
 
-impl<C: Confinement> ResourceCache<Device, C> {
+impl ResourceCache<Device> {
     /// The pipeline of this function with these constants.
     ///
     /// # Errors
@@ -99,10 +99,7 @@ impl<C: Confinement> ResourceCache<Device, C> {
         &mut self,
         params: &MetalPipelineKey,
         device: Option<&Device>,
-    ) -> Result<&mut MetalPipeline, MetalError>
-    where
-        C: HoldsKernel<MetalPipelineKernel, Device>,
-    {
+    ) -> Result<&mut MetalPipeline, MetalError> {
         self.registry.get_or_create::<MetalPipelineKernel>(params, device)
     }
 }

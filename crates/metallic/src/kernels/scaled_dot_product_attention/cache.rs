@@ -1,7 +1,7 @@
 //! Attention as a cached plan.
 
 use super::key::{AttentionKey, AttentionParams};
-use crate::caching::{Confinement, HoldsKernel, ResourceCache};
+use crate::caching::ResourceCache;
 use crate::error::MetalError;
 use crate::kernels::checks::{check_extents, check_finite, check_float, check_rows};
 use crate::kernels::{Operation, Planned, Runs};
@@ -83,7 +83,7 @@ impl Operation for ScaledDotProductAttentionKernel {
     }
 }
 
-impl<D: 'static, C: Confinement> ResourceCache<D, C> {
+impl<D: 'static> ResourceCache<D> {
     /// The plan of an attention of this shape.
     ///
     /// # Errors
@@ -95,7 +95,6 @@ impl<D: 'static, C: Confinement> ResourceCache<D, C> {
     ) -> Result<&mut Planned<ScaledDotProductAttentionKernel, D>, MetalError>
     where
         D: Runs<ScaledDotProductAttentionKernel>,
-        C: HoldsKernel<ScaledDotProductAttentionKernel, D>,
     {
         self.registry.get_or_create::<ScaledDotProductAttentionKernel>(params, device)
     }

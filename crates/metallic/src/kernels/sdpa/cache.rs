@@ -10,7 +10,7 @@ use objc2_metal_performance_shaders_graph::{MPSGraphExecutable, MPSGraphTensorDa
 
 use super::graph::{self, Feed};
 use super::key::{SdpaKey, SdpaParams};
-use crate::caching::{CacheableKernel, Confinement, HoldsKernel, ResourceCache};
+use crate::caching::{CacheableKernel, ResourceCache};
 use crate::device::Device;
 use crate::error::MetalError;
 use crate::kernels::mps;
@@ -145,7 +145,7 @@ impl Sdpa {
     }
 }
 
-impl<C: Confinement> ResourceCache<Device, C> {
+impl ResourceCache<Device> {
     /// The attention for these shapes.
     ///
     /// # Errors
@@ -156,10 +156,7 @@ impl<C: Confinement> ResourceCache<Device, C> {
         &mut self,
         params: &SdpaParams,
         device: Option<&Device>,
-    ) -> Result<&mut Sdpa, MetalError>
-    where
-        C: HoldsKernel<SdpaKernel, Device>,
-    {
+    ) -> Result<&mut Sdpa, MetalError> {
         self.registry.get_or_create::<SdpaKernel>(params, device)
     }
 }

@@ -1,6 +1,6 @@
 //! Softmax as a cached plan.
 
-use crate::caching::{Confinement, HoldsKernel, ResourceCache};
+use crate::caching::ResourceCache;
 use crate::error::MetalError;
 use crate::kernels::checks::{check_extents, check_finite, check_float};
 use crate::kernels::{Operation, Planned, Runs, SeqKBucket};
@@ -86,7 +86,7 @@ impl Operation for SoftmaxKernel {
     }
 }
 
-impl<D: 'static, C: Confinement> ResourceCache<D, C> {
+impl<D: 'static> ResourceCache<D> {
     /// The plan of a softmax over rows of this length.
     ///
     /// # Errors
@@ -98,7 +98,6 @@ impl<D: 'static, C: Confinement> ResourceCache<D, C> {
     ) -> Result<&mut Planned<SoftmaxKernel, D>, MetalError>
     where
         D: Runs<SoftmaxKernel>,
-        C: HoldsKernel<SoftmaxKernel, D>,
     {
         self.registry.get_or_create::<SoftmaxKernel>(params, device)
     }

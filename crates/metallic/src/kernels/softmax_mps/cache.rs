@@ -7,7 +7,7 @@ use objc2_metal::MTLCommandBuffer;
 use objc2_metal_performance_shaders::{MPSMatrix, MPSMatrixSoftMax};
 
 use super::key::{SoftmaxMpsKey, SoftmaxMpsParams};
-use crate::caching::{CacheableKernel, Confinement, HoldsKernel, ResourceCache};
+use crate::caching::{CacheableKernel, ResourceCache};
 use crate::device::Device;
 use crate::error::MetalError;
 use crate::kernels::matmul_mps::MpsMatrixDescriptor;
@@ -97,7 +97,7 @@ impl SoftmaxMps {
     }
 }
 
-impl<C: Confinement> ResourceCache<Device, C> {
+impl ResourceCache<Device> {
     /// The softmax for rows of this length and type.
     ///
     /// # Errors
@@ -108,10 +108,7 @@ impl<C: Confinement> ResourceCache<Device, C> {
         &mut self,
         params: &SoftmaxMpsParams,
         device: Option<&Device>,
-    ) -> Result<&mut SoftmaxMps, MetalError>
-    where
-        C: HoldsKernel<SoftmaxMpsKernel, Device>,
-    {
+    ) -> Result<&mut SoftmaxMps, MetalError> {
         self.registry.get_or_create::<SoftmaxMpsKernel>(params, device)
     }
 }

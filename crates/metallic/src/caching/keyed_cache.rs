@@ -1,0 +1,398 @@
+//! A cache that reports what it does, for one thread.
+
+mod arrival;
+mod judged;
+mod report;
+
+use std::fmt::{self, Debug};
+use std::hash::Hash;
+use std::sync::Arc;
+
+use equivalent::Equivalent;
+use metallic_instrumentation::{CacheKind, CacheName, RemovalCause, SinkGuard};
+
+use super::cache::{Cache, Departures};
+use super::clock::TimeSource;
+use super::entries::hash_of;
+use super::order::{EntryId, Order, Uses};
+use super::policy::EvictionPolicy;
+use super::query::Query;
+use super::reporting::{CacheCounters, CacheEvent, CacheMetrics, LastEvent};
+use crate::error::Error;
+
+pub(super) use self::arrival::Arrival;
+use self::report::Reporting;
+
+/// Writes the text of a key's label.
+pub(super) type LabelFormat<Key> = fn(&Key, &mut fmt::Formatter<'_>) -> fmt::Result;
+
+/// A cache whose keys and resources are known by their types alone: what makes a resource is given with each look-up.
+///
+/// A registry holds one for each name it was asked for: see
+/// [`CacheRegistry::keyed_cache`](super::CacheRegistry::keyed_cache). A cache of a kernel is one inside.
+pub struct KeyedCache<Key, R> {
+    cache: Cache<Key, R>,
+    /// Before this stamp of the processor's counter a look-up has nothing to do but to look up: no entry may be idle, no sink
+    /// wants to hear of it, and the counter is the cache's clock. One comparison instead of three, for caches that have none
+    /// of them; a cache with a sink that wants hits, or with a custom clock, never takes the fast path.
+    fast_path_until: u64,
+    reporting: Option<Box<Reporting>>,
+    format: LabelFormat<Key>,
+    /// The label of the key whose creation failed last.
+    failed: Option<Arc<str>>,
+    name: CacheName,
+    kind: CacheKind,
+    /// The owner of the name, if it is not this cache. A cache whose name is taken creates nothing.
+    name_taken_by: Option<&'static str>,
+}
+
+/// A single-threaded cache is told of every use at once: it has nothing to learn from its resources.
+#[inline(always)]
+pub(super) fn nothing_newer<R>(_resource: &R) -> Option<Uses> {
+    None
+}
+
+impl<Key, R> KeyedCache<Key, R> {
+    pub(super) fn new(
+        name: CacheName,
+        kind: CacheKind,
+        format: LabelFormat<Key>,
+        policy: EvictionPolicy,
+        time: TimeSource,
+    ) -> Self {
+        let cache = Cache::new(Order::new(), time, policy);
+        let mut new = Self {
+            cache,
+            fast_path_until: 0,
+            reporting: None,
+            format,
+            failed: None,
+            name,
+            kind,
+            name_taken_by: None,
+        };
+        new.refresh_fast_path();
+        new
+    }
+
+    /// The name of the cache in events and metrics.
+    pub fn name(&self) -> &CacheName {
+        &self.name
+    }
+
+    /// The number of entries.
+    pub fn len(&self) -> usize {
+        self.cache.len()
+    }
+
+    /// Returns `true` if there are no entries.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The policy in force.
+    pub fn eviction_policy(&self) -> EvictionPolicy {
+        self.cache.policy()
+    }
+
+    /// Changes the policy from the next operation on. Entries and counters stay, and so does what is known of the order in
+    /// which entries were created and used. O(1), but O(n log n) if an order begins to matter that did not before, and O(n)
+    /// if the order of use ceases to.
+    pub fn set_eviction_policy(&mut self, policy: EvictionPolicy) {
+        self.cache.set_policy(policy);
+        self.refresh_fast_path();
+        if let Some(reporting) = &self.reporting {
+            reporting.reporter.policy_changed(&policy, self.cache.time().stamp());
+        }
+    }
+
+    /// The counters. O(1).
+    pub fn counters(&self) -> CacheCounters {
+        self.cache.counters().totals(self.len())
+    }
+
+    /// A snapshot of the counters and of the entries' ages. O(n): one look at each entry's history.
+    pub fn metrics(&self) -> CacheMetrics {
+        CacheMetrics { last_event: self.last_event(), ..self.cache.snapshot(nothing_newer) }
+    }
+
+    /// Removes all entries and gives their memory back. Counters and policy stay.
+    pub fn clear(&mut self) {
+        let now = self.cache.time().stamp();
+        let in_order = self.reporting.as_ref().is_some_and(|reporting| reporting.reporter.wants_removals());
+        let departures = self.cache.clear(in_order, now);
+        self.depart(&departures);
+    }
+
+    /// Evicts the entries that were idle for longer than the policy allows. Every look-up and every removal of a key begins
+    /// with this; call it for a cache that is no longer used and should still let go.
+    pub fn expire_idle(&mut self) {
+        let now = self.cache.time().stamp();
+        drop(self.expire(now));
+    }
+
+    /// Evicts idle entries, and reports them. They are dropped by the caller.
+    #[inline]
+    pub(super) fn expire(&mut self, now: u64) -> Departures<Key, R> {
+        let departures = self.cache.expire(now, nothing_newer);
+        if !departures.is_empty() {
+            self.depart(&departures);
+        }
+        departures
+    }
+
+    #[inline(always)]
+    pub(super) fn is_fast(&self, now: u64) -> bool {
+        now < self.fast_path_until
+    }
+
+    #[inline(always)]
+    pub(super) fn find<Q: Equivalent<Key> + ?Sized>(&self, hash: u64, query: &Q) -> Option<EntryId> {
+        self.cache.find(hash, query)
+    }
+
+    #[inline(always)]
+    pub(super) fn hit(&mut self, id: EntryId, now: u64) -> &mut R {
+        self.cache.hit(id, now)
+    }
+
+    #[inline]
+    pub(super) fn resource(&self, id: EntryId) -> &R {
+        &self.cache.get(id).resource
+    }
+
+    #[inline]
+    pub(super) fn resource_mut(&mut self, id: EntryId) -> &mut R {
+        self.cache.resource_mut(id)
+    }
+
+    /// A look-up where there may be more to it than finding the entry. Returns the moment it began, and the entry, whose use
+    /// is neither counted nor reported yet.
+    pub(super) fn look_up<Q: Equivalent<Key> + ?Sized>(
+        &mut self,
+        hash: u64,
+        query: &Q,
+    ) -> (u64, Option<EntryId>) {
+        let now = self.cache.time().stamp();
+        drop(self.expire(now));
+        (now, self.find(hash, query))
+    }
+
+    /// Counts and reports a hit on an entry that [`look_up`](Self::look_up) found.
+    pub(super) fn hit_slow(&mut self, id: EntryId, now: u64) {
+        self.cache.hit(id, now);
+        self.report_hit(id, now);
+    }
+
+    /// Evicts the entry of `id` for `cause`, other than by the policy.
+    pub(super) fn remove_found<Q: Equivalent<Key> + ?Sized>(
+        &mut self,
+        hash: u64,
+        query: &Q,
+        cause: RemovalCause,
+        now: u64,
+    ) -> Option<R> {
+        let departures = self.cache.remove(hash, query, cause, now);
+        if departures.is_empty() {
+            return None;
+        }
+        self.depart(&departures);
+        departures.into_first().map(|departed| departed.entry.resource)
+    }
+
+    pub(super) fn time(&self) -> &TimeSource {
+        self.cache.time()
+    }
+
+    pub(super) fn set_time(&mut self, time: TimeSource) {
+        self.cache.set_time(time.clone());
+        if let Some(reporting) = &mut self.reporting {
+            reporting.reporter.set_time(time);
+        }
+        self.refresh_fast_path();
+    }
+
+    pub(super) fn set_sink(&mut self, sink: Option<SinkGuard>) {
+        // A refused cache is silent: its events would pass for those of the cache that has the name.
+        let sink = sink.filter(|_| !self.is_refused());
+        self.reporting =
+            sink.map(|sink| Box::new(Reporting::new(sink, self.name.clone(), self.time().clone())));
+        if let Some(reporting) = &self.reporting {
+            let now = self.time().stamp();
+            reporting.reporter.opened(self.kind, &self.cache.policy(), now);
+        }
+        self.refresh_fast_path();
+    }
+
+    /// Gives the cache another name. To be called before the first use.
+    pub(super) fn set_name(&mut self, name: CacheName) {
+        self.name = name;
+        self.name_taken_by = None;
+    }
+
+    /// Makes every creation fail, because `owner` has this cache's name.
+    pub(super) fn refuse(&mut self, owner: &'static str) {
+        self.name_taken_by = Some(owner);
+    }
+
+    pub(super) fn is_refused(&self) -> bool {
+        self.name_taken_by.is_some()
+    }
+
+    /// # Errors
+    /// [`Error::DuplicateCacheName`] if another cache has the name.
+    pub(super) fn check_name(&self, user: &'static str) -> Result<(), Error> {
+        match self.name_taken_by {
+            Some(first) => Err(Error::DuplicateCacheName { name: self.name.clone(), first, second: user }),
+            None => Ok(()),
+        }
+    }
+
+    /// Finds out how long a look-up is nothing but a look-up, and asks the sink what it wants. To be called after whatever may
+    /// shorten that.
+    pub(super) fn refresh_fast_path(&mut self) {
+        let heard = self.reporting.as_mut().is_some_and(|reporting| reporting.ask());
+        let fast = !heard && self.cache.time().is_counter();
+        self.fast_path_until = if fast { self.cache.nothing_expires_before() } else { 0 };
+    }
+
+    fn last_event(&self) -> Option<CacheEvent> {
+        let (event, key) = self.cache.last_event();
+        let label_of = |key| self.format_label(key);
+        match event {
+            LastEvent::None => None,
+            LastEvent::Hit => key.map(|key| CacheEvent::Hit { cache_key: label_of(key) }),
+            LastEvent::Miss(_) => key.map(|key| CacheEvent::Miss { cache_key: label_of(key) }),
+            LastEvent::CreationFailed => {
+                self.failed.clone().map(|cache_key| CacheEvent::CreationFailed { cache_key })
+            }
+            LastEvent::Evicted { count, reason } => Some(CacheEvent::Evicted { count, reason }),
+            LastEvent::Cleared { count } => Some(CacheEvent::Cleared { count }),
+        }
+    }
+}
+
+impl<Key: Eq + Hash, R> KeyedCache<Key, R> {
+    /// The resource with this key: from the cache, or else made by `make` and inserted. The key is built from the query only
+    /// then.
+    ///
+    /// # Errors
+    /// That of `make`: nothing was inserted then, the miss is counted, and entries that made room stay evicted.
+    ///
+    /// # Panics
+    /// If `make` does: nothing was inserted then, and the miss is counted. The cache can be used as before.
+    pub fn get_or_create_with<Q: Query<Key> + ?Sized, E: fmt::Display>(
+        &mut self,
+        query: &Q,
+        make: impl FnOnce() -> Result<R, E>,
+    ) -> Result<&mut R, E> {
+        let hash = hash_of(query);
+        let now = TimeSource::counter_stamp();
+        if self.is_fast(now) {
+            if let Some(id) = self.find(hash, query) {
+                return Ok(self.hit(id, now));
+            }
+        }
+        self.get_or_create_slow(hash, query, make)
+    }
+
+    /// The resource with this key: from the cache, or else made by `make` and inserted.
+    ///
+    /// # Panics
+    /// As [`get_or_create_with`](Self::get_or_create_with).
+    pub fn get_or_make<Q: Query<Key> + ?Sized>(&mut self, query: &Q, make: impl FnOnce() -> R) -> &mut R {
+        let made: Result<&mut R, std::convert::Infallible> = self.get_or_create_with(query, || Ok(make()));
+        match made {
+            Ok(resource) => resource,
+            Err(never) => match never {},
+        }
+    }
+
+    /// The resource with this key, if it is there: a hit, or nothing.
+    pub fn get<Q: Hash + Equivalent<Key> + ?Sized>(&mut self, query: &Q) -> Option<&mut R> {
+        let (now, found) = self.look_up(hash_of(query), query);
+        let id = found?;
+        self.hit_slow(id, now);
+        Some(self.resource_mut(id))
+    }
+
+    /// Inserts a resource that was made elsewhere, and returns the one it replaces. Counts neither a hit nor a miss beyond the
+    /// miss that every insertion is.
+    pub fn insert_made(&mut self, key: Key, resource: R) -> Option<R> {
+        let hash = hash_of(&key);
+        let (now, found) = self.look_up(hash, &key);
+        let replaced = found.and_then(|_| self.remove_found(hash, &key, RemovalCause::Removed, now));
+        let arrival = Arrival::begin(self, |cache| cache, key, hash, now);
+        arrival.commit(resource, 0);
+        replaced
+    }
+
+    /// The resource with this key, if it is there and not past its idle time. Does not count as a hit, does not affect recency,
+    /// and evicts nothing.
+    pub fn peek<Q: Hash + Equivalent<Key> + ?Sized>(&self, query: &Q) -> Option<&R> {
+        let id = self.find(hash_of(query), query)?;
+        let past = self.cache.is_past_its_time(id, self.cache.time().stamp());
+        (!past).then(|| self.resource(id))
+    }
+
+    /// Removes the resource with this key and returns it, after idle entries have been evicted.
+    pub fn remove<Q: Hash + Equivalent<Key> + ?Sized>(&mut self, query: &Q) -> Option<R> {
+        let hash = hash_of(query);
+        let (now, found) = self.look_up(hash, query);
+        found.and_then(|_| self.remove_found(hash, query, RemovalCause::Removed, now))
+    }
+
+    /// Keeps the entries that `keep` accepts, removes the others, and returns how many there were. O(n log n).
+    pub fn retain(&mut self, mut keep: impl FnMut(&Key, &R) -> bool) -> usize {
+        let now = self.cache.time().stamp();
+        drop(self.expire(now));
+        let departures =
+            self.cache.remove_where(|entry| !keep(&entry.key, &entry.resource), RemovalCause::Removed, now);
+        self.depart(&departures);
+        departures.len()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn get_or_create_slow<Q: Query<Key> + ?Sized, E: fmt::Display>(
+        &mut self,
+        hash: u64,
+        query: &Q,
+        make: impl FnOnce() -> Result<R, E>,
+    ) -> Result<&mut R, E> {
+        let (now, found) = self.look_up(hash, query);
+        let id = match found {
+            Some(id) => {
+                self.hit_slow(id, now);
+                id
+            }
+            None => {
+                let arrival = Arrival::begin(self, |cache| cache, query.to_key(), hash, now);
+                match make() {
+                    Ok(resource) => arrival.commit(resource, 0).0,
+                    Err(error) => {
+                        arrival.fail(&error);
+                        return Err(error);
+                    }
+                }
+            }
+        };
+        Ok(self.resource_mut(id))
+    }
+
+    /// Panics if the structures of this cache disagree with each other. O(n), for tests.
+    #[doc(hidden)]
+    pub fn validate(&self) {
+        self.cache.validate();
+    }
+}
+
+impl<Key, R> Debug for KeyedCache<Key, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyedCache")
+            .field("name", &self.name)
+            .field("policy", &self.eviction_policy())
+            .field("metrics", &self.metrics())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,128 @@
+//! A resource on its way into a cache: from the miss to the inserted entry, or to nothing.
+
+use std::fmt::Display;
+use std::sync::Arc;
+
+use metallic_instrumentation::CreationOutcome;
+
+use super::{KeyedCache, nothing_newer};
+use crate::caching::cache::{Elapsed, Reservation};
+use crate::caching::entries::Entry;
+use crate::caching::order::EntryId;
+use crate::caching::reporting::Ended;
+
+/// A place that is reserved while its resource is created. Between [`begin`](Self::begin) and its end the cache is not
+/// borrowed: `reach` finds it again in what holds it, so that the creation may use the holder. Dropped before it ended, as by
+/// a panic, it gives the place up, and the creation counts as one that panicked.
+pub(in crate::caching) struct Arrival<'a, H: ?Sized, Key, R, F>
+where
+    F: Fn(&mut H) -> &mut KeyedCache<Key, R>,
+{
+    holder: &'a mut H,
+    reach: F,
+    /// `None` once it ended.
+    open: Option<(Reservation, Key)>,
+    hash: u64,
+    begun: u64,
+    /// Ticks spent in other creations inside of this one.
+    nested: u64,
+}
+
+impl<'a, H: ?Sized, Key, R, F> Arrival<'a, H, Key, R, F>
+where
+    F: Fn(&mut H) -> &mut KeyedCache<Key, R>,
+{
+    /// Counts the miss of a look-up that began at `now`, and makes room: what is evicted is dropped here, before anything is
+    /// created.
+    #[inline(always)]
+    pub(in crate::caching) fn begin(holder: &'a mut H, reach: F, key: Key, hash: u64, now: u64) -> Self {
+        let cache = reach(holder);
+        let (reservation, departures) = cache.cache.reserve(now, nothing_newer);
+        if !departures.is_empty() {
+            cache.depart(&departures);
+        }
+        let open = Some((reservation, key));
+        let mut arrival = Self { holder, reach, open, hash, begun: now, nested: 0 };
+        // Inside of the arrival: should a `Drop` panic, the miss is one that failed.
+        drop(departures);
+        arrival.begun = (arrival.reach)(arrival.holder).cache.time().stamp();
+        arrival
+    }
+
+    /// What holds the cache, and the key.
+    #[inline]
+    pub(in crate::caching) fn parts(&mut self) -> (&mut H, &Key) {
+        let (_, key) = self.open.as_ref().expect("an arrival ends by value");
+        (self.holder, key)
+    }
+
+    /// Notes time that was spent in other creations inside of this one, in ticks.
+    #[inline]
+    pub(in crate::caching) fn add_nested(&mut self, ticks: u64) {
+        self.nested = self.nested.saturating_add(ticks);
+    }
+
+    /// Inserts the resource, which holds `bytes` bytes. Returns its entry, and the ticks that all of it took.
+    #[inline(always)]
+    pub(in crate::caching) fn commit(mut self, resource: R, bytes: u64) -> (EntryId, u64) {
+        let (reservation, key) = self.open.take().expect("an arrival ends by value");
+        let (hash, began) = (self.hash, reservation.began);
+        let (cache, elapsed) = self.over();
+        let (id, departures) =
+            cache.cache.commit(reservation, hash, Entry { key, resource }, bytes, elapsed, nothing_newer);
+        if !departures.is_empty() {
+            cache.depart(&departures);
+        }
+        if cache.reporting.is_some() {
+            cache.report_created(id, ended(began, elapsed, CreationOutcome::Created, bytes));
+            cache.refresh_fast_path();
+        } else if cache.cache.policy().max_idle_duration().is_some() {
+            cache.refresh_fast_path();
+        }
+        (id, elapsed.ticks)
+    }
+
+    /// Gives the place up because the creation failed. Returns the label of the key, and the ticks that all of it took.
+    pub(in crate::caching) fn fail(mut self, error: &dyn Display) -> (Arc<str>, u64) {
+        self.abandon(CreationOutcome::Failed, Some(error))
+    }
+
+    #[cold]
+    fn abandon(&mut self, outcome: CreationOutcome, error: Option<&dyn Display>) -> (Arc<str>, u64) {
+        let (reservation, key) = self.open.take().expect("an arrival ends by value, or is dropped");
+        let began = reservation.began;
+        let (cache, elapsed) = self.over();
+        cache.cache.abandon(reservation, elapsed);
+        let label = cache.format_label(&key);
+        cache.report_failed(&label, ended(began, elapsed, outcome, 0), error);
+        cache.failed = Some(label.clone());
+        cache.refresh_fast_path();
+        (label, elapsed.ticks)
+    }
+
+    #[inline(always)]
+    fn over(&mut self) -> (&mut KeyedCache<Key, R>, Elapsed) {
+        let (begun, nested) = (self.begun, self.nested);
+        let cache = (self.reach)(self.holder);
+        let done = cache.cache.time().stamp();
+        let ticks = done.saturating_sub(begun);
+        (cache, Elapsed { done, ticks, own_ticks: ticks.saturating_sub(nested) })
+    }
+}
+
+impl<H: ?Sized, Key, R, F> Drop for Arrival<'_, H, Key, R, F>
+where
+    F: Fn(&mut H) -> &mut KeyedCache<Key, R>,
+{
+    #[inline(always)]
+    fn drop(&mut self) {
+        if self.open.is_some() {
+            self.abandon(CreationOutcome::Panicked, None);
+        }
+    }
+}
+
+fn ended(began: u64, elapsed: Elapsed, outcome: CreationOutcome, bytes: u64) -> Ended {
+    let Elapsed { done, ticks, own_ticks } = elapsed;
+    Ended { began, done, ticks, own_ticks, outcome, bytes }
+}

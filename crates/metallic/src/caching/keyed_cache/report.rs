@@ -1,0 +1,118 @@
+//! What a cache tells its sink, with the labels that were formatted before.
+
+use std::fmt::{self, Debug, Display};
+use std::sync::Arc;
+
+use metallic_instrumentation::{CacheName, SinkGuard};
+
+use super::KeyedCache;
+use crate::caching::cache::{DepartureReason, Departures};
+use crate::caching::clock::TimeSource;
+use crate::caching::order::EntryId;
+use crate::caching::reporting::{Ended, Labels, Reporter, label};
+
+/// What a cache needs to report.
+pub(super) struct Reporting {
+    pub(super) reporter: Reporter,
+    labels: Labels,
+    wants_hits: bool,
+}
+
+impl Reporting {
+    pub(super) fn new(sink: SinkGuard, cache: CacheName, time: TimeSource) -> Self {
+        Self { reporter: Reporter::new(sink, cache, time), labels: Labels::default(), wants_hits: false }
+    }
+
+    /// Asks the sink whether it wants to hear of hits.
+    pub(super) fn ask(&mut self) -> bool {
+        self.wants_hits = self.reporter.wants_hits();
+        self.wants_hits
+    }
+}
+
+/// A key, formatted as its cache says.
+struct Formatted<'a, Key>(&'a Key, super::LabelFormat<Key>);
+
+impl<Key> Debug for Formatted<'_, Key> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.1(self.0, f)
+    }
+}
+
+impl<Key, R> KeyedCache<Key, R> {
+    pub(in crate::caching) fn format_label(&self, key: &Key) -> Arc<str> {
+        label(&self.name, &Formatted(key, self.format))
+    }
+
+    /// Reports a hit that was counted.
+    #[inline]
+    pub(super) fn report_hit(&mut self, id: EntryId, now: u64) {
+        let Self { cache, reporting, name, format, .. } = self;
+        let Some(reporting) = reporting else { return };
+        if !reporting.wants_hits {
+            return;
+        }
+        let key = &cache.get(id).key;
+        let labels = &mut reporting.labels;
+        let label = || labels.get(id, || label(name, &Formatted(key, *format)));
+        reporting.reporter.hit(label, cache.bytes(id), now);
+        reporting.reporter.operation_complete(cache.counters().totals(cache.len()), now);
+    }
+
+    /// Reports a miss whose creation ended, and with which entry.
+    #[cold]
+    pub(super) fn report_created(&mut self, id: EntryId, ended: Ended) {
+        let Self { cache, reporting, name, format, .. } = self;
+        let Some(reporting) = reporting else { return };
+        let key = &cache.get(id).key;
+        let labels = &mut reporting.labels;
+        let label = || labels.get(id, || label(name, &Formatted(key, *format)));
+        reporting.reporter.miss(label, ended, None);
+        reporting.reporter.operation_complete(cache.counters().totals(cache.len()), ended.began);
+    }
+
+    /// Reports a miss whose creation failed or panicked.
+    #[cold]
+    pub(super) fn report_failed(&mut self, label: &Arc<str>, ended: Ended, error: Option<&dyn Display>) {
+        let Self { cache, reporting, .. } = self;
+        let Some(reporting) = reporting else { return };
+        reporting.reporter.miss(|| label.clone(), ended, error);
+        reporting.reporter.operation_complete(cache.counters().totals(cache.len()), ended.began);
+    }
+
+    /// What follows the removal of entries: they are reported, and memory is given back when most of it is vacant.
+    #[inline]
+    pub(super) fn depart(&mut self, departures: &Departures<Key, R>) {
+        if self.reporting.is_some() {
+            self.report_departures(departures);
+        }
+        if let Some(map) = self.cache.compact() {
+            if let Some(reporting) = &mut self.reporting {
+                reporting.labels.renumber(&map);
+            }
+        }
+        self.refresh_fast_path();
+    }
+
+    #[cold]
+    fn report_departures(&mut self, departures: &Departures<Key, R>) {
+        let policy = self.cache.policy();
+        let Self { reporting, name, format, .. } = self;
+        let Some(Reporting { reporter, labels, .. }) = reporting.as_deref_mut() else { return };
+        for departed in departures.iter() {
+            let known = labels.take(departed.id);
+            let format = || label(name, &Formatted(&departed.entry.key, *format));
+            let label = || known.unwrap_or_else(format);
+            reporter.removed(label, &departed.history, departed.bytes, departed.cause, departures.at);
+        }
+        match departures.reason {
+            Some(DepartureReason::Evicted(reason)) => {
+                reporter.evicted(&policy, departures.len(), reason, departures.size_after, departures.at);
+            }
+            Some(DepartureReason::Removed) => {
+                reporter.cleared(departures.len(), departures.size_after, departures.at);
+            }
+            None => {}
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What a registry does with a cache whose types it has forgotten.
+
+use std::any::{Any, type_name};
+
+use metallic_instrumentation::{CacheName, SinkGuard};
+
+use super::type_table::Erased;
+use crate::caching::kernel::CacheableKernel;
+use crate::caching::kernel_cache::KernelCache;
+use crate::caching::keyed_cache::KeyedCache;
+use crate::caching::policy::EvictionPolicy;
+use crate::caching::reporting::CacheMetrics;
+use crate::caching::slot::CacheRegistrySlot;
+
+/// A cache of a forgotten type.
+pub(in crate::caching) trait ErasedCache: Any {
+    /// The name that it has, whether or not it may use it.
+    fn name(&self) -> &CacheName;
+    /// Its type, for messages.
+    fn owner(&self) -> &'static str;
+    /// Whether another cache had the name before.
+    fn is_refused(&self) -> bool;
+    fn metrics(&self) -> CacheMetrics;
+    fn eviction_policy(&self) -> EvictionPolicy;
+    fn set_eviction_policy(&mut self, policy: EvictionPolicy);
+    fn clear(&mut self);
+    fn expire_idle(&mut self);
+    fn set_sink(&mut self, sink: Option<SinkGuard>);
+}
+
+impl Erased for dyn ErasedCache {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl Erased for dyn CacheRegistrySlot {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl<K: CacheableKernel<D>, D: 'static> ErasedCache for KernelCache<K, D> {
+    fn name(&self) -> &CacheName {
+        self.name()
+    }
+
+    fn owner(&self) -> &'static str {
+        type_name::<K>()
+    }
+
+    fn is_refused(&self) -> bool {
+        self.keyed().is_refused()
+    }
+
+    fn metrics(&self) -> CacheMetrics {
+        self.metrics()
+    }
+
+    fn eviction_policy(&self) -> EvictionPolicy {
+        self.eviction_policy()
+    }
+
+    fn set_eviction_policy(&mut self, policy: EvictionPolicy) {
+        self.set_eviction_policy(policy);
+    }
+
+    fn clear(&mut self) {
+        self.clear();
+    }
+
+    fn expire_idle(&mut self) {
+        self.expire_idle();
+    }
+
+    fn set_sink(&mut self, sink: Option<SinkGuard>) {
+        self.set_sink(sink);
+    }
+}
+
+impl<Key: 'static, R: 'static> ErasedCache for KeyedCache<Key, R> {
+    fn name(&self) -> &CacheName {
+        self.name()
+    }
+
+    fn owner(&self) -> &'static str {
+        type_name::<Self>()
+    }
+
+    fn is_refused(&self) -> bool {
+        self.is_refused()
+    }
+
+    fn metrics(&self) -> CacheMetrics {
+        self.metrics()
+    }
+
+    fn eviction_policy(&self) -> EvictionPolicy {
+        self.eviction_policy()
+    }
+
+    fn set_eviction_policy(&mut self, policy: EvictionPolicy) {
+        self.set_eviction_policy(policy);
+    }
+
+    fn clear(&mut self) {
+        self.clear();
+    }
+
+    fn expire_idle(&mut self) {
+        self.expire_idle();
+    }
+
+    fn set_sink(&mut self, sink: Option<SinkGuard>) {
+        self.set_sink(sink);
+    }
+}

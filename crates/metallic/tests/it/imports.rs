@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 use crate::source::{Import, Source};
 
 /// The files of `caching/`: each imports only files before it.
-const ORDER: [&str; 18] = [
+const ORDER: [&str; 17] = [
     "clock",
-    "order",
     "policy",
-    "eviction",
+    "order",
     "index",
     "entries",
     "label",

@@ -147,15 +147,15 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn print_metrics(registry: &CacheRegistry) {
     println!(
-        "{:<16}{:>8}{:>8}{:>8}{:>10}{:>11}{:>10}{:>12}{:>12}",
-        "cache", "entries", "hits", "misses", "hit rate", "evictions", "KiB", "creating", "time saved"
+        "{:<16}{:>8}{:>8}{:>8}{:>10}{:>11}{:>10}{:>12}",
+        "cache", "entries", "hits", "misses", "hit rate", "evictions", "KiB", "creating"
     );
     for (name, metrics) in registry.metrics_by_name() {
         let hit_rate = metrics.hit_rate().map_or("-".to_owned(), |rate| format!("{:.1} %", rate * 100.0));
-        let CacheMetrics { size, hits, misses, evictions, bytes, creation_time, time_saved, .. } = metrics;
-        let (creating, saved) = (format!("{creation_time:.1?}"), format!("{time_saved:.1?}"));
+        let CacheMetrics { size, hits, misses, evictions, bytes, creation_time, .. } = metrics;
+        let creating = format!("{creation_time:.1?}");
         println!(
-            "{name:<16}{size:>8}{hits:>8}{misses:>8}{hit_rate:>10}{evictions:>11}{:>10}{creating:>12}{saved:>12}",
+            "{name:<16}{size:>8}{hits:>8}{misses:>8}{hit_rate:>10}{evictions:>11}{:>10}{creating:>12}",
             bytes / 1024
         );
     }

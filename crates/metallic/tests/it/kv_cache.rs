@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use metallic::Dtype;
 use metallic::caching::{
-    CacheRegistry, CacheRegistrySlot, ManualClock, ResourceCache, SendRegistry, SlotContext,
+    CacheRegistry, CacheRegistrySlot, ManualClock, ResourceCache, SlotContext,
 };
 use metallic::device::ComputeDevice;
 use metallic::error::MetalError;
@@ -317,21 +317,4 @@ fn growing_is_timed_by_the_clock_it_is_given() {
     assert_eq!(cache.metrics().growing_time, Duration::from_secs(4 + 2));
     let EventData::KvCacheResized(resized) = &data(&recorder)[0] else { panic!("it grew") };
     assert_eq!(resized.duration_ns, 4_000_000_000);
-}
-
-#[test]
-fn a_registry_that_can_be_sent_holds_one_whose_tensors_can_be() {
-    struct Values(Vec<f32>);
-    impl Tensor for Values {
-        fn dtype(&self) -> Dtype {
-            Dtype::F32
-        }
-        fn elements(&self) -> usize {
-            self.0.len()
-        }
-    }
-    let mut registry: SendRegistry = CacheRegistry::sendable(None);
-    registry.slot_mut(|| KvCacheState::<Values>::new(config(1000)));
-    let registry = std::thread::spawn(move || registry).join().unwrap();
-    assert_eq!(registry.slot::<KvCacheState<Values>>().unwrap().layers(), 2);
 }

@@ -105,7 +105,6 @@ struct Model {
     evictions: u64,
     removals: u64,
     stale: u64,
-    saved: u64,
 }
 
 /// What each preparation takes, by the form.
@@ -141,7 +140,6 @@ impl Model {
             if entry.version == version {
                 entry.used = used;
                 self.hits += 1;
-                self.saved += cost(form);
                 return Answer::Version(version);
             }
             self.entries.remove(at);
@@ -276,7 +274,6 @@ proptest! {
             prop_assert_eq!((metrics.evictions, metrics.removals), (model.evictions, model.removals));
             prop_assert_eq!((metrics.failed_creations, cache.stale_removals()), (model.failures, model.stale));
             prop_assert_eq!((metrics.size, metrics.bytes), (model.entries.len(), 12 * model.entries.len() as u64));
-            prop_assert_eq!(metrics.time_saved, Duration::from_nanos(model.saved));
             for entry in &model.entries {
                 let source = TensorVersion { version: entry.version, ..sources[entry.tensor].version() };
                 prop_assert!(cache.peek(source, FORMS[entry.form]).is_some());

@@ -6,7 +6,7 @@ use std::time::Duration;
 use metallic::Dtype;
 use metallic::caching::{
     CacheRegistry, CacheRegistrySlot, CacheableKernel, EvictionPolicy, ManualClock, ResourceCache,
-    SendRegistry, SlotContext,
+    SlotContext,
 };
 use metallic::device::ComputeDevice;
 use metallic::error::MetalError;
@@ -275,17 +275,6 @@ fn a_preparation_is_given_the_device_of_the_caller_or_of_the_registry() {
     let mut cache = ResourceCache::with_device(own.clone());
     cache.get_or_prepare(source.version(), AS_IS, None, upload).unwrap();
     assert_eq!(own.live_bytes(), 8);
-}
-
-#[test]
-fn a_registry_that_can_be_sent_holds_prepared_tensors() {
-    let mut registry: SendRegistry = CacheRegistry::sendable(None);
-    let source = Versioned::new(1.0);
-    let make = || Ok(Values(vec![1.0]));
-    registry.slot_mut(Prepared::default).get_or_prepare(source.version(), AS_IS, make).unwrap();
-    let mut registry = std::thread::spawn(move || registry).join().unwrap();
-    let cache = registry.slot_mut(Prepared::default);
-    cache.get_or_prepare(source.version(), AS_IS, || unreachable!("it is there")).unwrap();
 }
 
 /// A slot of a user's, that keeps count and tells.

@@ -214,6 +214,5 @@ fn a_slow_miss_can_be_shown_by_a_clock_or_by_the_metrics() -> Result<(), MetalEr
         assert_eq!(registry.cache_mut::<Slow>().metrics().creation_time - spent, took);
     }
     assert_eq!(shown, ["cache miss took 80ms", "cache miss took 11ms"]);
-    assert_eq!(registry.metrics::<Slow>().unwrap().time_saved, Duration::from_millis(85));
     Ok(())
 }

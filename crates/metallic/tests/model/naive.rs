@@ -29,7 +29,6 @@ pub(crate) struct Naive {
     failed_creations: u64,
     creations: u64,
     creation_ns: u64,
-    saved_ns: u128,
     last_event: Option<CacheEvent>,
     /// What was reported since it was last taken.
     pub(crate) events: Vec<Event>,
@@ -69,7 +68,6 @@ impl Naive {
             failed_creations: 0,
             creations: 0,
             creation_ns: 0,
-            saved_ns: 0,
             last_event: None,
             events: Vec::new(),
         }
@@ -86,7 +84,6 @@ impl Naive {
             entry.reuse += 1;
             let (serial, uses) = (entry.serial, entry.reuse + 1);
             self.hits += 1;
-            self.saved_ns += u128::from(entry.cost);
             self.last_event = Some(CacheEvent::Hit { cache_key: cache_key.clone() });
             self.report(began, ResourceCacheAccess { cache_key, hit: true, bytes: bytes_of(key) });
             self.summarize(began);
@@ -218,7 +215,6 @@ impl Naive {
         metrics.removals = self.removals;
         metrics.failed_creations = self.failed_creations;
         metrics.creation_time = Duration::from_nanos(self.creation_ns);
-        metrics.time_saved = Duration::from_nanos(u64::try_from(self.saved_ns).unwrap_or(u64::MAX));
         metrics.bytes = self.entries.iter().map(|entry| bytes_of(entry.key)).sum();
         metrics
     }

@@ -1,6 +1,6 @@
 //! The two forms of recency order against each other, and numbering anew against not doing it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -32,8 +32,9 @@ proptest! {
     fn a_heap_that_learns_of_uses_late_is_exact(steps in steps(), policy in policies()) {
         let (mut told, mut shared) = (Order::new(), Order::new_shared());
         // Ids stay the same on both sides, since places are taken and vacated alike.
-        let mut counted: HashMap<EntryId, Uses> = HashMap::new();
-        [&mut told, &mut shared].map(|order| order.set_policy(&policy));
+        let mut counted: BTreeMap<EntryId, Uses> = BTreeMap::new();
+        told.set_policy(&policy);
+        shared.set_policy(&policy);
         for (now, (step, index)) in (1_u64..).zip(steps) {
             let ids = told.by_creation();
             let id = (!ids.is_empty()).then(|| *index.get(&ids));
@@ -49,7 +50,10 @@ proptest! {
                     counted.insert(id, Uses { last_used: now, reuse_count });
                 }
                 (8, Some(id)) => shared.record_uses(id, counted[&id]),
-                (9, Some(id)) => [&mut told, &mut shared].map(|order| order.remove(id)).iter().for_each(drop),
+                (9, Some(id)) => {
+                    told.remove(id);
+                    shared.remove(id);
+                },
                 (10, _) => {
                     let least = told.least_recent(&mut all_told);
                     prop_assert_eq!(shared.least_recent(&mut |id| Some(counted[&id])), least);
@@ -58,7 +62,10 @@ proptest! {
                     let victim = told.next_victim(&mut all_told);
                     prop_assert_eq!(shared.next_victim(&mut |id| Some(counted[&id])), victim);
                     prop_assert_eq!(told.is_mid_eviction(), shared.is_mid_eviction());
-                    victim.into_iter().for_each(|id| [&mut told, &mut shared].map(|order| order.remove(id)).iter().for_each(drop));
+                    victim.into_iter().for_each(|id| {
+                    told.remove(id);
+                    shared.remove(id);
+                });
                 }
             }
             told.validate();
@@ -77,7 +84,9 @@ proptest! {
         let mut orders = if is_shared { [Order::new_shared(), Order::new_shared()] } else { [Order::new(), Order::new()] };
         for order in &mut orders {
             order.set_policy(&policy);
-            (0..200).for_each(|now| drop(order.insert(now, now, now, 1000)));
+            for now in 0..200 {
+                order.insert(now, now, now, 1000);
+            }
             for (now, (step, index)) in (200..).zip(&steps) {
                 let id = *index.get(&order.by_creation());
                 if *step < 10 { order.touch(id, now) } else if order.len() > 15 { order.remove(id) }

@@ -9,6 +9,8 @@ mod links;
 mod nodes;
 mod s3_fifo;
 mod sieve;
+#[cfg(test)]
+mod tests;
 
 use heap::{LastUse, RecencyHeap};
 use links::CreationList;

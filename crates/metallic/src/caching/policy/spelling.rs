@@ -267,3 +267,101 @@ fn parse_time(text: &str) -> Option<Duration> {
     let seconds = u64::try_from(ns / 1_000_000_000).ok()?;
     Some(Duration::new(seconds, (ns % 1_000_000_000) as u32))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::option;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn any_policy() -> impl Strategy<Value = EvictionPolicy> {
+        let max = prop_oneof![0..2000_usize, Just(usize::MAX)];
+        let ns = (any::<u64>(), 0..1_000_000_000_u32).prop_map(|(secs, ns)| Duration::new(secs, ns));
+        let idle = prop_oneof![(0..5000_u64).prop_map(Duration::from_millis), ns, Just(Duration::MAX)];
+        let start =
+            (0..EvictionStrategy::ALL.len(), max.clone(), idle.clone()).prop_map(|(index, max, idle)| {
+                let strategy = EvictionStrategy::ALL[index];
+                let (takes_max, takes_idle) = strategy.arguments();
+                let mut policy = EvictionPolicy::start(strategy);
+                policy.max_entries = (takes_max == Max::Always).then_some(max);
+                policy.max_idle = takes_idle.then_some(idle);
+                policy
+            });
+        let limits = (option::of(max.clone()), option::of(idle), option::of(any::<u32>()), max);
+        (start, limits).prop_map(|(mut policy, (max, idle, generations, min))| {
+            policy.max_entries = max.or(policy.max_entries);
+            policy.max_idle = idle.or(policy.max_idle);
+            EvictionPolicy { max_idle_generations: generations, min_entries: min, ..policy }
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_policy_is_read_as_it_was_written(policy in any_policy()) {
+            prop_assert_eq!(policy.to_string().parse(), Ok(policy), "{}", policy);
+        }
+
+        #[test]
+        fn no_text_is_read_with_a_panic(text in "[a-z0-9_:,.()= ]{0,30}") {
+            let _ = text.parse::<EvictionPolicy>();
+        }
+    }
+
+    #[test]
+    fn every_policy_can_be_written_in_several_ways_and_has_its_code() {
+        let second = Duration::from_secs(1);
+        for (text, policy, code) in [
+            ("none", EvictionPolicy::none(), "none()"),
+            ("size_limited_lru(64)", EvictionPolicy::size_limited_lru(64), "size_limited_lru(64)"),
+            (
+                "lru,max=500,idle=300s,min=10",
+                EvictionPolicy::lru()
+                    .with_max_entries(500)
+                    .with_max_idle_duration(300 * second)
+                    .with_min_entries(10),
+                "lru().with_max_entries(500).with_max_idle_duration(Duration::from_secs(300)).with_min_entries(10)",
+            ),
+            (
+                "hybrid(9, 0.5min)",
+                EvictionPolicy::hybrid(9, 30 * second),
+                "hybrid(9, Duration::from_secs(30))",
+            ),
+            ("s3_fifo:9", EvictionPolicy::s3_fifo(9), "s3_fifo(9)"),
+            (
+                "sieve:9,generations=2",
+                EvictionPolicy::sieve(9).with_max_idle_generations(2),
+                "sieve(9).with_max_idle_generations(2)",
+            ),
+            (
+                "idle_timeout:1.5us",
+                EvictionPolicy::idle_timeout(Duration::from_nanos(1500)),
+                "idle_timeout(Duration::from_nanos(1500))",
+            ),
+        ] {
+            assert_eq!(text.parse(), Ok(policy), "{text}");
+            assert_eq!(policy.to_code(), format!("EvictionPolicy::{code}"));
+        }
+    }
+
+    #[test]
+    fn an_error_names_the_part_that_is_wrong() {
+        for (text, message) in [
+            ("mru:3", "`mru` is not a strategy; there are: none, size_limited_lru:N, lru[:N]"),
+            ("hybrid:3", "`hybrid` is written hybrid:N:TIME"),
+            ("size_limited_lru", "`size_limited_lru` is written size_limited_lru:N"),
+            ("lru:-1", "`-1` is not a number of entries"),
+            ("idle_timeout:5", "`5` is not a time"),
+            ("idle_timeout:99999999999999999999h", "is not a time"),
+            ("lru,most=3", "`most=3` is not a limit; there are: max=N"),
+            ("lru,", "`` is not a limit"),
+            ("sieve(3)max=4", "`max=4` is not a limit"),
+            ("sieve:3,generations=x", "`x` is not a number of generations"),
+        ] {
+            let error = text.parse::<EvictionPolicy>().expect_err(text);
+            assert!(error.to_string().contains(message), "{error}");
+        }
+    }
+}

@@ -40,7 +40,9 @@ impl Ghosts {
 
     /// Takes a hash out, if it is there.
     pub(super) fn remove(&mut self, hash: u64) -> bool {
-        self.numbers.remove(&hash).is_some()
+        let was_there = self.numbers.remove(&hash).is_some();
+        self.tidy();
+        was_there
     }
 
     pub(super) fn clear(&mut self) {

@@ -19,7 +19,7 @@
 //! };
 //!
 //! let path = std::env::temp_dir().join(format!("metallic-doc-{}.jsonl", std::process::id()));
-//! let log = Arc::new(JsonlExporter::create(&path)?);
+//! let log = Arc::new(JsonlExporter::builder().header(false).create(&path)?);
 //! let evictions = Arc::new(Recorder::new());
 //! let sink = FanOut::new([
 //!     log.clone() as Arc<dyn EventSink>,
@@ -80,6 +80,7 @@
 //! disk: it survives the death of the process, up to what is still queued, not that of the machine.
 #![forbid(unsafe_code)]
 
+mod cache_names;
 mod channel;
 mod event;
 mod fan_out;
@@ -89,8 +90,6 @@ mod from_env;
 #[cfg(feature = "jsonl")]
 mod jsonl;
 #[cfg(feature = "metrics")]
-mod kv_cache_metrics;
-#[cfg(feature = "metrics")]
 mod metrics_exporter;
 mod recorder;
 mod sampling;
@@ -98,12 +97,13 @@ mod sink;
 #[cfg(feature = "tracing")]
 mod tracing_exporter;
 
+pub use cache_names::CacheNames;
 pub use channel::{ChannelExporter, ChannelStats};
 pub use event::*;
 pub use fan_out::FanOut;
 pub use filter::KindFilter;
 #[cfg(feature = "jsonl")]
-pub use from_env::{FromEnvError, from_env, from_vars};
+pub use from_env::{EnvLog, FromEnvError, from_env, from_vars};
 #[cfg(feature = "jsonl")]
 pub use jsonl::{
     JsonlBuilder, JsonlExporter, JsonlReader, JsonlStats, Overflow, SkipReason, Skipped, SkippedLine,

@@ -7,6 +7,10 @@ const SLOT_BITS: u32 = 12;
 /// How many labels are known at a time.
 pub(super) const SLOTS: usize = 1 << SLOT_BITS;
 
+/// The longest label that is given a slot, in bytes. The slots hold what they hold until others come, in two threads: at
+/// most 4 MiB in all here, and as much, or more where it has to be escaped, as lines.
+pub(super) const LONGEST: usize = 1 << 10;
+
 /// The labels that were queued lately, each in a numbered slot.
 ///
 /// An access in the queue names a slot, not a label. So the reference count of a hot label is not pulled back and forth

@@ -2,12 +2,14 @@
 
 use std::io;
 use std::mem;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::process;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
-use super::exporter::Overflow;
-use super::labels::Labels;
+use super::labels::{self, Labels};
 use super::output::Rotations;
+use super::overflow::Overflow;
 use super::stats::JsonlStats;
 use crate::event::{Event, EventData};
 
@@ -54,6 +56,10 @@ pub(super) struct Chunk {
 pub(super) struct Queue {
     capacity: usize,
     overflow: Overflow,
+    /// The process whose thread empties the queue.
+    process: u32,
+    /// Events that a child of that process recorded, and that are lost.
+    lost_in_child: AtomicU64,
     state: Mutex<State>,
     /// The writer waits here for events, flushes and the end.
     work: Condvar,
@@ -98,7 +104,15 @@ impl Queue {
             closed: false,
             writer_gone: false,
         };
-        Self { capacity, overflow, state: Mutex::new(state), work: Condvar::new(), progress: Condvar::new() }
+        Self {
+            capacity,
+            overflow,
+            process: process::id(),
+            lost_in_child: AtomicU64::new(0),
+            state: Mutex::new(state),
+            work: Condvar::new(),
+            progress: Condvar::new(),
+        }
     }
 
     /// Room for a full queue, so that it does not grow under the lock, within reason.
@@ -111,10 +125,24 @@ impl Queue {
         Self::room(self.capacity)
     }
 
+    /// Whether this is a child of the process that writes: it has the queue's memory, and not its thread. A system call.
+    pub(super) fn is_forked(&self) -> bool {
+        process::id() != self.process
+    }
+
     /// Queues the event, or counts it as lost.
     pub(super) fn push(&self, event: &Event) {
-        let mut state = self.lock();
+        let mut state = match self.state.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            // The thread that holds it may not exist on this side of a fork.
+            Err(TryLockError::WouldBlock) if self.is_forked() => return self.lose_in_child(),
+            Err(TryLockError::WouldBlock) => self.lock(),
+        };
         if state.len >= self.capacity || state.writer_gone {
+            if self.is_forked() {
+                return self.lose_in_child();
+            }
             state = self.wait_for_room(state);
             if state.len >= self.capacity || state.writer_gone {
                 state.stats.recorded += 1;
@@ -129,6 +157,10 @@ impl Queue {
             drop(state);
             self.work.notify_one();
         }
+    }
+
+    fn lose_in_child(&self) {
+        self.lost_in_child.fetch_add(1, Ordering::Relaxed);
     }
 
     fn wait_for_room<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
@@ -180,7 +212,7 @@ impl Queue {
         let stats = &mut state.stats;
         stats.written += chunk.written;
         stats.dropped += chunk.events - chunk.written;
-        stats.bytes_written += chunk.bytes;
+        stats.bytes_written += chunk.bytes + chunk.rotations.header_bytes;
         stats.rotations += chunk.rotations.done;
         stats.rotation_errors += chunk.rotations.failed;
         stats.write_errors += u64::from(chunk.error.is_some());
@@ -196,6 +228,9 @@ impl Queue {
 
     /// Waits until the log has, or tells to be missing, everything recorded before.
     pub(super) fn drain(&self, timeout: Duration) -> io::Result<()> {
+        if self.is_forked() {
+            return Err(io::Error::other("the event log is written by the parent of this process"));
+        }
         let mut state = self.lock();
         let target = state.stats.recorded;
         state.wanted = target;
@@ -219,6 +254,9 @@ impl Queue {
 
     /// Asks the writer to finish. Returns whether it has, within `timeout`.
     pub(super) fn close(&self, timeout: Duration) -> bool {
+        if self.is_forked() {
+            return false;
+        }
         let mut state = self.lock();
         state.closed = true;
         self.work.notify_one();
@@ -244,7 +282,23 @@ impl Queue {
     }
 
     pub(super) fn stats(&self) -> JsonlStats {
+        if self.is_forked() {
+            return self.stats_in_child();
+        }
         self.lock().stats.clone()
+    }
+
+    /// The counts of the parent up to the fork, if it was not at work in that moment, and what is lost since.
+    fn stats_in_child(&self) -> JsonlStats {
+        let mut stats = match self.state.try_lock() {
+            Ok(state) => state.stats.clone(),
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().stats.clone(),
+            Err(TryLockError::WouldBlock) => JsonlStats::default(),
+        };
+        stats.recorded += self.lost_in_child.load(Ordering::Relaxed);
+        stats.dropped = stats.recorded - stats.written;
+        stats.last_error = Some("the event log is written by the parent of this process".to_owned());
+        stats
     }
 
     /// At this length the writer need not wait for more.
@@ -262,8 +316,9 @@ impl State {
     fn push(&mut self, event: &Event) {
         self.stats.recorded += 1;
         self.len += 1;
-        let EventData::ResourceCacheAccess(access) = &event.data else {
-            return self.queued.push(Queued::Other(Box::new(event.clone())));
+        let access = match &event.data {
+            EventData::ResourceCacheAccess(access) if access.cache_key.len() <= labels::LONGEST => access,
+            _ => return self.queued.push(Queued::Other(Box::new(event.clone()))),
         };
         let (slot, is_new) = self.labels.slot_of(&access.cache_key, event.registry);
         if is_new {

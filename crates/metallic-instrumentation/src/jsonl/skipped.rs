@@ -93,7 +93,9 @@ impl Skipped {
 }
 
 fn shortened(text: &str) -> &str {
-    &text[..text.floor_char_boundary(Skipped::DETAIL_LEN)]
+    let fits = |&end: &usize| text.is_char_boundary(end);
+    let end = (0..=Skipped::DETAIL_LEN.min(text.len())).rev().find(fits).unwrap_or(0);
+    &text[..end]
 }
 
 impl fmt::Display for SkippedLine {

@@ -9,7 +9,11 @@ mod jsonl_exporter;
 #[cfg(feature = "jsonl")]
 mod jsonl_faults;
 #[cfg(feature = "jsonl")]
+mod jsonl_one_exporter;
+#[cfg(feature = "jsonl")]
 mod jsonl_reader;
+#[cfg(feature = "jsonl")]
+mod jsonl_rotation;
 #[cfg(feature = "jsonl")]
 mod jsonl_round_trip;
 #[cfg(feature = "metrics")]

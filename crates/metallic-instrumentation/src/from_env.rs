@@ -1,4 +1,4 @@
-//! The sink that the environment asks for.
+//! The log that the environment asks for.
 
 use std::env;
 use std::ffi::OsString;
@@ -24,18 +24,18 @@ const SAMPLE: &str = "METALLIC_METRICS_SAMPLE";
 /// Old files kept when rotation is asked for and their number is not.
 const DEFAULT_KEEP: usize = 3;
 
-/// Why the sink that the environment asks for could not be made.
+/// An error of [`from_env`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FromEnvError {
-    /// A variable holds something else than what it may.
+    /// A variable has a value that is not accepted.
     #[error("environment variable {variable} is {value:?}, expected {accepted}")]
     BadValue {
         /// The variable's name.
         variable: &'static str,
-        /// What it holds.
+        /// Its value.
         value: OsString,
-        /// What it may hold.
+        /// The values that are accepted.
         accepted: String,
     },
     /// The log could not be opened.
@@ -43,7 +43,7 @@ pub enum FromEnvError {
     Open {
         /// The path in `METALLIC_METRICS_JSONL_PATH`.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
 }
@@ -129,7 +129,7 @@ pub fn from_vars(var: impl Fn(&str) -> Option<OsString>) -> Result<Option<Arc<En
     Ok(Some(Arc::new(EnvLog { sink, exporter })))
 }
 
-/// The variable's value; an empty one is as good as none.
+/// Returns the variable's value; an empty one counts as not set.
 fn parsed<T>(
     var: impl Fn(&str) -> Option<OsString>,
     variable: &'static str,

@@ -39,8 +39,8 @@ use kv_cache::KvCacheHandles;
 /// All registries that report here are counted together, cache by cache: every number is a sum of what events tell to
 /// have changed. So `metallic_cache_entries` counts from the moment the exporter was attached, and entries that go with
 /// their registry, without an event, stay counted unless the registry is cleared first. The hit ratio is a query:
-/// `rate(hits) / (rate(hits) + rate(misses))`. A KV cache's gauges are those of its latest event, so KV caches need
-/// names of their own.
+/// `rate(hits) / (rate(hits) + rate(misses))`. A KV cache's gauges are those of its latest event, so each KV cache
+/// needs another name.
 ///
 /// Of an access, the cache is the longest name that other events gave and that its `cache_key` begins with, or else the
 /// part before the first colon. Behind a [`Sampling`](crate::Sampling) sink accesses would be counted too low: use
@@ -49,7 +49,7 @@ use kv_cache::KvCacheHandles;
 /// Install the recorder first: the handles of a cache are registered once, with the recorder in force at its first
 /// event, and from then on a hit costs a look-up of the cache's name and an increment, and allocates nothing.
 pub struct MetricsExporter {
-    /// Whether hits and misses are counted from accesses; from summaries otherwise.
+    /// True if hits and misses are counted from accesses; from summaries otherwise.
     accesses: bool,
     caches: RwLock<Caches>,
     kv_caches: Mutex<HashMap<Box<str>, KvCacheHandles>>,
@@ -106,7 +106,7 @@ impl MetricsExporter {
         update(caches.handles.entry(cache.into()).or_insert(handles));
     }
 
-    /// As [`update`](Self::update), of a KV cache: its events are too rare to be worth a lock for readers.
+    /// Does what [`update`](Self::update) does for a KV cache, whose events are too rare to be worth a lock for readers.
     fn update_kv_cache(&self, cache: &str, update: impl FnOnce(&KvCacheHandles)) {
         let mut caches = self.kv_caches.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(handles) = caches.get(cache) {

@@ -14,7 +14,7 @@ mod builder;
 
 pub use builder::JsonlBuilder;
 
-/// Writes every event as one line of JSON, on a thread of its own.
+/// Writes every event as one line of JSON, on its own thread.
 ///
 /// `record` puts the event into a bounded queue, which costs the caller some tens of nanoseconds; what happens when the
 /// queue is full is an [`Overflow`](super::Overflow). Events reach the file within some milliseconds, at once on
@@ -95,9 +95,9 @@ impl EventSink for JsonlExporter {
         self.running.queue().push(event);
     }
 
-    /// Blocks as [`JsonlExporter::flush`] does, and leaves the failures to the next call of that.
+    /// Blocks as [`JsonlExporter::flush`] does; the next call of that returns the failures.
     fn flush(&self) {
-        // It fails if the writer is held up or gone: this face has no way to say so, the statistics do.
+        // It fails if the writer is held up or has ended: this method cannot say so, the statistics do.
         let _ = self.running.drain();
     }
 }

@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::line::push_json;
 use crate::event::{Event, LogOpened};
 
-/// What the header says of the program.
+/// The program, as the header describes it.
 #[derive(Clone, Debug)]
 pub(super) struct Header {
     pub(super) program: String,

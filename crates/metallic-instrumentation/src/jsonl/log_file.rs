@@ -1,4 +1,4 @@
-//! The log as a file: how it is opened, and how it makes room.
+//! The log as a file: its opening and its rotation.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -13,11 +13,11 @@ pub(super) struct Rotation {
     pub(super) keep: usize,
 }
 
-/// What rotation has to know of the file being written.
+/// The file being written, as far as rotation is concerned.
 pub(super) struct LogFile {
     path: PathBuf,
     len: u64,
-    /// Whether it holds more than a header.
+    /// True if it holds more than a header.
     has_events: bool,
     rotation: Rotation,
 }
@@ -117,7 +117,7 @@ pub(super) fn append(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).open(path)
 }
 
-/// Whether the file, which is not empty, ends within a line. One that cannot be read might.
+/// Returns `true` if the file, which is not empty, ends within a line, or cannot be read.
 pub(super) fn is_torn(path: &Path) -> bool {
     let last_byte = || {
         let mut file = File::open(path)?;

@@ -10,10 +10,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::running::Running;
 
-/// By [`identity`]. An exporter that is starting, or being dropped, has a dead entry here: who asks for it then waits.
+/// By [`identity`]. An exporter that is starting, or being dropped, has a dead entry here: a caller that asks for it then waits.
 static OPEN: Mutex<BTreeMap<PathBuf, Weak<Running>>> = Mutex::new(BTreeMap::new());
 
-/// Tells that a dead entry of [`OPEN`] has come alive or gone.
+/// Signals that a dead entry of [`OPEN`] has come alive or was removed.
 static SETTLED: Condvar = Condvar::new();
 
 /// The path by which a file is known, whether or not it is there yet: without links and relative parts.
@@ -49,7 +49,7 @@ pub(super) fn join_or_start(
         }
     };
     open.insert(log.to_owned(), Weak::new());
-    // To open a file may take long, such as a pipe that nobody reads yet.
+    // To open a file may take long, such as a pipe without a reader.
     drop(open);
     let started = start(of_parent.is_some());
     let mut open = lock();
@@ -68,7 +68,7 @@ pub(super) fn closed(log: &Path) {
     SETTLED.notify_all();
 }
 
-/// Whether this is the first call for this file in the process.
+/// Returns `true` at the first call for this file in the process.
 pub(super) fn is_first(log: &Path) -> bool {
     static BEGUN: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
     BEGUN.lock().unwrap_or_else(PoisonError::into_inner).insert(log.to_owned())

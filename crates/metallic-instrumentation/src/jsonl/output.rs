@@ -1,4 +1,4 @@
-//! Where lines go: a file or any other writer.
+//! The destination of lines: a file or any other writer.
 
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
@@ -9,19 +9,19 @@ use super::log_file::{self, LogFile, Rotation, end_of_last_line};
 /// Takes whole lines, and keeps a line that a failed write tore apart from the next one.
 pub(super) struct Output {
     target: Box<dyn Write + Send>,
-    /// Whether the last byte written is not the end of a line.
+    /// True if the last byte written is not the end of a line.
     torn: bool,
-    /// What the files begin with, and whether the current one still lacks it.
+    /// The header of each file, and whether the current one still lacks it.
     header: Option<Header>,
     header_due: bool,
     /// The file to rotate, if any.
     log: Option<LogFile>,
-    /// Files left behind since the start.
+    /// Rotations since the start.
     rotated: u64,
     rotations: Rotations,
 }
 
-/// What became of the rotations since they were asked for.
+/// The counts of rotations and headers since the last call of [`Output::take_rotations`].
 #[derive(Default)]
 pub(super) struct Rotations {
     pub(super) done: u64,
@@ -86,7 +86,7 @@ impl Output {
         self.target.flush().map_err(|error| PartialWrite { whole: start, error })
     }
 
-    /// What became of rotations since the last call.
+    /// Returns the counts since the last call.
     pub(super) fn take_rotations(&mut self) -> Rotations {
         std::mem::take(&mut self.rotations)
     }

@@ -13,13 +13,13 @@ use super::overflow::Overflow;
 use super::stats::JsonlStats;
 use crate::event::{Event, EventData};
 
-/// How long the writer lets events gather before it takes them. While it lingers nobody needs to wake it.
+/// Time the writer lets events gather before it takes them. Meanwhile no caller needs to wake it.
 const LINGER: Duration = Duration::from_millis(5);
 
-/// How many times in a row it lingers in vain before it sleeps until it is woken.
+/// Times in a row that it lingers in vain before it sleeps until it is woken.
 const IDLE_ROUNDS: u32 = 20;
 
-/// What the writer is told, in order.
+/// An entry of the queue.
 pub(super) enum Queued {
     /// The slot is this label in this registry from here on.
     Label {
@@ -39,7 +39,7 @@ pub(super) enum Queued {
 const _: () =
     assert!(size_of::<Queued>() <= 32, "the documentation of `JsonlBuilder::capacity` says 32 bytes");
 
-/// What became of some events the writer took.
+/// The result of one write of the writer.
 pub(super) struct Chunk {
     pub(super) events: u64,
     /// Those of the events that are in the log; the others are lost.
@@ -82,7 +82,7 @@ struct State {
     failure: Option<io::Error>,
     /// The writer sleeps until it is woken.
     asleep: bool,
-    /// A caller waited in vain for room, and the writer has not moved since: nobody waits again before it does.
+    /// A caller waited in vain for room, and the writer has not moved since: no one waits again before it does.
     stalled: bool,
     closed: bool,
     writer_gone: bool,
@@ -125,7 +125,7 @@ impl Queue {
         Self::room(self.capacity)
     }
 
-    /// Whether this is a child of the process that writes: it has the queue's memory, and not its thread. A system call.
+    /// Tells a child of the process that writes, which has the queue's memory and not its thread. Makes a system call.
     pub(super) fn is_forked(&self) -> bool {
         process::id() != self.process
     }
@@ -205,7 +205,7 @@ impl Queue {
         Some(gap)
     }
 
-    /// Tells what became of events taken.
+    /// Counts a write.
     pub(super) fn complete(&self, chunk: Chunk) {
         let mut state = self.lock();
         state.done += chunk.events + chunk.gap;
@@ -239,7 +239,7 @@ impl Queue {
         let (state, _) =
             self.progress.wait_timeout_while(state, timeout, behind).unwrap_or_else(PoisonError::into_inner);
         if state.writer_gone {
-            return Err(io::Error::other("the writer thread of the event log is gone"));
+            return Err(io::Error::other("the writer thread of the event log has ended"));
         }
         if state.done < target {
             return Err(io::Error::new(io::ErrorKind::TimedOut, "the event log is still being written"));
@@ -266,8 +266,7 @@ impl Queue {
         state.writer_gone
     }
 
-    /// Tells that the writer is gone, of its own accord or by a panic: what it left behind is lost, and nobody waits for
-    /// it any more.
+    /// Tells that the writer has ended, as asked or by a panic: what is still queued is lost, and no one waits any more.
     pub(super) fn writer_ends(&self) {
         let mut state = self.lock();
         state.stats.dropped = state.stats.recorded - state.stats.written;

@@ -13,7 +13,7 @@ use super::line;
 use super::skipped::{SkipReason, Skipped};
 use crate::event::{Event, EventData, EventKind};
 
-/// Reads the events of a log, line by line, and passes over what it cannot understand.
+/// Reads the events of a log, line by line, and passes over lines that are not events.
 ///
 /// A log may end in the middle of a line, hold lines of other programs, or come from a newer version: such lines are no
 /// errors, but counted in [`skipped`](Self::skipped). Of an event, fields it does not know are ignored, in any order; a
@@ -45,7 +45,7 @@ pub struct JsonlReader<R> {
 }
 
 impl JsonlReader<BufReader<File>> {
-    /// Reads this file.
+    /// Opens this file.
     ///
     /// # Errors
     ///
@@ -71,7 +71,7 @@ impl<R> JsonlReader<R> {
         }
     }
 
-    /// What was passed over so far; of the whole log once the iterator has ended.
+    /// Returns the lines passed over so far; those of the whole log once the iterator has ended.
     pub fn skipped(&self) -> &Skipped {
         &self.skipped
     }
@@ -81,7 +81,7 @@ impl<R> JsonlReader<R> {
         self.unread_fields
     }
 
-    /// Lines read so far, those passed over among them.
+    /// Returns how many lines were read so far, including those passed over.
     pub fn lines(&self) -> u64 {
         self.lines
     }
@@ -133,7 +133,7 @@ impl<R> JsonlReader<R> {
     }
 }
 
-/// A line of the log, its data not yet looked into: what form it has depends on the type, and that may stand behind it.
+/// A line of the log, its data not yet looked into: its form depends on the type, which may come after it.
 #[derive(Deserialize)]
 struct Line<'a> {
     #[serde(borrow, rename = "type")]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::open_logs;
 use super::queue::Queue;
 
-/// What all handles of one exporter share; dropped with the last of them.
+/// The state that all handles of one exporter share; dropped with the last of them.
 pub(super) struct Running {
     queue: Arc<Queue>,
     writer: Option<JoinHandle<()>>,
@@ -32,7 +32,7 @@ impl Running {
         &self.queue
     }
 
-    /// Waits until the log has, or tells to be missing, everything recorded before.
+    /// Does what [`Queue::drain`] does, within the flush timeout.
     pub(super) fn drain(&self) -> io::Result<()> {
         self.queue.drain(self.flush_timeout)
     }

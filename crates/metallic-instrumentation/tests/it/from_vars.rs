@@ -107,7 +107,7 @@ fn a_bad_value_is_named_with_what_is_accepted_and_the_log_is_left_alone() {
             "a list, with commas, of ResourceCacheAccess, ",
         ),
     ] {
-        let error = sink_of(&path, &[(name, bad)]).err().expect("a bad value is an error");
+        let error = sink_of(&path, &[(name, bad)]).expect_err("a bad value is an error");
         let message = error.to_string();
         assert!(
             message.starts_with(&format!("environment variable {name} is {bad:?}, expected {accepted}")),
@@ -121,7 +121,7 @@ fn a_bad_value_is_named_with_what_is_accepted_and_the_log_is_left_alone() {
 fn a_log_that_cannot_be_opened_is_named_with_its_cause() {
     let dir = tempdir().unwrap();
     let path = dir.path().join("missing").join("log.jsonl");
-    let error = sink_of(&path, &[]).err().expect("the folder does not exist");
+    let error = sink_of(&path, &[]).expect_err("the folder does not exist");
     assert_eq!(error.to_string(), format!("cannot write the event log {}", path.display()));
     let cause = error.source().unwrap().downcast_ref::<std::io::Error>().unwrap();
     assert_eq!(cause.kind(), std::io::ErrorKind::NotFound);

@@ -3,6 +3,8 @@
 
 mod doubles;
 #[cfg(feature = "jsonl")]
+mod faulty;
+#[cfg(feature = "jsonl")]
 mod from_vars;
 #[cfg(feature = "jsonl")]
 mod jsonl_exporter;
@@ -16,9 +18,13 @@ mod jsonl_reader;
 mod jsonl_rotation;
 #[cfg(feature = "jsonl")]
 mod jsonl_round_trip;
+#[cfg(feature = "jsonl")]
+mod jsonl_under_faults;
 #[cfg(feature = "metrics")]
 mod metrics_exporter;
 mod samples;
+#[cfg(feature = "jsonl")]
+mod schema;
 mod sinks;
 #[cfg(feature = "tracing")]
 mod tracing_exporter;

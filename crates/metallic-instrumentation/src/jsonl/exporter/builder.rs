@@ -1,4 +1,4 @@
-//! How an exporter is set up.
+//! The options of an exporter.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! The events: what they are called, what they carry, and their JSON form.
+//! The events: their names, their fields and their JSON form.
 //!
 //! One event is one JSON object with `type` and `data`, and with `timestamp` and `registry` if the event has them:
 //!
@@ -27,19 +27,19 @@ pub use name::CacheName;
 pub use opening::{CacheKind, CacheOpened, CachePolicyChanged, LogOpened, RegistryOpened};
 pub use removal::{CacheCleared, CacheEviction, EntryRemoved, RemovalCause};
 
-/// Something a cache did, and when.
+/// One thing that a cache did, with its time.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Event {
-    /// What happened; its two JSON fields, `type` and `data`, stand at the top level of the object.
+    /// The kind and its fields; in JSON these are `type` and `data`, at the top level of the object.
     #[cfg_attr(feature = "serde", serde(flatten))]
     pub data: EventData,
-    /// When it happened, in nanoseconds since the Unix epoch by the clock of the registry (a registry that runs on a
-    /// hand-driven clock counts from that clock's own origin). Events of one operation may stand in the log in another
+    /// The time, in nanoseconds since the Unix epoch by the clock of the registry (a registry that runs on a
+    /// hand-driven clock counts from that clock's own origin). Events of one operation may be in the log in another
     /// order than their times: an access that missed is recorded when its creation is over, with the time it began.
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     pub timestamp: Option<u64>,
-    /// The registry it happened in: a small number, the same for the life of the registry. Several registries of one
+    /// The registry: a small number, the same for the life of the registry. Several registries of one
     /// process, and even of one log, may have caches of the same name.
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     pub registry: Option<u32>,
@@ -56,13 +56,13 @@ impl Event {
         Self { timestamp: Some(timestamp), ..Self::new(data) }
     }
 
-    /// The same event, in the registry with this number.
+    /// Returns the same event, in the registry with this number.
     #[must_use]
     pub fn in_registry(self, registry: u32) -> Self {
         Self { registry: Some(registry), ..self }
     }
 
-    /// The kind of this event.
+    /// Returns the kind of this event.
     pub fn kind(&self) -> EventKind {
         self.data.kind()
     }
@@ -79,7 +79,7 @@ pub struct EventsDropped {
 /// Defines [`EventData`], [`EventKind`] and the conversions from one list, so that the three cannot drift apart.
 macro_rules! events {
     ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// What happened, one variant for each kind of event.
+        /// The data of an event, one variant for each kind.
         #[derive(Clone, Debug, PartialEq)]
         #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(tag = "type", content = "data"))]
         #[non_exhaustive]
@@ -95,14 +95,14 @@ macro_rules! events {
         }
 
         impl EventData {
-            /// The kind of this event.
+            /// Returns the kind of this event.
             pub fn kind(&self) -> EventKind {
                 match self {
                     $(Self::$name(_) => EventKind::$name,)*
                 }
             }
 
-            /// Reads what stands in the `data` field of an event of this kind.
+            /// Reads the `data` field of an event of this kind.
             #[cfg(feature = "jsonl")]
             pub(crate) fn from_json(kind: EventKind, data: &str) -> serde_json::Result<Self> {
                 match kind {
@@ -115,7 +115,7 @@ macro_rules! events {
             /// Every kind.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
-            /// The kind as it stands in the `type` field.
+            /// Returns the kind's name, as the `type` field has it.
             pub fn name(self) -> &'static str {
                 match self {
                     $(Self::$name => stringify!($name),)*
@@ -140,7 +140,7 @@ events! {
     CacheEviction,
     /// A creation that ended.
     ResourceCreated,
-    /// An entry that left.
+    /// An entry that was evicted, expired or was removed.
     EntryRemoved,
     /// An explicit removal.
     CacheCleared,
@@ -172,14 +172,14 @@ events! {
     ArtifactEvicted,
     /// A failure of a remote store.
     RemoteFailed,
-    /// A creation that was not to happen.
+    /// A creation in a scope that is armed against it.
     CreationViolation,
     /// The end of a warm-up.
     WarmUpFinished,
 }
 
 impl EventKind {
-    /// The kind with this name.
+    /// Returns the kind with this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.name() == name)
     }

@@ -51,23 +51,23 @@ impl SinkGuard {
         Self { sink, panics: Arc::default(), registry: None }
     }
 
-    /// The same guard for the registry with this number.
+    /// Returns the same guard for the registry with this number.
     #[must_use]
     pub fn with_registry(self, registry: u32) -> Self {
         Self { registry: Some(registry), ..self }
     }
 
-    /// The number of the registry that this guard was made for.
+    /// Returns the number of the guard's registry, if it has one.
     pub fn registry(&self) -> Option<u32> {
         self.registry
     }
 
-    /// The sink behind this guard.
+    /// Returns the sink behind this guard.
     pub fn sink(&self) -> &Arc<dyn EventSink> {
         &self.sink
     }
 
-    /// [`EventSink::enabled`]; a sink that panics here wants nothing.
+    /// Asks [`EventSink::enabled`]; a sink that panics there wants nothing.
     pub fn enabled(&self, kind: EventKind) -> bool {
         self.caught(|sink| sink.enabled(kind)).unwrap_or(false)
     }
@@ -83,12 +83,12 @@ impl SinkGuard {
         self.caught(|sink| sink.record(event));
     }
 
-    /// [`EventSink::flush`].
+    /// Calls [`EventSink::flush`].
     pub fn flush(&self) {
         self.caught(|sink| sink.flush());
     }
 
-    /// Calls of the sink that panicked. The event of such a call is lost.
+    /// Returns how many calls of the sink panicked. The event of such a call is lost.
     pub fn panics(&self) -> u64 {
         self.panics.load(Ordering::Relaxed)
     }

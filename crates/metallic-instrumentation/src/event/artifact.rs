@@ -29,7 +29,7 @@ pub struct ArtifactMissed {
     pub cache: CacheName,
     /// The key, in the form of [`ResourceCacheAccess::cache_key`](super::ResourceCacheAccess::cache_key).
     pub cache_key: Arc<str>,
-    /// Why, in `snake_case`: `absent`, or what kept the nearest artifact from being used.
+    /// The cause in `snake_case`: `absent`, or the reason why the nearest artifact does not apply.
     pub cause: Cow<'static, str>,
 }
 
@@ -57,7 +57,7 @@ pub struct ArtifactRejected {
     pub cache_key: Arc<str>,
     /// The level of the store that had it.
     pub level: Cow<'static, str>,
-    /// Why, in `snake_case`.
+    /// The cause, in `snake_case`.
     pub cause: Cow<'static, str>,
 }
 

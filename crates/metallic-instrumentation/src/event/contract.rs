@@ -1,4 +1,4 @@
-//! Warm-up, and creations that were not to happen after it.
+//! Warm-up, and creations after it that should not have happened.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -16,9 +16,9 @@ pub struct CreationViolation {
     pub cache_key: Arc<str>,
     /// The armed scope.
     pub scope: Cow<'static, str>,
-    /// What became of the creation.
+    /// The mode of the scope, which decides on the creation.
     pub mode: ViolationMode,
-    /// Why the resource was not there.
+    /// The reason why the resource was not in its cache.
     pub verdict: ViolationVerdict,
     /// The strategy that evicted the entry, if one did.
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
@@ -32,7 +32,7 @@ pub struct CreationViolation {
     /// The caller, as `file:line`, if it is known.
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     pub caller: Option<Cow<'static, str>>,
-    /// Whether the resource was loaded from a store, which is quicker than compiling it and a creation all the same.
+    /// True if the resource was loaded from a store, which is quicker than compiling it and a creation all the same.
     #[cfg_attr(feature = "serde", serde(default))]
     pub loaded: bool,
     /// Time the creation took, in nanoseconds; 0 if it was refused.
@@ -40,7 +40,7 @@ pub struct CreationViolation {
 }
 
 named! {
-    /// What an armed scope does with a creation.
+    /// The modes of an armed scope.
     ViolationMode {
         /// The creation goes on, and is counted.
         Count = "count",
@@ -52,7 +52,7 @@ named! {
 }
 
 named! {
-    /// Why a resource was not in its cache after warm-up.
+    /// The reasons why a resource is not in its cache after warm-up.
     ViolationVerdict {
         /// The manifest does not have the key.
         NeverRecorded = "never_recorded",
@@ -83,7 +83,7 @@ pub struct WarmUpFinished {
     pub failed: u64,
     /// Records passed over: of an unknown cache, another schema, or a key that this device refuses.
     pub skipped: u64,
-    /// Keys that the deadline or the memory limit left out.
+    /// Keys that were not tried, because of the deadline or the memory limit.
     pub left_out: u64,
     /// Time from the begin of warm-up to its end, in nanoseconds.
     pub duration_ns: u64,

@@ -2,7 +2,7 @@
 
 use super::CacheName;
 
-/// The tensors of a KV cache were made anew with another capacity, or freed.
+/// The tensors of a KV cache were created anew with another capacity, or freed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct KvCacheResized {
@@ -18,7 +18,7 @@ pub struct KvCacheResized {
     pub bytes: u64,
     /// Device memory while the old tensors and the new ones were both there, in bytes.
     pub peak_bytes: u64,
-    /// What it took to make the new tensors and to ask for the copies, in nanoseconds.
+    /// Time to create the new tensors and to submit the copies, in nanoseconds.
     pub duration_ns: u64,
 }
 
@@ -46,7 +46,7 @@ pub struct KvCacheRefused {
     pub capacity: u64,
     /// Device memory that the positions would take, in bytes.
     pub needed_bytes: u64,
-    /// The most it may hold, in bytes.
+    /// The most bytes it may hold.
     pub limit_bytes: u64,
     /// The error's message.
     pub error: String,

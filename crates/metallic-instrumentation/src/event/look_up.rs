@@ -11,13 +11,13 @@ use super::named::named;
 pub struct ResourceCacheAccess {
     /// The cache's name, a colon, and the key's debug form without the spaces outside its literals.
     pub cache_key: Arc<str>,
-    /// Whether the resource was there.
+    /// True if the resource was in the cache.
     pub hit: bool,
-    /// Device memory the resource holds, in bytes; 0 if its kernel does not say, or if nothing was created.
+    /// Device memory the resource holds, in bytes; 0 if its kernel does not tell, or if nothing was created.
     pub bytes: u64,
 }
 
-/// The totals of one cache, once every hundred operations on it.
+/// The totals of one cache, after every hundredth operation on it.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ResourceCacheSummary {
@@ -40,7 +40,7 @@ fn null_as_nan<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64,
     Ok(rate.unwrap_or(f64::NAN))
 }
 
-/// A creation ended, well or not.
+/// A creation ended, with success or without.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(from = "Read"))]
 pub struct ResourceCreated {
@@ -48,21 +48,21 @@ pub struct ResourceCreated {
     pub cache: CacheName,
     /// The key, in the form of [`ResourceCacheAccess::cache_key`].
     pub cache_key: Arc<str>,
-    /// Time spent in the kernel's creation function, in nanoseconds.
+    /// Time spent in the kernel's creation function, nested creations included, in nanoseconds.
     pub duration_ns: u64,
-    /// Of that, the time that no creation within this one took, in nanoseconds. Equal to `duration_ns` in logs that lack it.
+    /// Time spent in this creation without the creations it asked for, in nanoseconds. Read as `duration_ns` where absent.
     pub own_duration_ns: u64,
-    /// How it ended.
+    /// Its outcome.
     pub outcome: CreationOutcome,
     /// The error's message, when it failed.
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     pub error: Option<String>,
-    /// Device memory of the new resource, in bytes; 0 if its kernel does not say, or if nothing was created.
+    /// Device memory of the new resource, in bytes; 0 if its kernel does not tell, or if nothing was created.
     pub bytes: u64,
 }
 
 named! {
-    /// How a creation ended.
+    /// The outcomes of a creation.
     CreationOutcome {
         /// The resource is in the cache.
         Created = "created",

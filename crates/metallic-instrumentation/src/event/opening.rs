@@ -40,7 +40,7 @@ pub struct RegistryOpened {
     /// The device its resources are created on, if it is known.
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     pub device: Option<String>,
-    /// Whether several threads share it.
+    /// True if several threads share it.
     #[cfg_attr(feature = "serde", serde(default))]
     pub shared: bool,
 }
@@ -62,7 +62,7 @@ pub struct CacheOpened {
     /// The idle time after which entries expire, in generations of the registry, if there is one.
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     pub max_idle_generations: Option<u64>,
-    /// The number of entries that eviction leaves in place.
+    /// The number of entries that no eviction goes below.
     pub min_entries: u64,
 }
 
@@ -90,11 +90,11 @@ pub struct CachePolicyChanged {
     pub strategy: Cow<'static, str>,
     /// The limit on entries, if there is one.
     pub max_entries: Option<u64>,
-    /// The idle time after which entries leave, in nanoseconds, if there is one.
+    /// The idle time after which entries expire, in nanoseconds, if there is one.
     pub max_idle_ns: Option<u64>,
     /// The idle time after which entries expire, in generations of the registry, if there is one.
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     pub max_idle_generations: Option<u64>,
-    /// The number of entries that eviction leaves in place.
+    /// The number of entries that no eviction goes below.
     pub min_entries: u64,
 }

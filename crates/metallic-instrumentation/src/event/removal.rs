@@ -1,4 +1,4 @@
-//! Entries that go: evicted by a policy, or removed by the caller.
+//! Evictions by a policy, and removals by the caller.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::CacheName;
 use super::named::named;
 
-/// A policy made one or more entries leave.
+/// A policy evicted one or more entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct CacheEviction {
@@ -14,15 +14,15 @@ pub struct CacheEviction {
     pub cache: CacheName,
     /// The strategy of the policy in force: `none`, `size_limited_lru`, `lru`, `fifo`, `idle_timeout` or `hybrid`.
     pub strategy: Cow<'static, str>,
-    /// Entries that left.
+    /// Entries evicted.
     pub count: u64,
     /// `size_limit_exceeded_max_<entries>` or `idle_timeout_exceeded_<milliseconds>ms`.
     pub reason: Cow<'static, str>,
-    /// Entries right after they left, before any newcomer.
+    /// Entries right after the eviction, before any insertion.
     pub size_after: u64,
 }
 
-/// One entry left its cache.
+/// One entry was evicted, expired or was removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct EntryRemoved {
@@ -30,7 +30,7 @@ pub struct EntryRemoved {
     pub cache: CacheName,
     /// The key, in the form of [`ResourceCacheAccess::cache_key`].
     pub cache_key: Arc<str>,
-    /// Why it left.
+    /// The cause.
     pub cause: RemovalCause,
     /// Time since it was created, in nanoseconds.
     pub age_ns: u64,
@@ -38,14 +38,14 @@ pub struct EntryRemoved {
     pub idle_ns: u64,
     /// Hits it served.
     pub reuse_count: u64,
-    /// What it cost to create, in nanoseconds, to seven significant digits.
+    /// Time its creation took, in nanoseconds, to seven significant digits.
     pub creation_ns: u64,
-    /// Device memory it held, in bytes; 0 if its kernel does not say.
+    /// Device memory it held, in bytes; 0 if its kernel does not tell.
     pub bytes: u64,
 }
 
 named! {
-    /// Why an entry is no longer in its cache.
+    /// The causes for which an entry is no longer in its cache.
     RemovalCause {
         /// The policy's limit on entries.
         SizeLimit = "size_limit",
@@ -60,14 +60,14 @@ named! {
     }
 }
 
-/// The caller, not a policy, made entries leave.
+/// The caller, not a policy, removed entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct CacheCleared {
     /// The cache's name.
     pub cache: CacheName,
-    /// Entries that left.
+    /// Entries removed.
     pub count: u64,
-    /// Entries right after they left.
+    /// Entries right after the removal.
     pub size_after: u64,
 }

@@ -7,6 +7,9 @@ use serde::Serialize;
 use super::labels::SLOTS;
 use crate::event::Event;
 
+/// The longest line that is written and read, in bytes, its end not counted.
+pub(super) const MAX_LINE: usize = 1 << 20;
+
 /// Renders one event a line.
 ///
 /// Accesses are nearly all of a log and are put together by hand, from labels escaped once; their form is that which
@@ -69,7 +72,7 @@ impl Lines {
     }
 }
 
-fn push_json<T: Serialize + ?Sized>(buffer: &mut Vec<u8>, value: &T) {
+pub(super) fn push_json<T: Serialize + ?Sized>(buffer: &mut Vec<u8>, value: &T) {
     serde_json::to_writer(buffer, value)
         .expect("a Vec takes every write, and events hold nothing JSON cannot say");
 }

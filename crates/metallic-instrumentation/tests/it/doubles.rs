@@ -1,7 +1,9 @@
 //! Sinks for tests; writers that block, fail or panic.
 #![cfg_attr(not(feature = "jsonl"), allow(dead_code))]
 
+use std::fs;
 use std::io::{self, ErrorKind, Write};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -126,4 +128,15 @@ impl Write for PanickingWriter {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// A file's text.
+pub(crate) fn text(path: impl AsRef<Path>) -> String {
+    fs::read_to_string(path).unwrap()
+}
+
+/// An exporter whose files hold the events and nothing else.
+#[cfg(feature = "jsonl")]
+pub(crate) fn bare() -> metallic_instrumentation::JsonlBuilder {
+    metallic_instrumentation::JsonlExporter::builder().header(false)
 }

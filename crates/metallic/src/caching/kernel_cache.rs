@@ -100,7 +100,7 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
     ) -> Result<&mut K::CachedResource, MetalError> {
         let key = K::create_cache_key(params);
         let hash = Entries::<K::Key, K::CachedResource>::hash(&key);
-        let now = TimeSource::counter_stamp();
+        let now = TimeSource::hit_stamp();
         if now >= self.quiet_until {
             return self.get_or_create_attentively(key, hash, device);
         }
@@ -185,7 +185,7 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
     /// Panics if the structures of this cache disagree with each other. O(n), for tests.
     #[doc(hidden)]
     pub fn validate(&self) {
-        self.order.validate();
+        self.order.validate(self.time.hit_tick_ns());
         self.entries.validate(self.len());
     }
 
@@ -271,7 +271,7 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
     /// Finds out how long look-ups are nothing but look-ups. To be called after whatever may shorten that.
     pub(super) fn watch(&mut self) {
         self.nothing_expires_before = nothing_expires_before(&self.policy, &self.order, &self.time);
-        let quiet = self.reporter.is_none() && self.time.is_counter();
+        let quiet = self.reporter.is_none() && self.time.is_machine();
         self.quiet_until = if quiet { self.nothing_expires_before } else { 0 };
     }
 

@@ -268,12 +268,17 @@ impl EntryOrder {
     }
 
     /// Panics unless the lists that are kept hold every entry once, in both directions, and no stamp is out of order.
-    pub(super) fn validate(&self) {
+    /// A hit's stamp may be `hit_tick` before one that was taken earlier.
+    pub(super) fn validate(&self, hit_tick: u64) {
         assert_eq!(self.ids().count(), self.len, "the entries are as many as are counted");
         if self.recency_kept {
             let listed = validate_list(&self.nodes, self.len, |node| node.recency);
             assert_eq!(listed, self.by_recency(), "the list is recency order");
-            assert!(listed.is_sorted_by_key(|id| self.last_used(*id)), "recency order follows time");
+            let mut latest = 0;
+            for id in listed {
+                assert!(self.last_used(id) >= latest, "recency order follows time");
+                latest = latest.max(self.last_used(id).saturating_sub(hit_tick));
+            }
         }
         let by_creation = self.by_creation();
         if !self.creation.is_empty() {
@@ -392,5 +397,5 @@ fn creation_order_outlives_the_numbers_it_is_kept_by() {
     order.remove(ids.remove(1));
     ids.extend((3..6).map(|now| order.insert(now, 0, usize::MAX)));
     assert_eq!((order.last_creation, order.by_creation()), (6, ids), "numbered anew from 1, in order");
-    order.validate();
+    order.validate(0);
 }

@@ -10,7 +10,6 @@ mod rate;
 mod system;
 
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use self::rate::{Clocks, Rate};
@@ -38,11 +37,29 @@ impl Machine {
         Self(())
     }
 
-    /// The stamp of this moment, at most [`Self::tick_ns`] too early and never too late. On the line once there is a `Machine`;
-    /// before that, a number without meaning.
+    /// The stamp of this moment if it is before `limit`; at most [`Self::tick_ns`] too early, and never too late.
+    /// `limit` is from [`Self::limit`], or 0.
     #[inline(always)]
-    pub(crate) fn hit_stamp() -> u64 {
-        if HITS_READ_COUNTER.load(Ordering::Relaxed) { counter::read() } else { hit_stamp_of_system() }
+    pub(crate) fn hit_stamp_before(limit: u64) -> Option<u64> {
+        if limit == NO_LIMIT_ON_COUNTER {
+            return Some(counter::read());
+        }
+        if limit % 2 == 0 {
+            let stamp = counter::read();
+            return (stamp < limit).then_some(stamp);
+        }
+        hit_stamp_of_system(limit)
+    }
+
+    /// A stamp as the limit of hits. It says besides what they are stamped with: an even one is the counter's, an odd one
+    /// the operating system's, so that a hit asks nothing but its limit.
+    pub(crate) fn limit(self, stamp: u64) -> u64 {
+        match ORIGIN.line {
+            Line::Counter if stamp == u64::MAX => NO_LIMIT_ON_COUNTER,
+            Line::Counter => stamp & !1,
+            // No later than the stamp, unless it is 0.
+            Line::Coarse { .. } | Line::System => stamp.min(NO_LIMIT_ON_COUNTER - 1).saturating_sub(1) | 1,
+        }
     }
 
     /// The stamp of this moment.
@@ -101,15 +118,14 @@ struct Origin {
 
 static ORIGIN: LazyLock<Origin> = LazyLock::new(|| {
     let line = cheapest_line();
-    HITS_READ_COUNTER.store(matches!(line, Line::Counter), Ordering::Relaxed);
     if matches!(line, Line::Counter) {
         LazyLock::force(&COUNTER);
     }
     Origin { line, unix_ns: system::unix_ns(), system_ns: system::fine_ns() }
 });
 
-/// Apart from the rest of the choice, for hits: one byte to look at.
-static HITS_READ_COUNTER: AtomicBool = AtomicBool::new(true);
+/// Counters do not get there.
+const NO_LIMIT_ON_COUNTER: u64 = u64::MAX;
 
 static COUNTER: LazyLock<Rate<Machine>> = LazyLock::new(|| Rate::new(Machine(())));
 
@@ -123,40 +139,35 @@ impl Clocks for Machine {
     }
 }
 
-/// Out of line, so that a caller's code on the counter stays what it would be without.
+/// Out of line, so that a hit on the counter costs what it would if there were nothing else.
 #[inline(never)]
-fn hit_stamp_of_system() -> u64 {
-    match ORIGIN.line {
+fn hit_stamp_of_system(limit: u64) -> Option<u64> {
+    let stamp = match ORIGIN.line {
         Line::Coarse { clock, .. } => clock.ns(),
         Line::Counter | Line::System => system::fine_ns(),
-    }
+    };
+    (stamp < limit).then_some(stamp)
 }
 
 /// The coarse clock, if it is a fifth cheaper than what is exact: less is not worth the loss.
 fn cheapest_line() -> Line {
-    let (exact, exact_ns) = if counter::is_usable() {
-        (Line::Counter, cost_ns(counter::read))
-    } else {
-        (Line::System, cost_ns(system::fine_ns))
-    };
-    match Coarse::new() {
-        Some((clock, tick_ns)) if cost_ns(|| clock.ns()) * 5 < exact_ns * 4 => {
-            Line::Coarse { clock, tick_ns }
-        }
-        _ => exact,
-    }
+    let (exact, read): (_, fn() -> u64) =
+        if counter::is_usable() { (Line::Counter, counter::read) } else { (Line::System, system::fine_ns) };
+    let Some((clock, tick_ns)) = Coarse::new() else { return exact };
+    // In turn, and the shortest of many: a reading can only be disturbed, and by an emulator for long at first.
+    let (exact_ns, coarse_ns) = (0..32).fold((u64::MAX, u64::MAX), |(exact_ns, coarse_ns), _| {
+        (exact_ns.min(cost_ns(read)), coarse_ns.min(cost_ns(|| clock.ns())))
+    });
+    if coarse_ns * 5 < exact_ns * 4 { Line::Coarse { clock, tick_ns } } else { exact }
 }
 
-/// What 64 readings take, in nanoseconds: the shortest of a few times, since others can only be disturbed.
+/// What 32 readings take, in nanoseconds.
 fn cost_ns(read: impl Fn() -> u64) -> u64 {
-    let once = |_| {
-        let begin = system::fine_ns();
-        for _ in 0..64 {
-            std::hint::black_box(read());
-        }
-        system::fine_ns().saturating_sub(begin)
-    };
-    (0..8).map(once).min().unwrap_or(u64::MAX)
+    let begin = system::fine_ns();
+    for _ in 0..32 {
+        std::hint::black_box(read());
+    }
+    system::fine_ns().saturating_sub(begin)
 }
 
 #[cfg(test)]

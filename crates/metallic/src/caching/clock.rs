@@ -77,16 +77,21 @@ pub(super) enum TimeSource {
 const TICKS_OF_A_COARSE_IDLE_TIME: u64 = 256;
 
 impl TimeSource {
-    /// The stamp of this moment if this [is the machine's time](Self::is_machine), read without asking whether it is; as
-    /// cheap as the machine allows. It compares with a [`stamp`](Self::stamp): it is never later than one taken afterwards,
-    /// and at most [`hit_tick_ns`](Self::hit_tick_ns) earlier than one taken before.
+    /// The stamp of a hit at this moment, as cheap as the machine allows, if it is before `limit`, which [`hit_limit`](Self::hit_limit)
+    /// gave. It compares with a [`stamp`](Self::stamp): it is never later than one taken afterwards, and at most
+    /// [`hit_tick_ns`](Self::hit_tick_ns) earlier than one taken before.
     #[inline(always)]
-    pub(super) fn hit_stamp() -> u64 {
-        Machine::hit_stamp()
+    pub(super) fn hit_stamp_before(limit: u64) -> Option<u64> {
+        Machine::hit_stamp_before(limit)
     }
 
-    pub(super) fn is_machine(&self) -> bool {
-        matches!(self, Self::Machine(_))
+    /// The limit for [`hit_stamp_before`](Self::hit_stamp_before) to return stamps of this clock that are before `stamp`. 0 if hits
+    /// must ask this clock with [`stamp`](Self::stamp): then there is none.
+    pub(super) fn hit_limit(&self, stamp: u64) -> u64 {
+        match self {
+            Self::Machine(machine) => machine.limit(stamp),
+            Self::Clock(_) => 0,
+        }
     }
 
     /// The most by which a [`hit_stamp`](Self::hit_stamp) may be early, in nanoseconds; 0 if it is exact.

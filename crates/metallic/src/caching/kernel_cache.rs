@@ -100,10 +100,9 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
     ) -> Result<&mut K::CachedResource, MetalError> {
         let key = K::create_cache_key(params);
         let hash = Entries::<K::Key, K::CachedResource>::hash(&key);
-        let now = TimeSource::hit_stamp();
-        if now >= self.quiet_until {
+        let Some(now) = TimeSource::hit_stamp_before(self.quiet_until) else {
             return self.get_or_create_attentively(key, hash, device);
-        }
+        };
         match self.entries.find(hash, &key) {
             Some(id) => Ok(self.hit(id, now)),
             None => self.create(key, hash, now, device),
@@ -271,8 +270,8 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
     /// Finds out how long look-ups are nothing but look-ups. To be called after whatever may shorten that.
     pub(super) fn watch(&mut self) {
         self.nothing_expires_before = nothing_expires_before(&self.policy, &self.order, &self.time);
-        let quiet = self.reporter.is_none() && self.time.is_machine();
-        self.quiet_until = if quiet { self.nothing_expires_before } else { 0 };
+        let quiet = self.reporter.is_none();
+        self.quiet_until = if quiet { self.time.hit_limit(self.nothing_expires_before) } else { 0 };
     }
 
     fn last_event(&self) -> Option<CacheEvent> {

@@ -19,7 +19,8 @@ pub(super) fn unix_ns() -> u64 {
 
 #[cfg(all(target_os = "linux", not(miri)))]
 mod coarse {
-    use rustix::time::{ClockId, Timespec, clock_getres, clock_gettime};
+    use nix::sys::time::TimeSpec;
+    use nix::time::{ClockId, clock_getres, clock_gettime};
 
     /// The kernel's coarse clock: `CLOCK_MONOTONIC` as it was at the kernel's last tick, so behind it by at most one. To
     /// read it is to copy it from a page that the kernel shares.
@@ -32,25 +33,31 @@ mod coarse {
     impl Coarse {
         /// The clock, and the time between two of its ticks in nanoseconds.
         pub(crate) fn new() -> Option<(Self, u64)> {
-            let tick_ns = nanoseconds(clock_getres(ClockId::MonotonicCoarse));
+            let tick_ns = nanoseconds(clock_getres(ClockId::CLOCK_MONOTONIC_COARSE).ok()?);
             (1..=LONGEST_TICK_NS).contains(&tick_ns).then_some((Self(()), tick_ns))
         }
 
         /// Nanoseconds of the monotonic clock at the last tick.
         #[inline]
         pub(crate) fn ns(self) -> u64 {
-            nanoseconds(clock_gettime(ClockId::MonotonicCoarse))
+            now(ClockId::CLOCK_MONOTONIC_COARSE)
         }
     }
 
     /// Nanoseconds of the monotonic clock.
     pub(crate) fn fine_ns() -> u64 {
-        nanoseconds(clock_gettime(ClockId::Monotonic))
+        now(ClockId::CLOCK_MONOTONIC)
+    }
+
+    /// Every Linux has both clocks; one that did not would be a clock that stands still.
+    #[inline]
+    fn now(clock: ClockId) -> u64 {
+        clock_gettime(clock).map_or(0, nanoseconds)
     }
 
     #[inline]
-    fn nanoseconds(time: Timespec) -> u64 {
-        time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+    fn nanoseconds(time: TimeSpec) -> u64 {
+        time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64
     }
 }
 

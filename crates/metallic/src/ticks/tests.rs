@@ -27,11 +27,12 @@ fn a_hits_stamp_is_at_most_a_tick_before_the_others() {
     let mut last = 0;
     for _ in 0..1000 {
         let before = machine.stamp();
-        let hit = Machine::hit_stamp();
+        let hit = Machine::hit_stamp_before(machine.limit(u64::MAX)).expect("it has no limit");
         let after = machine.stamp();
         assert!(hit >= last, "a hit's stamp went back");
         assert!(hit <= after, "{hit} is after {after}");
         assert!(before.saturating_sub(hit) <= most, "{hit} is long before {before}");
+        assert_eq!(Machine::hit_stamp_before(machine.limit(hit)), None, "the limit is not before the limit");
         last = hit;
         pass(Duration::from_micros(20));
     }

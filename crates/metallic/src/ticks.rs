@@ -44,7 +44,7 @@ impl Machine {
         if limit == NO_LIMIT_ON_COUNTER {
             return Some(counter::read());
         }
-        if limit % 2 == 0 {
+        if limit.is_multiple_of(2) {
             let stamp = counter::read();
             return (stamp < limit).then_some(stamp);
         }

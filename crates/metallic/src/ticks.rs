@@ -1,174 +1,174 @@
-//! Raw time stamps: what the processor counts, and how that becomes nanoseconds.
+//! The machine's own time: stamps that are cheap to take, and how they become nanoseconds.
 //!
-//! On x86-64 with an invariant time stamp counter a stamp is that counter, read in one instruction where a call of the
-//! operating system's clock takes some sixty. Everywhere else a stamp is [`Instant`]'s nanoseconds.
-//!
-//! There is no calibration to wait for. The counter and the operating system's clock are read together when the first
-//! cache is made, and again whenever the time since then has doubled; the scale is their ratio. Its error, about the
-//! 50 ns between two readings over the time measured, meets at most twice that time: an age is off by some 100 ns.
+//! A hit takes one stamp, and on many machines that is most of what it costs. Which reading is cheapest depends on the
+//! machine: on x86-64 the processor's counter takes 7 to 27 ns, the last more where a hypervisor adjusts it; Linux's
+//! coarse clock takes 5 to 9, if the kernel shares it, and otherwise a system call; the operating system's clock 20 to 60.
+//! So it is measured, once a process, and all stamps of a process are on one [`Line`].
+
+mod counter;
+mod rate;
+mod system;
 
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-/// The processor's counter. Having one means that the counter can be trusted.
+use self::rate::{Clocks, Rate};
+use self::system::Coarse;
+
+/// The time line of this process.
+#[derive(Clone, Copy)]
+enum Line {
+    /// The processor's counter stamps hits and all else.
+    Counter,
+    /// Stamps are nanoseconds of the monotonic clock. The coarse clock, with a step of `tick_ns`, stamps hits.
+    Coarse { clock: Coarse, tick_ns: u64 },
+    /// The same, and the one clock stamps all.
+    System,
+}
+
+/// The machine's time. Having one means that the line was chosen.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Counter(());
+pub(crate) struct Machine(());
 
-impl Counter {
-    /// The counter, if this machine has one that runs at one speed at all times.
-    pub(crate) fn new() -> Option<Self> {
-        static USABLE: LazyLock<bool> = LazyLock::new(counter_is_invariant);
-        USABLE.then(|| {
-            // Before the first stamp: a moment before the origin could not be told.
-            LazyLock::force(&ORIGIN);
-            Self(())
-        })
+impl Machine {
+    pub(crate) fn new() -> Self {
+        // Before the first stamp: a moment before the origin could not be told.
+        LazyLock::force(&ORIGIN);
+        Self(())
+    }
+
+    /// The stamp of this moment if it is before `limit`; at most [`Self::tick_ns`] too early, and never too late.
+    /// `limit` is from [`Self::limit`], or 0.
+    #[inline(always)]
+    pub(crate) fn hit_stamp_before(limit: u64) -> Option<u64> {
+        if limit == NO_LIMIT_ON_COUNTER {
+            return Some(counter::read());
+        }
+        if limit.is_multiple_of(2) {
+            let stamp = counter::read();
+            return (stamp < limit).then_some(stamp);
+        }
+        hit_stamp_of_system(limit)
+    }
+
+    /// A stamp as the limit of hits. It says besides what they are stamped with: an even one is the counter's, an odd one
+    /// the operating system's, so that a hit asks nothing but its limit.
+    pub(crate) fn limit(self, stamp: u64) -> u64 {
+        match ORIGIN.line {
+            Line::Counter if stamp == u64::MAX => NO_LIMIT_ON_COUNTER,
+            Line::Counter => stamp & !1,
+            // No later than the stamp, unless it is 0.
+            Line::Coarse { .. } | Line::System => stamp.min(NO_LIMIT_ON_COUNTER - 1).saturating_sub(1) | 1,
+        }
     }
 
     /// The stamp of this moment.
-    pub(crate) fn now(self) -> u64 {
-        read_counter()
+    pub(crate) fn stamp(self) -> u64 {
+        match ORIGIN.line {
+            Line::Counter => counter::read(),
+            Line::Coarse { .. } | Line::System => system::fine_ns(),
+        }
     }
 
-    /// The time that `ticks` take, in nanoseconds.
-    pub(crate) fn to_ns(self, ticks: u64) -> u64 {
-        (ticks as f64 * ORIGIN.ns_per_tick()) as u64
+    /// The most that a hit's stamp is too early, in nanoseconds.
+    pub(crate) fn tick_ns(self) -> u64 {
+        match ORIGIN.line {
+            Line::Coarse { tick_ns, .. } => tick_ns,
+            Line::Counter | Line::System => 0,
+        }
     }
 
-    /// A number of ticks that surely pass within `ns` nanoseconds, but hardly fewer than do: the scale is good to one
-    /// part in 4000 at its worst, and one in 1000 is taken off.
+    /// The time between two stamps that are this much apart, in nanoseconds.
+    pub(crate) fn to_ns(self, difference: u64) -> u64 {
+        match ORIGIN.line {
+            Line::Counter => (difference as f64 * COUNTER.ns_per_tick()) as u64,
+            Line::Coarse { .. } | Line::System => difference,
+        }
+    }
+
+    /// How far apart two stamps may be for at most `ns` nanoseconds, and hardly more, to lie between them: one part in
+    /// 1000 is taken off a counter's, whose rate is good to one in 4000 at its worst.
     pub(crate) fn at_most(self, ns: u64) -> u64 {
-        (ns as f64 / ORIGIN.ns_per_tick() * 0.999) as u64
+        match ORIGIN.line {
+            Line::Counter => (ns as f64 / COUNTER.ns_per_tick() * 0.999) as u64,
+            Line::Coarse { .. } | Line::System => ns,
+        }
     }
 
     /// The moment of a stamp, in nanoseconds since the Unix epoch.
     pub(crate) fn to_unix_ns(self, stamp: u64) -> u64 {
-        ORIGIN.unix_ns.saturating_add(self.to_ns(stamp.saturating_sub(ORIGIN.stamp)))
+        ORIGIN.unix_ns.saturating_add(match ORIGIN.line {
+            Line::Counter => COUNTER.line_ns(stamp),
+            Line::Coarse { .. } | Line::System => stamp.saturating_sub(ORIGIN.system_ns),
+        })
     }
 }
 
 /// The time since the Unix epoch, as it was set when it was first asked for and has passed since.
 pub(crate) fn unix_time() -> Duration {
-    Duration::from_nanos(ORIGIN.unix_ns).saturating_add(ORIGIN.instant.elapsed())
+    let since = system::fine_ns().saturating_sub(ORIGIN.system_ns);
+    Duration::from_nanos(ORIGIN.unix_ns.saturating_add(since))
 }
 
-/// The shortest time the scale is measured over. Who needs it sooner after the first stamp waits out the rest.
-const FIRST_MEASURE: Duration = Duration::from_micros(200);
-
-/// One reading of all clocks, and the scale found since.
 struct Origin {
-    stamp: u64,
-    instant: Instant,
+    line: Line,
     unix_ns: u64,
-    /// Nanoseconds a tick, as the bits of an `f64`.
-    scale: AtomicU64,
-    /// The stamp at which the scale is measured again.
-    refine_at: AtomicU64,
+    system_ns: u64,
 }
 
 static ORIGIN: LazyLock<Origin> = LazyLock::new(|| {
-    let unix_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
-    let (stamp, instant) = read_together();
-    Origin { stamp, instant, unix_ns, scale: AtomicU64::new(0), refine_at: AtomicU64::new(0) }
+    let line = cheapest_line();
+    if matches!(line, Line::Counter) {
+        LazyLock::force(&COUNTER);
+    }
+    Origin { line, unix_ns: system::unix_ns(), system_ns: system::fine_ns() }
 });
 
-impl Origin {
-    fn ns_per_tick(&self) -> f64 {
-        let stamp = read_counter();
-        if stamp >= self.refine_at.load(Ordering::Acquire) {
-            return self.refine();
-        }
-        f64::from_bits(self.scale.load(Ordering::Relaxed))
+/// Counters do not get there.
+const NO_LIMIT_ON_COUNTER: u64 = u64::MAX;
+
+static COUNTER: LazyLock<Rate<Machine>> = LazyLock::new(|| Rate::new(Machine(())));
+
+impl Clocks for Machine {
+    fn counter(&self) -> u64 {
+        counter::read()
     }
 
-    #[cold]
-    fn refine(&self) -> f64 {
-        while self.instant.elapsed() < FIRST_MEASURE {
-            std::hint::spin_loop();
-        }
-        let (stamp, instant) = read_together();
-        let ticks = stamp.saturating_sub(self.stamp).max(1);
-        let scale = instant.duration_since(self.instant).as_nanos() as f64 / ticks as f64;
-        // Two threads may both measure. Either result is good, and a scale that is seen before its stamp too.
-        self.scale.store(scale.to_bits(), Ordering::Relaxed);
-        self.refine_at.store(stamp.saturating_add(ticks), Ordering::Release);
-        scale
+    fn system_ns(&self) -> u64 {
+        system::fine_ns()
     }
 }
 
-/// The counter and the clock at one moment: of a few pairs of readings, the one that was disturbed least.
-fn read_together() -> (u64, Instant) {
-    let mut best = (u64::MAX, 0, Instant::now());
-    for _ in 0..4 {
-        let before = read_counter();
-        let instant = Instant::now();
-        let width = read_counter().saturating_sub(before);
-        if width < best.0 {
-            best = (width, before + width / 2, instant);
-        }
+/// Out of line, so that a hit on the counter costs what it would if there were nothing else.
+#[inline(never)]
+fn hit_stamp_of_system(limit: u64) -> Option<u64> {
+    let stamp = match ORIGIN.line {
+        Line::Coarse { clock, .. } => clock.ns(),
+        Line::Counter | Line::System => system::fine_ns(),
+    };
+    (stamp < limit).then_some(stamp)
+}
+
+/// The coarse clock, if it is a fifth cheaper than what is exact: less is not worth the loss.
+fn cheapest_line() -> Line {
+    let (exact, read): (_, fn() -> u64) =
+        if counter::is_usable() { (Line::Counter, counter::read) } else { (Line::System, system::fine_ns) };
+    let Some((clock, tick_ns)) = Coarse::new() else { return exact };
+    // In turn, and the shortest of many: a reading can only be disturbed, and by an emulator for long at first.
+    let (exact_ns, coarse_ns) = (0..32).fold((u64::MAX, u64::MAX), |(exact_ns, coarse_ns), _| {
+        (exact_ns.min(cost_ns(read)), coarse_ns.min(cost_ns(|| clock.ns())))
+    });
+    if coarse_ns * 5 < exact_ns * 4 { Line::Coarse { clock, tick_ns } } else { exact }
+}
+
+/// What 32 readings take, in nanoseconds.
+fn cost_ns(read: impl Fn() -> u64) -> u64 {
+    let begin = system::fine_ns();
+    for _ in 0..32 {
+        std::hint::black_box(read());
     }
-    (best.1, best.2)
-}
-
-/// The stamp of this moment on a machine that has a [`Counter`], and otherwise a number without meaning.
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-#[expect(unsafe_code, reason = "the standard library has no safe way to read the counter")]
-pub(crate) fn read_counter() -> u64 {
-    // SAFETY: `rdtsc` is part of every x86-64 processor and touches no memory.
-    unsafe { core::arch::x86_64::_rdtsc() }
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-#[inline(always)]
-pub(crate) fn read_counter() -> u64 {
-    0
-}
-
-/// Whether the counter runs at one speed at all times (CPUID 80000007h, EDX bit 8: AMD64 manual, volume 3, appendix E)
-/// and the operating system, which compares it between the processors, has not given it up.
-#[cfg(target_arch = "x86_64")]
-fn counter_is_invariant() -> bool {
-    use core::arch::x86_64::__cpuid;
-    const LEAF: u32 = 0x8000_0007;
-    let invariant = __cpuid(0x8000_0000).eax >= LEAF && __cpuid(LEAF).edx & (1 << 8) != 0;
-    // Absent on systems other than Linux and in some sandboxes: then the processor's word counts.
-    let sources = "/sys/devices/system/clocksource/clocksource0/available_clocksource";
-    invariant
-        && std::fs::read_to_string(sources).map_or(true, |names| names.split_whitespace().any(|n| n == "tsc"))
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn counter_is_invariant() -> bool {
-    false
+    system::fine_ns().saturating_sub(begin)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn stamps_agree_with_the_operating_systems_clock() {
-        let Some(counter) = Counter::new() else { return };
-        let (begin, clock) = (counter.now(), Instant::now());
-        while clock.elapsed() < Duration::from_millis(20) {
-            std::hint::spin_loop();
-        }
-        let (measured, expected) =
-            (counter.to_ns(counter.now() - begin) as f64, clock.elapsed().as_nanos() as f64);
-        assert!(
-            (measured / expected - 1.0).abs() < 0.01,
-            "measured {measured} ns where {expected} ns passed"
-        );
-    }
-
-    #[test]
-    fn a_threshold_in_ticks_never_exceeds_the_time_it_stands_for() {
-        let Some(counter) = Counter::new() else { return };
-        for ns in [0, 1, 1_000, 1_000_000_000, u64::MAX / 1_000_000] {
-            let back = counter.to_ns(counter.at_most(ns));
-            assert!(back <= ns && back as f64 >= ns as f64 * 0.998 - 2.0, "{ns} ns became {back} ns");
-        }
-    }
-}
+mod tests;

@@ -4,16 +4,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::ticks::{self, Counter};
+use crate::ticks::{self, Machine};
 
-/// A clock for a registry. It must not go backwards; if it does, ages read as zero until it has caught up.
+/// A clock for a registry. It must not go backwards; if it does, ages of older entries read as zero until it has caught up.
 pub trait Clock: Send + Sync {
     /// The time since a moment of the clock's own choice. Called at every operation of every cache.
     fn now(&self) -> Duration;
 }
 
-/// The machine's clock, in time since the Unix epoch; it does not follow when the machine's time is set. Every registry
-/// uses it unless told otherwise, through the processor's counter where that can be had.
+/// The operating system's clock, in time since the Unix epoch. It does not follow when the machine's time is set.
+///
+/// A registry without [`with_clock`](super::CacheRegistry::with_clock) reads the same time in a cheaper way, found by measurement
+/// when the first cache of the process is made: the processor's counter, or on Linux the kernel's coarse clock, which sets
+/// the `last_used_at` of hits up to 10 ms early (a tick of the kernel, usually 4 ms). Creations and events are timed finely
+/// in any case. Whether idle time goes on while the machine sleeps depends on the machine.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
@@ -62,44 +66,66 @@ impl Clock for ManualClock {
 /// What a cache stamps its entries with, and how stamps become time.
 #[derive(Clone)]
 pub(super) enum TimeSource {
-    /// The processor's counter.
-    Counter(Counter),
+    /// The machine's own time, on the line that was chosen for this process.
+    Machine(Machine),
     /// Stamps are the clock's nanoseconds.
     Clock(Arc<dyn Clock>),
 }
 
+/// Idle times shorter than this many ticks of the coarse clock are measured finely at hits too: of those that are longer,
+/// a tick is less than half a percent.
+const TICKS_OF_A_COARSE_IDLE_TIME: u64 = 256;
+
 impl TimeSource {
-    /// What [`stamp`](Self::stamp) returns if this is the counter, read without asking whether it is.
+    /// The stamp of a hit at this moment, as cheap as the machine allows, if it is before `limit`, which [`hit_limit`](Self::hit_limit)
+    /// gave. It compares with a [`stamp`](Self::stamp): it is never later than one taken afterwards, and at most
+    /// [`hit_tick_ns`](Self::hit_tick_ns) earlier than one taken before.
     #[inline(always)]
-    pub(super) fn counter_stamp() -> u64 {
-        ticks::read_counter()
+    pub(super) fn hit_stamp_before(limit: u64) -> Option<u64> {
+        Machine::hit_stamp_before(limit)
     }
 
-    pub(super) fn is_counter(&self) -> bool {
-        matches!(self, Self::Counter(_))
+    /// The limit for [`hit_stamp_before`](Self::hit_stamp_before) to return stamps of this clock that are before `stamp`. 0 if hits
+    /// must ask this clock with [`stamp`](Self::stamp): then there is none.
+    pub(super) fn hit_limit(&self, stamp: u64) -> u64 {
+        match self {
+            Self::Machine(machine) => machine.limit(stamp),
+            Self::Clock(_) => 0,
+        }
+    }
+
+    /// The most by which a [`hit_stamp`](Self::hit_stamp) may be early, in nanoseconds; 0 if it is exact.
+    pub(super) fn hit_tick_ns(&self) -> u64 {
+        match self {
+            Self::Machine(machine) => machine.tick_ns(),
+            Self::Clock(_) => 0,
+        }
     }
 
     /// The stamp of this moment.
     pub(super) fn stamp(&self) -> u64 {
         match self {
-            Self::Counter(counter) => counter.now(),
+            Self::Machine(machine) => machine.stamp(),
             Self::Clock(clock) => saturating_ns(clock.now()),
         }
     }
 
     /// Nanoseconds between two stamps; zero if they are the wrong way round.
     pub(super) fn ns_between(&self, earlier: u64, later: u64) -> u64 {
-        let ticks = later.saturating_sub(earlier);
+        let difference = later.saturating_sub(earlier);
         match self {
-            Self::Counter(counter) => counter.to_ns(ticks),
-            Self::Clock(_) => ticks,
+            Self::Machine(machine) => machine.to_ns(difference),
+            Self::Clock(_) => difference,
         }
     }
 
-    /// A stamp no later than `ns` nanoseconds after `stamp`, and close to it: before it, nobody need look closer.
+    /// A stamp no later than `ns` nanoseconds after `stamp`, and close to it: before it, nobody need look closer. A hit
+    /// that compares its own stamp looks in time: what its stamp may be early is taken off, and all of a time so short
+    /// that it would matter.
     pub(super) fn shortly_before(&self, stamp: u64, ns: u64) -> u64 {
         stamp.saturating_add(match self {
-            Self::Counter(counter) => counter.at_most(ns),
+            Self::Machine(machine) if ns < machine.tick_ns() * TICKS_OF_A_COARSE_IDLE_TIME => 0,
+            Self::Machine(machine) => machine.at_most(ns - machine.tick_ns()),
             Self::Clock(_) => ns,
         })
     }
@@ -107,7 +133,7 @@ impl TimeSource {
     /// The moment of a stamp as events give it.
     pub(super) fn unix_ns(&self, stamp: u64) -> u64 {
         match self {
-            Self::Counter(counter) => counter.to_unix_ns(stamp),
+            Self::Machine(machine) => machine.to_unix_ns(stamp),
             Self::Clock(_) => stamp,
         }
     }
@@ -115,7 +141,7 @@ impl TimeSource {
 
 impl Default for TimeSource {
     fn default() -> Self {
-        Counter::new().map_or_else(|| Self::Clock(Arc::new(SystemClock)), Self::Counter)
+        Self::Machine(Machine::new())
     }
 }
 

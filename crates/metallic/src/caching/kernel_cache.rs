@@ -104,10 +104,9 @@ impl<K: CacheableKernel<D>, D: 'static> KernelCache<K, D> {
         device: Option<&D>,
     ) -> Result<&mut K::CachedResource, Error> {
         let hash = hash_of(&key);
-        let now = TimeSource::counter_stamp();
-        let id = match self.find_fast(hash, &key, now, device) {
-            Found::Hit(id) => return Ok(self.keyed.hit(id, now)),
-            Found::Nothing => create(self, Self::itself, |_| None, key, hash, now, device, None)?,
+        let id = match self.find_fast(hash, &key, device) {
+            Found::Hit(id, now) => return Ok(self.keyed.hit(id, now)),
+            Found::Nothing(now) => create(self, Self::itself, |_| None, key, hash, now, device, None)?,
             Found::Slow => get_or_create_slow(self, Self::itself, |_| None, key, hash, device, None)?,
         };
         Ok(self.keyed.resource_mut(id))
@@ -209,13 +208,13 @@ impl<K: CacheableKernel<D>, D: 'static> KernelCache<K, D> {
 
     /// Finds an entry where a look-up is nothing but a look-up.
     #[inline(always)]
-    pub(super) fn find_fast(&self, hash: u64, key: &K::Key, now: u64, device: Option<&D>) -> Found {
-        if !self.keyed.is_fast(now) || !self.is_made_on(device) {
-            return Found::Slow;
-        }
-        match self.keyed.find(hash, key) {
-            Some(id) => Found::Hit(id),
-            None => Found::Nothing,
+    pub(super) fn find_fast(&self, hash: u64, key: &K::Key, device: Option<&D>) -> Found {
+        match self.keyed.fast_stamp().filter(|_| self.is_made_on(device)) {
+            Some(now) => match self.keyed.find(hash, key) {
+                Some(id) => Found::Hit(id, now),
+                None => Found::Nothing(now),
+            },
+            None => Found::Slow,
         }
     }
 
@@ -226,10 +225,10 @@ impl<K: CacheableKernel<D>, D: 'static> KernelCache<K, D> {
     }
 }
 
-/// What a look-up on the fast path came to.
+/// The outcome of a look-up on the fast path, and the moment it began.
 pub(super) enum Found {
-    Hit(EntryId),
-    Nothing,
+    Hit(EntryId, u64),
+    Nothing(u64),
     /// There may be more to do than looking up.
     Slow,
 }

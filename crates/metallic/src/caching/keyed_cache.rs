@@ -32,9 +32,9 @@ pub(super) type LabelFormat<Key> = fn(&Key, &mut fmt::Formatter<'_>) -> fmt::Res
 /// [`CacheRegistry::keyed_cache`](super::CacheRegistry::keyed_cache). A cache of a kernel is one inside.
 pub struct KeyedCache<Key, R> {
     cache: Cache<Key, R>,
-    /// Before this stamp of the processor's counter a look-up has nothing to do but to look up: no entry may be idle, no sink
-    /// wants to hear of it, and the counter is the cache's clock. One comparison instead of three, for caches that have none
-    /// of them; a cache with a sink that wants hits, or with a custom clock, never takes the fast path.
+    /// The limit of [`TimeSource::hit_stamp_before`] up to which a look-up has nothing to do but to look up: no entry may be
+    /// idle, no sink wants to hear of it, and the machine's time is the cache's. One comparison instead of three, for caches
+    /// that have none of them; a cache with a sink that wants hits, or with a custom clock, never takes the fast path.
     fast_path_until: u64,
     reporting: Option<Box<Reporting>>,
     format: LabelFormat<Key>,
@@ -141,9 +141,10 @@ impl<Key, R> KeyedCache<Key, R> {
         departures
     }
 
+    /// The stamp of a look-up that begins now and is nothing but a look-up.
     #[inline(always)]
-    pub(super) fn is_fast(&self, now: u64) -> bool {
-        now < self.fast_path_until
+    pub(super) fn fast_stamp(&self) -> Option<u64> {
+        TimeSource::hit_stamp_before(self.fast_path_until)
     }
 
     #[inline(always)]
@@ -252,8 +253,8 @@ impl<Key, R> KeyedCache<Key, R> {
     /// shorten that.
     pub(super) fn refresh_fast_path(&mut self) {
         let heard = self.reporting.as_mut().is_some_and(|reporting| reporting.ask());
-        let fast = !heard && self.cache.time().is_counter();
-        self.fast_path_until = if fast { self.cache.nothing_expires_before() } else { 0 };
+        let limit = || self.cache.time().hit_limit(self.cache.nothing_expires_before());
+        self.fast_path_until = if heard { 0 } else { limit() };
     }
 
     fn last_event(&self) -> Option<CacheEvent> {
@@ -287,8 +288,7 @@ impl<Key: Eq + Hash, R> KeyedCache<Key, R> {
         make: impl FnOnce() -> Result<R, E>,
     ) -> Result<&mut R, E> {
         let hash = hash_of(query);
-        let now = TimeSource::counter_stamp();
-        if self.is_fast(now) {
+        if let Some(now) = self.fast_stamp() {
             if let Some(id) = self.find(hash, query) {
                 return Ok(self.hit(id, now));
             }

@@ -165,16 +165,17 @@ impl<D: 'static> CacheRegistry<D> {
     {
         let key = K::create_cache_key(params);
         let hash = hash_of(&key);
-        let now = TimeSource::counter_stamp();
         let Some(cache) = self.caches.near::<KernelCache<K, D>>() else {
             return self.get_or_create_far::<K>(key, hash, device);
         };
-        let id = match cache.find_fast(hash, &key, now, device) {
-            Found::Hit(id) => {
+        let id = match cache.find_fast(hash, &key, device) {
+            Found::Hit(id, now) => {
                 let cache = self.caches.near_mut::<KernelCache<K, D>>().expect("it was there just now");
                 return Ok(cache.keyed_mut().hit(id, now));
             }
-            Found::Nothing => create(self, Self::cache_mut::<K>, Self::erase, key, hash, now, device, None)?,
+            Found::Nothing(now) => {
+                create(self, Self::cache_mut::<K>, Self::erase, key, hash, now, device, None)?
+            }
             Found::Slow => {
                 get_or_create_slow(self, Self::cache_mut::<K>, Self::erase, key, hash, device, None)?
             }
@@ -190,10 +191,9 @@ impl<D: 'static> CacheRegistry<D> {
         hash: u64,
         device: Option<&D>,
     ) -> Result<&mut K::CachedResource, Error> {
-        let now = TimeSource::counter_stamp();
         let cache = self.cache_mut::<K>();
-        let id = match cache.find_fast(hash, &key, now, device) {
-            Found::Hit(id) => {
+        let id = match cache.find_fast(hash, &key, device) {
+            Found::Hit(id, now) => {
                 cache.keyed_mut().hit(id, now);
                 id
             }

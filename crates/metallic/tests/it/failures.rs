@@ -11,7 +11,8 @@ use crate::doubles::{Cast, Foundry, Mood, OutOfRegisters, SECOND};
 
 #[test]
 fn errors_are_lower_case_sentences_and_the_cause_is_the_source() {
-    let duplicate = MetalError::DuplicateCacheName { name: "gemm".into(), first: "a::Gemm", second: "b::Gemm" };
+    let duplicate =
+        MetalError::DuplicateCacheName { name: "gemm".into(), first: "a::Gemm", second: "b::Gemm" };
     let cases = [
         (MetalError::DeviceNotAvailable, "no device is available", None),
         (duplicate, "the cache name `gemm` belongs to a::Gemm and cannot be used by b::Gemm", None),

@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metallic::Dtype;
-use metallic::caching::{
-    CacheRegistry, CacheRegistrySlot, ManualClock, ResourceCache, SlotContext,
-};
+use metallic::caching::{CacheRegistry, CacheRegistrySlot, ManualClock, ResourceCache, SlotContext};
 use metallic::device::ComputeDevice;
 use metallic::error::MetalError;
 use metallic::slots::{KvCacheConfig, KvCacheState};

@@ -193,8 +193,9 @@ impl Harness {
 
     fn compare_metrics(&self) {
         let models = NAMES.iter().zip(&self.caches);
-        let mut expected: Vec<_> =
-            models.filter_map(|(name, model)| Some((CacheName::from(*name), model.as_ref()?.metrics()))).collect();
+        let mut expected: Vec<_> = models
+            .filter_map(|(name, model)| Some((CacheName::from(*name), model.as_ref()?.metrics())))
+            .collect();
         expected.sort_by(|(one, _), (other, _)| one.cmp(other));
         let mut metrics: Vec<_> = self.registry.metrics_by_name().collect();
         if self.time == Time::System {

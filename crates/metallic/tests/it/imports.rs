@@ -35,8 +35,8 @@ const MAY_READ_THE_TIME: [&str; 2] = ["caching/clock.rs", "ticks.rs"];
 const MAY_BE_UNSAFE: [&str; 11] = [
     "caching/erased.rs",
     "ticks.rs",
-    "device/apple.rs",
-    "device/host/tile.rs",
+    "compute/device/apple.rs",
+    "compute/device/host/tile.rs",
     "kernels/matmul_mps/cache.rs",
     "kernels/matmul_mps/descriptor.rs",
     "kernels/metal_pipeline/cache.rs",

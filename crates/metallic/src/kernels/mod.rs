@@ -13,20 +13,20 @@ pub mod gelu;
 pub mod gemm;
 pub mod kv_cache_write;
 pub mod layer_norm;
-#[cfg(any(target_vendor = "apple", test))]
+#[cfg(any(all(target_vendor = "apple", feature = "apple"), test))]
 pub mod matmul_mps;
-#[cfg(any(target_vendor = "apple", test))]
+#[cfg(any(all(target_vendor = "apple", feature = "apple"), test))]
 pub mod metal_pipeline;
-#[cfg(target_vendor = "apple")]
+#[cfg(all(target_vendor = "apple", feature = "apple"))]
 mod mps;
 mod operation;
 mod row_bucket;
 pub mod scaled_dot_product_attention;
-#[cfg(any(target_vendor = "apple", test))]
+#[cfg(any(all(target_vendor = "apple", feature = "apple"), test))]
 pub mod sdpa;
 mod seq_bucket;
 pub mod softmax;
-#[cfg(any(target_vendor = "apple", test))]
+#[cfg(any(all(target_vendor = "apple", feature = "apple"), test))]
 pub mod softmax_mps;
 
 pub use operation::{Operation, Planned, Runs};

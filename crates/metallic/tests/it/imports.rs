@@ -31,12 +31,11 @@ const ORDER: [&str; 18] = [
 const UNORDERED: [&str; 2] = ["mod", "eviction_tests"];
 
 const MAY_READ_THE_TIME: [&str; 2] = ["caching/clock.rs", "ticks.rs"];
-/// Beside the core's two, the file that calls the crate `gemm`, and files that call Apple's frameworks.
-const MAY_BE_UNSAFE: [&str; 11] = [
+/// The core's two files, and those that call Apple's frameworks.
+const MAY_BE_UNSAFE: [&str; 10] = [
     "caching/erased.rs",
     "ticks.rs",
     "compute/device/apple.rs",
-    "compute/device/host/tile.rs",
     "kernels/matmul_mps/cache.rs",
     "kernels/matmul_mps/descriptor.rs",
     "kernels/metal_pipeline/cache.rs",

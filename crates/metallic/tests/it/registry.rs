@@ -6,7 +6,6 @@ use std::thread;
 use metallic::caching::{
     CacheRegistry, CacheableKernel, EvictionPolicy, KernelCache, ResourceCache, SendRegistry,
 };
-use metallic::device::HostDevice;
 use metallic::error::MetalError;
 use metallic_instrumentation::{EventKind, Recorder};
 
@@ -246,7 +245,7 @@ fn the_debug_form_of_a_registry_is_its_metrics_by_name() {
 
 #[test]
 fn a_sendable_registry_moves_to_another_thread_with_what_it_holds() {
-    let mut registry: SendRegistry<HostDevice> = CacheRegistry::sendable(Some(HostDevice::default()));
+    let mut registry: SendRegistry<Gpu> = CacheRegistry::sendable(Some(Gpu { name: "own" }));
     registry.get_or_create::<Add<1>>(&1, None).unwrap();
     registry.slot_mut(KvCacheState::<f32>::default).blocks.push(1.5);
     let moved = thread::spawn(move || {

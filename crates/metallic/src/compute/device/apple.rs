@@ -13,7 +13,8 @@ use crate::error::MetalError;
 #[link(name = "CoreGraphics", kind = "framework")]
 unsafe extern "C" {}
 
-/// The device of kernels and registries that name no other: on Apple's systems a Metal device, elsewhere the host.
+/// The device of kernels and registries that name no other: a Metal device on Apple's systems, with the feature `apple`; elsewhere
+/// a marker without memory or a driver.
 pub type Device = Retained<ProtocolObject<dyn MTLDevice>>;
 
 /// The device to use when nothing else is asked for: the GPU that [Metal prefers], which on a Mac with several is the one

@@ -1,7 +1,5 @@
 //! Attention: `softmax(scale Q K^T) V`, head by head.
 
-#[cfg(feature = "host")]
-mod host;
 mod key;
 mod operation;
 

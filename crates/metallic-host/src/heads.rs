@@ -2,8 +2,8 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::element::Element;
-use super::reduction::{ROWS, Rows, inner, weighted};
+use crate::element::Element;
+use crate::reduction::{ROWS, Rows, inner, weighted};
 
 /// One query's heads beside the keys or values that they share.
 #[derive(Clone, Copy)]
@@ -36,7 +36,7 @@ impl Heads {
 }
 
 /// The inner products of each head of `q` with its part of each row of `k`, one head's after the other's. The rows are read from
-/// their beginning to their end, as they come from memory. The scratch is of [`rows_scratch`](super::reduction::rows_scratch) for the heads' width.
+/// their beginning to their end, as they come from memory. The scratch is of [`rows_scratch`](crate::reduction::rows_scratch) for the heads' width.
 pub(crate) fn head_products<E: Element>(
     heads: Heads,
     q: &[f32],
@@ -82,7 +82,7 @@ impl<E: Element> WithSimd for HeadProducts<'_, E> {
 }
 
 /// Adds to each head of `sums` its part of each row of `v`, times the row's weight for this head; one head's weights stand after
-/// the other's. The scratch is of [`rows_scratch`](super::reduction::rows_scratch) for the heads' width.
+/// the other's. The scratch is of [`rows_scratch`](crate::reduction::rows_scratch) for the heads' width.
 pub(crate) fn head_sums<E: Element>(
     heads: Heads,
     weights: &[f32],

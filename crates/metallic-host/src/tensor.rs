@@ -1,9 +1,8 @@
 //! Elements in the host's own memory.
 
 use half::f16;
-
-use crate::error::MetalError;
-use crate::tensor::{Dtype, Tensor};
+use metallic::error::MetalError;
+use metallic::tensor::{Dtype, Tensor};
 
 /// A run of elements in the host's memory, of type [`Dtype::F32`] or [`Dtype::F16`].
 #[derive(Clone, Debug)]

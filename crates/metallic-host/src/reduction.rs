@@ -2,7 +2,7 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::element::Element;
+use crate::element::Element;
 
 /// Rows, each beginning `stride` after the one before; where there is only one, at any distance.
 #[derive(Clone, Copy)]

@@ -1,10 +1,15 @@
 //! Matrix products on the host: which way a product goes.
 
-use super::{GemmCall, GemmKernel, GemmKey, host_grid, host_row};
-use crate::device::host::element::with_element;
-use crate::device::{HostDevice, HostTensor};
-use crate::error::MetalError;
-use crate::kernels::Runs;
+mod grid;
+mod row;
+
+use metallic::error::MetalError;
+use metallic::kernels::Runs;
+use metallic::kernels::gemm::{GemmCall, GemmKernel, GemmKey};
+
+use crate::device::HostDevice;
+use crate::element::with_element;
+use crate::tensor::HostTensor;
 
 /// The way of a product, by the number of its rows.
 #[derive(Clone, Copy, Debug)]
@@ -13,27 +18,27 @@ pub struct GemmPlan(Path);
 #[derive(Clone, Copy, Debug)]
 enum Path {
     /// One row, or a few.
-    Row(host_row::Plan),
+    Row(row::Plan),
     /// More rows: tiles of the result.
-    Grid(host_grid::Plan),
+    Grid(grid::Plan),
 }
 
 impl Runs<GemmKernel> for HostDevice {
     type Plan = GemmPlan;
 
     fn plan(&self, key: &GemmKey) -> Result<GemmPlan, MetalError> {
-        Ok(GemmPlan(if host_row::Plan::is_for(key) {
-            Path::Row(host_row::Plan::new(self, key)?)
+        Ok(GemmPlan(if row::Plan::is_for(key) {
+            Path::Row(row::Plan::new(self, key)?)
         } else {
-            Path::Grid(host_grid::Plan::new(self, key)?)
+            Path::Grid(grid::Plan::new(self, key)?)
         }))
     }
 
     fn run(&self, plan: &GemmPlan, key: &GemmKey, call: GemmCall<'_, HostTensor>) -> Result<(), MetalError> {
         let dtype = key.dtype;
         match plan.0 {
-            Path::Row(plan) => with_element!(dtype, host_row::run(self, plan, key, call)),
-            Path::Grid(plan) => with_element!(dtype, host_grid::run(self, plan, key, call)),
+            Path::Row(plan) => with_element!(dtype, row::run(self, plan, key, call)),
+            Path::Grid(plan) => with_element!(dtype, grid::run(self, plan, key, call)),
         }
     }
 }

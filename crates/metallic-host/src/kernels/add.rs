@@ -1,11 +1,13 @@
 //! Sums on the host.
 
-use super::{AddCall, AddKernel, AddKey};
-use crate::device::host::element::{Element, with_element};
-use crate::device::host::scratch::with_scratch;
-use crate::device::{HostDevice, HostTensor};
-use crate::error::MetalError;
-use crate::kernels::Runs;
+use metallic::error::MetalError;
+use metallic::kernels::Runs;
+use metallic::kernels::add::{AddCall, AddKernel, AddKey};
+
+use crate::device::HostDevice;
+use crate::element::{Element, with_element};
+use crate::scratch::with_scratch;
+use crate::tensor::HostTensor;
 
 /// How many elements a thread adds at a time.
 const BLOCK: usize = 4096;
@@ -28,10 +30,10 @@ impl Runs<AddKernel> for HostDevice {
 
 fn add<E: Element>(device: &HostDevice, call: AddCall<'_, HostTensor>) -> Result<(), MetalError> {
     let AddCall { elements, period, a, b, output } = call;
-    let crew = device.crew(elements as u64 / ELEMENTS_A_NANOSECOND)?;
+    let workers = device.workers(elements as u64 / ELEMENTS_A_NANOSECOND)?;
     let (a, b) = (&E::of(a)[..elements], &E::of(b)[..period.min(elements)]);
     let blocks = E::of_mut(output)[..elements].chunks_mut(BLOCK).enumerate();
-    crew.share(blocks, |(block, output)| {
+    workers.share(blocks, |(block, output)| {
         let mut begin = block * BLOCK;
         let mut output = output;
         while !output.is_empty() {

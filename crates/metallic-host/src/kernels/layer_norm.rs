@@ -1,13 +1,15 @@
 //! Layer normalisation on the host.
 
-use super::{LayerNormCall, LayerNormKernel, LayerNormKey};
-use crate::device::host::element::{Element, with_element};
-use crate::device::host::normalisation::normalise;
-use crate::device::host::rows::{row, row_blocks};
-use crate::device::host::scratch::with_scratch;
-use crate::device::{HostDevice, HostTensor};
-use crate::error::MetalError;
-use crate::kernels::Runs;
+use metallic::error::MetalError;
+use metallic::kernels::Runs;
+use metallic::kernels::layer_norm::{LayerNormCall, LayerNormKernel, LayerNormKey};
+
+use crate::device::HostDevice;
+use crate::element::{Element, with_element};
+use crate::normalisation::normalise;
+use crate::rows::{row, row_blocks};
+use crate::scratch::with_scratch;
+use crate::tensor::HostTensor;
 
 /// About how many elements a thread normalises at a time.
 const BLOCK: usize = 4096;
@@ -45,14 +47,14 @@ fn layer_norm<E: Element>(
     call: LayerNormCall<'_, HostTensor>,
 ) -> Result<(), MetalError> {
     let LayerNormCall { rows, epsilon, input, gamma, beta, output } = call;
-    let crew = device.crew((rows * width) as u64 / ELEMENTS_A_NANOSECOND)?;
+    let workers = device.workers((rows * width) as u64 / ELEMENTS_A_NANOSECOND)?;
     let (gamma, beta) = (&E::of(gamma)[..width], &E::of(beta)[..width]);
     let part = if E::WIDENS { width } else { 0 };
     with_scratch(2 * part, |scratch| {
         let (scratch_gamma, scratch_beta) = scratch.split_at_mut(part);
         let (gamma, beta) = (E::widen(gamma, scratch_gamma), E::widen(beta, scratch_beta));
         let blocks = row_blocks(E::of_mut(output.tensor), &output.layout, [1, rows, width], height);
-        crew.share(blocks, |mut block| {
+        workers.share(blocks, |mut block| {
             with_scratch(2 * part, |scratch| {
                 let (scratch_in, scratch_out) = scratch.split_at_mut(part);
                 for (index, output) in block.rows() {

@@ -1,13 +1,15 @@
 //! Softmax on the host.
 
-use super::{SoftmaxCall, SoftmaxKernel, SoftmaxKey};
-use crate::device::host::element::{Element, with_element};
-use crate::device::host::function::softmax;
-use crate::device::host::rows::{row, row_blocks};
-use crate::device::host::scratch::with_scratch;
-use crate::device::{HostDevice, HostTensor};
-use crate::error::MetalError;
-use crate::kernels::Runs;
+use metallic::error::MetalError;
+use metallic::kernels::Runs;
+use metallic::kernels::softmax::{SoftmaxCall, SoftmaxKernel, SoftmaxKey};
+
+use crate::device::HostDevice;
+use crate::element::{Element, with_element};
+use crate::function::softmax;
+use crate::rows::{row, row_blocks};
+use crate::scratch::with_scratch;
+use crate::tensor::HostTensor;
 
 /// About how many elements a thread works on at a time.
 const BLOCK: usize = 4096;
@@ -45,10 +47,10 @@ fn run<E: Element>(
     call: SoftmaxCall<'_, HostTensor>,
 ) -> Result<(), MetalError> {
     let SoftmaxCall { batch, rows, seq_k, past, scale, input, output } = call;
-    let crew = device.crew((batch * rows * seq_k) as u64 / ELEMENTS_A_NANOSECOND)?;
+    let workers = device.workers((batch * rows * seq_k) as u64 / ELEMENTS_A_NANOSECOND)?;
     let part = if E::WIDENS { seq_k } else { 0 };
     let blocks = row_blocks(E::of_mut(output.tensor), &output.layout, [batch, rows, seq_k], height);
-    crew.share(blocks, |mut block| {
+    workers.share(blocks, |mut block| {
         let matrix = block.matrix;
         with_scratch(2 * part, |scratch| {
             let (scratch_in, scratch_out) = scratch.split_at_mut(part);

@@ -1,9 +1,14 @@
 //! Parts of a matrix that several threads write at once, and products into them by the crate `gemm`.
 
+#![expect(
+    unsafe_code,
+    reason = "threads write disjoint parts of one slice, and the crate gemm takes pointers"
+)]
+
 use std::marker::PhantomData;
 use std::slice;
 
-use crate::tensor::MatrixLayout;
+use metallic::tensor::MatrixLayout;
 
 /// A rectangle of a matrix, which nothing else reads or writes while it lives.
 pub(crate) struct Tile<'a, E> {

@@ -1,10 +1,8 @@
 //! The operations on the host, compared with references.
 
-#![cfg(feature = "host")]
-
 use std::num::NonZeroUsize;
 
-use metallic::device::HostDevice;
+use metallic_host::HostDevice;
 
 fn host(threads: usize) -> HostDevice {
     HostDevice::with_threads(NonZeroUsize::new(threads).expect("a device has a thread"))

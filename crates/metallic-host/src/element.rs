@@ -2,10 +2,10 @@
 
 use half::f16;
 use half::slice::HalfFloatSliceExt;
+use metallic::tensor::Dtype;
 
-use super::tensor::{Elements, HostTensor};
-use super::tile::Tile;
-use crate::tensor::Dtype;
+use crate::tensor::{Elements, HostTensor};
+use crate::tile::Tile;
 
 /// A type of element. One that is `f32` already is worked on where it lies; another goes through a scratch.
 pub(crate) trait Element: Copy + Send + Sync + 'static {
@@ -165,7 +165,7 @@ impl Element for f16 {
 macro_rules! with_element {
     ($dtype:expr, $($function:ident)::+($($argument:expr),* $(,)?)) => {
         match $dtype {
-            $crate::tensor::Dtype::F16 => $($function)::+::<half::f16>($($argument),*),
+            metallic::Dtype::F16 => $($function)::+::<half::f16>($($argument),*),
             _ => $($function)::+::<f32>($($argument),*),
         }
     };

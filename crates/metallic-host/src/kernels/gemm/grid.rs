@@ -1,13 +1,15 @@
 //! Products with several rows: tiles of the result, each made by the crate `gemm` on one thread.
 
-use super::host_row::add;
-use super::{GemmCall, GemmKey};
-use crate::device::host::element::Element;
-use crate::device::host::scratch::with_scratch;
-use crate::device::host::tile::{Factor, Place, tiles};
-use crate::device::{HostDevice, HostTensor};
-use crate::error::MetalError;
-use crate::tensor::{Dtype, MatrixLayout};
+use metallic::error::MetalError;
+use metallic::kernels::gemm::{GemmCall, GemmKey};
+use metallic::tensor::{Dtype, MatrixLayout};
+
+use super::row::add;
+use crate::device::HostDevice;
+use crate::element::Element;
+use crate::scratch::with_scratch;
+use crate::tensor::HostTensor;
+use crate::tile::{Factor, Place, tiles};
 
 /// The size of a tile.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +21,7 @@ pub(super) struct Plan {
 impl Plan {
     /// Also starts the device's threads, if a product is worth them.
     pub(super) fn new(device: &HostDevice, key: &GemmKey) -> Result<Self, MetalError> {
-        device.crew(nanoseconds(key, 1, key.m.most()))?;
+        device.workers(nanoseconds(key, 1, key.m.most()))?;
         let (m, n, k) = (key.m.most(), key.n, key.k);
         let threads = device.threads().get();
         // Two parts for each thread, so that one that was held up takes fewer; by columns as far as they are wide enough
@@ -57,14 +59,14 @@ pub(super) fn run<E: Element>(
 ) -> Result<(), MetalError> {
     let GemmCall { batch, m, alpha, beta, a, b, bias, c } = call;
     let &GemmKey { n, k, transpose_a, transpose_b, .. } = key;
-    let crew = device.crew(nanoseconds(key, batch, m))?;
+    let workers = device.workers(nanoseconds(key, batch, m))?;
     let bias = bias.map(|bias| &E::of(bias)[..n]);
     let (a, b) = (
         Operand { elements: E::of(a.tensor), layout: a.layout, transposed: transpose_a },
         Operand { elements: E::of(b.tensor), layout: b.layout, transposed: transpose_b },
     );
     let parts = tiles(E::of_mut(c.tensor), &c.layout, [batch, m, n], [rows, columns]);
-    crew.share(parts, |(place, mut tile)| {
+    workers.share(parts, |(place, mut tile)| {
         let Place { matrix, row, column } = place;
         let (height, width) = (tile.rows(), tile.columns());
         let (part_a, part_b, part_c) =

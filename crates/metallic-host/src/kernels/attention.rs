@@ -1,18 +1,22 @@
 //! Attention on the host: scores, softmax and the sum of values of one head and some queries at a time, so that only their
 //! scores are ever in memory.
 
-use super::{AttentionCall, AttentionKey, ScaledDotProductAttentionKernel};
-use crate::device::host::element::{Element, with_element};
-use crate::device::host::function::softmax;
-use crate::device::host::heads::{Heads, head_products, head_sums};
-use crate::device::host::reduction::{Rows, rows_scratch};
-use crate::device::host::rows::row_blocks;
-use crate::device::host::scratch::with_scratch;
-use crate::device::host::tile::{Factor, Tile};
-use crate::device::{HostDevice, HostTensor};
-use crate::error::MetalError;
-use crate::kernels::Runs;
-use crate::tensor::MatrixRef;
+use metallic::error::MetalError;
+use metallic::kernels::Runs;
+use metallic::kernels::scaled_dot_product_attention::{
+    AttentionCall, AttentionKey, ScaledDotProductAttentionKernel,
+};
+use metallic::tensor::MatrixRef;
+
+use crate::device::HostDevice;
+use crate::element::{Element, with_element};
+use crate::function::softmax;
+use crate::heads::{Heads, head_products, head_sums};
+use crate::reduction::{Rows, rows_scratch};
+use crate::rows::row_blocks;
+use crate::scratch::with_scratch;
+use crate::tensor::HostTensor;
+use crate::tile::{Factor, Tile};
 
 /// How many queries a thread answers at a time, for all heads; a single query is divided by heads.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +30,7 @@ impl Runs<ScaledDotProductAttentionKernel> for HostDevice {
 
     /// Also starts the device's threads, if an attention is worth them.
     fn plan(&self, key: &AttentionKey) -> Result<AttentionPlan, MetalError> {
-        self.crew(nanoseconds(key, 1, key.seq_q.most(), key.seq_k.padded_length()))?;
+        self.workers(nanoseconds(key, 1, key.seq_q.most(), key.seq_k.padded_length()))?;
         let (threads, queries) = (self.threads().get(), key.seq_q.most());
         // Two parts for each thread, so that one that was held up takes fewer.
         let parts = if threads == 1 { 1 } else { 2 * threads };
@@ -68,7 +72,7 @@ fn attention<E: Element>(
     call: AttentionCall<'_, HostTensor>,
 ) -> Result<(), MetalError> {
     let AttentionCall { batch, seq_q, seq_k, scale, q, k, v, output } = call;
-    let crew = device.crew(nanoseconds(key, batch, seq_q, seq_k))?;
+    let workers = device.workers(nanoseconds(key, batch, seq_q, seq_k))?;
     let shape = [batch, seq_q, key.query_width()];
     let blocks = row_blocks(E::of_mut(output.tensor), &output.layout, shape, plan.queries);
     let sequences = Sequences { key, seq_q, seq_k, scale, q, k, v };
@@ -83,7 +87,7 @@ fn attention<E: Element>(
             (Part { sequence: matrix, first, count, head, heads }, stride, output)
         })
     });
-    crew.share(parts, |(part, stride, output)| sequences.attend::<E>(&part, stride, output));
+    workers.share(parts, |(part, stride, output)| sequences.attend::<E>(&part, stride, output));
     Ok(())
 }
 

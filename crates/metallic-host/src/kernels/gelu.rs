@@ -1,12 +1,14 @@
 //! GELU on the host.
 
-use super::{GeluApproximation, GeluCall, GeluKernel, GeluKey};
-use crate::device::host::element::{Element, with_element};
-use crate::device::host::function::{Function, map};
-use crate::device::host::scratch::with_scratch;
-use crate::device::{HostDevice, HostTensor};
-use crate::error::MetalError;
-use crate::kernels::Runs;
+use metallic::error::MetalError;
+use metallic::kernels::Runs;
+use metallic::kernels::gelu::{GeluApproximation, GeluCall, GeluKernel, GeluKey};
+
+use crate::device::HostDevice;
+use crate::element::{Element, with_element};
+use crate::function::{Function, map};
+use crate::scratch::with_scratch;
+use crate::tensor::HostTensor;
 
 /// How many elements a thread computes at a time.
 const BLOCK: usize = 4096;
@@ -39,10 +41,10 @@ fn gelu<E: Element>(
     call: GeluCall<'_, HostTensor>,
 ) -> Result<(), MetalError> {
     let GeluCall { elements, input, output } = call;
-    let crew = device.crew(elements as u64 / ELEMENTS_A_NANOSECOND)?;
+    let workers = device.workers(elements as u64 / ELEMENTS_A_NANOSECOND)?;
     let input = &E::of(input)[..elements];
     let blocks = E::of_mut(output)[..elements].chunks_mut(BLOCK).zip(input.chunks(BLOCK));
-    crew.share(blocks, |(output, input)| {
+    workers.share(blocks, |(output, input)| {
         let part = if E::WIDENS { BLOCK } else { 0 };
         with_scratch(2 * part, |scratch| {
             let (scratch_in, scratch_out) = scratch.split_at_mut(part);

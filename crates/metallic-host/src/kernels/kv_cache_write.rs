@@ -1,12 +1,14 @@
 //! Writes into a KV cache on the host.
 
-use super::{KvCacheWriteCall, KvCacheWriteKernel, KvCacheWriteKey};
-use crate::device::host::element::{Element, with_element};
-use crate::device::host::rows::row;
-use crate::device::{HostDevice, HostTensor};
-use crate::error::MetalError;
-use crate::kernels::Runs;
-use crate::tensor::MatrixRef;
+use metallic::error::MetalError;
+use metallic::kernels::Runs;
+use metallic::kernels::kv_cache_write::{KvCacheWriteCall, KvCacheWriteKernel, KvCacheWriteKey};
+use metallic::tensor::MatrixRef;
+
+use crate::device::HostDevice;
+use crate::element::{Element, with_element};
+use crate::rows::row;
+use crate::tensor::HostTensor;
 
 /// There is nothing to plan: what is worth keeping is that the key was found to be right.
 impl Runs<KvCacheWriteKernel> for HostDevice {

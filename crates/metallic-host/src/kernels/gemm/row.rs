@@ -1,13 +1,15 @@
 //! Products with one row, or a few: B is used too seldom to be worth packing, so that what counts is how fast it comes from
 //! memory.
 
-use super::{GemmCall, GemmKey};
-use crate::device::host::element::Element;
-use crate::device::host::reduction::{Rows, inner_products, rows_scratch, weighted_rows};
-use crate::device::host::scratch::with_scratch;
-use crate::device::host::tile::tiles;
-use crate::device::{HostDevice, HostTensor};
-use crate::error::MetalError;
+use metallic::error::MetalError;
+use metallic::kernels::gemm::{GemmCall, GemmKey};
+
+use crate::device::HostDevice;
+use crate::element::Element;
+use crate::reduction::{Rows, inner_products, rows_scratch, weighted_rows};
+use crate::scratch::with_scratch;
+use crate::tensor::HostTensor;
+use crate::tile::tiles;
 
 /// How many columns of the result a thread makes at a time.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +30,7 @@ impl Plan {
 
     /// Also starts the device's threads, if a product is worth them.
     pub(super) fn new(device: &HostDevice, key: &GemmKey) -> Result<Self, MetalError> {
-        device.crew(nanoseconds(key, 1))?;
+        device.workers(nanoseconds(key, 1))?;
         // Several parts for each thread, so that one that was held up takes fewer; but not so many that the runs of memory
         // become short, where a part of the result is a part of each row of B.
         let parts = if device.threads().get() == 1 { 1 } else { 4 * device.threads().get() };
@@ -53,11 +55,11 @@ pub(super) fn run<E: Element>(
 ) -> Result<(), MetalError> {
     let GemmCall { batch, m, alpha, beta, a, b, bias, c } = call;
     let &GemmKey { n, k, .. } = key;
-    let crew = device.crew(nanoseconds(key, batch))?;
+    let workers = device.workers(nanoseconds(key, batch))?;
     let bias = bias.map(|bias| &E::of(bias)[..n]);
     let (from_a, from_b) = (E::of(a.tensor), E::of(b.tensor));
     let parts = tiles(E::of_mut(c.tensor), &c.layout, [batch, m, n], [rows, columns]);
-    crew.share(parts, |(place, mut tile)| {
+    workers.share(parts, |(place, mut tile)| {
         let (column, width) = (place.column, tile.columns());
         let from_a = &from_a[a.layout.offset + place.matrix * a.layout.batch_stride..];
         let from_b = &from_b[b.layout.offset + place.matrix * b.layout.batch_stride..];

@@ -1,6 +1,6 @@
 //! Rows of matrices in a slice, as they are read and as they are shared out to be written.
 
-use crate::tensor::MatrixLayout;
+use metallic::tensor::MatrixLayout;
 
 /// A row of matrices that a call's check has found inside their tensor.
 pub(crate) fn row<'a, E>(

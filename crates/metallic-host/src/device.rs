@@ -1,47 +1,20 @@
 //! The processor itself as a device.
 
-#[cfg(feature = "host")]
-mod compute;
-#[cfg(feature = "host")]
-pub(crate) mod crew;
-#[cfg(feature = "host")]
-pub(crate) mod element;
-#[cfg(feature = "host")]
-pub(crate) mod function;
-#[cfg(feature = "host")]
-pub(crate) mod heads;
-#[cfg(feature = "host")]
-pub(crate) mod normalisation;
-#[cfg(feature = "host")]
-pub(crate) mod reduction;
-#[cfg(feature = "host")]
-pub(crate) mod rows;
-#[cfg(feature = "host")]
-pub(crate) mod scratch;
-#[cfg(feature = "host")]
-mod tensor;
-#[cfg(feature = "host")]
-pub(crate) mod tile;
+mod workers;
 
 use std::fmt;
 use std::num::NonZeroUsize;
-#[cfg(feature = "host")]
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
-#[cfg(feature = "host")]
-pub use tensor::HostTensor;
-
 /// The host's own processor: no driver, always there.
 ///
-/// With the feature `host`, which is on unless turned off, it runs the operations of [`kernels`](crate::kernels). The threads
-/// beyond the caller's own are started with the first plan or call that is worth them, and are shared by all clones of the
-/// device; they end with the last. A device of one thread starts none.
+/// It runs all operations of [`metallic::kernels`]. The threads beyond the caller's own are started with the first plan or call
+/// that is worth them, and are shared by all clones of the device; they end with the last. A device of one thread starts none.
 #[derive(Clone)]
 pub struct HostDevice {
     threads: NonZeroUsize,
-    #[cfg(feature = "host")]
-    workers: Arc<OnceLock<rayon::ThreadPool>>,
+    pool: Arc<OnceLock<rayon::ThreadPool>>,
 }
 
 impl HostDevice {
@@ -52,11 +25,7 @@ impl HostDevice {
 
     /// The host, limited to a number of threads, the caller's included.
     pub fn with_threads(threads: NonZeroUsize) -> Self {
-        Self {
-            threads,
-            #[cfg(feature = "host")]
-            workers: Arc::default(),
-        }
+        Self { threads, pool: Arc::default() }
     }
 
     /// The threads that an operation on this device may use, the caller's included.

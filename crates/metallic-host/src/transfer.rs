@@ -3,12 +3,13 @@
 use std::ops::Range;
 
 use half::slice::HalfFloatSliceExt;
+use metallic::device::ComputeDevice;
+use metallic::error::MetalError;
+use metallic::tensor::{Dtype, Tensor};
 
-use super::element::is_element;
-use super::tensor::{Elements, HostTensor};
-use crate::device::{ComputeDevice, HostDevice};
-use crate::error::MetalError;
-use crate::tensor::{Dtype, Tensor};
+use crate::device::HostDevice;
+use crate::element::is_element;
+use crate::tensor::{Elements, HostTensor};
 
 /// All work is done when the call that asked for it returns.
 impl ComputeDevice for HostDevice {

@@ -1,8 +1,8 @@
 //! Sums.
 
 use metallic::caching::CacheableKernel;
-use metallic::kernels::Runs;
 use metallic::kernels::add::{AddCall, AddKernel, AddParams};
+use metallic::kernels::{Operation, Runs};
 use metallic::tensor::Dtype;
 use proptest::prelude::*;
 
@@ -49,7 +49,7 @@ fn check<D: Runs<AddKernel>>(device: &D, dtype: Dtype, case: &Case) -> Outcome {
     let b = upload(repeated, &numbers.around(0.0, 1.0, repeated + tail))?;
     let mut output = upload(elements, &vec![f32::NAN; elements + tail])?;
 
-    let key = <AddKernel as CacheableKernel<D>>::create_cache_key(&AddParams { dtype });
+    let key = AddKernel::key(&AddParams { dtype });
     let plan = done("plan", AddKernel::create_cached_resource(&key, Some(device)))?;
     let call = AddCall { elements, period, a: &a.tensor, b: &b.tensor, output: &mut output.tensor };
     done("run", plan.run(device, call))?;

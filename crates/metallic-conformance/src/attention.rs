@@ -1,10 +1,10 @@
 //! Attention.
 
 use metallic::caching::CacheableKernel;
-use metallic::kernels::Runs;
 use metallic::kernels::scaled_dot_product_attention::{
     AttentionCall, AttentionParams, ScaledDotProductAttentionKernel,
 };
+use metallic::kernels::{Operation, Runs};
 use metallic::tensor::Dtype;
 use proptest::prelude::*;
 
@@ -73,7 +73,7 @@ fn check<D: Runs<ScaledDotProductAttentionKernel>>(device: &D, dtype: Dtype, cas
     let mut output = Matrices::upload(device, dtype, &to, queries, &values)?;
 
     let params = AttentionParams { heads, kv_heads, head_dim, seq_q, seq_k, causal, dtype };
-    let key = <ScaledDotProductAttentionKernel as CacheableKernel<D>>::create_cache_key(&params);
+    let key = ScaledDotProductAttentionKernel::key(&params);
     let plan = done("plan", ScaledDotProductAttentionKernel::create_cached_resource(&key, Some(device)))?;
     let call = AttentionCall {
         batch,

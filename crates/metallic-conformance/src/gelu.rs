@@ -1,8 +1,8 @@
 //! GELU.
 
 use metallic::caching::CacheableKernel;
-use metallic::kernels::Runs;
 use metallic::kernels::gelu::{GeluApproximation, GeluCall, GeluKernel, GeluParams};
+use metallic::kernels::{Operation, Runs};
 use metallic::tensor::Dtype;
 use proptest::prelude::*;
 
@@ -46,7 +46,7 @@ fn check<D: Runs<GeluKernel>>(device: &D, dtype: Dtype, case: &Case) -> Outcome 
     let mut output = Matrices::upload(device, dtype, &flat, shape, &vec![f32::NAN; elements + tail])?;
 
     let approximation = if tanh { GeluApproximation::Tanh } else { GeluApproximation::None };
-    let key = <GeluKernel as CacheableKernel<D>>::create_cache_key(&GeluParams { approximation, dtype });
+    let key = GeluKernel::key(&GeluParams { approximation, dtype });
     let plan = done("plan", GeluKernel::create_cached_resource(&key, Some(device)))?;
     let call = GeluCall { elements, input: &input.tensor, output: &mut output.tensor };
     done("run", plan.run(device, call))?;

@@ -1,8 +1,8 @@
 //! Matrix products.
 
 use metallic::caching::CacheableKernel;
-use metallic::kernels::Runs;
 use metallic::kernels::gemm::{GemmCall, GemmKernel, GemmParams};
+use metallic::kernels::{Operation, Runs};
 use metallic::tensor::Dtype;
 use proptest::prelude::*;
 
@@ -67,7 +67,7 @@ fn check<D: Runs<GemmKernel>>(device: &D, dtype: Dtype, case: &Case) -> Outcome 
     let bias = bias.then(|| Matrices::upload(device, dtype, &flat, [1, 1, n], &values)).transpose()?;
 
     let params = GemmParams { m, n, k, transpose_a, transpose_b, bias: bias.is_some(), dtype };
-    let key = <GemmKernel as CacheableKernel<D>>::create_cache_key(&params);
+    let key = GemmKernel::key(&params);
     let plan = done("plan", GemmKernel::create_cached_resource(&key, Some(device)))?;
     let call = GemmCall {
         batch,

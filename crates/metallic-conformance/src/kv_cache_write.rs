@@ -1,8 +1,8 @@
 //! Writes into a KV cache.
 
 use metallic::caching::CacheableKernel;
-use metallic::kernels::Runs;
 use metallic::kernels::kv_cache_write::{KvCacheWriteCall, KvCacheWriteKernel, KvCacheWriteParams};
+use metallic::kernels::{Operation, Runs};
 use metallic::tensor::Dtype;
 use proptest::prelude::*;
 
@@ -52,8 +52,7 @@ fn check<D: Runs<KvCacheWriteKernel>>(device: &D, dtype: Dtype, case: &Case) -> 
     let mut keys = Matrices::upload(device, dtype, &Spread::DENSE, cache, &before)?;
     let mut values = Matrices::upload(device, dtype, &Spread::DENSE, cache, &before)?;
 
-    let key =
-        <KvCacheWriteKernel as CacheableKernel<D>>::create_cache_key(&KvCacheWriteParams { width, dtype });
+    let key = KvCacheWriteKernel::key(&KvCacheWriteParams { width, dtype });
     let plan = done("plan", KvCacheWriteKernel::create_cached_resource(&key, Some(device)))?;
     let call = KvCacheWriteCall {
         batch,

@@ -1,8 +1,8 @@
 //! Layer normalisation.
 
 use metallic::caching::CacheableKernel;
-use metallic::kernels::Runs;
 use metallic::kernels::layer_norm::{LayerNormCall, LayerNormKernel, LayerNormParams};
+use metallic::kernels::{Operation, Runs};
 use metallic::tensor::Dtype;
 use proptest::prelude::*;
 
@@ -61,7 +61,7 @@ fn check<D: Runs<LayerNormKernel>>(device: &D, dtype: Dtype, case: &Case) -> Out
     let values = vec![f32::NAN; to.elements(shape)];
     let mut output = Matrices::upload(device, dtype, &to, shape, &values)?;
 
-    let key = <LayerNormKernel as CacheableKernel<D>>::create_cache_key(&LayerNormParams { width, dtype });
+    let key = LayerNormKernel::key(&LayerNormParams { width, dtype });
     let plan = done("plan", LayerNormKernel::create_cached_resource(&key, Some(device)))?;
     let call = LayerNormCall {
         rows,

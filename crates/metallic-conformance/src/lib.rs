@@ -55,37 +55,7 @@ pub use refusals::check_refusals;
 pub use sharing::check_sharing;
 pub use softmax::check_softmax;
 
-use metallic::kernels::Runs;
-use metallic::kernels::add::AddKernel;
-use metallic::kernels::gelu::GeluKernel;
-use metallic::kernels::gemm::GemmKernel;
-use metallic::kernels::kv_cache_write::KvCacheWriteKernel;
-use metallic::kernels::layer_norm::LayerNormKernel;
-use metallic::kernels::scaled_dot_product_attention::ScaledDotProductAttentionKernel;
-use metallic::kernels::softmax::SoftmaxKernel;
-
-/// A device that runs all operations.
-pub trait RunsAll:
-    Runs<GemmKernel>
-    + Runs<SoftmaxKernel>
-    + Runs<ScaledDotProductAttentionKernel>
-    + Runs<LayerNormKernel>
-    + Runs<GeluKernel>
-    + Runs<AddKernel>
-    + Runs<KvCacheWriteKernel>
-{
-}
-
-impl<D> RunsAll for D where
-    D: Runs<GemmKernel>
-        + Runs<SoftmaxKernel>
-        + Runs<ScaledDotProductAttentionKernel>
-        + Runs<LayerNormKernel>
-        + Runs<GeluKernel>
-        + Runs<AddKernel>
-        + Runs<KvCacheWriteKernel>
-{
-}
+pub use metallic::kernels::RunsAll;
 
 /// Makes all checks, each over so many random cases for each type of element that the device supports.
 ///

@@ -34,12 +34,11 @@ pub fn check_refusals<D: RunsAll>(device: &D) {
 }
 
 fn plan<O: Operation, D: Runs<O>>(device: &D, params: &O::Params) -> Result<Planned<O, D>, MetalError> {
-    O::create_cached_resource(&<O as CacheableKernel<D>>::create_cache_key(params), Some(device))
+    O::create_cached_resource(&O::key(params), Some(device))
 }
 
 fn must_plan<O: Operation, D: Runs<O>>(device: &D, params: &O::Params) -> Planned<O, D> {
-    plan(device, params)
-        .unwrap_or_else(|error| panic!("{}: a plan for right parameters: {error}", O::CACHE_NAME))
+    plan(device, params).unwrap_or_else(|error| panic!("{}: a plan for right parameters: {error}", O::NAME))
 }
 
 /// What stands in outputs before a wrong call, and after it.
@@ -65,7 +64,7 @@ fn no_plan<O: Operation, D: Runs<O>>(device: &D, params: &O::Params)
 where
     O::Params: Debug,
 {
-    refused(&format!("{}: {params:?}", O::CACHE_NAME), plan::<O, D>(device, params).map(drop));
+    refused(&format!("{}: {params:?}", O::NAME), plan::<O, D>(device, params).map(drop));
 }
 
 const GEMM: GemmParams =

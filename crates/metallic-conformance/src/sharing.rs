@@ -67,10 +67,10 @@ fn plans<O: Operation<Params: Debug>, D: Runs<O>>(
     wanted: u64,
 ) {
     let mut registry = CacheRegistry::<D>::default();
-    let text = format!("{}: {all:?}", O::CACHE_NAME);
+    let text = format!("{}: {all:?}", O::NAME);
     for params in all {
         let plan = registry.get_or_create::<O>(&params, Some(device));
-        plan.unwrap_or_else(|error| panic!("{}: {params:?}: {error}", O::CACHE_NAME));
+        plan.unwrap_or_else(|error| panic!("{}: {params:?}: {error}", O::NAME));
     }
     let metrics = registry.metrics::<O>().unwrap_or_else(|| panic!("{text}: a cache in use has metrics"));
     assert_eq!(metrics.misses, wanted, "plans made for {text}");

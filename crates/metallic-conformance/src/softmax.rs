@@ -1,8 +1,8 @@
 //! Softmax.
 
 use metallic::caching::CacheableKernel;
-use metallic::kernels::Runs;
 use metallic::kernels::softmax::{SoftmaxCall, SoftmaxKernel, SoftmaxParams};
+use metallic::kernels::{Operation, Runs};
 use metallic::tensor::Dtype;
 use proptest::prelude::*;
 
@@ -65,8 +65,7 @@ fn check<D: Runs<SoftmaxKernel>>(device: &D, dtype: Dtype, case: &Case) -> Outco
     let values = vec![f32::NAN; to.elements(shape)];
     let mut output = Matrices::upload(device, dtype, &to, shape, &values)?;
 
-    let key =
-        <SoftmaxKernel as CacheableKernel<D>>::create_cache_key(&SoftmaxParams { seq_k, causal, dtype });
+    let key = SoftmaxKernel::key(&SoftmaxParams { seq_k, causal, dtype });
     let plan = done("plan", SoftmaxKernel::create_cached_resource(&key, Some(device)))?;
     let call =
         SoftmaxCall { batch, rows, seq_k, past, scale, input: input.as_ref(), output: output.as_mut() };

@@ -44,9 +44,9 @@ impl Operation for AddKernel {
     type Key = AddKey;
     type Call<'a, T: Tensor> = AddCall<'a, T>;
 
-    const CACHE_NAME: &'static str = "add";
+    const NAME: &'static str = "add";
 
-    fn create_cache_key(&AddParams { dtype }: &AddParams) -> AddKey {
+    fn key(&AddParams { dtype }: &AddParams) -> AddKey {
         AddKey { dtype }
     }
 

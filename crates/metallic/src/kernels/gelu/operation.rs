@@ -53,9 +53,9 @@ impl Operation for GeluKernel {
     type Key = GeluKey;
     type Call<'a, T: Tensor> = GeluCall<'a, T>;
 
-    const CACHE_NAME: &'static str = "gelu";
+    const NAME: &'static str = "gelu";
 
-    fn create_cache_key(&GeluParams { approximation, dtype }: &GeluParams) -> GeluKey {
+    fn key(&GeluParams { approximation, dtype }: &GeluParams) -> GeluKey {
         GeluKey { approximation, dtype }
     }
 

@@ -37,9 +37,9 @@ impl Operation for GemmKernel {
     type Key = GemmKey;
     type Call<'a, T: Tensor> = GemmCall<'a, T>;
 
-    const CACHE_NAME: &'static str = "gemm";
+    const NAME: &'static str = "gemm";
 
-    fn create_cache_key(params: &GemmParams) -> GemmKey {
+    fn key(params: &GemmParams) -> GemmKey {
         params.into()
     }
 

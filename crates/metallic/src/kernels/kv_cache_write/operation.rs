@@ -54,9 +54,9 @@ impl Operation for KvCacheWriteKernel {
     type Key = KvCacheWriteKey;
     type Call<'a, T: Tensor> = KvCacheWriteCall<'a, T>;
 
-    const CACHE_NAME: &'static str = "kv_cache_write";
+    const NAME: &'static str = "kv_cache_write";
 
-    fn create_cache_key(&KvCacheWriteParams { width, dtype }: &KvCacheWriteParams) -> KvCacheWriteKey {
+    fn key(&KvCacheWriteParams { width, dtype }: &KvCacheWriteParams) -> KvCacheWriteKey {
         KvCacheWriteKey { width, dtype }
     }
 

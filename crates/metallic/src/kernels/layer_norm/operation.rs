@@ -50,9 +50,9 @@ impl Operation for LayerNormKernel {
     type Key = LayerNormKey;
     type Call<'a, T: Tensor> = LayerNormCall<'a, T>;
 
-    const CACHE_NAME: &'static str = "layer_norm";
+    const NAME: &'static str = "layer_norm";
 
-    fn create_cache_key(&LayerNormParams { width, dtype }: &LayerNormParams) -> LayerNormKey {
+    fn key(&LayerNormParams { width, dtype }: &LayerNormParams) -> LayerNormKey {
         LayerNormKey { width, dtype }
     }
 

@@ -39,9 +39,9 @@ impl Operation for ScaledDotProductAttentionKernel {
     type Key = AttentionKey;
     type Call<'a, T: Tensor> = AttentionCall<'a, T>;
 
-    const CACHE_NAME: &'static str = "scaled_dot_product_attention";
+    const NAME: &'static str = "scaled_dot_product_attention";
 
-    fn create_cache_key(params: &AttentionParams) -> AttentionKey {
+    fn key(params: &AttentionParams) -> AttentionKey {
         params.into()
     }
 

@@ -56,9 +56,9 @@ impl Operation for SoftmaxKernel {
     type Key = SoftmaxKey;
     type Call<'a, T: Tensor> = SoftmaxCall<'a, T>;
 
-    const CACHE_NAME: &'static str = "softmax";
+    const NAME: &'static str = "softmax";
 
-    fn create_cache_key(&SoftmaxParams { seq_k, causal, dtype }: &SoftmaxParams) -> SoftmaxKey {
+    fn key(&SoftmaxParams { seq_k, causal, dtype }: &SoftmaxParams) -> SoftmaxKey {
         SoftmaxKey { seq_k: SeqKBucket::of(seq_k), causal, dtype }
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// An `f32` that compares and hashes by its bits, so that it can stand in a key: `-0.0` is not `0.0`, and a NaN is itself.
-/// Its `Debug` form is the number.
+/// Its `Debug` form is the number, and of a NaN also its bits, so that different keys have different labels.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct F32Bits(u32);
 
@@ -27,7 +27,10 @@ impl From<f32> for F32Bits {
 
 impl fmt::Debug for F32Bits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.get().fmt(f)
+        match self.get() {
+            number if number.is_nan() => write!(f, "NaN({:#010x})", self.0),
+            number => number.fmt(f),
+        }
     }
 }
 
@@ -40,5 +43,7 @@ mod tests {
         assert_eq!(F32Bits::from(f32::NAN), F32Bits::from(f32::NAN));
         assert_ne!(F32Bits::from(0.0), F32Bits::from(-0.0));
         assert_eq!(format!("{:?} {:?}", F32Bits::from(1.0), F32Bits::from(0.125)), "1.0 0.125");
+        let nan = F32Bits::from(f32::from_bits(0x7fc0_0001));
+        assert_eq!(format!("{nan:?}"), "NaN(0x7fc00001)");
     }
 }

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use metallic::caching::CacheRegistry;
 use metallic::kernels::Operation;
 use metallic::kernels::Runs;
+use metallic::kernels::RunsAll;
 use metallic::kernels::add::{AddKernel, AddParams};
 use metallic::kernels::gelu::{GeluApproximation, GeluKernel, GeluParams};
 use metallic::kernels::gemm::{GemmKernel, GemmParams};
@@ -13,8 +14,6 @@ use metallic::kernels::layer_norm::{LayerNormKernel, LayerNormParams};
 use metallic::kernels::scaled_dot_product_attention::{AttentionParams, ScaledDotProductAttentionKernel};
 use metallic::kernels::softmax::{SoftmaxKernel, SoftmaxParams};
 use metallic::tensor::Dtype;
-
-use crate::RunsAll;
 
 /// That parameters of one bucket share a plan, and those of different buckets or with anything else different do not.
 ///

@@ -6,9 +6,9 @@ use metallic::kernels::{Operation, Runs};
 use metallic::tensor::Dtype;
 use proptest::prelude::*;
 
-use crate::cases::{Numbers, Outcome, done, size, try_cases};
-use crate::deviation::U;
-use crate::operand::{Matrices, Spread};
+use super::cases::{Numbers, Outcome, done, size, try_cases};
+use super::deviation::U;
+use super::operand::{Matrices, Spread};
 use crate::reference;
 
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use metallic::error::MetalError;
 use metallic::tensor::{Dtype, Tensor};
 use proptest::prelude::*;
 
-use crate::cases::{Numbers, Outcome, done, size, try_cases};
+use super::cases::{Numbers, Outcome, done, size, try_cases};
 
 #[derive(Debug)]
 struct Case {

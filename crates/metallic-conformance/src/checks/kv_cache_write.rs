@@ -6,9 +6,9 @@ use metallic::kernels::{Operation, Runs};
 use metallic::tensor::Dtype;
 use proptest::prelude::*;
 
-use crate::cases::{Numbers, Outcome, done, size, try_cases};
-use crate::deviation::check_untouched;
-use crate::operand::{Matrices, Spread, spread};
+use super::cases::{Numbers, Outcome, done, size, try_cases};
+use super::deviation::check_untouched;
+use super::operand::{Matrices, Spread, spread};
 
 #[derive(Debug)]
 struct Case {

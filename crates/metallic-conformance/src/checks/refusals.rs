@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use metallic::caching::CacheableKernel;
 use metallic::device::ComputeDevice;
 use metallic::error::MetalError;
+use metallic::kernels::RunsAll;
 use metallic::kernels::add::{AddCall, AddKernel, AddParams};
 use metallic::kernels::gelu::{GeluApproximation, GeluCall, GeluKernel, GeluParams};
 use metallic::kernels::gemm::{GemmCall, GemmKernel, GemmParams};
@@ -16,8 +17,6 @@ use metallic::kernels::scaled_dot_product_attention::{
 use metallic::kernels::softmax::{SoftmaxCall, SoftmaxKernel, SoftmaxParams};
 use metallic::kernels::{Operation, Planned, Runs};
 use metallic::tensor::{Dtype, MatrixMut, MatrixRef};
-
-use crate::RunsAll;
 
 /// That wrong parameters have no plan, and wrong calls of every operation are [`MetalError::InvalidParams`] and change nothing.
 ///

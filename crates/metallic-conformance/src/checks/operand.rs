@@ -4,8 +4,8 @@ use metallic::device::ComputeDevice;
 use metallic::tensor::{Dtype, MatrixLayout, MatrixMut, MatrixRef};
 use proptest::prelude::*;
 
-use crate::cases::{Outcome, done};
-use crate::deviation::{Deviations, check_untouched};
+use super::cases::{Outcome, done};
+use super::deviation::{Deviations, check_untouched};
 
 /// How matrices lie in their tensor.
 #[derive(Clone, Copy, Debug)]

@@ -2,7 +2,7 @@
 
 use metallic::tensor::Dtype;
 
-use crate::cases::Outcome;
+use super::cases::Outcome;
 
 /// The unit of rounding of `f32`.
 pub(crate) const U: f64 = 1.0 / (1_u64 << 24) as f64;

@@ -36,9 +36,6 @@ mod checks;
 pub mod reference;
 
 #[cfg(feature = "checks")]
-pub use checks::{
-    check_add, check_all, check_gelu, check_gemm, check_kv_cache_write, check_layer_norm, check_memory,
-    check_refusals, check_scaled_dot_product_attention, check_sharing, check_softmax,
-};
+pub use checks::*;
 #[cfg(feature = "checks")]
 pub use metallic::kernels::RunsAll;

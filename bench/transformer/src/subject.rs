@@ -2,7 +2,7 @@
 
 use metallic::Dtype;
 use metallic::caching::{CacheMetrics, ResourceCache};
-use metallic::device::HostDevice;
+use metallic_host::HostDevice;
 use metallic_cli::engine::{Decoder, TransformerDevice};
 use metallic_cli::model::Gpt2;
 use metallic_wgpu::WgpuDevice;

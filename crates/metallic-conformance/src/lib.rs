@@ -1,5 +1,7 @@
 //! Checks that a device runs the operations of [`metallic`] as they are defined.
 //!
+//! Without the feature `checks`, which is on by default, there is only [`mod@reference`], and no dependency for random cases.
+//!
 //! For whoever writes a device: [`check_all`] in a test of it compares every operation with a reference in `f64`, over random
 //! shapes, strides and values from a fixed seed, and asks for what the definitions promise beside the numbers: that elements
 //! outside a result stay as they were, that wrong calls are errors that change nothing, that calls of one bucket share a plan.
@@ -29,77 +31,11 @@
 //! and in `f16` by half a unit in its last place more. Every check knows the values as they are stored, so that rounding of the
 //! inputs does not count.
 
-mod add;
-mod attention;
-mod cases;
-mod deviation;
-mod gelu;
-mod gemm;
-mod kv_cache_write;
-mod layer_norm;
-mod memory;
-mod operand;
+#[cfg(feature = "checks")]
+mod checks;
 pub mod reference;
-mod refusals;
-mod sharing;
-mod softmax;
 
-pub use add::check_add;
-pub use attention::check_scaled_dot_product_attention;
-pub use gelu::check_gelu;
-pub use gemm::check_gemm;
-pub use kv_cache_write::check_kv_cache_write;
-pub use layer_norm::check_layer_norm;
-pub use memory::check_memory;
-pub use refusals::check_refusals;
-pub use sharing::check_sharing;
-pub use softmax::check_softmax;
-
-use metallic::kernels::Runs;
-use metallic::kernels::add::AddKernel;
-use metallic::kernels::gelu::GeluKernel;
-use metallic::kernels::gemm::GemmKernel;
-use metallic::kernels::kv_cache_write::KvCacheWriteKernel;
-use metallic::kernels::layer_norm::LayerNormKernel;
-use metallic::kernels::scaled_dot_product_attention::ScaledDotProductAttentionKernel;
-use metallic::kernels::softmax::SoftmaxKernel;
-
-/// A device that runs all operations.
-pub trait RunsAll:
-    Runs<GemmKernel>
-    + Runs<SoftmaxKernel>
-    + Runs<ScaledDotProductAttentionKernel>
-    + Runs<LayerNormKernel>
-    + Runs<GeluKernel>
-    + Runs<AddKernel>
-    + Runs<KvCacheWriteKernel>
-{
-}
-
-impl<D> RunsAll for D where
-    D: Runs<GemmKernel>
-        + Runs<SoftmaxKernel>
-        + Runs<ScaledDotProductAttentionKernel>
-        + Runs<LayerNormKernel>
-        + Runs<GeluKernel>
-        + Runs<AddKernel>
-        + Runs<KvCacheWriteKernel>
-{
-}
-
-/// Makes all checks, each over so many random cases for each type of element that the device supports.
-///
-/// # Panics
-/// If one finds something wrong.
-pub fn check_all<D: RunsAll>(device: &D, cases: usize) {
-    check_memory(device, cases);
-    check_gemm(device, cases);
-    check_softmax(device, cases);
-    check_scaled_dot_product_attention(device, cases);
-    check_layer_norm(device, cases);
-    check_gelu(device, cases);
-    check_add(device, cases);
-    check_kv_cache_write(device, cases);
-    check_refusals(device);
-    check_sharing(device);
-}
+#[cfg(feature = "checks")]
+pub use checks::*;
+#[cfg(feature = "checks")]
+pub use metallic::kernels::RunsAll;

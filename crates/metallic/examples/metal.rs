@@ -1,17 +1,17 @@
 //! From a kernel of your own to its cached pipeline on Apple's Metal, in four steps; and a cache warmed before its first
 //! use. Run it on a Mac with `cargo run --example metal`.
 
-#[cfg(target_vendor = "apple")]
+#[cfg(all(target_vendor = "apple", feature = "apple"))]
 fn main() -> Result<(), metallic::error::MetalError> {
     steps::run()
 }
 
-#[cfg(not(target_vendor = "apple"))]
+#[cfg(not(all(target_vendor = "apple", feature = "apple")))]
 fn main() {
     println!("This example needs Apple's Metal, so there is nothing to show on this system.");
 }
 
-#[cfg(target_vendor = "apple")]
+#[cfg(all(target_vendor = "apple", feature = "apple"))]
 mod steps {
     use metallic::caching::{CacheRegistry, CacheableKernel, EvictionPolicy, ResourceCache};
     use metallic::device::system_default_device;

@@ -6,15 +6,14 @@
 //! ([`metallic_instrumentation`]).
 
 pub mod caching;
-pub mod device;
+mod compute;
 pub mod error;
 pub mod kernels;
 pub mod slots;
-pub mod tensor;
 mod ticks;
 
-pub use device::Device;
-pub use tensor::Dtype;
+pub use compute::device::{self, Device};
+pub use compute::tensor::{self, Dtype};
 
 /// The README's program, so that it is compiled and run like every other example.
 #[cfg(doctest)]

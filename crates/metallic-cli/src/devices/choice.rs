@@ -2,9 +2,9 @@
 
 use std::num::NonZeroUsize;
 
-use metallic::device::HostDevice;
 #[cfg(feature = "wgpu")]
 use metallic::error::MetalError;
+use metallic_host::HostDevice;
 #[cfg(feature = "wgpu")]
 use metallic_wgpu::{AdapterSelection, NoAdapter, WgpuDevice};
 

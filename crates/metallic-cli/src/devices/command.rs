@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 
 use metallic::Dtype;
-use metallic::device::{ComputeDevice, HostDevice};
+use metallic::device::ComputeDevice;
+use metallic_host::HostDevice;
 
 use super::choice::Choice;
 use super::list::{Adapter, Devices, Host};

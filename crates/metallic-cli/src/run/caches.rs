@@ -95,14 +95,14 @@ const PREPARED: &str = "tensor_preparation";
 macro_rules! kernels {
     ($($kernel:ident),+) => {
         /// The caches that have a policy on every device.
-        pub const NAMES: &[&str] = &[$(<$kernel as Operation>::CACHE_NAME,)+ PREPARED];
+        pub const NAMES: &[&str] = &[$(<$kernel as Operation>::NAME,)+ PREPARED];
 
         /// Sets the policy, and says whether the cache is one of these.
         pub(super) fn set_policy<D: TransformerDevice>(
             cache: &mut ResourceCache<D>,
             policy: &CachePolicy,
         ) -> bool {
-            $(if policy.cache == <$kernel as Operation>::CACHE_NAME {
+            $(if policy.cache == <$kernel as Operation>::NAME {
                 cache.registry_mut().set_eviction_policy::<$kernel>(policy.policy);
                 return true;
             })+
@@ -114,7 +114,7 @@ macro_rules! kernels {
 
         fn policy_of<D: TransformerDevice>(cache: &ResourceCache<D>, name: &str) -> Option<EvictionPolicy> {
             let registry = cache.registry();
-            $(if name == <$kernel as Operation>::CACHE_NAME {
+            $(if name == <$kernel as Operation>::NAME {
                 return Some(registry.eviction_policy::<$kernel>());
             })+
             let prepared = registry.slot::<TensorPreparationCache<D::Tensor>>().filter(|_| name == PREPARED);

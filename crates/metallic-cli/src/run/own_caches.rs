@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use metallic::device::HostDevice;
+use metallic_host::HostDevice;
 use metallic_instrumentation::EventSink;
 
 use super::caches::CacheRow;

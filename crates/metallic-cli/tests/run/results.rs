@@ -6,12 +6,12 @@ use std::path::Path;
 
 use metallic::Dtype;
 use metallic::caching::ResourceCache;
-use metallic::device::HostDevice;
 use metallic_cli::Error;
 use metallic_cli::args::RunArgs;
 use metallic_cli::input::Progress;
 use metallic_cli::model::{Gpt2, Loaded, Model, Shape, builtin};
 use metallic_cli::run::{Answer, Continuation, Prompt, Session, prompts, verify};
+use metallic_host::HostDevice;
 use serde_json::{Value, json};
 
 use crate::checkpoints::{copy, set_config};

@@ -2,11 +2,11 @@
 
 use metallic::Dtype;
 use metallic::caching::ResourceCache;
-use metallic::device::{HostDevice, HostTensor};
 use metallic::error::MetalError;
 use metallic::slots::KvCacheState;
 use metallic_cli::engine::{Decoder, Encoder};
 use metallic_cli::model::{Loaded, Model};
+use metallic_host::{HostDevice, HostTensor};
 
 use crate::program::fixture;
 

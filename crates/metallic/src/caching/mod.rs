@@ -1,16 +1,17 @@
 //! Caches of device objects: every resource is made once, kept as its policy says, and accounted for.
 //!
 //! ```text
-//! params --create_cache_key--> key --> expire idle --> lookup --hit--> touch ---------------> &mut resource
-//!                                                        |                                        ^
-//!                                                       miss --> make room --> create --> insert -+
+//! params --create_cache_key--> key --> look up --hit--> touch ---------------------> resource
+//!                                         |                                             ^
+//!                                        miss --> reserve ---------> create --> commit -+
+//!                                                 (what is evicted
+//!                                                  is handed out)
 //! ```
 //!
 //! Every step may emit an event to the registry's [`EventSink`](metallic_instrumentation::EventSink).
 //!
-//! To read the code, take the files in this order; each imports only files before it: `clock`, `order`, `policy`,
-//! `eviction`, `index`, `entries`, `label`, `metrics`, `reporter`, `kernel`, `kernel_cache`, `turnover`, `erased`, `slot`, `supplied`,
-//! `confinement`, `registry`, `resource_cache`.
+//! To read the code, take the files in this order; each imports only files before it: `clock`, `policy`, `order`, `entries`,
+//! `reporting`, `cache`, `query`, `keyed_cache`, `kernel`, `kernel_cache`, `slot`, `registry`.
 #![deny(unsafe_code)]
 
 mod cache;

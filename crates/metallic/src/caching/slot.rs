@@ -120,9 +120,7 @@ impl SlotContext {
     /// Reports an event of this kind, at a moment, if the sink wants it: else `event` is not called. A panic of the sink
     /// stops here.
     pub fn report<E: Into<EventData>>(&self, kind: EventKind, at: Moment, event: impl FnOnce() -> E) {
-        if let Some(sink) = &self.sink
-            && sink.enabled(kind)
-        {
+        if let Some(sink) = self.sink.as_ref().filter(|sink| sink.enabled(kind)) {
             sink.record(Event::at(self.time.unix_ns(at.0), event()));
         }
     }

@@ -9,7 +9,7 @@ use crate::error::MetalError;
 use crate::tensor::Tensor;
 
 /// The half of an operation that knows no device: what its plans are keyed by, what a call consists of, and which calls are
-/// wrong. It is a [`CacheableKernel`] on every device that [`Runs`] it.
+/// wrong. It is a [`CacheableKernel`] on every device that [`Runs`] it, whose `CACHE_NAME` is [`NAME`](Self::NAME).
 pub trait Operation: 'static {
     /// What a caller has at hand when it wants a plan.
     type Params;
@@ -18,19 +18,20 @@ pub trait Operation: 'static {
     /// The operands and the run-time arguments of one call.
     type Call<'a, T: Tensor>;
 
-    /// The name of the cache: see [`CacheableKernel::CACHE_NAME`].
-    const CACHE_NAME: &'static str;
+    /// The name of the operation, and of its cache.
+    const NAME: &'static str;
 
-    /// See [`CacheableKernel::create_cache_key`].
-    fn create_cache_key(params: &Self::Params) -> Self::Key;
+    /// The key of the plans that serve these parameters. Called once per look-up, so it should neither allocate nor do any work to
+    /// speak of.
+    fn key(params: &Self::Params) -> Self::Key;
 
-    /// That there can be a plan for this key. Called before any device sees it.
+    /// Checks that the key describes a valid operation. Called before any device sees it.
     ///
     /// # Errors
     /// [`MetalError::InvalidParams`] if the key describes no operation.
     fn check_key(key: &Self::Key) -> Result<(), MetalError>;
 
-    /// That a plan with this key can serve this call. Called before any device sees it.
+    /// Checks that a plan with this key can serve this call. Called before any device sees it.
     ///
     /// # Errors
     /// [`MetalError::InvalidParams`] if a shape lies outside the key's bucket, or an operand is too small or of another type.
@@ -68,7 +69,7 @@ pub struct Planned<O: Operation, D: Runs<O>> {
 }
 
 impl<O: Operation, D: Runs<O>> Planned<O, D> {
-    /// What it was made for.
+    /// The key this plan was created for.
     pub fn key(&self) -> &O::Key {
         &self.key
     }
@@ -106,10 +107,10 @@ impl<O: Operation, D: Runs<O>> CacheableKernel<D> for O {
     type CachedResource = Planned<O, D>;
     type Params = O::Params;
 
-    const CACHE_NAME: &'static str = O::CACHE_NAME;
+    const CACHE_NAME: &'static str = O::NAME;
 
     fn create_cache_key(params: &Self::Params) -> Self::Key {
-        O::create_cache_key(params)
+        O::key(params)
     }
 
     fn create_cached_resource(

@@ -78,7 +78,7 @@ impl KvCacheConfig {
         usize::try_from(fit).unwrap_or(usize::MAX).min(self.max_positions)
     }
 
-    /// What so many positions a sequence take in all layers, in bytes, at most 2⁶⁴ - 1.
+    /// Bytes taken by `positions` positions per sequence over all layers, saturating.
     pub(super) fn bytes_of(&self, positions: usize) -> u64 {
         u64::try_from(self.position_bytes().saturating_mul(positions as u128)).unwrap_or(u64::MAX)
     }
@@ -96,7 +96,7 @@ impl KvCacheConfig {
         roomy.checked_next_multiple_of(CAPACITY_STEP).unwrap_or(roomy).min(self.max_positions())
     }
 
-    /// That there can be such a cache.
+    /// Checks that there can be such a cache.
     pub(super) fn check(&self) -> Result<(), MetalError> {
         for (name, extent) in [("layers", self.layers), ("sequences", self.batch), ("elements", self.width)] {
             if extent == 0 {
@@ -110,6 +110,14 @@ impl KvCacheConfig {
     pub(super) fn full(&self, positions: usize, needed_bytes: u64) -> MetalError {
         let (max_positions, limit_bytes) = (self.max_positions(), self.max_bytes);
         MetalError::KvCacheFull { positions, max_positions, needed_bytes, limit_bytes }
+    }
+
+    /// The error of one that has no such layer, or none yet, with room for so many positions.
+    pub(super) fn no_layer(&self, layer: usize, capacity: usize) -> MetalError {
+        MetalError::invalid_params(format!(
+            "KV cache: there is no layer {layer} of {} with room for {capacity} positions",
+            self.layers
+        ))
     }
 
     /// What a position of all sequences takes in all layers, in bytes.

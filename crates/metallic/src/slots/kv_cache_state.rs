@@ -2,16 +2,17 @@
 
 use std::fmt;
 use std::mem;
+use std::time::Duration;
 
-use metallic_instrumentation::{EventKind, KvCacheResized, KvCacheTruncated};
+use metallic_instrumentation::{EventKind, KvCacheRefused, KvCacheResized, KvCacheTruncated};
 
 use super::kv_cache_config::KvCacheConfig;
-use super::kv_cache_growth::Allocation;
 use super::kv_cache_metrics::KvCacheMetrics;
 use super::kv_layer::{KvLayer, KvLayerMut};
+use super::kv_tensors::KvTensors;
 use crate::caching::{CacheRegistrySlot, Moment, ResourceCache, SlotContext};
 use crate::device::ComputeDevice;
-use crate::error::MetalError;
+use crate::error::{MetalError, chain};
 use crate::tensor::Tensor;
 
 /// A tensor of keys and one of values for each layer, that grow with the sequences.
@@ -39,21 +40,12 @@ use crate::tensor::Tensor;
 /// assert_eq!((cache.len(), cache.capacity(), cache.bytes()), (0, 0, 0));
 /// ```
 pub struct KvCacheState<T> {
-    pub(super) config: KvCacheConfig,
-    /// Empty exactly if the capacity is 0.
-    pub(super) layers: Vec<Layer<T>>,
-    pub(super) len: usize,
-    pub(super) capacity: usize,
-    pub(super) bytes: u64,
+    config: KvCacheConfig,
+    tensors: KvTensors<T>,
+    len: usize,
     /// The counters; what the fields above say is put in when a snapshot is taken.
-    pub(super) counters: KvCacheMetrics,
-    pub(super) context: SlotContext,
-}
-
-/// Keys and values of one layer.
-pub(super) struct Layer<T> {
-    pub(super) keys: T,
-    pub(super) values: T,
+    counters: KvCacheMetrics,
+    context: SlotContext,
 }
 
 impl<T: Tensor> KvCacheState<T> {
@@ -61,10 +53,8 @@ impl<T: Tensor> KvCacheState<T> {
     pub fn new(config: KvCacheConfig) -> Self {
         Self {
             config,
-            layers: Vec::new(),
+            tensors: KvTensors::none(),
             len: 0,
-            capacity: 0,
-            bytes: 0,
             counters: KvCacheMetrics::default(),
             context: SlotContext::default(),
         }
@@ -87,7 +77,7 @@ impl<T: Tensor> KvCacheState<T> {
         D: ComputeDevice<Tensor = T>,
     {
         match self.len.checked_add(positions) {
-            Some(needed) if needed <= self.capacity => Ok(()),
+            Some(needed) if needed <= self.tensors.capacity() => Ok(()),
             needed => self.grow(device, needed.unwrap_or(usize::MAX)),
         }
     }
@@ -97,7 +87,7 @@ impl<T: Tensor> KvCacheState<T> {
     /// # Errors
     /// [`MetalError::InvalidParams`] if there is no room for as many; the length is as before.
     pub fn advance(&mut self, positions: usize) -> Result<(), MetalError> {
-        let room = self.capacity - self.len;
+        let room = self.tensors.capacity() - self.len;
         if positions > room {
             return Err(MetalError::invalid_params(format!(
                 "KV cache: {positions} positions were written where there is room for {room}"
@@ -127,8 +117,7 @@ impl<T: Tensor> KvCacheState<T> {
     /// # Errors
     /// [`MetalError::InvalidParams`] if there is no such layer, or no room was reserved yet.
     pub fn layer(&self, layer: usize) -> Result<KvLayer<'_, T>, MetalError> {
-        let Some(Layer { keys, values }) = self.layers.get(layer) else { return Err(self.no_layer(layer)) };
-        Ok(KvLayer { keys, values, capacity: self.capacity })
+        self.tensors.layer(layer).ok_or_else(|| self.config.no_layer(layer, self.capacity()))
     }
 
     /// Keys and values of a layer, to be written from position [`len`](Self::len) on.
@@ -136,11 +125,9 @@ impl<T: Tensor> KvCacheState<T> {
     /// # Errors
     /// As [`layer`](Self::layer).
     pub fn layer_mut(&mut self, layer: usize) -> Result<KvLayerMut<'_, T>, MetalError> {
-        if layer >= self.layers.len() {
-            return Err(self.no_layer(layer));
-        }
-        let Layer { keys, values } = &mut self.layers[layer];
-        Ok(KvLayerMut { keys, values, capacity: self.capacity })
+        let Self { config, tensors, .. } = self;
+        let capacity = tensors.capacity();
+        tensors.layer_mut(layer).ok_or_else(|| config.no_layer(layer, capacity))
     }
 
     /// Positions of each sequence.
@@ -155,7 +142,7 @@ impl<T: Tensor> KvCacheState<T> {
 
     /// Positions that each sequence has room for.
     pub fn capacity(&self) -> usize {
-        self.capacity
+        self.tensors.capacity()
     }
 
     /// The number of layers.
@@ -170,7 +157,7 @@ impl<T: Tensor> KvCacheState<T> {
 
     /// Device memory of all tensors, in bytes: the sum of what they say themselves.
     pub fn bytes(&self) -> u64 {
-        self.bytes
+        self.tensors.bytes()
     }
 
     /// Its shape and limits.
@@ -180,8 +167,51 @@ impl<T: Tensor> KvCacheState<T> {
 
     /// A snapshot of what it counts.
     pub fn metrics(&self) -> KvCacheMetrics {
-        let Self { len, capacity, bytes, .. } = *self;
+        let (len, capacity, bytes) = (self.len, self.capacity(), self.bytes());
         KvCacheMetrics { len, capacity, bytes, ..self.counters.clone() }
+    }
+
+    /// Makes room for `needed` positions, where there is less.
+    #[cold]
+    fn grow<D>(&mut self, device: &D, needed: usize) -> Result<(), MetalError>
+    where
+        D: ComputeDevice<Tensor = T>,
+    {
+        let began = self.context.now();
+        let mut peak_bytes = self.bytes();
+        let grown = self.tensors.grown(device, &self.config, [self.len, needed], &mut peak_bytes);
+        let duration_ns = self.context.ns_since(began);
+        self.counters.growing_time =
+            self.counters.growing_time.saturating_add(Duration::from_nanos(duration_ns));
+        self.counters.peak_bytes = self.counters.peak_bytes.max(peak_bytes);
+        match grown {
+            Ok(grown) => {
+                self.counters.growths += 1;
+                // Dropped last: a tensor's `Drop` may panic.
+                let _old = mem::replace(&mut self.tensors, grown);
+                self.report_size(began, peak_bytes, duration_ns);
+                Ok(())
+            }
+            Err(error) => {
+                match error {
+                    MetalError::KvCacheFull { .. } => self.counters.refusals += 1,
+                    _ => self.counters.failed_growths += 1,
+                }
+                self.report_refusal(began, needed, &error);
+                Err(error)
+            }
+        }
+    }
+
+    fn report_refusal(&self, at: Moment, needed: usize, error: &MetalError) {
+        self.context.report(EventKind::KvCacheRefused, at, || KvCacheRefused {
+            cache: self.config.name.clone(),
+            positions: needed as u64,
+            capacity: self.capacity() as u64,
+            needed_bytes: self.config.bytes_of(needed),
+            limit_bytes: self.config.max_bytes(),
+            error: chain(error),
+        });
     }
 
     fn shorten(&mut self, len: usize) {
@@ -195,35 +225,28 @@ impl<T: Tensor> KvCacheState<T> {
         }
     }
 
-    pub(super) fn report_size(&self, at: Moment, peak_bytes: u64, duration_ns: u64) {
+    fn report_size(&self, at: Moment, peak_bytes: u64, duration_ns: u64) {
         self.context.report(EventKind::KvCacheResized, at, || KvCacheResized {
             cache: self.config.name.clone(),
             layers: self.config.layers as u64,
             len: self.len as u64,
-            capacity: self.capacity as u64,
-            bytes: self.bytes,
+            capacity: self.capacity() as u64,
+            bytes: self.bytes(),
             peak_bytes,
             duration_ns,
         });
-    }
-
-    fn no_layer(&self, layer: usize) -> MetalError {
-        MetalError::invalid_params(format!(
-            "KV cache: there is no layer {layer} of {} with room for {} positions",
-            self.config.layers, self.capacity
-        ))
     }
 }
 
 impl<T: Tensor> CacheRegistrySlot for KvCacheState<T> {
     /// Forgets all positions and frees the tensors.
     fn clear_slot(&mut self) {
-        let (at, peak_bytes) = (self.context.now(), self.bytes);
+        let (at, peak_bytes) = (self.context.now(), self.bytes());
         self.len = 0;
         self.counters.clears += 1;
         // Dropped last: a tensor's `Drop` may panic.
-        let old = self.put(Allocation::none());
-        if !old.is_empty() {
+        let old = mem::replace(&mut self.tensors, KvTensors::none());
+        if old.capacity() > 0 {
             self.report_size(at, peak_bytes, 0);
         }
     }

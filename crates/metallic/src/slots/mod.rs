@@ -6,10 +6,10 @@
 //! `clear_slot` empties it.
 
 mod kv_cache_config;
-mod kv_cache_growth;
 mod kv_cache_metrics;
 mod kv_cache_state;
 mod kv_layer;
+mod kv_tensors;
 mod prepared_form;
 mod tensor_preparation;
 mod tensor_version;

@@ -2,7 +2,7 @@
 //!
 //! Without a GPU that runs Metal Performance Shaders, as in some virtual machines, each test says so and passes; with
 //! `METALLIC_REQUIRE_METAL` set it fails.
-#![cfg(target_vendor = "apple")]
+#![cfg(all(target_vendor = "apple", feature = "apple"))]
 #![allow(clippy::unwrap_used, reason = "tests throughout; clippy knows only those in functions marked so")]
 
 mod errors;

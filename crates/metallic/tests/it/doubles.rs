@@ -208,8 +208,8 @@ impl CacheRegistrySlot for TensorPreparation {
 }
 
 /// The caches of a registry.
-pub(crate) fn names<D: 'static>(registry: &CacheRegistry<D>) -> Vec<String> {
-    registry.metrics_by_name().map(|(name, _)| name.to_string()).collect()
+pub(crate) fn names<D: 'static>(registry: &CacheRegistry<D>) -> Vec<&str> {
+    registry.metrics_by_name().map(|(name, _)| name).collect()
 }
 
 /// The events so far without their times.

@@ -118,9 +118,9 @@ fn each_kernel_has_the_policy_it_was_given() -> Result<(), MetalError> {
         registry.get_or_create::<SoftmaxMpsKernel>(&size, None)?;
         registry.get_or_create::<SdpaKernel>(&size, None)?;
     }
-    let sizes = |registry: &CacheRegistry| -> Vec<_> {
+    fn sizes(registry: &CacheRegistry) -> Vec<(&str, usize)> {
         registry.metrics_by_name().map(|(name, metrics)| (name, metrics.size)).collect()
-    };
+    }
     assert_eq!(sizes(&registry), [("mps_gemm", 1000), ("sdpa", 500), ("softmax_mps", 1200)]);
     clock.advance(Duration::from_secs(301));
     registry.expire_idle();

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use metallic::caching::{CacheMetrics, CacheRegistry};
 use metallic::error::MetalError;
-use metallic_instrumentation::{CacheName, Event, EventData, EventKind, EventSink};
+use metallic_instrumentation::{Event, EventData, EventKind, EventSink};
 
 use super::naive::{Answer, Naive};
 use super::op::{CacheOp, Op, UNIT};
@@ -193,10 +193,9 @@ impl Harness {
 
     fn compare_metrics(&self) {
         let models = NAMES.iter().zip(&self.caches);
-        let mut expected: Vec<_> = models
-            .filter_map(|(name, model)| Some((CacheName::from(*name), model.as_ref()?.metrics())))
-            .collect();
-        expected.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let mut expected: Vec<_> =
+            models.filter_map(|(name, model)| Some((*name, model.as_ref()?.metrics()))).collect();
+        expected.sort_by_key(|(name, _)| *name);
         let mut metrics: Vec<_> = self.registry.metrics_by_name().collect();
         if self.time == Time::System {
             metrics.iter_mut().chain(&mut expected).for_each(|(_, metrics)| forget_times(metrics));

@@ -1,7 +1,5 @@
 //! Caches by their names, for callers that do not know their types.
 
-use metallic_instrumentation::CacheName;
-
 use super::CacheRegistry;
 use super::erased::ErasedCache;
 use crate::caching::policy::EvictionPolicy;
@@ -11,13 +9,12 @@ use crate::caching::slot::CacheRegistrySlot;
 /// Caches by name, those in slots included. A cache that was refused for its name is not among them.
 impl<D: 'static> CacheRegistry<D> {
     /// Snapshots of all caches, in the order of their names.
-    pub fn metrics_by_name(&self) -> impl Iterator<Item = (CacheName, CacheMetrics)> {
+    pub fn metrics_by_name(&self) -> impl Iterator<Item = (&str, CacheMetrics)> {
         let caches = self.all_caches().filter(|cache| !cache.is_refused());
-        let caches = caches.map(|cache| (cache.name().clone(), cache.metrics()));
+        let caches = caches.map(|cache| (cache.name().as_str(), cache.metrics()));
         let in_slots = self.slots.iter().filter_map(|slot| slot.cache_name().zip(slot.cache_metrics()));
-        let in_slots = in_slots.map(|(name, metrics)| (CacheName::from_static(name), metrics));
         let mut all: Vec<_> = caches.chain(in_slots).collect();
-        all.sort_by(|(one, _), (other, _)| one.cmp(other));
+        all.sort_by_key(|(name, _)| *name);
         all.into_iter()
     }
 

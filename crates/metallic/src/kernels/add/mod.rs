@@ -1,7 +1,5 @@
 //! Sums of two tensors.
 
-mod cache;
-#[cfg(feature = "host")]
-mod host;
+mod operation;
 
-pub use cache::{AddCall, AddKernel, AddKey, AddParams};
+pub use operation::{AddCall, AddKernel, AddKey, AddParams};

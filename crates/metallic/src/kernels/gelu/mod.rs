@@ -1,7 +1,5 @@
 //! The Gaussian error linear unit.
 
-mod cache;
-#[cfg(feature = "host")]
-mod host;
+mod operation;
 
-pub use cache::{GeluApproximation, GeluCall, GeluKernel, GeluKey, GeluParams};
+pub use operation::{GeluApproximation, GeluCall, GeluKernel, GeluKey, GeluParams};

@@ -1,7 +1,5 @@
 //! Writing new keys and values behind those of earlier positions.
 
-mod cache;
-#[cfg(feature = "host")]
-mod host;
+mod operation;
 
-pub use cache::{KvCacheWriteCall, KvCacheWriteKernel, KvCacheWriteKey, KvCacheWriteParams};
+pub use operation::{KvCacheWriteCall, KvCacheWriteKernel, KvCacheWriteKey, KvCacheWriteParams};

@@ -1,7 +1,5 @@
 //! Layer normalisation.
 
-mod cache;
-#[cfg(feature = "host")]
-mod host;
+mod operation;
 
-pub use cache::{LayerNormCall, LayerNormKernel, LayerNormKey, LayerNormParams};
+pub use operation::{LayerNormCall, LayerNormKernel, LayerNormKey, LayerNormParams};

@@ -6,28 +6,30 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use rustc_hash::FxHasher;
-
 use crate::tensor::F32Bits;
 
-/// A compute function and the source it stands in. Make it once and clone it: a clone shares the text, and the text is
-/// hashed when the function is made and at no look-up. Its `Debug` form is its name and that hash.
+/// A compute function and the source it is in. Make it once and clone it: a clone shares the text, and the text is hashed when the
+/// function is made and at no look-up.
+///
+/// Its `Debug` form, and so its part of a key's label, is `name@digest`: the digest is FNV-1a of 128 bits over name and source, in 32
+/// hexadecimal digits. So two sources have two labels unless they were built to collide, and a source has the same label in every
+/// process.
 #[derive(Clone)]
 pub struct MetalFunction(Arc<Function>);
 
 struct Function {
     source: Cow<'static, str>,
     name: Cow<'static, str>,
-    digest: u64,
+    digest: u128,
 }
 
 impl MetalFunction {
     /// The function `name` of `source`, a text in the Metal Shading Language.
     pub fn new(source: impl Into<Cow<'static, str>>, name: impl Into<Cow<'static, str>>) -> Self {
         let (source, name) = (source.into(), name.into());
-        let mut hasher = FxHasher::default();
-        (&source, &name).hash(&mut hasher);
-        Self(Arc::new(Function { source, name, digest: hasher.finish() }))
+        // A byte that is in no UTF-8 text keeps apart what would be one text if name and source were joined.
+        let digest = fnv1a([name.as_bytes(), &[0xff], source.as_bytes()].into_iter().flatten());
+        Self(Arc::new(Function { source, name, digest }))
     }
 
     /// The text.
@@ -52,14 +54,22 @@ impl Eq for MetalFunction {}
 
 impl Hash for MetalFunction {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.digest.hash(state);
+        // Half of it is enough to choose a place in a table.
+        state.write_u64(self.0.digest as u64);
     }
 }
 
 impl fmt::Debug for MetalFunction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{:016x}", self.0.name, self.0.digest)
+        write!(f, "{}@{:032x}", self.0.name, self.0.digest)
     }
+}
+
+/// The hash of Fowler, Noll and Vo, variant 1a, of 128 bits ([draft-eastlake-fnv](https://datatracker.ietf.org/doc/draft-eastlake-fnv/)).
+fn fnv1a<'a>(bytes: impl Iterator<Item = &'a u8>) -> u128 {
+    const OFFSET_BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+    const PRIME: u128 = (1 << 88) + 0x13b;
+    bytes.fold(OFFSET_BASIS, |hash, byte| (hash ^ u128::from(*byte)).wrapping_mul(PRIME))
 }
 
 /// The value of a `[[function_constant(index)]]`, of the type that the source declares it with.
@@ -134,6 +144,8 @@ impl MetalPipelineKey {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn function() -> MetalFunction {
@@ -163,6 +175,23 @@ mod tests {
         assert_ne!(with(FunctionConstant::I32(1)), with(FunctionConstant::U32(1)));
         assert_ne!(with(0.0.into()), with((-0.0).into()));
         assert_eq!(with(f32::NAN.into()), with(f32::NAN.into()));
+    }
+
+    #[test]
+    fn the_digest_is_fnv_1a_with_its_published_values() {
+        assert_eq!(fnv1a(b"".iter()), 0x6c62272e07bb014262b821756295c58d);
+        assert_eq!(fnv1a(b"a".iter()), 0xd228cb696f1a8caf78912b704e4a8964);
+        assert_eq!(fnv1a(b"abc".iter()), 0xa68d622cec8b5822836dbc7977af7f3b);
+    }
+
+    #[test]
+    fn two_sources_two_names_and_the_border_between_them_have_labels_that_differ() {
+        let functions =
+            [("a", "scale"), ("b", "scale"), ("a", "shift"), ("ab", "s"), ("b", "sa"), ("", "sab")];
+        let labels: BTreeSet<_> = functions
+            .map(|(source, name)| format!("{:?}", MetalPipelineKey::new(MetalFunction::new(source, name))))
+            .into();
+        assert_eq!(labels.len(), functions.len(), "{labels:?}");
     }
 
     #[test]

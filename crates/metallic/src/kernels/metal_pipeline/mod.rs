@@ -1,9 +1,9 @@
 //! Compute pipelines from source in the Metal Shading Language.
 
-#[cfg(target_vendor = "apple")]
+#[cfg(all(target_vendor = "apple", feature = "apple"))]
 mod cache;
 mod key;
 
-#[cfg(target_vendor = "apple")]
+#[cfg(all(target_vendor = "apple", feature = "apple"))]
 pub use cache::{MetalPipeline, MetalPipelineKernel};
 pub use key::{FunctionConstant, MetalFunction, MetalPipelineKey};

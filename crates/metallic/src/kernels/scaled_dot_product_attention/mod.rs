@@ -1,9 +1,7 @@
 //! Attention: `softmax(scale Q K^T) V`, head by head.
 
-mod cache;
-#[cfg(feature = "host")]
-mod host;
 mod key;
+mod operation;
 
-pub use cache::{AttentionCall, ScaledDotProductAttentionKernel};
 pub use key::{AttentionKey, AttentionParams};
+pub use operation::{AttentionCall, ScaledDotProductAttentionKernel};

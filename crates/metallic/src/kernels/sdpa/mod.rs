@@ -1,11 +1,11 @@
 //! Scaled dot-product attention as one compiled graph.
 
-#[cfg(target_vendor = "apple")]
+#[cfg(all(target_vendor = "apple", feature = "apple"))]
 mod cache;
-#[cfg(target_vendor = "apple")]
+#[cfg(all(target_vendor = "apple", feature = "apple"))]
 mod graph;
 mod key;
 
-#[cfg(target_vendor = "apple")]
+#[cfg(all(target_vendor = "apple", feature = "apple"))]
 pub use cache::{Sdpa, SdpaKernel, SdpaOperands};
 pub use key::{SdpaKey, SdpaParams};

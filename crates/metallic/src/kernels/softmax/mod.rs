@@ -1,7 +1,5 @@
 //! Softmax over rows, as of attention scores.
 
-mod cache;
-#[cfg(feature = "host")]
-mod host;
+mod operation;
 
-pub use cache::{SoftmaxCall, SoftmaxKernel, SoftmaxKey, SoftmaxParams};
+pub use operation::{SoftmaxCall, SoftmaxKernel, SoftmaxKey, SoftmaxParams};

@@ -1,9 +1,9 @@
 //! Softmax over the rows of a matrix by Metal Performance Shaders.
 
-#[cfg(target_vendor = "apple")]
+#[cfg(all(target_vendor = "apple", feature = "apple"))]
 mod cache;
 mod key;
 
-#[cfg(target_vendor = "apple")]
+#[cfg(all(target_vendor = "apple", feature = "apple"))]
 pub use cache::{SoftmaxMps, SoftmaxMpsKernel};
 pub use key::{SoftmaxMpsKey, SoftmaxMpsParams};

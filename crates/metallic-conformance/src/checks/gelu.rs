@@ -1,0 +1,57 @@
+//! GELU.
+
+use metallic::caching::CacheableKernel;
+use metallic::kernels::gelu::{GeluApproximation, GeluCall, GeluKernel, GeluParams};
+use metallic::kernels::{Operation, Runs};
+use metallic::tensor::Dtype;
+use proptest::prelude::*;
+
+use super::cases::{Numbers, Outcome, done, size, try_cases};
+use super::deviation::U;
+use super::operand::{Matrices, Spread};
+use crate::reference;
+
+#[derive(Debug)]
+struct Case {
+    elements: usize,
+    /// More that the tensors have.
+    tail: usize,
+    tanh: bool,
+    /// How far inputs are from 0.
+    spread: f32,
+    seed: u64,
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let elements = prop_oneof![8 => size(5000), 1 => Just(50_001)];
+    let spread = prop_oneof![Just(0.1_f32), Just(3.0), Just(10.0), Just(10_000.0)];
+    (elements, 0..20_usize, any::<bool>(), spread, any::<u64>())
+        .prop_map(|(elements, tail, tanh, spread, seed)| Case { elements, tail, tanh, spread, seed })
+}
+
+/// Compares both forms with the reference, from inputs near 0 to those whose cube is beyond what `exp` can do.
+///
+/// # Panics
+/// If one is wrong.
+pub fn check_gelu<D: Runs<GeluKernel>>(device: &D, cases: usize) {
+    try_cases("gelu", device, cases, case(), check);
+}
+
+fn check<D: Runs<GeluKernel>>(device: &D, dtype: Dtype, case: &Case) -> Outcome {
+    let &Case { elements, tail, tanh, spread, seed } = case;
+    let shape = [1, 1, elements];
+    let flat = Spread::with_tail(tail);
+    let values = Numbers(seed).around(0.0, spread, elements + tail);
+    let input = Matrices::upload(device, dtype, &flat, shape, &values)?;
+    let mut output = Matrices::upload(device, dtype, &flat, shape, &vec![f32::NAN; elements + tail])?;
+
+    let approximation = if tanh { GeluApproximation::Tanh } else { GeluApproximation::None };
+    let key = GeluKernel::key(&GeluParams { approximation, dtype });
+    let plan = done("plan", GeluKernel::create_cached_resource(&key, Some(device)))?;
+    let call = GeluCall { elements, input: &input.tensor, output: &mut output.tensor };
+    done("run", plan.run(device, call))?;
+
+    let function = if tanh { reference::gelu_tanh } else { reference::gelu_erf };
+    let wanted = input.matrix(0).into_iter().map(|x| (function(x), 16.0 * U * x.abs())).collect();
+    output.compare(device, dtype, &[wanted])
+}

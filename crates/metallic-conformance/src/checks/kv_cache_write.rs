@@ -1,0 +1,88 @@
+//! Writes into a KV cache.
+
+use metallic::caching::CacheableKernel;
+use metallic::kernels::kv_cache_write::{KvCacheWriteCall, KvCacheWriteKernel, KvCacheWriteParams};
+use metallic::kernels::{Operation, Runs};
+use metallic::tensor::Dtype;
+use proptest::prelude::*;
+
+use super::cases::{Numbers, Outcome, done, size, try_cases};
+use super::deviation::check_untouched;
+use super::operand::{Matrices, Spread, spread};
+
+#[derive(Debug)]
+struct Case {
+    batch: usize,
+    width: usize,
+    positions: usize,
+    position: usize,
+    capacity: usize,
+    spreads: [Spread; 2],
+    seed: u64,
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let spreads = [spread(true).boxed(), spread(true).boxed()];
+    (1..4_usize, size(130), size(20), 0..20_usize, 0..20_usize, spreads, any::<u64>()).prop_map(
+        |(batch, width, positions, position, room, spreads, seed)| {
+            let capacity = position + positions + room;
+            Case { batch, width, positions, position, capacity, spreads, seed }
+        },
+    )
+}
+
+/// That writes arrive to the bit where they should, and nowhere else.
+///
+/// # Panics
+/// If one does not.
+pub fn check_kv_cache_write<D: Runs<KvCacheWriteKernel>>(device: &D, cases: usize) {
+    try_cases("kv_cache_write", device, cases, case(), check);
+}
+
+fn check<D: Runs<KvCacheWriteKernel>>(device: &D, dtype: Dtype, case: &Case) -> Outcome {
+    let &Case { batch, width, positions, position, capacity, spreads: [spread_k, spread_v], seed } = case;
+    let mut numbers = Numbers(seed);
+    let shape = [batch, positions, width];
+    let values = numbers.around(0.0, 1.0, spread_k.elements(shape));
+    let k = Matrices::upload(device, dtype, &spread_k, shape, &values)?;
+    let values = numbers.around(0.0, 1.0, spread_v.elements(shape));
+    let v = Matrices::upload(device, dtype, &spread_v, shape, &values)?;
+    let cache = [batch, capacity, width];
+    let before = vec![7.0; batch * capacity * width];
+    let mut keys = Matrices::upload(device, dtype, &Spread::DENSE, cache, &before)?;
+    let mut values = Matrices::upload(device, dtype, &Spread::DENSE, cache, &before)?;
+
+    let key = KvCacheWriteKernel::key(&KvCacheWriteParams { width, dtype });
+    let plan = done("plan", KvCacheWriteKernel::create_cached_resource(&key, Some(device)))?;
+    let call = KvCacheWriteCall {
+        batch,
+        positions,
+        position,
+        capacity,
+        k: k.as_ref(),
+        v: v.as_ref(),
+        keys: &mut keys.tensor,
+        values: &mut values.tensor,
+    };
+    done("run", plan.run(device, call))?;
+
+    for (name, from, to) in [("the keys", &k, &keys.tensor), ("the values", &v, &values.tensor)] {
+        let after = done("read", device.read(to, 0..before.len()))?;
+        for sequence in 0..batch {
+            let from = from.matrix(sequence);
+            for at in 0..capacity * width {
+                let after = after[sequence * capacity * width + at];
+                match at.checked_sub(position * width).and_then(|at| from.get(at)) {
+                    Some(from) if f64::from(after).to_bits() == from.to_bits() => {}
+                    Some(from) => {
+                        return Err(format!(
+                            "element {at} of {name} of sequence {sequence} is {after:e}, where {from:e} was written"
+                        ));
+                    }
+                    None => check_untouched(name, at, 7.0, after)?,
+                }
+            }
+        }
+    }
+    Ok(())
+}

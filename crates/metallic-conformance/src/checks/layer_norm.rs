@@ -1,0 +1,93 @@
+//! Layer normalisation.
+
+use metallic::caching::CacheableKernel;
+use metallic::kernels::layer_norm::{LayerNormCall, LayerNormKernel, LayerNormParams};
+use metallic::kernels::{Operation, Runs};
+use metallic::tensor::Dtype;
+use proptest::prelude::*;
+
+use super::cases::{Numbers, Outcome, done, size, try_cases};
+use super::deviation::U;
+use super::operand::{Matrices, Spread, spread};
+use crate::reference;
+
+#[derive(Debug)]
+struct Case {
+    rows: usize,
+    width: usize,
+    /// The mean of the inputs: far from 0, it is lost in a variance that is computed in one pass.
+    center: f32,
+    epsilon: f32,
+    spreads: [Spread; 2],
+    seed: u64,
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let sizes =
+        prop_oneof![6 => (size(20), size(300)), 2 => (size(5), size(2100)), 1 => (Just(110), Just(400))];
+    let center = prop_oneof![Just(0.0_f32), Just(-3.0), Just(100.0)];
+    let epsilon = prop_oneof![Just(1e-5_f32), Just(1e-12), Just(0.1)];
+    let spreads = [spread(true).boxed(), spread(false).boxed()];
+    (sizes, center, epsilon, spreads, any::<u64>()).prop_map(
+        |((rows, width), center, epsilon, spreads, seed)| Case {
+            rows,
+            width,
+            center,
+            epsilon,
+            spreads,
+            seed,
+        },
+    )
+}
+
+/// Compares normalisations with the reference, those of rows with a mean far from 0 included.
+///
+/// # Panics
+/// If one is wrong.
+pub fn check_layer_norm<D: Runs<LayerNormKernel>>(device: &D, cases: usize) {
+    try_cases("layer_norm", device, cases, case(), check);
+}
+
+fn check<D: Runs<LayerNormKernel>>(device: &D, dtype: Dtype, case: &Case) -> Outcome {
+    let &Case { rows, width, center, epsilon, spreads: [from, to], seed } = case;
+    let mut numbers = Numbers(seed);
+    let shape = [1, rows, width];
+    let values = numbers.around(center, 1.0, from.elements(shape));
+    let input = Matrices::upload(device, dtype, &from, shape, &values)?;
+    let values = numbers.around(1.0, 0.5, width);
+    let gamma = Matrices::upload(device, dtype, &Spread::DENSE, [1, 1, width], &values)?;
+    let values = numbers.around(0.0, 0.5, width);
+    let beta = Matrices::upload(device, dtype, &Spread::DENSE, [1, 1, width], &values)?;
+    let values = vec![f32::NAN; to.elements(shape)];
+    let mut output = Matrices::upload(device, dtype, &to, shape, &values)?;
+
+    let key = LayerNormKernel::key(&LayerNormParams { width, dtype });
+    let plan = done("plan", LayerNormKernel::create_cached_resource(&key, Some(device)))?;
+    let call = LayerNormCall {
+        rows,
+        epsilon,
+        input: input.as_ref(),
+        gamma: &gamma.tensor,
+        beta: &beta.tensor,
+        output: output.as_mut(),
+    };
+    done("run", plan.run(device, call))?;
+
+    let (gamma, beta, epsilon) = (gamma.matrix(0), beta.matrix(0), f64::from(epsilon));
+    let wanted = input
+        .matrix(0)
+        .chunks(width)
+        .flat_map(|row| {
+            let (_, variance) = reference::moments(row);
+            let largest = row.iter().map(|x| x.abs()).fold(0.0, f64::max) / (variance + epsilon).sqrt();
+            let results = reference::layer_norm(row, epsilon, &gamma, &beta);
+            let affine: Vec<_> = gamma.iter().zip(&beta).collect();
+            let units = results.iter().zip(affine).map(move |(result, (gamma, beta))| {
+                let scaled = (result - beta).abs();
+                gamma.abs() * largest * (8.0 + (width as f64).sqrt()) + 16.0 * (scaled + beta.abs())
+            });
+            results.iter().copied().zip(units.map(|units| units * U)).collect::<Vec<_>>()
+        })
+        .collect();
+    output.compare(device, dtype, &[wanted])
+}

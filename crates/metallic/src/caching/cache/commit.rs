@@ -25,18 +25,18 @@ impl<Key, R> Cache<Key, R> {
         hash: u64,
         entry: Entry<Key, R>,
         bytes: u64,
-        creation: Elapsed,
+        elapsed: Elapsed,
         uses: impl Fn(&R) -> Option<Uses>,
     ) -> (EntryId, Departures<Key, R>) {
         self.pending -= 1;
-        let departures = if self.len() < self.capacity {
+        let departures = if self.len() <= reservation.size {
             Departures::none(reservation.began)
         } else {
-            self.make_room(creation.done, uses)
+            self.make_room(elapsed.done, uses)
         };
-        self.count_creation(creation);
+        self.count_creation(elapsed);
         self.counters.bytes += u128::from(bytes);
-        let id = self.order.insert(creation.done, creation.ticks, hash, self.capacity);
+        let id = self.order.insert(elapsed.done, elapsed.ticks, hash, self.capacity);
         self.entries.insert(id, hash, entry, bytes, self.capacity);
         self.counters.note(LastEvent::Miss(id));
         if self.policy.max_idle_duration().is_some() {
@@ -46,15 +46,15 @@ impl<Key, R> Cache<Key, R> {
     }
 
     /// Gives up a place whose creation failed or panicked.
-    pub(in crate::caching) fn abandon(&mut self, _reservation: Reservation, creation: Elapsed) {
+    pub(in crate::caching) fn abandon(&mut self, _reservation: Reservation, elapsed: Elapsed) {
         self.pending -= 1;
-        self.count_creation(creation);
+        self.count_creation(elapsed);
         self.counters.failed_creations += 1;
         self.counters.note(LastEvent::CreationFailed);
     }
 
     #[inline]
-    fn count_creation(&mut self, creation: Elapsed) {
-        self.counters.creation_ticks = self.counters.creation_ticks.saturating_add(creation.own_ticks);
+    fn count_creation(&mut self, elapsed: Elapsed) {
+        self.counters.creation_ticks = self.counters.creation_ticks.saturating_add(elapsed.own_ticks);
     }
 }

@@ -12,6 +12,8 @@ use crate::caching::reporting::LastEvent;
 pub(in crate::caching) struct Reservation {
     /// When the look-up began that missed.
     pub(in crate::caching) began: u64,
+    /// Entries when the place was reserved.
+    pub(super) size: usize,
 }
 
 impl<Key, R> Cache<Key, R> {
@@ -26,7 +28,7 @@ impl<Key, R> Cache<Key, R> {
         self.counters.misses += 1;
         let departures = self.make_room(now, uses);
         self.pending += 1;
-        (Reservation { began: now }, departures)
+        (Reservation { began: now, size: self.len() }, departures)
     }
 
     /// Evicts until one more entry fits beside those that are there and those that places are reserved for.

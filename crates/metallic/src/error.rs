@@ -50,6 +50,18 @@ pub enum Error {
         /// The kernel's error.
         source: Box<Error>,
     },
+    /// The error of a creation that others waited for, too.
+    #[error(transparent)]
+    Shared(Arc<Error>),
+    /// Another thread's creation of the resource did not end in the time that the caller would wait.
+    #[error("the creation of `{cache_key}` by another thread takes longer than the caller would wait")]
+    TimedOut {
+        /// The name of the cache and the key, as in events.
+        cache_key: Arc<str>,
+    },
+    /// The device was lost while a resource was created on it.
+    #[error("the device was lost")]
+    DeviceLost,
     /// An engine's own error.
     #[error(transparent)]
     Kernel(Box<dyn StdError + Send + Sync>),
@@ -150,18 +162,20 @@ impl Error {
         Self::Creation { cache_key, source: Box::new(source) }
     }
 
-    /// The error that stopped the innermost creation: this one, unless it is an [`Error::Creation`].
+    /// The error that stopped the innermost creation: this one, unless it is an [`Error::Creation`] or [`Error::Shared`].
     pub fn root(&self) -> &Self {
         match self {
             Self::Creation { source, .. } => source.root(),
+            Self::Shared(error) => error.root(),
             root => root,
         }
     }
 
-    /// [`root`](Self::root), by value.
+    /// [`root`](Self::root), by value: an [`Error::Shared`] where others still have it.
     pub fn into_root(self) -> Self {
         match self {
             Self::Creation { source, .. } => source.into_root(),
+            Self::Shared(error) => Arc::try_unwrap(error).map_or_else(Self::Shared, Self::into_root),
             root => root,
         }
     }

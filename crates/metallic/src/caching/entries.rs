@@ -48,6 +48,16 @@ impl<Key, R> Entries<Key, R> {
         self.index.find(fold(hash), is_match)
     }
 
+    /// The entry with this hash that `is_match` accepts.
+    pub(super) fn find_by(&self, hash: u64, is_match: impl Fn(&Entry<Key, R>) -> bool) -> Option<EntryId> {
+        self.index.find(fold(hash), |id| self.try_get(id).is_some_and(&is_match))
+    }
+
+    /// The ids of all entries, in no order.
+    pub(super) fn ids(&self) -> impl Iterator<Item = EntryId> + '_ {
+        self.index.ids()
+    }
+
     #[inline]
     pub(super) fn get(&self, id: EntryId) -> &Entry<Key, R> {
         self.slots[id.index()].as_ref().expect("an id in use names an entry")

@@ -21,6 +21,7 @@ use super::reporting::{CacheCounters, CacheEvent, CacheMetrics, LastEvent};
 use crate::error::Error;
 
 pub(super) use self::arrival::Arrival;
+pub(super) use self::report::Formatted;
 use self::report::Reporting;
 
 /// Writes the text of a key's label.

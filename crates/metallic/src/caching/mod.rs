@@ -11,7 +11,7 @@
 //! Every step may emit an event to the registry's [`EventSink`](metallic_instrumentation::EventSink).
 //!
 //! To read the code, take the files in this order; each imports only files before it: `clock`, `policy`, `order`, `entries`,
-//! `reporting`, `cache`, `query`, `keyed_cache`, `kernel`, `kernel_cache`, `slot`, `registry`.
+//! `reporting`, `cache`, `query`, `keyed_cache`, `kernel`, `kernel_cache`, `slot`, `shared`, `registry`.
 #![deny(unsafe_code)]
 
 mod cache;
@@ -25,6 +25,7 @@ mod policy;
 mod query;
 mod registry;
 mod reporting;
+mod shared;
 mod slot;
 
 #[cfg(test)]
@@ -37,6 +38,9 @@ pub use kernel_cache::KernelCache;
 pub use keyed_cache::KeyedCache;
 pub use policy::{EvictionPolicy, EvictionReason, EvictionStrategy, ParsePolicyError};
 pub use query::Query;
-pub use registry::{CacheRegistry, ResourceCache};
+pub use registry::{
+    CacheRegistry, LocalRegistry, LocalSharedCache, ResourceCache, SharedCache, SharedRegistry,
+};
 pub use reporting::{CacheCounters, CacheEvent, CacheMetrics};
+pub use shared::OnFailure;
 pub use slot::{CacheRegistrySlot, Moment, SlotContext};

@@ -3,7 +3,11 @@
 mod by_name;
 mod erased;
 mod facade;
+mod keyed;
+mod local;
 mod nested;
+mod shared;
+mod shared_kernel;
 mod type_table;
 
 use std::any::{Any, type_name};
@@ -31,6 +35,9 @@ use crate::error::Error;
 
 use self::erased::ErasedCache;
 pub use self::facade::ResourceCache;
+pub use self::keyed::{LocalSharedCache, SharedCache};
+pub use self::local::LocalRegistry;
+pub use self::shared::SharedRegistry;
 use self::type_table::TypeTable;
 
 /// Twice the kernels of a large engine, so that few share a place.
@@ -437,9 +444,14 @@ impl<D: 'static> CacheRegistry<D> {
     }
 }
 
+/// A number that no other registry of the process has.
+fn next_number() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
 impl<D> Default for CacheRegistry<D> {
     fn default() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(1);
         Self {
             caches: TypeTable::default(),
             keyed: HashMap::default(),
@@ -448,7 +460,7 @@ impl<D> Default for CacheRegistry<D> {
             time: TimeSource::default(),
             sink: None,
             name: None,
-            number: NEXT.fetch_add(1, Ordering::Relaxed),
+            number: next_number(),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::source::{Import, Source};
 
 /// The files of `caching/`: each imports only files before it.
-const ORDER: [&str; 12] = [
+const ORDER: [&str; 13] = [
     "clock",
     "policy",
     "order",
@@ -18,6 +18,7 @@ const ORDER: [&str; 12] = [
     "kernel",
     "kernel_cache",
     "slot",
+    "shared",
     "registry",
 ];
 

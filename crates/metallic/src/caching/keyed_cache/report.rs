@@ -31,7 +31,10 @@ impl Reporting {
 }
 
 /// A key, formatted as its cache says.
-struct Formatted<'a, Key>(&'a Key, super::LabelFormat<Key>);
+pub(in crate::caching) struct Formatted<'a, Key>(
+    pub(in crate::caching) &'a Key,
+    pub(in crate::caching) super::LabelFormat<Key>,
+);
 
 impl<Key> Debug for Formatted<'_, Key> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,7 +1,9 @@
 //! Creations that need resources of other kernels.
 
 use super::CacheRegistry;
+use super::shared::SharedRegistry;
 use crate::caching::kernel::{CacheableKernel, Creation};
+use crate::caching::shared::Request;
 use crate::error::Error;
 
 impl<K: ?Sized, D: 'static> Creation<'_, K, D> {
@@ -21,6 +23,11 @@ impl<K: ?Sized, D: 'static> Creation<'_, K, D> {
         if let Some(registry) = registry.downcast_mut::<CacheRegistry<D>>() {
             return registry.get_or_create_nested::<O>(params, self.frame);
         }
-        Err(Error::NoRegistry)
+        match registry.downcast_mut::<SharedRegistry<D>>() {
+            Some(registry) => {
+                registry.get_or_create_as::<O>(params, None, Request::default(), Some(self.frame))
+            }
+            None => Err(Error::NoRegistry),
+        }
     }
 }

@@ -154,7 +154,7 @@ fn hash_of<T: 'static>() -> usize {
 
 /// A `TypeId` is a hash already: this takes out the word that it gives to a hasher.
 #[inline(always)]
-fn word_of(id: TypeId) -> usize {
+pub(in crate::caching) fn word_of(id: TypeId) -> usize {
     let mut word = TypeIdWord(0);
     id.hash(&mut word);
     word.finish() as usize

@@ -1,0 +1,219 @@
+//! Shared caches whose keys and resources are known by their types alone.
+
+use std::fmt;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use equivalent::Equivalent;
+use metallic_instrumentation::CacheName;
+
+use crate::caching::entries::hash_of;
+use crate::caching::policy::EvictionPolicy;
+use crate::caching::query::Query;
+use crate::caching::reporting::{CacheCounters, CacheMetrics};
+use crate::caching::shared::{LocalCache, Made, Request, SharedCore};
+use crate::error::Error;
+
+/// A cache of a [`SharedRegistry`](super::SharedRegistry) without a kernel: what creates a resource is given with each look-up.
+///
+/// A clone is a handle to the same cache. Resources are handed out as clones; [`local`](Self::local) has borrows. A creation may
+/// use other caches, and this one for other keys.
+///
+/// ```
+/// use metallic::caching::SharedRegistry;
+/// use metallic::error::Error;
+///
+/// let registry: SharedRegistry = SharedRegistry::new();
+/// let pipelines = registry.cache::<String, usize>("pipeline")?;
+/// let source = "fn main() {}";
+/// for _ in 0..2 {
+///     let compiled = pipelines.get_or_create_with(source, || Ok::<_, Error>(source.len()))?;
+///     assert_eq!(compiled, 12);
+/// }
+/// assert_eq!(pipelines.counters().misses, 1);
+/// # Ok::<(), Error>(())
+/// ```
+pub struct SharedCache<Key, R>(Arc<SharedCore<Key, R>>);
+
+impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
+    pub(super) fn new(core: Arc<SharedCore<Key, R>>) -> Self {
+        Self(core)
+    }
+
+    /// The name of the cache in events and metrics.
+    pub fn name(&self) -> &CacheName {
+        self.0.name()
+    }
+
+    /// Returns a clone of the resource with this key: from the cache, or else made by `make` and inserted, while other threads
+    /// that ask for it wait. The key is built from the query only then.
+    ///
+    /// # Errors
+    /// That of `make`, to its caller alone: of those that waited, the next calls its own `make`. [`Error::RecursiveCreation`] if
+    /// the creation is under way and waits for this thread, and [`Error::DeviceLost`], as the caller's type has them.
+    ///
+    /// # Panics
+    /// If `make` does: nothing was inserted then, the miss is counted, and one of those that waited creates in its place.
+    pub fn get_or_create_with<Q, E>(&self, query: &Q, make: impl FnOnce() -> Result<R, E>) -> Result<R, E>
+    where
+        Q: Query<Key> + ?Sized,
+        E: From<Error> + fmt::Display,
+        R: Clone,
+    {
+        let create = |_: &Key| Made { result: make().map(|resource| (resource, 0)), nested: 0 };
+        let share = |error: E, _| {
+            let text = error.to_string();
+            (error, None, text)
+        };
+        let got = self.0.get_or_create(hash_of(query), query, Request::default(), create, share)?;
+        Ok(got.node.resource.clone())
+    }
+
+    /// Returns a clone of the resource with this key: from the cache, or else made by `make` and inserted.
+    ///
+    /// # Errors
+    /// [`Error::RecursiveCreation`] if the creation is under way and waits for this thread; [`Error::DeviceLost`].
+    pub fn get_or_make<Q>(&self, query: &Q, make: impl FnOnce() -> R) -> Result<R, Error>
+    where
+        Q: Query<Key> + ?Sized,
+        R: Clone,
+    {
+        self.get_or_create_with(query, || Ok(make()))
+    }
+
+    /// Returns a clone of the resource with this key, if it is there: a hit, or nothing.
+    pub fn get<Q>(&self, query: &Q) -> Option<R>
+    where
+        Q: Hash + Equivalent<Key> + ?Sized,
+        R: Clone,
+    {
+        self.0.get(query).map(|node| node.resource.clone())
+    }
+
+    /// Inserts a resource that was made elsewhere, and returns a clone of the one it replaces. Counts as a miss. If another
+    /// thread inserts the key at the same time, one of the two resources is kept.
+    pub fn insert_made(&self, key: Key, resource: R) -> Option<R>
+    where
+        R: Clone,
+    {
+        self.0.insert_made(key, resource, 0).map(|node| node.resource.clone())
+    }
+
+    /// Removes the resource with this key and returns a clone of it.
+    pub fn remove<Q>(&self, query: &Q) -> Option<R>
+    where
+        Q: Hash + Equivalent<Key> + ?Sized,
+        R: Clone,
+    {
+        self.0.remove(query).map(|node| node.resource.clone())
+    }
+
+    /// Keeps the entries that `keep` accepts, removes the others, and returns how many there were. O(n log n), under the lock of
+    /// the cache, which `keep` must not use.
+    pub fn retain(&self, mut keep: impl FnMut(&Key, &R) -> bool) -> usize {
+        self.0.remove_where(|key, resource| !keep(key, resource))
+    }
+
+    /// Removes all entries. Counters and policy stay.
+    pub fn clear(&self) {
+        self.0.clear();
+    }
+
+    /// The policy in force.
+    pub fn eviction_policy(&self) -> EvictionPolicy {
+        self.0.policy()
+    }
+
+    /// Changes the policy from the next operation on.
+    pub fn set_eviction_policy(&self, policy: EvictionPolicy) {
+        self.0.set_policy(policy);
+    }
+
+    /// The counters, the hits of all locals included.
+    pub fn counters(&self) -> CacheCounters {
+        self.0.counters()
+    }
+
+    /// A snapshot of the counters and of the entries' ages. O(n).
+    pub fn metrics(&self) -> CacheMetrics {
+        self.0.metrics()
+    }
+
+    /// A view of this cache for one thread, whose hits return borrows and take no lock.
+    pub fn local(&self) -> LocalSharedCache<Key, R> {
+        LocalSharedCache(LocalCache::new(self.0.clone()))
+    }
+}
+
+/// One thread's view of a [`SharedCache`].
+pub struct LocalSharedCache<Key: Clone + Eq + Hash, R>(LocalCache<Key, R>);
+
+impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
+    /// Returns the resource with this key. A hit on what this view has used before takes no lock; otherwise as
+    /// [`SharedCache::get_or_create_with`].
+    ///
+    /// # Errors
+    /// As [`SharedCache::get_or_create_with`].
+    #[inline]
+    pub fn get_or_create_with<Q, E>(
+        &mut self,
+        query: &Q,
+        make: impl FnOnce() -> Result<R, E>,
+    ) -> Result<&R, E>
+    where
+        Q: Query<Key> + ?Sized,
+        E: From<Error> + fmt::Display,
+    {
+        let hash = hash_of(query);
+        if let Some((id, now)) = self.0.find(hash, query) {
+            return Ok(self.0.hit(id, now));
+        }
+        self.get_or_create_slow(hash, query, make)
+    }
+
+    #[inline(never)]
+    fn get_or_create_slow<Q, E>(
+        &mut self,
+        hash: u64,
+        query: &Q,
+        make: impl FnOnce() -> Result<R, E>,
+    ) -> Result<&R, E>
+    where
+        Q: Query<Key> + ?Sized,
+        E: From<Error> + fmt::Display,
+    {
+        if let Some((id, now)) = self.0.find_again(hash, query) {
+            return Ok(self.0.hit(id, now));
+        }
+        let create = |_: &Key| Made { result: make().map(|resource| (resource, 0)), nested: 0 };
+        let share = |error: E, _| {
+            let text = error.to_string();
+            (error, None, text)
+        };
+        let got = self.0.core().get_or_create(hash, query, Request::default(), create, share)?;
+        Ok(self.0.keep(hash, query, || query.to_key(), got.node))
+    }
+
+    /// Lets go of everything, for a thread that idles.
+    pub fn park(&mut self) {
+        self.0.park();
+    }
+}
+
+impl<Key, R> Clone for SharedCache<Key, R> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<Key, R> fmt::Debug for SharedCache<Key, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<Key: Clone + Eq + Hash, R> fmt::Debug for LocalSharedCache<Key, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("LocalSharedCache").field(self.0.core()).finish()
+    }
+}

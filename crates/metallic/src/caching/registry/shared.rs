@@ -1,0 +1,470 @@
+//! All caches of one engine, for all of its threads.
+
+use std::any::{Any, TypeId, type_name};
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
+
+use metallic_instrumentation::{
+    CacheKind, CacheName, Event, EventKind, EventSink, RegistryOpened, SinkGuard,
+};
+use rustc_hash::FxBuildHasher;
+
+use super::keyed::SharedCache;
+use super::local::LocalRegistry;
+use super::next_number;
+use super::shared_kernel::{ErasedShared, SharedKernel};
+use super::type_table::word_of;
+use crate::caching::clock::{Clock, TimeSource};
+use crate::caching::entries::hash_of;
+use crate::caching::kernel::{CacheableKernel, Frame};
+use crate::caching::policy::EvictionPolicy;
+use crate::caching::reporting::CacheMetrics;
+use crate::caching::shared::{OnFailure, Request, SharedCore};
+use crate::device::Device;
+use crate::error::Error;
+
+/// Places for kernels that are found without a lock. More find the others behind one.
+const NEAR: usize = 64;
+
+/// The caches of any number of kernels, for any number of threads: each resource is created once for all of them.
+///
+/// A clone is a handle to the same caches. [`get_or_create`](Self::get_or_create) hands out clones of resources and holds a lock
+/// for the time of a look-up, never for that of a creation. Threads that look up often take a [`local`](Self::local) each, whose
+/// hits take no lock.
+///
+/// ```
+/// # use metallic::caching::{CacheableKernel, EvictionPolicy, SharedRegistry};
+/// # use metallic::{Device, error::MetalError};
+/// # struct Square;
+/// # impl CacheableKernel for Square {
+/// #     type Key = u64;
+/// #     type CachedResource = u64;
+/// #     type Params = u64;
+/// #     const CACHE_NAME: &'static str = "square";
+/// #     fn create_cache_key(n: &u64) -> u64 { *n }
+/// #     fn create_cached_resource(n: &u64, _: Option<&Device>) -> Result<u64, MetalError> { Ok(n * n) }
+/// # }
+/// let registry: SharedRegistry = SharedRegistry::new();
+/// registry.set_eviction_policy::<Square>(EvictionPolicy::size_limited_lru(1000));
+/// std::thread::scope(|scope| {
+///     for _ in 0..4 {
+///         scope.spawn(|| {
+///             let mut local = registry.local();
+///             assert_eq!(*local.get_or_create::<Square>(&12, None).unwrap(), 144);
+///         });
+///     }
+/// });
+/// assert_eq!(registry.metrics::<Square>().map(|metrics| (metrics.hits, metrics.misses)), Some((3, 1)));
+/// ```
+pub struct SharedRegistry<D: 'static = Device>(Arc<Inner<D>>);
+
+struct Inner<D> {
+    near: Box<[OnceLock<(TypeId, Arc<dyn ErasedShared>)>; NEAR]>,
+    far: RwLock<Vec<(TypeId, Arc<dyn ErasedShared>)>>,
+    keyed: Mutex<HashMap<CacheName, Arc<dyn ErasedShared>, FxBuildHasher>>,
+    /// Taken while a cache comes into being or the sink changes, so that every cache has the registry's sink.
+    sink: Mutex<Option<SinkGuard>>,
+    device: RwLock<Option<Arc<D>>>,
+    time: TimeSource,
+    name: Option<CacheName>,
+    number: u32,
+}
+
+impl SharedRegistry {
+    /// A registry without a device: kernels that need one get it with each call.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl<D: 'static> SharedRegistry<D> {
+    /// A registry that makes resources on `device` when a caller names none.
+    pub fn with_device(device: D) -> Self {
+        Self::build(Some(device), TimeSource::default(), None)
+    }
+
+    /// A registry with a custom clock, and a device or none.
+    pub fn with_clock(device: Option<D>, clock: impl Clock + 'static) -> Self {
+        Self::build(device, TimeSource::Clock(Arc::new(clock)), None)
+    }
+
+    /// A registry with a name in the event log, and a device or none.
+    pub fn named(name: impl Into<CacheName>, device: Option<D>) -> Self {
+        Self::build(device, TimeSource::default(), Some(name.into()))
+    }
+
+    fn build(device: Option<D>, time: TimeSource, name: Option<CacheName>) -> Self {
+        Self(Arc::new(Inner {
+            near: Box::new([const { OnceLock::new() }; NEAR]),
+            far: RwLock::default(),
+            keyed: Mutex::default(),
+            sink: Mutex::default(),
+            device: RwLock::new(device.map(Arc::new)),
+            time,
+            name,
+            number: next_number(),
+        }))
+    }
+
+    /// Sends the events of all caches to `sink`, those that exist included; `None` sends them nowhere.
+    ///
+    /// The sink is called on the thread whose operation it hears of, outside of all locks of the registry.
+    pub fn set_sink(&self, sink: Option<Arc<dyn EventSink>>) {
+        let inner = &*self.0;
+        let sink = sink.map(|sink| SinkGuard::new(sink).with_registry(inner.number));
+        if let Some(sink) = sink.as_ref().filter(|sink| sink.enabled(EventKind::RegistryOpened)) {
+            let device = self.device().map(|_| type_name::<D>().to_owned());
+            let opened = RegistryOpened { name: inner.name.clone(), device, shared: true };
+            sink.record(Event::at(inner.time.unix_ns(inner.time.stamp()), opened));
+        }
+        let mut current = lock(&inner.sink);
+        current.clone_from(&sink);
+        let caches = self.all_caches();
+        drop(current);
+        caches.iter().for_each(|cache| cache.set_sink(sink.clone()));
+    }
+
+    /// The number that events of this registry carry, which no other registry of the process has.
+    pub fn number(&self) -> u32 {
+        self.0.number
+    }
+
+    /// The device that resources are made on when a caller names none.
+    pub fn device(&self) -> Option<Arc<D>> {
+        self.0.device.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A registry for one thread or encoder over the same caches, whose hits return borrows and take no lock.
+    pub fn local(&self) -> LocalRegistry<D> {
+        LocalRegistry::new(self.clone())
+    }
+
+    /// Returns a clone of the resource of kernel `K` for these parameters: from its cache, or else created and inserted, while
+    /// other threads that ask for it wait. `device` is what it is made on; `None` means the registry's device.
+    ///
+    /// # Errors
+    /// [`Error::Creation`], with the kernel's error as its source, if the creation failed, here or on the thread that this one
+    /// waited for (see [`set_failure_policy`](Self::set_failure_policy)). [`Error::RecursiveCreation`] if the creation is under
+    /// way and waits for this thread. [`Error::DeviceLost`] within an [`Error::Creation`], [`Error::AnotherDevice`],
+    /// [`Error::DuplicateCacheName`].
+    ///
+    /// # Panics
+    /// If the kernel does, on the thread that creates: nothing was inserted, the miss is counted, and one of those that waited
+    /// creates in its place.
+    pub fn get_or_create<K>(&self, params: &K::Params, device: Option<&D>) -> Result<K::CachedResource, Error>
+    where
+        K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
+    {
+        self.get_or_create_as::<K>(params, device, Request::default(), None)
+    }
+
+    /// [`get_or_create`](Self::get_or_create) that waits for another thread's creation at most for `timeout`. A creation by
+    /// this thread takes the time it takes.
+    ///
+    /// # Errors
+    /// As [`get_or_create`](Self::get_or_create); [`Error::TimedOut`].
+    pub fn get_or_create_within<K>(
+        &self,
+        params: &K::Params,
+        device: Option<&D>,
+        timeout: Duration,
+    ) -> Result<K::CachedResource, Error>
+    where
+        K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
+    {
+        self.get_or_create_as::<K>(params, device, Request { timeout: Some(timeout) }, None)
+    }
+
+    pub(super) fn get_or_create_as<K>(
+        &self,
+        params: &K::Params,
+        device: Option<&D>,
+        request: Request,
+        outer: Option<&Frame<'_>>,
+    ) -> Result<K::CachedResource, Error>
+    where
+        K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
+    {
+        let key = K::create_cache_key(params);
+        let hash = hash_of(&key);
+        let near = self.near::<SharedKernel<K, D>>();
+        if let Some(kernel) = near {
+            kernel.check_device(device)?;
+            if let Some(node) = kernel.core.find(hash, &key) {
+                return Ok(node.resource.clone());
+            }
+        }
+        let kernel = self.kernel::<K>()?;
+        let own = if device.is_none() { self.device() } else { None };
+        let device = device.or(own.as_deref());
+        let got = kernel.get_or_create(&key, hash, device, request, outer, &mut self.clone())?;
+        Ok(got.node.resource.clone())
+    }
+
+    /// Returns a clone of the resource of kernel `K` with this key, if it is there: a hit, or nothing.
+    pub fn get<K>(&self, key: &K::Key) -> Option<K::CachedResource>
+    where
+        K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
+    {
+        self.find::<K>()?.core.get(key).map(|node| node.resource.clone())
+    }
+
+    /// Returns a clone of the resource of kernel `K` with this key, if it is there and not past its idle time. Does not count as
+    /// a hit, does not affect recency, and evicts nothing.
+    pub fn peek<K>(&self, key: &K::Key) -> Option<K::CachedResource>
+    where
+        K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
+    {
+        self.find::<K>()?.core.peek(key).map(|node| node.resource.clone())
+    }
+
+    /// Removes one resource of kernel `K` from its cache and returns a clone of it. Locals that have it let go at their next
+    /// operation on that cache.
+    pub fn remove<K>(&self, key: &K::Key) -> Option<K::CachedResource>
+    where
+        K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
+    {
+        self.find::<K>()?.core.remove(key).map(|node| node.resource.clone())
+    }
+
+    /// Removes all entries of kernel `K`. Its counters and policy stay.
+    pub fn clear_cache<K>(&self)
+    where
+        K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
+    {
+        if let Some(kernel) = self.find::<K>() {
+            kernel.clear();
+        }
+    }
+
+    /// Removes all entries of all caches. Counters and policies stay.
+    pub fn clear(&self) {
+        self.all_caches().iter().for_each(|cache| cache.clear());
+    }
+
+    /// Evicts the entries of all caches that were idle for longer than their policy allows. Each cache does this by itself at
+    /// every look-up; call it now and then for caches that are no longer used.
+    pub fn expire_idle(&self) {
+        self.all_caches().iter().for_each(|cache| cache.expire_idle());
+    }
+
+    /// Removes all entries of all caches, forgets what failed, and makes resources on `replacement` from now on. What is being
+    /// created on the lost device is not inserted: whoever asked for it gets [`Error::DeviceLost`].
+    pub fn device_lost(&self, replacement: Option<D>) {
+        *self.0.device.write().unwrap_or_else(PoisonError::into_inner) = replacement.map(Arc::new);
+        self.all_caches().iter().for_each(|cache| cache.device_lost());
+    }
+
+    /// Changes the policy of kernel `K`.
+    ///
+    /// # Panics
+    /// Never; a kernel whose name is taken is refused at its first look-up.
+    pub fn set_eviction_policy<K>(&self, policy: EvictionPolicy)
+    where
+        K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
+    {
+        if let Ok(kernel) = self.kernel::<K>() {
+            kernel.core.set_policy(policy);
+        }
+    }
+
+    /// The policy of kernel `K`.
+    pub fn eviction_policy<K>(&self) -> EvictionPolicy
+    where
+        K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
+    {
+        self.find::<K>().map_or_else(K::default_policy, |kernel| kernel.core.policy())
+    }
+
+    /// Changes the treatment of keys of kernel `K` whose creation failed.
+    pub fn set_failure_policy<K>(&self, on_failure: OnFailure)
+    where
+        K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
+    {
+        if let Ok(kernel) = self.kernel::<K>() {
+            kernel.core.set_on_failure(on_failure);
+        }
+    }
+
+    /// A snapshot of the cache of kernel `K`, the hits of all locals included; `None` if the kernel was never named. Exact when no
+    /// thread is in the middle of a hit.
+    pub fn metrics<K>(&self) -> Option<CacheMetrics>
+    where
+        K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
+    {
+        self.find::<K>().map(|kernel| kernel.core.metrics())
+    }
+
+    /// Snapshots of all caches, in the order of their names.
+    pub fn metrics_by_name(&self) -> impl Iterator<Item = (CacheName, CacheMetrics)> + use<D> {
+        let mut all: Vec<_> =
+            self.all_caches().iter().map(|cache| (cache.name().clone(), cache.metrics())).collect();
+        all.sort_by(|(one, _), (other, _)| one.cmp(other));
+        all.into_iter()
+    }
+
+    /// A snapshot of the cache of this name; `None` if there is none.
+    pub fn metrics_of(&self, name: &str) -> Option<CacheMetrics> {
+        self.named_cache(name).map(|cache| cache.metrics())
+    }
+
+    /// The policy of the cache of this name; `None` if there is none.
+    pub fn eviction_policy_of(&self, name: &str) -> Option<EvictionPolicy> {
+        self.named_cache(name).map(|cache| cache.eviction_policy())
+    }
+
+    /// Changes the policy of the cache of this name, and returns `true` if there is one.
+    pub fn set_eviction_policy_of(&self, name: &str, policy: EvictionPolicy) -> bool {
+        self.named_cache(name).map(|cache| cache.set_eviction_policy(policy)).is_some()
+    }
+
+    /// Removes all entries of the cache of this name, and returns `true` if there is one.
+    pub fn clear_of(&self, name: &str) -> bool {
+        self.named_cache(name).map(|cache| cache.clear()).is_some()
+    }
+
+    /// The cache of this name for resources of a type without a kernel, made at the first call: what creates a resource is given
+    /// with each look-up. The handle is to be kept; finding it takes a lock.
+    ///
+    /// # Errors
+    /// [`Error::DuplicateCacheName`] if a cache of other types, or of a kernel, has the name.
+    pub fn cache<Key, R>(&self, name: impl Into<CacheName>) -> Result<SharedCache<Key, R>, Error>
+    where
+        Key: Clone + Eq + Hash + fmt::Debug + Send + Sync + 'static,
+        R: Send + Sync + 'static,
+    {
+        let name = name.into();
+        let second = type_name::<SharedCache<Key, R>>();
+        let sink = lock(&self.0.sink);
+        let known = lock(&self.0.keyed).get(&name).cloned();
+        let erased = match known {
+            Some(erased) => erased,
+            None => {
+                if let Some(first) = self.owner_of_name(&name) {
+                    return Err(Error::DuplicateCacheName { name, first, second });
+                }
+                let policy = EvictionPolicy::none();
+                let format = <Key as fmt::Debug>::fmt;
+                let time = self.0.time.clone();
+                let core = SharedCore::<Key, R>::new(
+                    name.clone(),
+                    CacheKind::Keyed,
+                    format,
+                    policy,
+                    time,
+                    sink.clone(),
+                );
+                let erased: Arc<dyn ErasedShared> = Arc::new(core);
+                lock(&self.0.keyed).insert(name.clone(), erased.clone());
+                erased
+            }
+        };
+        let first = erased.owner();
+        let erased: Arc<dyn Any + Send + Sync> = erased;
+        let core = erased.downcast().map_err(|_| Error::DuplicateCacheName { name, first, second })?;
+        Ok(SharedCache::new(core))
+    }
+
+    /// The cache of kernel `K`, made at the first call.
+    ///
+    /// # Errors
+    /// [`Error::DuplicateCacheName`].
+    pub(super) fn kernel<K>(&self) -> Result<Arc<SharedKernel<K, D>>, Error>
+    where
+        K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
+    {
+        if let Some(kernel) = self.find::<K>() {
+            return Ok(kernel);
+        }
+        // Held until the cache is in its place, so that there is one of each kernel, and each has the sink.
+        let sink = lock(&self.0.sink);
+        if let Some(kernel) = self.find::<K>() {
+            return Ok(kernel);
+        }
+        if let Some(first) = self.owner_of_name(K::CACHE_NAME) {
+            let name = CacheName::from_static(K::CACHE_NAME);
+            return Err(Error::DuplicateCacheName { name, first, second: type_name::<K>() });
+        }
+        let kernel = Arc::new(SharedKernel::<K, D>::new(self.0.time.clone(), sink.clone()));
+        let id = TypeId::of::<SharedKernel<K, D>>();
+        let mut entry = (id, kernel.clone() as Arc<dyn ErasedShared>);
+        for place in places(id) {
+            match self.0.near[place].set(entry) {
+                Ok(()) => return Ok(kernel),
+                Err(back) => entry = back,
+            }
+        }
+        self.0.far.write().unwrap_or_else(PoisonError::into_inner).push(entry);
+        Ok(kernel)
+    }
+
+    fn find<K>(&self) -> Option<Arc<SharedKernel<K, D>>>
+    where
+        K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
+    {
+        let id = TypeId::of::<SharedKernel<K, D>>();
+        let near = places(id).into_iter().filter_map(|place| self.0.near[place].get());
+        let near = near.filter(|(other, _)| *other == id).map(|(_, cache)| cache.clone()).next();
+        let far = || {
+            let far = self.0.far.read().unwrap_or_else(PoisonError::into_inner);
+            far.iter().find(|(other, _)| *other == id).map(|(_, cache)| cache.clone())
+        };
+        let cache: Arc<dyn Any + Send + Sync> = near.or_else(far)?;
+        cache.downcast().ok()
+    }
+
+    /// A cache in its first place, found without a lock or a count.
+    #[inline]
+    fn near<T: 'static>(&self) -> Option<&T> {
+        let [first, _] = places(TypeId::of::<T>());
+        let (_, cache) = self.0.near[first].get()?;
+        let cache: &dyn Any = &**cache;
+        cache.downcast_ref()
+    }
+
+    fn all_caches(&self) -> Vec<Arc<dyn ErasedShared>> {
+        let near = self.0.near.iter().filter_map(OnceLock::get).map(|(_, cache)| cache.clone());
+        let far = self.0.far.read().unwrap_or_else(PoisonError::into_inner);
+        let far: Vec<_> = far.iter().map(|(_, cache)| cache.clone()).collect();
+        let keyed: Vec<_> = lock(&self.0.keyed).values().cloned().collect();
+        near.chain(far).chain(keyed).collect()
+    }
+
+    fn named_cache(&self, name: &str) -> Option<Arc<dyn ErasedShared>> {
+        self.all_caches().into_iter().find(|cache| **cache.name() == *name)
+    }
+
+    fn owner_of_name(&self, name: &str) -> Option<&'static str> {
+        self.named_cache(name).map(|cache| cache.owner())
+    }
+}
+
+fn places(id: TypeId) -> [usize; 2] {
+    let word = word_of(id);
+    [word % NEAR, word / NEAR % NEAR]
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<D: 'static> Clone for SharedRegistry<D> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<D: 'static> Default for SharedRegistry<D> {
+    fn default() -> Self {
+        Self::build(None, TimeSource::default(), None)
+    }
+}
+
+impl<D: 'static> fmt::Debug for SharedRegistry<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.metrics_by_name()).finish()
+    }
+}

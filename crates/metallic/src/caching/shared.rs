@@ -1,0 +1,311 @@
+//! A cache for all threads: one exact [`Cache`](super::cache::Cache) behind a short lock, and one creation a key at a time.
+//!
+//! Under the lock entries are found, inserted and removed, and nothing else happens: creations, sinks, the formatting of keys
+//! and the dropping of what was removed run outside of it.
+//!
+//! Threads that look up often keep a copy of what they found (`LocalCache`), and come here for what they lack. A copy is good
+//! for as long as [`Head::generation`] is the one it was brought up to.
+
+mod flight;
+mod head;
+mod local;
+mod look_up;
+mod node;
+mod waits;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use metallic_instrumentation::{CacheKind, CacheName, RemovalCause, SinkGuard};
+
+use super::cache::{Cache, DepartureReason, Departures};
+use super::clock::TimeSource;
+use super::entries::Entry;
+use super::keyed_cache::{Formatted, LabelFormat};
+use super::order::{Order, Uses};
+use super::policy::EvictionPolicy;
+use super::reporting::{CacheCounters, CacheEvent, CacheMetrics, LastEvent, Reporter, label};
+use crate::error::Error;
+
+use self::flight::Flight;
+use self::head::Head;
+use self::local::Tally;
+use self::node::Node;
+
+pub(super) use self::local::LocalCache;
+pub(super) use self::look_up::{Got, Made, Request};
+
+/// The treatment of a key whose creation failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnFailure {
+    /// Those who waited for the creation get its error, and the next look-up creates anew. What a closure makes is excepted:
+    /// its error is the caller's own, so the next of those who waited calls its own closure.
+    #[default]
+    Share,
+    /// Those who waited create in turn, until one succeeds.
+    Retry,
+    /// As [`Share`](Self::Share), and every look-up until `backoff` has passed gets the error, too. A lost device, or the
+    /// removal of all entries, ends it.
+    Remember {
+        /// The time for which nothing is tried.
+        backoff: Duration,
+    },
+}
+
+/// The entries of one cache, for all threads.
+pub(super) struct SharedCore<Key, R> {
+    head: Head,
+    state: Mutex<State<Key, R>>,
+    name: CacheName,
+    format: LabelFormat<Key>,
+    kind: CacheKind,
+    time: TimeSource,
+}
+
+struct State<Key, R> {
+    cache: Cache<Key, Arc<Node<R>>>,
+    /// Creations under way. Few at a time.
+    flights: Vec<Arc<Flight<Key>>>,
+    on_failure: OnFailure,
+    /// Errors that are remembered, with the stamps until which they are.
+    failures: Vec<Failure<Key>>,
+    /// Local copies, whose hits are counted by themselves.
+    locals: Vec<Weak<Tally>>,
+    /// The label of the key whose creation failed last.
+    failed: Option<Arc<str>>,
+    reporter: Option<Arc<Reporter>>,
+    /// Raised when the device is lost: what was begun before is not inserted after.
+    epoch: u64,
+}
+
+struct Failure<Key> {
+    flight: Arc<Flight<Key>>,
+    error: Arc<Error>,
+    since: u64,
+}
+
+/// Work for after the lock: what was removed is reported, and then dropped.
+struct Leaving<Key, R> {
+    reporter: Option<Arc<Reporter>>,
+    policy: EvictionPolicy,
+    departures: Departures<Key, Arc<Node<R>>>,
+}
+
+fn uses<R>(node: &Arc<Node<R>>) -> Option<Uses> {
+    Some(node.uses())
+}
+
+impl<Key, R> SharedCore<Key, R> {
+    pub(super) fn new(
+        name: CacheName,
+        kind: CacheKind,
+        format: LabelFormat<Key>,
+        policy: EvictionPolicy,
+        time: TimeSource,
+        sink: Option<SinkGuard>,
+    ) -> Self {
+        let core = Self {
+            head: Head::default(),
+            state: Mutex::new(State {
+                cache: Cache::new(Order::new_shared(), time.clone(), policy),
+                flights: Vec::new(),
+                on_failure: OnFailure::default(),
+                failures: Vec::new(),
+                locals: Vec::new(),
+                failed: None,
+                reporter: None,
+                epoch: 0,
+            }),
+            name,
+            format,
+            kind,
+            time,
+        };
+        core.set_sink(sink);
+        core
+    }
+
+    pub(super) fn name(&self) -> &CacheName {
+        &self.name
+    }
+
+    pub(super) fn set_sink(&self, sink: Option<SinkGuard>) {
+        let reporter = sink.map(|sink| Arc::new(Reporter::new(sink, self.name.clone(), self.time.clone())));
+        let mut state = self.lock();
+        state.reporter = reporter.clone();
+        let policy = state.cache.policy();
+        drop(state);
+        if let Some(reporter) = &reporter {
+            reporter.opened(self.kind, &policy, self.time.stamp());
+        }
+        self.refresh_fast_path(reporter.as_deref());
+    }
+
+    pub(super) fn set_on_failure(&self, on_failure: OnFailure) {
+        self.lock().on_failure = on_failure;
+    }
+
+    pub(super) fn policy(&self) -> EvictionPolicy {
+        self.lock().cache.policy()
+    }
+
+    pub(super) fn set_policy(&self, policy: EvictionPolicy) {
+        let mut state = self.lock();
+        state.cache.set_policy(policy);
+        let reporter = state.reporter.clone();
+        drop(state);
+        if let Some(reporter) = &reporter {
+            reporter.policy_changed(&policy, self.time.stamp());
+        }
+        self.refresh_fast_path(reporter.as_deref());
+    }
+
+    pub(super) fn counters(&self) -> CacheCounters {
+        let state = self.lock();
+        let hits = state.hits_of_locals();
+        let mut counters = state.cache.counters().totals(state.cache.len());
+        counters.hits = counters.hits.saturating_add(hits);
+        counters
+    }
+
+    pub(super) fn metrics(&self) -> CacheMetrics
+    where
+        Key: Clone,
+    {
+        let state = self.lock();
+        let hits = state.hits_of_locals();
+        let mut metrics = state.cache.snapshot(uses);
+        metrics.hits = metrics.hits.saturating_add(hits);
+        let (event, key) = state.cache.last_event();
+        let (key, failed) = (key.cloned(), state.failed.clone());
+        drop(state);
+        let label = |key: &Key| self.label(key);
+        metrics.last_event = match event {
+            LastEvent::None => None,
+            LastEvent::Hit => key.as_ref().map(|key| CacheEvent::Hit { cache_key: label(key) }),
+            LastEvent::Miss(_) => key.as_ref().map(|key| CacheEvent::Miss { cache_key: label(key) }),
+            LastEvent::CreationFailed => failed.map(|cache_key| CacheEvent::CreationFailed { cache_key }),
+            LastEvent::Evicted { count, reason } => Some(CacheEvent::Evicted { count, reason }),
+            LastEvent::Cleared { count } => Some(CacheEvent::Cleared { count }),
+        };
+        metrics
+    }
+
+    /// Removes all entries, and forgets what failed.
+    pub(super) fn clear(&self) {
+        let mut state = self.lock();
+        let in_order = state.reporter.as_ref().is_some_and(|reporter| reporter.wants_removals());
+        let now = self.time.stamp();
+        let departures = state.cache.clear(in_order, now);
+        state.failures.clear();
+        let leaving = self.leave(&mut state, departures);
+        drop(state);
+        self.see_off(leaving);
+    }
+
+    /// Removes all entries, since they are of no use without their device, and keeps those out that are being created.
+    pub(super) fn device_lost(&self) {
+        self.lock().epoch += 1;
+        self.clear();
+    }
+
+    pub(super) fn expire_idle(&self) {
+        let mut state = self.lock();
+        let departures = state.cache.expire(self.time.stamp(), uses);
+        let leaving = self.leave(&mut state, departures);
+        drop(state);
+        self.see_off(leaving);
+    }
+
+    /// Removes the entries that `leaves` accepts, and returns how many there were.
+    pub(super) fn remove_where(&self, mut leaves: impl FnMut(&Key, &R) -> bool) -> usize {
+        let mut state = self.lock();
+        let now = self.time.stamp();
+        let leaves = |entry: &Entry<Key, Arc<Node<R>>>| leaves(&entry.key, &entry.resource.resource);
+        let departures = state.cache.remove_where(leaves, RemovalCause::Removed, now);
+        let count = departures.len();
+        let leaving = self.leave(&mut state, departures);
+        drop(state);
+        self.see_off(leaving);
+        count
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<Key, R>> {
+        // Nothing that can panic runs under the lock but the keys' `Eq`, which changes nothing.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn label(&self, key: &Key) -> Arc<str> {
+        label(&self.name, &Formatted(key, self.format))
+    }
+
+    /// Tells local copies what was removed, and prepares the rest of the farewell for when the lock is released.
+    fn leave(
+        &self,
+        state: &mut State<Key, R>,
+        departures: Departures<Key, Arc<Node<R>>>,
+    ) -> Option<Leaving<Key, R>> {
+        if departures.is_empty() && departures.reason.is_none() {
+            return None;
+        }
+        for departed in departures.iter() {
+            departed.entry.resource.remove();
+            self.head.depart(departed.entry.resource.hash);
+        }
+        state.cache.compact();
+        Some(Leaving { reporter: state.reporter.clone(), policy: state.cache.policy(), departures })
+    }
+
+    /// Reports what was removed, and drops it.
+    fn see_off(&self, leaving: Option<Leaving<Key, R>>) {
+        let Some(Leaving { reporter, policy, departures }) = leaving else { return };
+        let reporter = reporter.as_deref();
+        if let Some(reporter) = reporter {
+            let at = departures.at;
+            for departed in departures.iter() {
+                let entry = &departed.entry;
+                let label = || entry.resource.label(|| self.label(&entry.key));
+                let history = entry.resource.history(departed.history);
+                reporter.removed(label, &history, departed.bytes, departed.cause, at);
+            }
+            match departures.reason {
+                Some(DepartureReason::Evicted(reason)) => {
+                    reporter.evicted(&policy, departures.len(), reason, departures.size_after, at);
+                }
+                Some(DepartureReason::Removed) => {
+                    reporter.cleared(departures.len(), departures.size_after, at)
+                }
+                None => {}
+            }
+        }
+        self.refresh_fast_path(reporter);
+        drop(departures);
+    }
+
+    /// Finds out how long a look-up in a local copy is nothing but a look-up.
+    fn refresh_fast_path(&self, reporter: Option<&Reporter>) {
+        let heard = reporter.is_some_and(Reporter::wants_hits);
+        let state = self.lock();
+        let limit = self.time.hit_limit(state.cache.nothing_expires_before());
+        self.head.set_fast_path(if heard { 0 } else { limit });
+    }
+}
+
+impl<Key, R> State<Key, R> {
+    /// Hits that local copies have counted, and not handed in yet.
+    fn hits_of_locals(&self) -> u64 {
+        self.locals.iter().filter_map(Weak::upgrade).map(|tally| tally.hits()).sum()
+    }
+}
+
+impl<Key, R> fmt::Debug for SharedCore<Key, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counters = self.counters();
+        f.debug_struct("SharedCore")
+            .field("name", &self.name)
+            .field("counters", &counters)
+            .finish_non_exhaustive()
+    }
+}

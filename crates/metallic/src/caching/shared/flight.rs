@@ -1,0 +1,94 @@
+//! One creation of one key, and those who wait for it.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::thread::{self, ThreadId};
+use std::time::Duration;
+
+use super::waits::Wait;
+use crate::error::Error;
+
+/// A creation under way.
+pub(super) struct Flight<Key> {
+    pub(super) key: Key,
+    pub(super) hash: u64,
+    pub(super) landing: Arc<Landing>,
+}
+
+/// The end of a creation, which can be waited for.
+pub(super) struct Landing {
+    creator: ThreadId,
+    state: Mutex<LandingState>,
+    over: Condvar,
+}
+
+#[derive(Default)]
+struct LandingState {
+    outcome: Option<Outcome>,
+    wakers: Vec<Waker>,
+}
+
+/// How a creation ended, for those who waited.
+#[derive(Clone)]
+pub(super) enum Outcome {
+    /// Look again: the resource is there, or it is one's own turn to create.
+    LookAgain,
+    /// It failed, and its error is shared.
+    Failed(Arc<Error>),
+}
+
+/// Why a wait ended without an outcome.
+pub(super) enum Unwaited {
+    /// It would never have ended.
+    Circle,
+    TimedOut,
+}
+
+impl Landing {
+    /// Of a creation by this thread.
+    pub(super) fn here() -> Arc<Self> {
+        Arc::new(Self { creator: thread::current().id(), state: Mutex::default(), over: Condvar::new() })
+    }
+
+    pub(super) fn creator(&self) -> ThreadId {
+        self.creator
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.state().outcome.is_some()
+    }
+
+    /// Ends all waits.
+    pub(super) fn end(&self, outcome: Outcome) {
+        let mut state = self.state();
+        state.outcome = Some(outcome);
+        let wakers = std::mem::take(&mut state.wakers);
+        drop(state);
+        self.over.notify_all();
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Waits for the end, at most for `timeout`.
+    ///
+    /// # Errors
+    /// [`Unwaited`]; at once where waiting could never end, as on a target of one thread.
+    pub(super) fn wait(self: &Arc<Self>, timeout: Option<Duration>) -> Result<Outcome, Unwaited> {
+        let _wait = Wait::begin(thread::current().id(), self).ok_or(Unwaited::Circle)?;
+        let state = self.state();
+        let is_open = |state: &mut LandingState| state.outcome.is_none();
+        let state = match timeout {
+            None => self.over.wait_while(state, is_open).unwrap_or_else(PoisonError::into_inner),
+            Some(timeout) => {
+                self.over
+                    .wait_timeout_while(state, timeout, is_open)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0
+            }
+        };
+        state.outcome.clone().ok_or(Unwaited::TimedOut)
+    }
+
+    fn state(&self) -> MutexGuard<'_, LandingState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

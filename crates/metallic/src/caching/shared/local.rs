@@ -1,0 +1,221 @@
+//! A thread's copy of what it found in a shared cache: a hit takes no lock and writes nothing that other threads use.
+
+use std::hash::Hash;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use equivalent::Equivalent;
+
+use super::SharedCore;
+use super::node::Node;
+use crate::caching::clock::TimeSource;
+use crate::caching::entries::{Entries, Entry};
+use crate::caching::order::EntryId;
+
+/// The entries of one shared cache that one thread has used.
+pub(in crate::caching) struct LocalCache<Key, R> {
+    core: Arc<SharedCore<Key, R>>,
+    entries: Entries<Key, Copy<R>>,
+    /// Ids that are free. Those above the entries' number were never given.
+    vacant: Vec<u32>,
+    len: u32,
+    /// The generation of the shared cache that removed entries were let go of up to.
+    seen: u64,
+    tally: Arc<Tally>,
+    /// Where new entries count their hits.
+    counts: Arc<Counts>,
+    counts_used: usize,
+    /// A use is noted for all threads if the last one was noted this many ticks before.
+    tick: u64,
+}
+
+struct Copy<R> {
+    node: Arc<Node<R>>,
+    count: Count,
+}
+
+/// The hits of one local copy, which other threads read. Written by one thread alone: a load and a store are enough.
+#[derive(Default)]
+#[repr(align(128))]
+pub(super) struct Tally(AtomicU64);
+
+impl Tally {
+    pub(super) fn hits(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+const COUNTS: usize = 16;
+
+/// The hits on some entries of one local copy, on cache lines of their own.
+#[derive(Default)]
+#[repr(align(128))]
+struct Counts([AtomicU64; COUNTS]);
+
+/// One of the [`Counts`].
+#[derive(Clone)]
+pub(super) struct Count {
+    counts: Arc<Counts>,
+    place: usize,
+}
+
+impl Count {
+    pub(super) fn get(&self) -> u64 {
+        self.counts.0[self.place].load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.counts, &other.counts) && self.place == other.place
+    }
+}
+
+/// Counts one more on the thread that alone writes this counter.
+#[inline(always)]
+fn count_one(counter: &AtomicU64) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+}
+
+impl<Key: Eq + Hash + Clone, R> LocalCache<Key, R> {
+    pub(in crate::caching) fn new(core: Arc<SharedCore<Key, R>>) -> Self {
+        let tally = Arc::<Tally>::default();
+        let mut state = core.lock();
+        state.locals.retain(|local| local.strong_count() > 0);
+        state.locals.push(Arc::downgrade(&tally));
+        drop(state);
+        // A millisecond of the machine's time; a clock that is driven by hand is asked at every use.
+        let tick = core.time.shortly_before(0, 1_000_000).max(1);
+        let seen = core.head.generation();
+        let entries = Entries::default();
+        let counts = Arc::default();
+        Self { core, entries, vacant: Vec::new(), len: 0, seen, tally, counts, counts_used: 0, tick }
+    }
+
+    pub(in crate::caching) fn core(&self) -> &Arc<SharedCore<Key, R>> {
+        &self.core
+    }
+
+    /// The entry with this key, if a look-up is nothing but that.
+    #[inline(always)]
+    pub(in crate::caching) fn find<Q: Equivalent<Key> + ?Sized>(
+        &self,
+        hash: u64,
+        query: &Q,
+    ) -> Option<(EntryId, u64)> {
+        let now = TimeSource::hit_stamp_before(self.core.head.fast_path_until())?;
+        if self.core.head.generation() != self.seen {
+            return None;
+        }
+        self.entries.find(hash, query).map(|id| (id, now))
+    }
+
+    /// Counts a hit on an entry that was just found.
+    #[inline(always)]
+    pub(in crate::caching) fn hit(&self, id: EntryId, now: u64) -> &R {
+        let Copy { node, count } = &self.entries.get(id).resource;
+        node.touch(now, self.tick);
+        count_one(&count.counts.0[count.place]);
+        count_one(&self.tally.0);
+        &node.resource
+    }
+
+    /// [`find`](Self::find) after what was removed was let go of.
+    pub(in crate::caching) fn find_again<Q: Equivalent<Key> + ?Sized>(
+        &mut self,
+        hash: u64,
+        query: &Q,
+    ) -> Option<(EntryId, u64)> {
+        self.catch_up();
+        self.find(hash, query)
+    }
+
+    /// Keeps what was found in the shared cache, and returns it. It was counted there.
+    pub(in crate::caching) fn keep<Q: Equivalent<Key> + ?Sized>(
+        &mut self,
+        hash: u64,
+        query: &Q,
+        key: impl FnOnce() -> Key,
+        node: Arc<Node<R>>,
+    ) -> &R {
+        self.catch_up();
+        if let Some(id) = self.entries.find(hash, query) {
+            if Arc::ptr_eq(&self.entries.get(id).resource.node, &node) {
+                return &self.entries.get(id).resource.node.resource;
+            }
+            self.let_go(id);
+        }
+        let count = self.new_count();
+        node.add_count(count.clone());
+        let id = EntryId(self.vacant.pop().unwrap_or(self.len + 1));
+        self.len += 1;
+        let entry = Entry { key: key(), resource: Copy { node, count } };
+        self.entries.insert(id, hash, entry, 0, usize::MAX);
+        &self.entries.get(id).resource.node.resource
+    }
+
+    /// Lets go of everything.
+    pub(in crate::caching) fn park(&mut self) {
+        let entries: Vec<_> = self.entries.take_all().collect();
+        (self.vacant, self.len) = (Vec::new(), 0);
+        for (_, entry, _) in &entries {
+            entry.resource.node.retire_count(&entry.resource.count);
+        }
+        self.hand_in();
+    }
+
+    /// Lets go of the entries that were removed from the shared cache.
+    fn catch_up(&mut self) {
+        if self.core.head.generation() == self.seen {
+            return;
+        }
+        let mut removed = Vec::new();
+        let entries = &self.entries;
+        let core = &self.core;
+        let (generation, complete) = core.head.departed_since(self.seen, |hash| {
+            removed.extend(entries.find_by(hash, |entry| entry.resource.node.is_removed()));
+        });
+        if !complete {
+            removed = entries.ids().filter(|id| entries.get(*id).resource.node.is_removed()).collect();
+        }
+        self.seen = generation;
+        for id in removed {
+            if self.entries.try_get(id).is_some() {
+                self.let_go(id);
+            }
+        }
+    }
+
+    fn let_go(&mut self, id: EntryId) {
+        let entry = self.entries.take(id);
+        entry.resource.node.retire_count(&entry.resource.count);
+        self.vacant.push(id.0);
+        self.len -= 1;
+    }
+
+    fn new_count(&mut self) -> Count {
+        if self.counts_used == COUNTS {
+            (self.counts, self.counts_used) = (Arc::default(), 0);
+        }
+        self.counts_used += 1;
+        Count { counts: self.counts.clone(), place: self.counts_used - 1 }
+    }
+
+    /// Adds the hits of this copy to the shared cache's.
+    fn hand_in(&self) {
+        let mut state = self.core.lock();
+        let hits = self.tally.0.swap(0, Ordering::Relaxed);
+        state.cache.counters_mut().add_hits(hits);
+    }
+}
+
+impl<Key, R> Drop for LocalCache<Key, R> {
+    fn drop(&mut self) {
+        for (_, entry, _) in self.entries.take_all() {
+            entry.resource.node.retire_count(&entry.resource.count);
+        }
+        let mut state = self.core.lock();
+        let hits = self.tally.0.swap(0, Ordering::Relaxed);
+        state.cache.counters_mut().add_hits(hits);
+        let tally = Arc::as_ptr(&self.tally);
+        state.locals.retain(|local| !std::ptr::eq(local.as_ptr(), tally));
+    }
+}

@@ -1,0 +1,388 @@
+//! Looking up, and creating what is not there: once, whoever asks.
+
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::Duration;
+
+use equivalent::Equivalent;
+use metallic_instrumentation::{CreationOutcome, RemovalCause};
+
+use super::flight::{Flight, Landing, Outcome, Unwaited};
+use super::node::Node;
+use super::{Failure, OnFailure, SharedCore, State, uses};
+use crate::caching::cache::{Elapsed, Reservation};
+use crate::caching::clock::{TimeSource, saturating_ns};
+use crate::caching::entries::{Entry, hash_of};
+use crate::caching::order::EntryId;
+use crate::caching::query::Query;
+use crate::caching::reporting::{CacheCounters, Ended, Reporter};
+use crate::error::{Error, chain};
+
+/// How a look-up is to be made.
+#[derive(Clone, Copy, Default)]
+pub(in crate::caching) struct Request {
+    /// The longest wait for a creation by another thread.
+    pub(in crate::caching) timeout: Option<Duration>,
+}
+
+/// A creation's result: a resource with the bytes that it holds, or an error.
+pub(in crate::caching) struct Made<R, E> {
+    pub(in crate::caching) result: Result<(R, u64), E>,
+    /// Ticks spent in other creations inside of this one.
+    pub(in crate::caching) nested: u64,
+}
+
+/// A resource that was found or created, and the ticks that its creation took here.
+pub(in crate::caching) struct Got<R> {
+    pub(in crate::caching) node: Arc<Node<R>>,
+    pub(in crate::caching) ticks: u64,
+}
+
+/// What a look-up came to under the lock.
+enum Step<'a, Key, R> {
+    Hit(Arc<Node<R>>),
+    /// The key failed a moment ago.
+    Failed(Arc<Error>),
+    /// Another thread creates it, or this one further out.
+    Wait(Arc<Landing>),
+    Create(SharedArrival<'a, Key, R>),
+}
+
+impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
+    /// Returns the resource with this key, if it is there: a hit, or nothing.
+    pub(in crate::caching) fn get<Q: Hash + Equivalent<Key> + ?Sized>(
+        &self,
+        query: &Q,
+    ) -> Option<Arc<Node<R>>> {
+        self.find(hash_of(query), query)
+    }
+
+    /// [`get`](Self::get) by a query whose hash is known.
+    #[inline]
+    pub(in crate::caching) fn find<Q: Equivalent<Key> + ?Sized>(
+        &self,
+        hash: u64,
+        query: &Q,
+    ) -> Option<Arc<Node<R>>> {
+        let Some(now) = TimeSource::hit_stamp_before(self.head.fast_path_until()) else {
+            return self.find_slow(hash, query);
+        };
+        let mut state = self.lock();
+        let id = state.cache.find(hash, query)?;
+        Some(state.hit(id, now))
+    }
+
+    #[cold]
+    fn find_slow<Q: Equivalent<Key> + ?Sized>(&self, hash: u64, query: &Q) -> Option<Arc<Node<R>>> {
+        let mut state = self.lock();
+        let now = self.time.stamp();
+        let departures = state.cache.expire(now, uses);
+        let leaving = self.leave(&mut state, departures);
+        let found = state.cache.find(hash, query).map(|id| state.hit(id, now));
+        let (reporter, totals) = (state.reporter.clone(), state.totals());
+        let key = found.as_ref().and(state.cache.find(hash, query)).map(|id| state.cache.get(id).key.clone());
+        drop(state);
+        self.see_off(leaving);
+        if let (Some(node), Some(reporter), Some(key)) = (&found, &reporter, &key) {
+            reporter.hit(|| node.label(|| self.label(key)), node.bytes, now);
+            reporter.operation_complete(totals, now);
+        }
+        found
+    }
+
+    /// Returns the resource with this key, if it is there and not past its idle time. Counts nothing.
+    pub(in crate::caching) fn peek<Q: Hash + Equivalent<Key> + ?Sized>(
+        &self,
+        query: &Q,
+    ) -> Option<Arc<Node<R>>> {
+        let state = self.lock();
+        let id = state.cache.find(hash_of(query), query)?;
+        let past = state.cache.is_past_its_time(id, self.time.stamp());
+        (!past).then(|| state.cache.get(id).resource.clone())
+    }
+
+    /// Removes the resource with this key and returns it.
+    pub(in crate::caching) fn remove<Q: Hash + Equivalent<Key> + ?Sized>(
+        &self,
+        query: &Q,
+    ) -> Option<Arc<Node<R>>> {
+        let mut state = self.lock();
+        let now = self.time.stamp();
+        let hash = hash_of(query);
+        let expired = state.cache.expire(now, uses);
+        let expired = self.leave(&mut state, expired);
+        let departures = state.cache.remove(hash, query, RemovalCause::Removed, now);
+        let removed = departures.iter().next().map(|departed| departed.entry.resource.clone());
+        let removed_leaves = self.leave(&mut state, departures);
+        drop(state);
+        self.see_off(expired);
+        self.see_off(removed_leaves);
+        removed
+    }
+
+    /// Returns the resource with this key: found, or created by `create` while others that ask for it wait. `share` makes of an
+    /// error what its creator gets and what others may get.
+    pub(in crate::caching) fn get_or_create<Q: Query<Key> + ?Sized, E: From<Error>>(
+        &self,
+        hash: u64,
+        query: &Q,
+        request: Request,
+        create: impl FnOnce(&Key) -> Made<R, E>,
+        share: impl FnOnce(E, Arc<str>) -> (E, Option<Arc<Error>>, String),
+    ) -> Result<Got<R>, E> {
+        if let Some(node) = self.find(hash, query) {
+            return Ok(Got { node, ticks: 0 });
+        }
+        let key = query.to_key();
+        loop {
+            match self.step(hash, &key) {
+                Step::Hit(node) => return Ok(Got { node, ticks: 0 }),
+                Step::Failed(error) => {
+                    return Err(Error::creation(self.label(&key), Error::Shared(error)).into());
+                }
+                Step::Create(arrival) => return arrival.create(create, share),
+                Step::Wait(landing) => match landing.wait(request.timeout) {
+                    Ok(Outcome::LookAgain) => {}
+                    Ok(Outcome::Failed(error)) => {
+                        return Err(Error::creation(self.label(&key), Error::Shared(error)).into());
+                    }
+                    Err(Unwaited::Circle) => {
+                        return Err(Error::RecursiveCreation { cache_key: self.label(&key) }.into());
+                    }
+                    Err(Unwaited::TimedOut) => {
+                        return Err(Error::TimedOut { cache_key: self.label(&key) }.into());
+                    }
+                },
+            }
+        }
+    }
+
+    /// Inserts a resource that was made elsewhere, and returns the one that it replaces.
+    pub(in crate::caching) fn insert_made(&self, key: Key, resource: R, bytes: u64) -> Option<Arc<Node<R>>> {
+        let hash = hash_of(&key);
+        let mut made = Some(resource);
+        let replaced = self.remove(&key);
+        loop {
+            match self.step(hash, &key) {
+                Step::Create(arrival) => {
+                    let create = |_: &Key| Made {
+                        result: made.take().map(|made| (made, bytes)).ok_or(Error::NoRegistry),
+                        nested: 0,
+                    };
+                    // It fails only if the device was lost meanwhile: then the resource is of no use.
+                    let _ = arrival.create(create, |error, _| (error, None, String::new()));
+                    return replaced;
+                }
+                // Another thread was faster, or is about to be: what it has made is as good.
+                _ => return replaced,
+            }
+        }
+    }
+
+    fn step(&self, hash: u64, key: &Key) -> Step<'_, Key, R> {
+        // Before the lock: cloning a key is not ours.
+        let flight = Arc::new(Flight { key: key.clone(), hash, landing: Landing::here() });
+        let mut state = self.lock();
+        let now = self.time.stamp();
+        let expired = state.cache.expire(now, uses);
+        let expired = self.leave(&mut state, expired);
+        if let Some(id) = state.cache.find(hash, key) {
+            let node = state.hit(id, now);
+            let (reporter, totals) = (state.reporter.clone(), state.totals());
+            drop(state);
+            self.see_off(expired);
+            if let Some(reporter) = reporter {
+                reporter.hit(|| node.label(|| self.label(key)), node.bytes, now);
+                reporter.operation_complete(totals, now);
+            }
+            return Step::Hit(node);
+        }
+        if let Some(error) = state.remembered(hash, key, now, &self.time) {
+            drop(state);
+            self.see_off(expired);
+            return Step::Failed(error);
+        }
+        if let Some(other) = state.flights.iter().find(|other| other.hash == hash && other.key == *key) {
+            let landing = other.landing.clone();
+            drop(state);
+            self.see_off(expired);
+            return Step::Wait(landing);
+        }
+        let (reservation, departures) = state.cache.reserve(now, uses);
+        let evicted = self.leave(&mut state, departures);
+        state.flights.push(flight.clone());
+        let epoch = state.epoch;
+        drop(state);
+        // Inside of the arrival: should a `Drop` panic, the miss is one that failed.
+        let mut arrival =
+            SharedArrival { core: self, flight, reservation: Some(reservation), epoch, begun: now };
+        self.see_off(expired);
+        self.see_off(evicted);
+        arrival.begun = self.time.stamp();
+        Step::Create(arrival)
+    }
+}
+
+impl<Key, R> State<Key, R> {
+    fn hit(&mut self, id: EntryId, now: u64) -> Arc<Node<R>> {
+        let node = self.cache.hit(id, now).clone();
+        node.count_hit(now);
+        node
+    }
+
+    fn totals(&self) -> CacheCounters {
+        let mut totals = self.cache.counters().totals(self.cache.len());
+        totals.hits = totals.hits.saturating_add(self.hits_of_locals());
+        totals
+    }
+}
+
+impl<Key: Eq, R> State<Key, R> {
+    fn remembered(&mut self, hash: u64, key: &Key, now: u64, time: &TimeSource) -> Option<Arc<Error>> {
+        let OnFailure::Remember { backoff } = self.on_failure else {
+            self.failures.clear();
+            return None;
+        };
+        let backoff = saturating_ns(backoff);
+        self.failures.retain(|failure| time.ns_between(failure.since, now) < backoff);
+        let failure =
+            self.failures.iter().find(|failure| failure.flight.hash == hash && failure.flight.key == *key);
+        failure.map(|failure| failure.error.clone())
+    }
+}
+
+/// A place that is reserved while this thread creates its resource, and others wait. Dropped before it ended, as by a panic, it
+/// gives the place up, and one of those who wait takes over.
+struct SharedArrival<'a, Key, R> {
+    core: &'a SharedCore<Key, R>,
+    flight: Arc<Flight<Key>>,
+    /// `None` once it ended.
+    reservation: Option<Reservation>,
+    epoch: u64,
+    begun: u64,
+}
+
+impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
+    fn create<E: From<Error>>(
+        mut self,
+        create: impl FnOnce(&Key) -> Made<R, E>,
+        share: impl FnOnce(E, Arc<str>) -> (E, Option<Arc<Error>>, String),
+    ) -> Result<Got<R>, E> {
+        let Made { result, nested } = create(&self.flight.key);
+        match result {
+            Ok((resource, bytes)) => Ok(self.commit(resource, bytes, nested)?),
+            Err(error) => {
+                let label = self.core.label(&self.flight.key);
+                let (error, shared, text) = share(error, label);
+                self.abandon(CreationOutcome::Failed, nested, shared, Some(&text));
+                Err(error)
+            }
+        }
+    }
+
+    fn commit(&mut self, resource: R, bytes: u64, nested: u64) -> Result<Got<R>, Error> {
+        let (core, hash) = (self.core, self.flight.hash);
+        let elapsed = self.elapsed(nested);
+        // Before the lock: cloning a key is not ours.
+        let key = self.flight.key.clone();
+        let node = Arc::new(Node::new(resource, hash, bytes, elapsed.done));
+        let mut state = core.lock();
+        if state.epoch != self.epoch {
+            drop(state);
+            let lost = Error::DeviceLost;
+            self.abandon(CreationOutcome::Failed, nested, None, Some(&chain(&lost)));
+            return Err(Error::creation(core.label(&key), lost));
+        }
+        let reservation = self.reservation.take().expect("an arrival ends once");
+        let began = reservation.began;
+        let entry = Entry { key, resource: node.clone() };
+        let (_, departures) = state.cache.commit(reservation, hash, entry, bytes, elapsed, uses);
+        state.flights.retain(|flight| !Arc::ptr_eq(flight, &self.flight));
+        let leaving = core.leave(&mut state, departures);
+        let (reporter, totals) = (state.reporter.clone(), state.totals());
+        let has_idle = state.cache.policy().max_idle_duration().is_some();
+        drop(state);
+        self.flight.landing.end(Outcome::LookAgain);
+        core.see_off(leaving);
+        if let Some(reporter) = &reporter {
+            let ended = ended(began, elapsed, CreationOutcome::Created, bytes);
+            reporter.miss(|| node.label(|| core.label(&self.flight.key)), ended, None);
+            reporter.operation_complete(totals, began);
+        }
+        if has_idle || reporter.is_some() {
+            core.refresh_fast_path(reporter.as_deref());
+        }
+        Ok(Got { node, ticks: elapsed.ticks })
+    }
+}
+
+impl<Key, R> SharedArrival<'_, Key, R> {
+    fn elapsed(&self, nested: u64) -> Elapsed {
+        let done = self.core.time.stamp();
+        let ticks = done.saturating_sub(self.begun);
+        Elapsed { done, ticks, own_ticks: ticks.saturating_sub(nested) }
+    }
+}
+
+impl<Key, R> SharedArrival<'_, Key, R> {
+    fn abandon(
+        &mut self,
+        outcome: CreationOutcome,
+        nested: u64,
+        shared: Option<Arc<Error>>,
+        text: Option<&str>,
+    ) {
+        let Some(reservation) = self.reservation.take() else { return };
+        let core = self.core;
+        let elapsed = self.elapsed(nested);
+        let label = core.label(&self.flight.key);
+        let began = reservation.began;
+        let mut state = core.lock();
+        state.cache.abandon(reservation, elapsed);
+        let taken = state.flights.iter().position(|flight| Arc::ptr_eq(flight, &self.flight));
+        let taken = taken.map(|place| state.flights.swap_remove(place));
+        state.failed = Some(label.clone());
+        let on_failure = state.on_failure;
+        if let (OnFailure::Remember { .. }, Some(error)) = (on_failure, &shared) {
+            state.failures.push(Failure {
+                flight: self.flight.clone(),
+                error: error.clone(),
+                since: elapsed.done,
+            });
+        }
+        let (reporter, totals) = (state.reporter.clone(), state.totals());
+        drop(state);
+        drop(taken);
+        let outcome_for_waiters = match (on_failure, shared) {
+            (OnFailure::Retry, _) | (_, None) => Outcome::LookAgain,
+            (_, Some(error)) => Outcome::Failed(error),
+        };
+        self.flight.landing.end(outcome_for_waiters);
+        report_failure(reporter.as_deref(), &label, ended(began, elapsed, outcome, 0), text, totals);
+        core.refresh_fast_path(reporter.as_deref());
+    }
+}
+
+impl<Key, R> Drop for SharedArrival<'_, Key, R> {
+    fn drop(&mut self) {
+        self.abandon(CreationOutcome::Panicked, 0, None, None);
+    }
+}
+
+fn report_failure(
+    reporter: Option<&Reporter>,
+    label: &Arc<str>,
+    ended: Ended,
+    text: Option<&str>,
+    totals: CacheCounters,
+) {
+    let Some(reporter) = reporter else { return };
+    let text = text.as_ref().map(|text| text as &dyn std::fmt::Display);
+    reporter.miss(|| label.clone(), ended, text);
+    reporter.operation_complete(totals, ended.began);
+}
+
+fn ended(began: u64, elapsed: Elapsed, outcome: CreationOutcome, bytes: u64) -> Ended {
+    let Elapsed { done, ticks, own_ticks } = elapsed;
+    Ended { began, done, ticks, own_ticks, outcome, bytes }
+}

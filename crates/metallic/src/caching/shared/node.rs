@@ -1,0 +1,98 @@
+//! A resource that threads share, and what they note of its uses.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use super::local::Count;
+use crate::caching::order::{EntryHistory, Uses};
+
+/// An entry's resource. Hits of local copies write to it at most once a coarse tick.
+pub(in crate::caching) struct Node<R> {
+    pub(in crate::caching) resource: R,
+    /// The last use, to a coarse tick. Stamps of the cache's time source.
+    last_used: AtomicU64,
+    /// Whether the entry was removed.
+    removed: AtomicBool,
+    pub(super) hash: u64,
+    pub(super) bytes: u64,
+    /// Hits that were counted under the lock, and those of local copies that are gone.
+    reuse_count: AtomicU64,
+    /// The counts of local copies.
+    counts: Mutex<Vec<Count>>,
+    label: OnceLock<Arc<str>>,
+}
+
+impl<R> Node<R> {
+    pub(super) fn new(resource: R, hash: u64, bytes: u64, now: u64) -> Self {
+        Self {
+            resource,
+            last_used: AtomicU64::new(now),
+            removed: AtomicBool::new(false),
+            hash,
+            bytes,
+            reuse_count: AtomicU64::new(0),
+            counts: Mutex::new(Vec::new()),
+            label: OnceLock::new(),
+        }
+    }
+
+    /// Notes a use at `now`, unless one was noted less than `tick` before. Reads are what threads share: they write once a
+    /// tick.
+    #[inline(always)]
+    pub(super) fn touch(&self, now: u64, tick: u64) {
+        if now.wrapping_sub(self.last_used.load(Ordering::Relaxed)) >= tick {
+            self.last_used.store(now, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts a hit under the lock.
+    pub(super) fn count_hit(&self, now: u64) {
+        self.last_used.store(now, Ordering::Relaxed);
+        self.reuse_count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn remove(&self) {
+        self.removed.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_removed(&self) -> bool {
+        self.removed.load(Ordering::Acquire)
+    }
+
+    /// Counts the hits of a local copy from now on.
+    pub(super) fn add_count(&self, count: Count) {
+        self.counts().push(count);
+    }
+
+    /// Keeps the hits of a local copy that lets go.
+    pub(super) fn retire_count(&self, count: &Count) {
+        let mut counts = self.counts();
+        if let Some(place) = counts.iter().position(|other| other.is(count)) {
+            counts.swap_remove(place);
+            self.reuse_count.fetch_add(count.get(), Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn uses(&self) -> Uses {
+        let counts = self.counts();
+        let locals: u64 = counts.iter().map(Count::get).sum();
+        Uses {
+            last_used: self.last_used.load(Ordering::Relaxed),
+            reuse_count: self.reuse_count.load(Ordering::Relaxed).saturating_add(locals),
+        }
+    }
+
+    /// The history of an entry with what its order was not told of.
+    pub(super) fn history(&self, known: EntryHistory) -> EntryHistory {
+        let Uses { last_used, reuse_count } = self.uses();
+        EntryHistory { last_used: last_used.max(known.last_used), reuse_count, ..known }
+    }
+
+    pub(super) fn label(&self, format: impl FnOnce() -> Arc<str>) -> Arc<str> {
+        self.label.get_or_init(format).clone()
+    }
+
+    fn counts(&self) -> std::sync::MutexGuard<'_, Vec<Count>> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

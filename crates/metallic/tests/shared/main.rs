@@ -1,0 +1,6 @@
+//! The registry for all threads, through its public face.
+
+mod failures;
+mod hits;
+mod kernels;
+mod keyed;

@@ -35,7 +35,7 @@ fn the_first_creation_of_a_process_begins_before_it_ends() {
     let mut registry = CacheRegistry::new().with_sink(recorder.clone());
     registry.get_or_create::<Slow>(&(), None).unwrap();
     let events = recorder.events();
-    let [created, access] = &events[..] else { panic!("{events:?}") };
+    let [_registry, _cache, created, access] = &events[..] else { panic!("{events:?}") };
     let EventData::ResourceCreated(creation) = &created.data else { panic!("{created:?}") };
     assert!(creation.duration_ns >= 1_900_000, "{creation:?}");
     let took = created.timestamp.unwrap() - access.timestamp.unwrap();

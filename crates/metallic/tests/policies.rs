@@ -145,7 +145,7 @@ impl CacheableKernel for Number {
 
 fn check(name: &str, plan: Plan, length: Range<usize>, cases: u32) {
     // Half of the sequences begin with a sink that wants all events.
-    let listen = option::of(Just(Op::Listen(0xff)));
+    let listen = option::of(Just(Op::Listen(u16::MAX)));
     let ops =
         (listen, vec(op(plan), length)).prop_map(|(listen, ops)| listen.into_iter().chain(ops).collect());
     prove(name, &ops, plan.time, cases);
@@ -210,7 +210,8 @@ fn op(plan: Plan) -> impl Strategy<Value = Op> {
     prop_oneof![
         plan.look_ups + 15 => (0..plan.caches, on_cache).prop_map(|(cache, op)| Op::Cache(cache, op)),
         15 => advance.prop_map(Op::Advance),
-        1 => any::<u8>().prop_map(Op::Listen),
+        1 => any::<u16>().prop_map(Op::Listen),
+        1 => any::<bool>().prop_map(Op::Disturb),
         1 => prop_oneof![Just(Op::ExpireAll), Just(Op::ClearAll)],
         1 => prop_oneof![Just(Op::FillSlot), Just(Op::ClearSlot)],
     ]
@@ -220,8 +221,10 @@ fn creation(plan: Plan) -> impl Strategy<Value = Creation> {
     let longest: u32 = if plan.clock_moves { 3 } else { 0 };
     let ending = prop_oneof![
         20 => Just(Ending::Success),
+        2 => Just(Ending::Trap),
         2 => Just(Ending::Failure),
         1 => Just(Ending::Panic),
+        1 => Just(Ending::PanicInBytes),
     ];
     (0..=longest, ending).prop_map(|(units, ending)| Creation { cost: UNIT * units, ending })
 }

@@ -6,11 +6,12 @@ mod limits;
 mod policies;
 mod room;
 
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use metallic_instrumentation::{EventData, Recorder, RemovalCause};
+use metallic_instrumentation::{CreationOutcome, EventData, Recorder, RemovalCause};
 
 use super::{CacheMetrics, CacheRegistry, CacheableKernel, EvictionPolicy, ManualClock};
 use crate::device::Device;
@@ -55,6 +56,11 @@ struct Eviction {
 
 fn eviction(policy: EvictionPolicy, count: u64, reason: &str, size_after: u64) -> Eviction {
     Eviction { strategy: policy.strategy().to_string(), count, reason: reason.to_owned(), size_after }
+}
+
+/// The tile of this label; `None` if it is another cache's.
+fn tile_of(label: &str) -> Option<u32> {
+    label.strip_prefix("tile:").map(|number| number.parse().unwrap())
 }
 
 /// A cache of tiles with a clock and a witness.
@@ -106,17 +112,29 @@ impl Tiles {
         self.clock.advance(time);
     }
 
-    /// The tiles in the cache, without using them.
+    /// The tiles in the cache, without using them, in ascending order. Those that a look-up would first let go of are among
+    /// them.
     fn held(&self) -> Vec<u32> {
-        let cache = self.registry.cache::<Tile>().unwrap();
-        (0..IMPOSSIBLE).filter(|tile| cache.peek(tile).is_some()).collect()
+        let mut held = BTreeSet::new();
+        for event in self.witness.events() {
+            match event.data {
+                EventData::ResourceCreated(created) if created.outcome == CreationOutcome::Created => {
+                    held.extend(tile_of(&created.cache_key));
+                }
+                EventData::EntryRemoved(entry) => {
+                    tile_of(&entry.cache_key).into_iter().for_each(|tile| assert!(held.remove(&tile)));
+                }
+                _ => {}
+            }
+        }
+        assert_eq!(held.len(), self.metrics().size);
+        held.into_iter().collect()
     }
 
     /// The tiles that a policy made leave, in that order, and why.
     fn gone(&self) -> Vec<(u32, RemovalCause)> {
-        let number = |label: &str| label.strip_prefix("tile:").unwrap().parse().unwrap();
         let removed = |data| match data {
-            EventData::EntryRemoved(entry) => Some((number(&entry.cache_key), entry.cause)),
+            EventData::EntryRemoved(entry) => Some((tile_of(&entry.cache_key)?, entry.cause)),
             _ => None,
         };
         self.witness.events().into_iter().filter_map(|event| removed(event.data)).collect()

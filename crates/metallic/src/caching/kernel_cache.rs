@@ -116,8 +116,8 @@ impl<K: CacheableKernel<D>, D: 'static> KernelCache<K, D> {
         self
     }
 
-    /// Returns the resource with this key, if it is there and not past its idle time. Does not count as a hit, does not affect
-    /// recency, and evicts nothing.
+    /// Returns the resource with this key, if a look-up would find it: an entry that was idle for too long is hidden. Does not
+    /// count as a hit, does not affect recency, and evicts nothing.
     pub fn peek(&self, key: &K::Key) -> Option<&K::CachedResource> {
         self.keyed.peek(key)
     }

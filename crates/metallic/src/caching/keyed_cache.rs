@@ -328,12 +328,12 @@ impl<Key: Eq + Hash, R> KeyedCache<Key, R> {
         replaced
     }
 
-    /// The resource with this key, if it is there and not past its idle time. Does not count as a hit, does not affect recency,
-    /// and evicts nothing.
+    /// The resource with this key, if a look-up would find it: an entry that was idle for too long is hidden. Does not count as
+    /// a hit, does not affect recency, and evicts nothing.
     pub fn peek<Q: Hash + Equivalent<Key> + ?Sized>(&self, query: &Q) -> Option<&R> {
         let id = self.find(hash_of(query), query)?;
-        let past = self.cache.is_past_its_time(id, self.cache.time().stamp());
-        (!past).then(|| self.resource(id))
+        let expires = self.cache.would_expire(id, self.cache.time().stamp());
+        (!expires).then(|| self.resource(id))
     }
 
     /// Removes the resource with this key and returns it, after idle entries have been evicted.
@@ -372,7 +372,7 @@ impl<Key: Eq + Hash, R> KeyedCache<Key, R> {
                 match make() {
                     Ok(resource) => arrival.commit(resource, 0).0,
                     Err(error) => {
-                        arrival.fail(&error);
+                        arrival.fail(&error.to_string());
                         return Err(error);
                     }
                 }

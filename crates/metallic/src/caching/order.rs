@@ -3,7 +3,6 @@
 //! Every operation is O(1) but those that say otherwise. A hit changes the history of its entry, and its place in recency
 //! order while that is kept, and nothing else: the algorithms find out from the history what they missed.
 
-mod expiry;
 mod heap;
 mod links;
 mod nodes;
@@ -137,11 +136,11 @@ impl Order {
         self.nodes.record_uses(id, last_used, reuse_count);
     }
 
-    /// Sets the stamp of the last use back, for a clock that went back. The order of the entries stays.
-    pub(super) fn set_last_used(&mut self, id: EntryId, stamp: u64) {
-        self.nodes.set_last_used(id, stamp);
-        if let Some(heap) = &mut self.heap {
-            heap.update(id, last_use(&self.nodes, id));
+    /// Sets the stamps of uses after `now` back, for a clock that went back. O(n), and in the shared form O(n log n).
+    pub(super) fn clamp_uses(&mut self, now: u64) {
+        self.nodes.clamp_uses(now);
+        if self.heap.is_some() {
+            self.heap = Some(self.new_heap());
         }
     }
 
@@ -196,6 +195,15 @@ impl Order {
             return self.nodes.ids().max_by_key(|id| last_use(&self.nodes, *id));
         }
         self.nodes.most_recent()
+    }
+
+    /// The number of entries whose last use, as far as it was told, was before that of this one. O(n).
+    pub(super) fn count_used_before(&self, id: EntryId) -> usize {
+        if self.is_shared {
+            let used = last_use(&self.nodes, id);
+            return self.nodes.ids().filter(|other| last_use(&self.nodes, *other) < used).count();
+        }
+        self.nodes.count_used_before(id)
     }
 
     /// All entries from the oldest to the newest, in O(n log n).

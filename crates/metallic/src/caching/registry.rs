@@ -14,6 +14,8 @@ use std::any::{Any, type_name};
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -335,18 +337,39 @@ impl<D: 'static> CacheRegistry<D> {
         }
     }
 
-    /// Removes all entries of all caches, and clears all slots. Counters and policies stay. If a resource's `Drop` panics,
-    /// some caches and slots are not cleared yet; all can be used as before.
+    /// Removes all entries of all caches, and clears all slots. Counters and policies stay.
+    ///
+    /// # Panics
+    /// If the `Drop` of a resource does, or the `clear_slot` of a slot: when all is cleared, with the first such panic.
     pub fn clear(&mut self) {
-        self.all_caches_mut().for_each(ErasedCache::clear);
-        self.slots.iter_mut().for_each(CacheRegistrySlot::clear_slot);
+        self.for_each(ErasedCache::clear, CacheRegistrySlot::clear_slot);
     }
 
     /// Evicts the entries of all caches and slots that were idle for longer than their policy allows. Each cache does this by
     /// itself at every look-up; call it now and then for caches that are no longer used.
+    ///
+    /// # Panics
+    /// As [`clear`](Self::clear).
     pub fn expire_idle(&mut self) {
-        self.all_caches_mut().for_each(ErasedCache::expire_idle);
-        self.slots.iter_mut().for_each(CacheRegistrySlot::expire_idle);
+        self.for_each(ErasedCache::expire_idle, CacheRegistrySlot::expire_idle);
+    }
+
+    /// Does this to every cache and slot, whichever of them panic; the first panic goes on then.
+    fn for_each(
+        &mut self,
+        to_cache: fn(&mut (dyn ErasedCache + 'static)),
+        to_slot: fn(&mut (dyn CacheRegistrySlot + 'static)),
+    ) {
+        let caches = self.caches.iter_mut().chain(self.keyed.values_mut().map(|cache| &mut **cache));
+        let caches = caches.map(|cache| catch_unwind(AssertUnwindSafe(|| to_cache(cache))));
+        let slots = self.slots.iter_mut().map(|slot| catch_unwind(AssertUnwindSafe(|| to_slot(slot))));
+        let mut panics: Vec<_> = caches.chain(slots).filter_map(Result::err).collect();
+        if !panics.is_empty() {
+            let first = panics.remove(0);
+            // Their `Drop` may panic, too.
+            panics.into_iter().for_each(mem::forget);
+            resume_unwind(first);
+        }
     }
 
     /// The slot of type `T`, made by `init` if there is none yet, and connected with the registry's sink and clock.

@@ -58,8 +58,8 @@ fn no_device_named_means_the_registrys_own_and_a_device_named_goes_before_it() {
 fn a_kernel_that_needs_a_device_fails_where_there_is_none() {
     let mut registry = CacheRegistry::<Gpu>::default();
     assert!(registry.device().is_none());
-    let refused = registry.get_or_create::<WhereMade>(&1, None);
-    assert!(matches!(refused, Err(MetalError::DeviceNotAvailable)));
+    let refused = registry.get_or_create::<WhereMade>(&1, None).unwrap_err();
+    assert!(matches!(refused.root(), MetalError::DeviceNotAvailable));
     let callers = Gpu { name: "the caller's" };
     assert_eq!(*registry.get_or_create::<WhereMade>(&1, Some(&callers)).unwrap(), "the caller's");
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use metallic::caching::{CacheRegistry, CacheRegistrySlot, CacheableKernel, ManualClock};
 use metallic::error::MetalError;
-use metallic_instrumentation::{EventData, Recorder};
+use metallic_instrumentation::{Event, EventData, EventKind, Recorder};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
@@ -212,9 +212,16 @@ pub(crate) fn names<D: 'static>(registry: &CacheRegistry<D>) -> Vec<&str> {
     registry.metrics_by_name().map(|(name, _)| name).collect()
 }
 
-/// The events so far without their times.
+/// The events so far, but for those of registries and caches that came into being.
+pub(crate) fn told(recorder: &Recorder) -> Vec<Event> {
+    let is_opening =
+        |event: &Event| matches!(event.kind(), EventKind::RegistryOpened | EventKind::CacheOpened);
+    recorder.take().into_iter().filter(|event| !is_opening(event)).collect()
+}
+
+/// [`told`], without the times.
 pub(crate) fn data(recorder: &Recorder) -> Vec<EventData> {
-    recorder.take().into_iter().map(|event| event.data).collect()
+    told(recorder).into_iter().map(|event| event.data).collect()
 }
 
 /// Whether this panics. Tests use it where nothing is left to say after the panic but what state it left behind.

@@ -5,13 +5,62 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use metallic::caching::{CacheRegistry, EvictionPolicy};
 use metallic_instrumentation::{
-    CachePolicyChanged, CreationOutcome, EventData, EventKind, Recorder, RemovalCause, ResourceCacheSummary,
+    CacheKind, CacheOpened, CachePolicyChanged, CreationOutcome, EventData, EventKind, Recorder,
+    RegistryOpened, RemovalCause, ResourceCacheSummary,
 };
 
 use crate::doubles::{Cast, CastKey, Foundry, Mood, MpsGemm, SECOND, data};
 use crate::expectations::{SECOND_NS, access, cleared, created, eviction, get, not_created, removed};
 
 // Sequences.
+
+#[test]
+fn a_registry_that_is_given_a_sink_tells_what_it_is_and_then_which_caches_it_has() {
+    let foundry = Foundry::default();
+    let mut registry = foundry.registry().with_name("decoder");
+    registry.set_eviction_policy::<Cast>(EvictionPolicy::hybrid(9, SECOND).with_min_entries(2));
+    let recorder = Arc::new(Recorder::new());
+    registry.set_sink(Some(recorder.clone()));
+    get(&mut registry, [1]);
+    registry.get_or_create::<MpsGemm>(&(1, 2, 3), None).unwrap();
+    let events = recorder.take();
+    assert!(events.iter().all(|event| event.registry == Some(registry.number())));
+    let opened = |cache: &'static str, strategy: &'static str, max_entries, max_idle_ns, min_entries| {
+        EventData::from(CacheOpened {
+            cache: cache.into(),
+            kind: CacheKind::Kernel,
+            strategy: strategy.into(),
+            max_entries,
+            max_idle_ns,
+            max_idle_generations: None,
+            min_entries,
+        })
+    };
+    let device = Some("it::doubles::Foundry".to_owned());
+    let expected = [
+        RegistryOpened { name: Some("decoder".into()), device, shared: false }.into(),
+        opened("cast", "hybrid", Some(9), Some(SECOND_NS), 2),
+        created(1, 0),
+        access(1, false),
+        opened("mps_gemm", "none", None, None, 0),
+    ];
+    assert_eq!(events.iter().map(|event| event.data.clone()).take(5).collect::<Vec<_>>(), expected);
+
+    let nameless = foundry.registry();
+    assert_ne!(nameless.number(), registry.number());
+}
+
+#[test]
+fn a_sink_that_is_taken_off_hears_no_more() {
+    let foundry = Foundry::default();
+    let (mut registry, recorder) = foundry.recorded();
+    get(&mut registry, [1]);
+    recorder.clear();
+    registry.set_sink(None);
+    get(&mut registry, [1, 2]);
+    registry.clear();
+    assert_eq!(recorder.events(), []);
+}
 
 #[test]
 fn a_miss_is_a_creation_and_an_access_and_a_hit_is_an_access() {
@@ -240,11 +289,14 @@ fn events_carry_the_time_of_the_registrys_clock() {
     get(&mut registry, [1]);
     foundry.wait(SECOND);
     registry.clear();
+    let events = recorder.events();
     let times: Vec<_> =
-        recorder.events().iter().map(|event| (event.kind(), event.timestamp.unwrap() / SECOND_NS)).collect();
+        events.iter().map(|event| (event.kind(), event.timestamp.unwrap() / SECOND_NS)).collect();
     assert_eq!(
         times,
         [
+            (EventKind::RegistryOpened, 10),
+            (EventKind::CacheOpened, 10),
             (EventKind::ResourceCreated, 13),
             (EventKind::ResourceCacheAccess, 10),
             (EventKind::ResourceCacheAccess, 15),
@@ -252,9 +304,8 @@ fn events_carry_the_time_of_the_registrys_clock() {
             (EventKind::CacheCleared, 16),
         ]
     );
-    let events = recorder.events();
-    assert_eq!(events[0].data, created(1, 3 * SECOND_NS));
-    let EventData::EntryRemoved(entry) = &events[3].data else { panic!("{:?}", events[3]) };
+    assert_eq!(events[2].data, created(1, 3 * SECOND_NS));
+    let EventData::EntryRemoved(entry) = &events[5].data else { panic!("{:?}", events[5]) };
     // Its life began when the creation was over.
     assert_eq!((entry.age_ns, entry.idle_ns), (3 * SECOND_NS, SECOND_NS));
     assert_eq!((entry.reuse_count, entry.creation_ns), (1, 3 * SECOND_NS));

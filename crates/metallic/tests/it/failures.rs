@@ -42,11 +42,15 @@ fn errors_can_be_built_from_owned_text_and_cross_threads() {
 // Creations that fail.
 
 #[test]
-fn a_failed_creation_returns_the_kernels_own_error() {
+fn a_failed_creation_names_the_key_and_has_the_kernels_own_error_as_its_source() {
     let foundry = Foundry::default();
     foundry.set_mood(Mood::OutOfRegisters);
     let error = foundry.registry().get_or_create::<Cast>(&1, None).unwrap_err();
-    let MetalError::Device { operation, source } = error else { panic!("{error:?}") };
+    assert_eq!(error.to_string(), "cannot create `cast:CastKey{size:1}`");
+    assert_eq!(error.source().unwrap().to_string(), "pipeline compilation failed");
+    assert_eq!(error.downcast_ref(), Some(&OutOfRegisters));
+    let root = error.into_root();
+    let MetalError::Device { operation, source } = root else { panic!("{root:?}") };
     assert_eq!(operation, "pipeline compilation");
     assert_eq!(source.downcast_ref(), Some(&OutOfRegisters));
 }

@@ -195,7 +195,7 @@ fn the_checker_knows_every_way_to_write_an_import() {
     }
     let good = [
         "",
-        "use super::{clock::{Clock, registry}, order};",
+        "use super::{clock::{Clock, registry}};",
         "pub(super) fn f() {} pub(in super) fn g() {}",
         "mod tests { use super::registry; use super::Own; use super::super::clock::Clock; }",
         "use crate::error::MetalError; use crate::device::{Device, caching::registry};",

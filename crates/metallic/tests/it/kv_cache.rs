@@ -11,7 +11,7 @@ use metallic::slots::{KvCacheConfig, KvCacheState};
 use metallic::tensor::Tensor;
 use metallic_instrumentation::{EventData, KvCacheRefused, KvCacheResized, KvCacheTruncated, Recorder};
 
-use crate::doubles::data;
+use crate::doubles::{data, told};
 use crate::vec_device::{VecDevice, VecTensor};
 
 /// Two layers of two elements: 32 bytes a position.
@@ -252,9 +252,10 @@ fn what_happens_is_reported_through_the_registry() {
         }
         .into()
     };
-    assert!(recorder.events().iter().all(|event| event.timestamp == Some(5)));
+    let events = told(&recorder);
+    assert!(events.iter().all(|event| event.timestamp == Some(5)));
     assert_eq!(
-        data(&recorder),
+        events.into_iter().map(|event| event.data).collect::<Vec<_>>(),
         [
             resized(0, 16, 512, 512),
             resized(16, 20, 640, 1152),

@@ -130,6 +130,7 @@ fn a_resource_that_panics_when_it_is_evicted_leaves_a_whole_cache() {
         assert!(!bombs[0].fuse.get(), "it was dropped");
         assert!(cache.peek(&1).is_none() && cache.peek(&2).is_some() && cache.peek(&3).is_none());
         assert_eq!((cache.metrics().evictions, cache.metrics().bytes), (1, 1));
+        assert_eq!((cache.metrics().misses, cache.metrics().failed_creations), (3, 1));
         for n in [3, 4, 3] {
             cache.get_or_create(&n, None).unwrap();
             cache.validate();
@@ -139,12 +140,30 @@ fn a_resource_that_panics_when_it_is_evicted_leaves_a_whole_cache() {
 }
 
 #[test]
-fn a_resource_that_panics_when_many_are_evicted_delays_the_others_to_the_next_miss() {
-    let (mut cache, _bombs) = bombs(1..=5, EvictionPolicy::none());
+fn all_leave_that_are_to_leave_even_if_several_panic_when_they_are_dropped() {
+    let recorder = Arc::new(Recorder::new());
+    let (cache, bombs) = bombs(1..=5, EvictionPolicy::none());
+    let mut cache = cache.with_sink(recorder.clone());
+    bombs[2].fuse.set(true);
     cache.set_eviction_policy(EvictionPolicy::size_limited_lru(2));
     assert!(panics(|| drop(cache.get_or_create(&6, None))));
     cache.validate();
-    assert_eq!((cache.len(), cache.metrics().evictions), (4, 1));
+    assert!(bombs[..4].iter().all(|bomb| Rc::strong_count(&bomb.fuse) == 1), "the others were dropped too");
+    let metrics = cache.metrics();
+    assert_eq!((metrics.size, metrics.evictions, metrics.bytes), (1, 4, 1));
+    assert_eq!((metrics.misses, metrics.failed_creations), (6, 1));
+    let events = data(&recorder);
+    let evicted = events.iter().find_map(|event| match event {
+        EventData::CacheEviction(eviction) => Some((eviction.count, eviction.size_after)),
+        _ => None,
+    });
+    let outcome = events.iter().find_map(|event| match event {
+        EventData::ResourceCreated(created) => Some(created.outcome),
+        _ => None,
+    });
+    assert_eq!((evicted, outcome), (Some((4, 1)), Some(CreationOutcome::Panicked)));
+    let removed = |event: &&EventData| matches!(event, EventData::EntryRemoved(_));
+    assert_eq!(events.iter().filter(removed).count(), 4);
     cache.get_or_create(&6, None).unwrap();
     cache.validate();
     assert_eq!((cache.len(), cache.metrics().evictions), (2, 4));
@@ -160,10 +179,39 @@ fn a_resource_that_panics_when_it_expires_leaves_a_whole_cache() {
     clock.advance(2 * SECOND);
     assert!(panics(|| cache.expire_idle()));
     cache.validate();
-    assert_eq!(cache.len(), 1);
-    cache.expire_idle();
-    cache.validate();
     assert_eq!((cache.len(), cache.metrics().evictions), (0, 2));
+    let event = cache.metrics().last_event.map(|event| event.to_string());
+    assert_eq!(event.as_deref(), Some("evicted 2 idle_timeout_exceeded_1000ms"));
+}
+
+#[test]
+fn a_look_up_that_begins_with_an_expiry_that_panics_is_none() {
+    let clock = ManualClock::new();
+    let mut cache = KernelCache::<Arm, ()>::default().with_clock(clock.clone());
+    cache.set_eviction_policy(EvictionPolicy::idle_timeout(SECOND));
+    cache.get_or_create(&1, None).unwrap().fuse.set(true);
+    clock.advance(2 * SECOND);
+    assert!(panics(|| drop(cache.get_or_create(&2, None))));
+    cache.validate();
+    let metrics = cache.metrics();
+    assert_eq!((metrics.size, metrics.evictions, metrics.misses, metrics.failed_creations), (0, 1, 1, 0));
+}
+
+#[test]
+fn all_caches_are_cleared_even_if_a_resource_of_each_panics() {
+    let mut registry = CacheRegistry::<()>::default();
+    let bombs: Vec<Bomb> = ["first", "second"]
+        .into_iter()
+        .map(|name| {
+            let cache = registry.keyed_cache::<u32, Bomb>(name).unwrap();
+            cache.get_or_make(&1, || Bomb { fuse: Rc::default() }).clone()
+        })
+        .collect();
+    bombs.iter().for_each(|bomb| bomb.fuse.set(true));
+    assert!(panics(|| registry.clear()));
+    let sizes: Vec<_> = registry.metrics_by_name().map(|(_, metrics)| metrics.size).collect();
+    assert_eq!(sizes, [0, 0]);
+    assert!(bombs.iter().all(|bomb| !bomb.fuse.get()), "both were dropped");
 }
 
 #[test]
@@ -209,7 +257,7 @@ fn a_sink_that_panics_is_counted_and_harms_nothing() {
         let hostile = Arc::new(Hostile { in_enabled, ..Hostile::default() });
         let mut quiet = foundry.registry();
         let mut loud = foundry.registry().with_sink(hostile.clone());
-        assert_eq!((quiet.sink_panics(), loud.sink_panics()), (0, 0));
+        assert_eq!((quiet.sink_panics(), loud.sink_panics()), (0, 1), "it was told of the registry");
         for registry in [&mut quiet, &mut loud] {
             registry.set_eviction_policy::<Cast>(EvictionPolicy::size_limited_lru(3));
             foundry.set_mood(Mood::Well);

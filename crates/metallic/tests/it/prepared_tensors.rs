@@ -162,7 +162,7 @@ fn a_failed_preparation_inserts_nothing_and_what_was_outdated_is_gone() {
     source.get_mut();
     let fail = || Err(MetalError::device("upload", "out of memory"));
     let error = cache.get_or_prepare(source.version(), AS_IS, fail).unwrap_err();
-    assert_eq!(error.to_string(), "upload failed");
+    assert_eq!(error.root().to_string(), "upload failed");
     let metrics = cache.metrics();
     assert_eq!((metrics.size, metrics.bytes, metrics.misses, metrics.failed_creations), (0, 0, 2, 1));
     assert_eq!(cache.stale_removals(), 1);

@@ -121,10 +121,16 @@ enum Answer {
 }
 
 impl Model {
+    fn is_idle(&self, entry: &Entry) -> bool {
+        let max_idle = self.limits.and_then(|limits| limits.max_idle);
+        max_idle.is_some_and(|max_idle| self.now - entry.used.0 > max_idle)
+    }
+
     fn expire(&mut self) {
-        let Some(idle) = self.limits.and_then(|limits| limits.max_idle) else { return };
         let before = self.entries.len();
-        self.entries.retain(|entry| self.now - entry.used.0 <= idle);
+        let idle: Vec<_> = self.entries.iter().map(|entry| self.is_idle(entry)).collect();
+        let mut idle = idle.into_iter();
+        self.entries.retain(|_| !idle.next().unwrap());
         self.evictions += (before - self.entries.len()) as u64;
     }
 
@@ -276,7 +282,7 @@ proptest! {
             prop_assert_eq!((metrics.size, metrics.bytes), (model.entries.len(), 12 * model.entries.len() as u64));
             for entry in &model.entries {
                 let source = TensorVersion { version: entry.version, ..sources[entry.tensor].version() };
-                prop_assert!(cache.peek(source, FORMS[entry.form]).is_some());
+                prop_assert_eq!(cache.peek(source, FORMS[entry.form]).is_some(), !model.is_idle(entry));
             }
         }
     }

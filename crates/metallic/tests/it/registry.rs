@@ -1,7 +1,6 @@
 //! Several kernels and slots in one registry.
 
-use std::sync::{Arc, Mutex};
-use std::thread;
+use std::sync::Arc;
 
 use metallic::caching::{CacheRegistry, CacheableKernel, EvictionPolicy, KernelCache, ResourceCache};
 use metallic::error::MetalError;

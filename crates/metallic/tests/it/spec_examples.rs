@@ -33,8 +33,8 @@ fn a_kernel_is_used_through_the_registry() -> Result<(), MetalError> {
 fn a_kernel_without_a_device_returns_device_not_available() {
     let mut registry = CacheRegistry::new();
     let params = (1024, Dtype::F16, false);
-    let refused = registry.get_or_create::<MyKernel>(&params, None);
-    assert!(matches!(refused, Err(MetalError::DeviceNotAvailable)));
+    let refused = registry.get_or_create::<MyKernel>(&params, None).unwrap_err();
+    assert!(matches!(refused.root(), MetalError::DeviceNotAvailable));
     let device = this_device();
     assert!(registry.get_or_create::<MyKernel>(&params, Some(&device)).is_ok());
 }
@@ -47,7 +47,9 @@ fn a_caller_passes_the_error_of_a_compile_on() {
     }
     let mut registry = CacheRegistry::with_device(this_device());
     assert_eq!(encode(&mut registry, 8).unwrap(), "8x8.f32");
-    assert_eq!(encode(&mut registry, 0).unwrap_err().to_string(), "invalid parameters: the size is zero");
+    let error = encode(&mut registry, 0).unwrap_err();
+    assert_eq!(error.to_string(), "cannot create `my_kernel:MyKernelKey{size:0,dtype:F32,transpose:false}`");
+    assert_eq!(error.root().to_string(), "invalid parameters: the size is zero");
 }
 
 // The facade.

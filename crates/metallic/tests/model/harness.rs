@@ -1,15 +1,16 @@
 //! Does everything twice, to a registry and to the model, and compares all that can be seen.
 
+use std::any::type_name;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use metallic::caching::{CacheMetrics, CacheRegistry};
 use metallic::error::MetalError;
-use metallic_instrumentation::{Event, EventData, EventKind, EventSink};
+use metallic_instrumentation::{Event, EventData, EventKind, EventSink, RegistryOpened};
 
 use super::naive::{Answer, Naive};
 use super::op::{CacheOp, Op, UNIT};
@@ -32,6 +33,7 @@ pub(crate) fn run(time: Time, ops: &[Op]) {
         harness.step(*op);
     }
     let Harness { registry, workshop, .. } = harness;
+    workshop.traps_are_set.set(false);
     drop(registry);
     assert_eq!(workshop.alive(), 0, "resources outlive their registry");
 }
@@ -41,22 +43,37 @@ struct Harness {
     registry: CacheRegistry<Rc<Workshop>>,
     workshop: Rc<Workshop>,
     sink: Option<Arc<Recording>>,
+    /// Panics of the sink.
+    disturbances: u64,
     /// Things in the slot, if there is a slot.
     shelf: Option<usize>,
     clock: Rc<Cell<u64>>,
     /// A cache exists from its first use on.
     caches: [Option<Naive>; NAMES.len()],
+    /// What should be reported next, before what the caches do.
+    expected: Vec<Event>,
 }
 
 impl Harness {
     fn new(time: Time) -> Self {
         let workshop = Rc::new(Workshop::default());
+        workshop.traps_are_set.set(true);
         let mut registry = CacheRegistry::with_device(workshop.clone());
         if time == Time::Manual {
             registry = registry.with_clock(workshop.clock.clone());
         }
         let caches = [const { None }; NAMES.len()];
-        Self { time, registry, workshop, sink: None, shelf: None, clock: Rc::default(), caches }
+        Self {
+            time,
+            registry,
+            workshop,
+            sink: None,
+            disturbances: 0,
+            shelf: None,
+            clock: Rc::default(),
+            caches,
+            expected: Vec::new(),
+        }
     }
 
     fn step(&mut self, op: Op) {
@@ -75,20 +92,25 @@ impl Harness {
                 self.clock.set(self.clock.get().saturating_add(by));
             }
             Op::Listen(kinds) => {
-                if self.sink.is_none() {
-                    let sink = self.sink.insert(Arc::default()).clone();
-                    self.registry = std::mem::take(&mut self.registry).with_sink(sink);
-                }
-                self.sink.iter().for_each(|sink| sink.kinds.store(kinds, Ordering::Relaxed));
+                let sink = self.sink.get_or_insert_default().clone();
+                sink.kinds.store(kinds, Ordering::Relaxed);
+                self.registry.set_sink(Some(sink));
+                self.disturbances = 0;
+                self.openings();
+            }
+            Op::Disturb(panics) => {
+                self.sink.iter().for_each(|sink| sink.panics.store(panics, Ordering::Relaxed));
             }
             Op::ExpireAll => {
-                self.registry.expire_idle();
+                let panicked = panicked(|| self.registry.expire_idle());
                 self.caches.iter_mut().flatten().for_each(Naive::expire_idle);
+                assert_eq!(panicked, self.take_sprung());
             }
             Op::ClearAll => {
-                self.registry.clear();
+                let panicked = panicked(|| self.registry.clear());
                 self.caches.iter_mut().flatten().for_each(Naive::clear);
                 self.shelf = self.shelf.map(|_| 0);
+                assert_eq!(panicked, self.take_sprung());
             }
             Op::FillSlot => {
                 self.registry.slot_mut(Shelf::default).fill(&self.workshop);
@@ -99,16 +121,35 @@ impl Harness {
                 self.shelf = self.shelf.map(|_| 0);
             }
         }
+        if self.time == Time::System {
+            self.clock.set(self.clock.get() + 1);
+        }
         self.compare();
+    }
+
+    /// What the registry and its caches tell a sink that is new to them.
+    fn openings(&mut self) {
+        let device = Some(type_name::<Rc<Workshop>>().to_owned());
+        let now = self.clock.get();
+        self.expected.push(Event::at(now, RegistryOpened { name: None, device, shared: false }));
+        let caches = self.caches.iter().flatten();
+        self.expected.extend(caches.map(|cache| Event::at(now, cache.opened())));
+    }
+
+    fn take_sprung(&mut self) -> bool {
+        self.caches.iter_mut().flatten().fold(false, |sprung, cache| sprung | cache.take_sprung())
     }
 
     fn on_cache<const N: usize>(&mut self, op: CacheOp) {
         let Self { registry, caches, .. } = self;
         let model = match op {
             // These make the cache if there is none yet.
-            CacheOp::Get { .. } | CacheOp::SetPolicy(_) | CacheOp::ExpireIdle => {
-                caches[N].get_or_insert_with(|| Naive::new(NAMES[N], self.clock.clone()))
-            }
+            CacheOp::Get { .. } | CacheOp::SetPolicy(_) | CacheOp::ExpireIdle => caches[N]
+                .get_or_insert_with(|| {
+                    let new = Naive::new(NAMES[N], self.clock.clone());
+                    self.expected.push(Event::at(self.clock.get(), new.opened()));
+                    new
+                }),
             _ => match &mut caches[N] {
                 Some(model) => model,
                 None => &mut Naive::new(NAMES[N], self.clock.clone()),
@@ -122,34 +163,41 @@ impl Harness {
                         resource.uses += 1;
                         Answer::Resource { serial: resource.serial, uses: resource.uses }
                     }
-                    Err(MetalError::InvalidParams { reason }) if reason == COMPLAINT => Answer::Error,
-                    Err(error) => panic!("{error}"),
+                    Err(error) => match error.into_root() {
+                        MetalError::InvalidParams { reason } if reason == COMPLAINT => Answer::Error,
+                        error => panic!("{error}"),
+                    },
                 };
-                let answer = match catch_unwind(AssertUnwindSafe(get)) {
-                    Ok(answer) => answer,
-                    Err(payload) if payload.is::<AsOrdered>() => Answer::Panic,
-                    Err(payload) => resume_unwind(payload),
-                };
+                let answer = caught(get).unwrap_or(Answer::Panic);
                 self.workshop.next.set(None);
                 assert_eq!(answer, model.get(key, creation));
             }
             CacheOp::Peek { key } => {
                 let cache = registry.cache::<Subject<N>>();
                 let found = cache.and_then(|cache| cache.peek(&Key::new(key)));
-                let expected = model.residents().find(|resident| resident.0 == key);
-                assert_eq!(found.map(|resource| resource.serial), expected.map(|(_, serial)| serial));
+                assert_eq!(found.map(|resource| resource.serial), model.peek(key));
             }
             CacheOp::Remove { key } => {
-                let removed = registry.remove::<Subject<N>>(&Key::new(key));
-                assert_eq!(removed.map(|resource| resource.serial), model.remove(key));
+                let removed = caught(|| registry.remove::<Subject<N>>(&Key::new(key)));
+                let removed_at_all = removed.is_some();
+                let serial = removed.flatten().map(|resource| {
+                    let serial = resource.serial;
+                    // No concern of the cache's any more.
+                    caught(|| drop(resource));
+                    serial
+                });
+                assert_eq!(serial, model.remove(key));
+                assert_eq!(!removed_at_all, model.take_sprung());
             }
             CacheOp::Clear => {
-                registry.clear_cache::<Subject<N>>();
+                let panicked = panicked(|| registry.clear_cache::<Subject<N>>());
                 model.clear();
+                assert_eq!(panicked, model.take_sprung());
             }
             CacheOp::ExpireIdle => {
-                registry.cache_mut::<Subject<N>>().expire_idle();
+                let panicked = panicked(|| registry.cache_mut::<Subject<N>>().expire_idle());
                 model.expire_idle();
+                assert_eq!(panicked, model.take_sprung());
             }
             CacheOp::SetPolicy(policy) => {
                 let policy = match self.time {
@@ -185,9 +233,9 @@ impl Harness {
         cache.validate();
         assert_eq!(self.workshop.begun[N].get(), model.creations(), "creations begun");
         assert_eq!(cache.len(), model.residents().count());
-        for (key, serial) in model.residents() {
-            let found = cache.peek(&Key::new(key));
-            assert_eq!(found.map(|resource| resource.serial), Some(serial), "the resource of key {key}");
+        for (key, _) in model.residents() {
+            let found = cache.peek(&Key::new(key)).map(|resource| resource.serial);
+            assert_eq!(found, model.peek(key), "the resource of key {key}");
         }
     }
 
@@ -205,11 +253,13 @@ impl Harness {
 
     fn compare_events(&mut self) {
         let reported = self.caches.iter_mut().flatten().flat_map(|model| model.events.drain(..));
+        let reported = self.expected.drain(..).chain(reported);
         let Some(sink) = &self.sink else {
             reported.for_each(drop);
             return;
         };
         let mut expected: Vec<Event> = reported.filter(|event| sink.enabled(event.kind())).collect();
+        expected.iter_mut().for_each(|event| event.registry = Some(self.registry.number()));
         let mut events = std::mem::take(&mut *sink.events.lock().unwrap_or_else(PoisonError::into_inner));
         // Which cache comes first when all are cleared is left open.
         events.sort_by(|a, b| cache_of(a).cmp(cache_of(b)));
@@ -218,14 +268,32 @@ impl Harness {
             events.iter_mut().chain(&mut expected).for_each(forget_times_of_event);
         }
         assert_eq!(events, expected);
-        assert_eq!(self.registry.sink_panics(), 0);
+        if sink.panics.load(Ordering::Relaxed) {
+            self.disturbances += events.len() as u64;
+        }
+        assert_eq!(self.registry.sink_panics(), self.disturbances);
+    }
+}
+
+/// Does this, and says whether it panicked as it was told to.
+fn panicked(action: impl FnOnce()) -> bool {
+    caught(action).is_none()
+}
+
+/// What this gives; `None` if it panicked as it was told to.
+fn caught<T>(action: impl FnOnce() -> T) -> Option<T> {
+    match catch_unwind(AssertUnwindSafe(action)) {
+        Ok(value) => Some(value),
+        Err(payload) if payload.is::<AsOrdered>() => None,
+        Err(payload) => resume_unwind(payload),
     }
 }
 
 /// Keeps events of the kinds whose bits are set.
 #[derive(Default)]
 struct Recording {
-    kinds: AtomicU8,
+    kinds: AtomicU16,
+    panics: AtomicBool,
     events: Mutex<Vec<Event>>,
 }
 
@@ -237,6 +305,9 @@ impl EventSink for Recording {
 
     fn record(&self, event: &Event) {
         self.events.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone());
+        if self.panics.load(Ordering::Relaxed) {
+            resume_unwind(Box::new(AsOrdered));
+        }
     }
 }
 
@@ -250,6 +321,8 @@ fn cache_of(event: &Event) -> &str {
         EventData::ResourceCacheAccess(event) => event.cache_key.split(':').next().unwrap_or_default(),
         EventData::ResourceCacheSummary(event) => &event.cache,
         EventData::CacheEviction(event) => &event.cache,
+        EventData::CacheOpened(event) => &event.cache,
+        EventData::RegistryOpened(_) => "",
         EventData::ResourceCreated(event) => &event.cache,
         EventData::EntryRemoved(event) => &event.cache,
         EventData::CacheCleared(event) => &event.cache,

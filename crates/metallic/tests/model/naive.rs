@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use metallic::caching::{CacheEvent, CacheMetrics, EvictionReason};
 use metallic_instrumentation::{
-    CacheCleared, CacheEviction, CachePolicyChanged, CreationOutcome, EntryRemoved, Event, EventData,
-    RemovalCause, ResourceCacheAccess, ResourceCacheSummary, ResourceCreated,
+    CacheCleared, CacheEviction, CacheKind, CacheOpened, CachePolicyChanged, CreationOutcome, EntryRemoved,
+    Event, EventData, RemovalCause, ResourceCacheAccess, ResourceCacheSummary, ResourceCreated,
 };
 
 use super::op::{Creation, Ending, Policy, Start};
 use super::queues::{Queue, Queues};
-use super::workshop::{COMPLAINT, bytes_of};
+use super::workshop::{COMPLAINT, bytes_of, is_unspeakable};
 
 pub(crate) struct Naive {
     name: &'static str,
@@ -32,6 +32,8 @@ pub(crate) struct Naive {
     creations: u64,
     creation_ns: u64,
     last_event: Option<CacheEvent>,
+    /// A trap was dropped since this was last taken.
+    sprung: bool,
     /// What was reported since it was last taken.
     pub(crate) events: Vec<Event>,
 }
@@ -45,6 +47,7 @@ pub(super) struct Entry {
     used_at: u64,
     reuse: u64,
     cost: u64,
+    is_trap: bool,
     /// SIEVE's bit.
     pub(super) visited: bool,
     /// S3-FIFO's counter.
@@ -79,12 +82,34 @@ impl Naive {
             creations: 0,
             creation_ns: 0,
             last_event: None,
+            sprung: false,
             events: Vec::new(),
         }
     }
 
+    /// A policy came into force, and no more.
+    pub(crate) fn opened(&self) -> CacheOpened {
+        CacheOpened {
+            cache: self.name.into(),
+            kind: CacheKind::Kernel,
+            strategy: self.strategy().into(),
+            max_entries: self.max_entries().map(|max| max as u64),
+            max_idle_ns: self.max_idle().map(nanoseconds),
+            max_idle_generations: None,
+            min_entries: self.min_entries() as u64,
+        }
+    }
+
+    /// Whether something that was dropped since the last call panicked.
+    pub(crate) fn take_sprung(&mut self) -> bool {
+        std::mem::take(&mut self.sprung)
+    }
+
     pub(crate) fn get(&mut self, key: u16, creation: Creation) -> Answer {
         self.expire_idle();
+        if self.take_sprung() {
+            return Answer::Panic;
+        }
         let began = self.now();
         let cache_key = self.label(key);
         let used_seq = self.next_in_sequence();
@@ -104,22 +129,29 @@ impl Naive {
 
         self.make_room();
         self.misses += 1;
-        self.creations += 1;
-        self.clock.set(began.saturating_add(nanoseconds(creation.cost)));
+        let ending = if self.take_sprung() {
+            // Nothing is created after that, and the miss is one that panicked.
+            Ending::Panic
+        } else {
+            self.creations += 1;
+            self.clock.set(began.saturating_add(nanoseconds(creation.cost)));
+            creation.ending
+        };
         let cost = self.now() - began;
         self.creation_ns += cost;
         let serial = self.creations;
-        let (answer, outcome, error, bytes) = match creation.ending {
-            Ending::Success => {
+        let is_trap = ending == Ending::Trap;
+        let (answer, outcome, error, bytes) = match ending {
+            Ending::Success | Ending::Trap => {
                 (Answer::Resource { serial, uses: 1 }, CreationOutcome::Created, None, bytes_of(key))
             }
             Ending::Failure => {
                 let message = format!("invalid parameters: {COMPLAINT}");
                 (Answer::Error, CreationOutcome::Failed, Some(message), 0)
             }
-            Ending::Panic => (Answer::Panic, CreationOutcome::Panicked, None, 0),
+            Ending::Panic | Ending::PanicInBytes => (Answer::Panic, CreationOutcome::Panicked, None, 0),
         };
-        if creation.ending == Ending::Success {
+        if outcome == CreationOutcome::Created {
             let (created_seq, created_at) = (used_seq, self.now());
             let used_at = created_at;
             let (visited, frequency, queue) = (false, 0, self.queue_of_newcomer(key));
@@ -133,6 +165,7 @@ impl Naive {
                 used_at,
                 reuse: 0,
                 cost,
+                is_trap,
                 visited,
                 frequency,
                 queue,
@@ -159,9 +192,12 @@ impl Naive {
         answer
     }
 
-    /// The serial number of the resource, if it was there.
+    /// The serial number of the resource, if it was there. It is not dropped.
     pub(crate) fn remove(&mut self, key: u16) -> Option<u64> {
         self.expire_idle();
+        if self.sprung {
+            return None;
+        }
         let position = self.entries.iter().position(|entry| entry.key == key)?;
         let entry = self.leave(position, RemovalCause::Removed);
         self.cleared(1);
@@ -171,7 +207,8 @@ impl Naive {
     pub(crate) fn clear(&mut self) {
         let mut count = 0;
         while let Some(oldest) = self.lowest(|entry| entry.created_seq) {
-            self.leave(oldest, RemovalCause::Cleared);
+            let entry = self.leave(oldest, RemovalCause::Cleared);
+            self.sprung |= entry.is_trap;
             count += 1;
         }
         self.queues = Queues::default();
@@ -181,18 +218,32 @@ impl Naive {
     /// All entries where `now - last_used_at > max_idle`, from the one unused for longest, but for the last `min_entries`.
     pub(crate) fn expire_idle(&mut self) {
         let Some(max_idle) = self.max_idle() else { return };
+        let idle = self.idle_keys(max_idle);
+        for key in &idle {
+            if let Some(position) = self.entries.iter().position(|entry| entry.key == *key) {
+                let entry = self.leave(position, RemovalCause::IdleTimeout);
+                self.sprung |= entry.is_trap;
+            }
+        }
+        let text = format!("idle_timeout_exceeded_{}ms", max_idle.as_millis());
+        self.evicted(idle.len() as u64, EvictionReason::IdleTimeout(max_idle), text);
+    }
+
+    /// Those that expire, from the one unused for longest.
+    fn idle_keys(&self, max_idle: Duration) -> Vec<u16> {
         let idle = |entry: &&Entry| Duration::from_nanos(self.now() - entry.used_at) > max_idle;
         let mut idle: Vec<_> =
             self.entries.iter().filter(idle).map(|entry| (entry.used_seq, entry.key)).collect();
         idle.sort();
         idle.truncate(self.entries.len().saturating_sub(self.min_entries()));
-        for (_, key) in &idle {
-            if let Some(position) = self.entries.iter().position(|entry| entry.key == *key) {
-                self.leave(position, RemovalCause::IdleTimeout);
-            }
-        }
-        let text = format!("idle_timeout_exceeded_{}ms", max_idle.as_millis());
-        self.evicted(idle.len() as u64, EvictionReason::IdleTimeout(max_idle), text);
+        idle.into_iter().map(|(_, key)| key).collect()
+    }
+
+    /// The serial number of what a look-up would find.
+    pub(crate) fn peek(&self, key: u16) -> Option<u64> {
+        let expires = |max_idle| self.idle_keys(max_idle).contains(&key);
+        let entry = self.entries.iter().find(|entry| entry.key == key)?;
+        (!self.max_idle().is_some_and(expires)).then_some(entry.serial)
     }
 
     pub(crate) fn set_policy(&mut self, policy: Policy) {
@@ -262,7 +313,8 @@ impl Naive {
     }
 
     pub(super) fn evict(&mut self, victim: Option<usize>) -> u64 {
-        self.leave(victim.expect("a full cache has entries"), RemovalCause::SizeLimit);
+        let entry = self.leave(victim.expect("a full cache has entries"), RemovalCause::SizeLimit);
+        self.sprung |= entry.is_trap;
         1
     }
 
@@ -309,7 +361,7 @@ impl Naive {
     fn summarize(&mut self, began: u64) {
         let (hits, misses) = (self.hits, self.misses);
         if (hits + misses) % 100 == 0 {
-            let hit_rate = hits as f64 / (hits + misses) as f64 * 100.0;
+            let hit_rate = hits as f64 * 100.0 / (hits + misses) as f64;
             let (cache, size) = (self.name.into(), self.entries.len() as u64);
             self.report(began, ResourceCacheSummary { cache, hits, misses, hit_rate, size });
         }
@@ -320,6 +372,9 @@ impl Naive {
     }
 
     fn label(&self, key: u16) -> Arc<str> {
+        if is_unspeakable(key) {
+            return format!("{}:<Debug panicked>", self.name).into();
+        }
         format!("{}:Key{{id:{key},text:\"key {key}\"}}", self.name).into()
     }
 

@@ -11,8 +11,11 @@ pub(crate) enum Op {
     Cache(u8, CacheOp),
     /// The clock moves.
     Advance(Duration),
-    /// From now on a sink wants events of these kinds, one bit for each. Before the first of these there is no sink.
-    Listen(u8),
+    /// The registry is given a sink that wants events of these kinds, one bit for each. Before the first of these there is no
+    /// sink.
+    Listen(u16),
+    /// The sink, if there is one, panics from now on whenever it has taken an event, or does not any more.
+    Disturb(bool),
     /// `CacheRegistry::expire_idle`.
     ExpireAll,
     /// `CacheRegistry::clear`.
@@ -45,8 +48,12 @@ pub(crate) struct Creation {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Ending {
     Success,
+    /// The resource panics when it is dropped.
+    Trap,
     Failure,
     Panic,
+    /// The resource is made, and panics when it is asked how much it holds.
+    PanicInBytes,
 }
 
 /// A policy as a caller spells it: a constructor, and then builders.
@@ -117,9 +124,10 @@ pub(crate) fn decode(bytes: &[u8]) -> Vec<Op> {
         let cache = opcode >> 6;
         Some(match opcode & 0x3f {
             0 => Op::Advance(duration(next())),
-            1 => Op::Listen(next()),
+            1 => Op::Listen(u16::from_le_bytes([next(), next()])),
             2 => Op::ExpireAll,
             3 => Op::ClearAll,
+            35 => Op::Disturb(next() % 2 == 0),
             4 => Op::FillSlot,
             5 => Op::ClearSlot,
             6 => Op::Cache(cache, CacheOp::Clear),
@@ -132,6 +140,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Vec<Op> {
                 let ending = match rest {
                     26..=28 => Ending::Failure,
                     29 | 30 => Ending::Panic,
+                    31 => Ending::PanicInBytes,
+                    32..=34 => Ending::Trap,
                     _ => Ending::Success,
                 };
                 let (id, cost) = (next(), UNIT * u32::from(rest % 3));

@@ -1,9 +1,11 @@
 //! The kernels under test and the device they make their resources on: a workshop that does as it is told.
 
 use std::cell::Cell;
+use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::panic::resume_unwind;
 use std::rc::Rc;
+use std::thread::panicking;
 
 use metallic::caching::{CacheRegistrySlot, CacheableKernel, ManualClock};
 use metallic::error::MetalError;
@@ -16,7 +18,7 @@ pub(crate) const NAMES: [&str; 3] = ["mul", "add", "sub"];
 pub(crate) struct Subject<const N: usize>;
 
 /// Owns memory, and shares its hash with three others.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Key {
     id: u16,
     text: String,
@@ -25,6 +27,20 @@ pub(crate) struct Key {
 impl Key {
     pub(crate) fn new(id: u16) -> Self {
         Self { id, text: format!("key {id}") }
+    }
+}
+
+/// Keys with such numbers panic when they are formatted.
+pub(crate) fn is_unspeakable(id: u16) -> bool {
+    id % 11 == 10
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if is_unspeakable(self.id) {
+            resume_unwind(Box::new(AsOrdered));
+        }
+        f.debug_struct("Key").field("id", &self.id).field("text", &self.text).finish()
     }
 }
 
@@ -40,8 +56,20 @@ pub(crate) struct Resource {
     pub(crate) serial: u64,
     /// How often it was handed out.
     pub(crate) uses: u64,
-    pub(crate) bytes: u64,
+    /// `None`: says it with a panic.
+    bytes: Option<u64>,
+    /// Panics when it is dropped, while the workshop's traps are set.
+    is_trap: bool,
+    traps_are_set: Rc<Cell<bool>>,
     _alive: Rc<()>,
+}
+
+impl Drop for Resource {
+    fn drop(&mut self) {
+        if self.is_trap && self.traps_are_set.get() && !panicking() {
+            resume_unwind(Box::new(AsOrdered));
+        }
+    }
 }
 
 /// What the resource of a key holds.
@@ -65,7 +93,7 @@ impl<const N: usize> CacheableKernel<Rc<Workshop>> for Subject<N> {
     }
 
     fn resource_bytes(resource: &Resource) -> u64 {
-        resource.bytes
+        resource.bytes.unwrap_or_else(|| resume_unwind(Box::new(AsOrdered)))
     }
 }
 
@@ -75,10 +103,11 @@ pub(crate) struct Workshop {
     pub(crate) next: Cell<Option<Creation>>,
     /// Creations begun, by kernel.
     pub(crate) begun: [Cell<u64>; NAMES.len()],
+    pub(crate) traps_are_set: Rc<Cell<bool>>,
     alive: Rc<()>,
 }
 
-/// What a creation panics with when it was told to.
+/// What everything panics with that was told to.
 pub(crate) struct AsOrdered;
 
 pub(crate) const COMPLAINT: &str = "told to fail";
@@ -94,10 +123,18 @@ impl Workshop {
         let serial = self.begun[kernel].get() + 1;
         self.begun[kernel].set(serial);
         self.clock.advance(creation.cost);
+        let resource = |bytes, is_trap| Resource {
+            serial,
+            uses: 0,
+            bytes,
+            is_trap,
+            traps_are_set: self.traps_are_set.clone(),
+            _alive: self.alive.clone(),
+        };
         match creation.ending {
-            Ending::Success => {
-                Ok(Resource { serial, uses: 0, bytes: bytes_of(key.id), _alive: self.alive.clone() })
-            }
+            Ending::Success => Ok(resource(Some(bytes_of(key.id)), false)),
+            Ending::Trap => Ok(resource(Some(bytes_of(key.id)), true)),
+            Ending::PanicInBytes => Ok(resource(None, false)),
             Ending::Failure => Err(MetalError::invalid_params(COMPLAINT)),
             // Unlike `panic!`, this does not call the panic hook: no message, and a fuzzer takes no notice.
             Ending::Panic => resume_unwind(Box::new(AsOrdered)),

@@ -1,5 +1,9 @@
 //! Entries leave as values, for the caller to report and then to drop.
 
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::thread::panicking;
+
 use equivalent::Equivalent;
 use metallic_instrumentation::RemovalCause;
 
@@ -60,8 +64,8 @@ impl<Key, R> Departures<Key, R> {
     }
 
     /// The entry that left, where one was to leave.
-    pub(in crate::caching) fn into_first(self) -> Option<Departed<Key, R>> {
-        self.first
+    pub(in crate::caching) fn into_first(mut self) -> Option<Departed<Key, R>> {
+        self.first.take()
     }
 
     #[inline]
@@ -77,6 +81,38 @@ impl<Key, R> Departures<Key, R> {
     pub(super) fn evicted(&mut self, reason: EvictionReason, size_after: usize) {
         self.reason = Some(DepartureReason::Evicted(reason));
         self.size_after = size_after;
+    }
+}
+
+impl<Key, R> Drop for Departures<Key, R> {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.others.is_empty() {
+            self.drop_each();
+        }
+    }
+}
+
+impl<Key, R> Departures<Key, R> {
+    /// Drops every entry, also if some of them panic. The first panic goes on then: a second one on the way, as from the
+    /// elements of a vector, would end the process.
+    #[cold]
+    fn drop_each(&mut self) {
+        let mut first_panic = None;
+        for departed in self.first.take().into_iter().chain(self.others.drain(..)) {
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(departed))) {
+                match first_panic {
+                    None => first_panic = Some(payload),
+                    // Its `Drop` may panic, too.
+                    Some(_) => mem::forget(payload),
+                }
+            }
+        }
+        match first_panic {
+            Some(payload) if panicking() => mem::forget(payload),
+            Some(payload) => resume_unwind(payload),
+            None => {}
+        }
     }
 }
 

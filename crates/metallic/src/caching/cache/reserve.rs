@@ -3,6 +3,7 @@
 use metallic_instrumentation::RemovalCause;
 
 use super::{Cache, Departures};
+use crate::caching::clock::saturating_ns;
 use crate::caching::order::Uses;
 use crate::caching::policy::EvictionReason;
 use crate::caching::reporting::LastEvent;
@@ -72,16 +73,16 @@ impl<Key, R> Cache<Key, R> {
     fn expire_now(&mut self, now: u64, uses: impl Fn(&R) -> Option<Uses>) -> Departures<Key, R> {
         let mut departures = Departures::none(now);
         let Some(max_idle) = self.policy.max_idle_duration() else { return departures };
-        let max_idle_ns = crate::caching::clock::saturating_ns(max_idle);
+        let max_idle_ns = saturating_ns(max_idle);
+        if now < self.watched_since {
+            // The clock went back. Whatever was used later was used at the latest now; if it kept its stamp, neither it nor
+            // any entry used after it could expire until the clock has caught up.
+            self.order.clamp_uses(now);
+        }
         while self.len() > self.policy.min_entries() {
             let entries = &self.entries;
             let mut uses = |id| uses(&entries.get(id).resource);
             let Some(id) = self.order.least_recent(&mut uses) else { break };
-            if self.order.last_used(id) > now {
-                // The clock went back. The entry was used at the latest now; if it kept its stamp, neither it nor any used
-                // after it could expire until the clock has caught up.
-                self.order.set_last_used(id, now);
-            }
             if self.time.ns_between(self.order.last_used(id), now) <= max_idle_ns {
                 break;
             }

@@ -1,6 +1,5 @@
 //! A resource on its way into a cache: from the miss to the inserted entry, or to nothing.
 
-use std::fmt::Display;
 use std::sync::Arc;
 
 use metallic_instrumentation::CreationOutcome;
@@ -83,12 +82,12 @@ where
     }
 
     /// Gives the place up because the creation failed. Returns the label of the key, and the ticks that all of it took.
-    pub(in crate::caching) fn fail(mut self, error: &dyn Display) -> (Arc<str>, u64) {
+    pub(in crate::caching) fn fail(mut self, error: &str) -> (Arc<str>, u64) {
         self.abandon(CreationOutcome::Failed, Some(error))
     }
 
     #[cold]
-    fn abandon(&mut self, outcome: CreationOutcome, error: Option<&dyn Display>) -> (Arc<str>, u64) {
+    fn abandon(&mut self, outcome: CreationOutcome, error: Option<&str>) -> (Arc<str>, u64) {
         let (reservation, key) = self.open.take().expect("an arrival ends by value, or is dropped");
         let began = reservation.began;
         let (cache, elapsed) = self.over();

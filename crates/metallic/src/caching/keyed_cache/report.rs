@@ -1,6 +1,6 @@
 //! What a cache tells its sink, with the labels that were formatted before.
 
-use std::fmt::{self, Debug, Display};
+use std::fmt::{self, Debug};
 use std::sync::Arc;
 
 use metallic_instrumentation::{CacheName, SinkGuard};
@@ -76,7 +76,7 @@ impl<Key, R> KeyedCache<Key, R> {
 
     /// Reports a miss whose creation failed or panicked.
     #[cold]
-    pub(super) fn report_failed(&mut self, label: &Arc<str>, ended: Ended, error: Option<&dyn Display>) {
+    pub(super) fn report_failed(&mut self, label: &Arc<str>, ended: Ended, error: Option<&str>) {
         let Self { cache, reporting, .. } = self;
         let Some(reporting) = reporting else { return };
         reporting.reporter.miss(|| label.clone(), ended, error);

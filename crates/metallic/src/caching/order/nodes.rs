@@ -193,6 +193,14 @@ impl Nodes {
         (last != SENTINEL).then_some(EntryId(last))
     }
 
+    /// The number of entries used before this one. O(n).
+    pub(super) fn count_used_before(&self, id: EntryId) -> usize {
+        if !self.listed {
+            return self.ids().filter(|other| self.use_number(*other) < self.use_number(id)).count();
+        }
+        walk(&self.places, SENTINEL, |node| node.recency).take_while(|place| *place != id.0).count()
+    }
+
     pub(super) fn ids(&self) -> impl Iterator<Item = EntryId> + '_ {
         let occupied = |(_, node): &(u32, &Node)| node.reuse_count != VACANT;
         (0..).zip(&self.places).filter(occupied).map(|(place, _)| EntryId(place))
@@ -225,8 +233,10 @@ impl Nodes {
         self.places[id.index()].last_used
     }
 
-    pub(super) fn set_last_used(&mut self, id: EntryId, stamp: u64) {
-        self.places[id.index()].last_used = stamp;
+    pub(super) fn clamp_uses(&mut self, now: u64) {
+        for node in &mut self.places {
+            node.last_used = node.last_used.min(now);
+        }
     }
 
     #[inline]

@@ -1,6 +1,5 @@
 //! The events of one cache: built only for a sink that wants them, with each key formatted once.
 
-use std::fmt::Display;
 use std::sync::Arc;
 
 use metallic_instrumentation::{
@@ -81,7 +80,7 @@ impl Reporter {
         &self,
         mut label: impl FnMut() -> Arc<str>,
         ended: Ended,
-        error: Option<&dyn Display>,
+        error: Option<&str>,
     ) {
         let Ended { began, done, ticks, own_ticks, outcome, bytes } = ended;
         if self.wants(EventKind::ResourceCreated) {
@@ -91,7 +90,7 @@ impl Reporter {
                 duration_ns: self.time.ns_between(0, ticks),
                 own_duration_ns: self.time.ns_between(0, own_ticks),
                 outcome,
-                error: error.map(ToString::to_string),
+                error: error.map(str::to_owned),
                 bytes,
             };
             self.send(done, created);

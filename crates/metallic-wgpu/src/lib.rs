@@ -67,8 +67,10 @@ mod adapter;
 mod arguments;
 mod descriptors;
 mod device;
+mod dispatch;
 mod fault;
 mod kernels;
+mod limits;
 mod shader;
 mod stream;
 mod tensor;
@@ -83,10 +85,5 @@ pub use descriptors::{
 pub use device::{Tuning, WgpuDevice};
 pub use fault::DeviceLost;
 pub use kernels::{AttentionPlan, GemmPlan};
+pub use limits::DEFAULT_BIND_GROUPS;
 pub use tensor::WgpuTensor;
-
-/// The buffers of a kernel, at most. A GPU offers eight or more.
-pub(crate) const MAX_BUFFERS: usize = 6;
-
-/// How many bind groups a device keeps unless it is told otherwise: those of a transformer of 100 layers, for several buckets.
-pub const DEFAULT_BIND_GROUPS: usize = 8192;

@@ -1,6 +1,7 @@
 //! The same on a software adapter of wgpu, where there is one. METALLIC_REQUIRE_WGPU=1 makes its absence a failure.
 
 use std::env;
+use std::process::Command;
 
 use metallic::Dtype;
 use metallic::caching::ResourceCache;
@@ -93,6 +94,16 @@ fn the_last_position_can_be_had_where_tensors_are_rounded_up() {
     decoder.feed(&[7]).expect("the token fits");
     decoder.feed(&[8]).expect_err("there are 7 positions");
     assert_eq!(decoder.positions(), 7);
+}
+
+#[test]
+fn a_machine_without_a_desktop_hears_no_complaint_about_it() {
+    for argument in ["devices", "--version"] {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_metallic"));
+        let output = program.arg(argument).env_remove("XDG_RUNTIME_DIR").output().expect("it runs");
+        assert!(output.status.success() && !output.stdout.is_empty(), "{output:?}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{argument}");
+    }
 }
 
 #[test]

@@ -20,6 +20,7 @@ pub mod explain;
 pub mod input;
 pub mod label;
 pub mod model;
+pub mod quiet;
 pub mod reference;
 pub mod replay;
 pub mod report;

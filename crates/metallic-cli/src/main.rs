@@ -29,6 +29,7 @@ fn run() -> Result<(), Error> {
         Err(asked) if !asked.use_stderr() => return Ok(asked.print()?),
         Err(error) => return Err(args::wrong(&error)),
     };
+    metallic_cli::quiet::restart(&args);
     let mut out = BufWriter::new(io::stdout().lock());
     metallic_cli::run(args, &mut out)?;
     Ok(out.flush()?)

@@ -1,36 +1,37 @@
-//! The adapters of a system, and the choice of one.
+//! The adapters of a system: listed, ranked, described and chosen.
 
+use std::cmp::Reverse;
 use std::fmt;
 
 use metallic::error::MetalError;
 use pollster::FutureExt;
-use wgpu::{Backend, Backends, DeviceType, DownlevelFlags, Features};
+use wgpu::{AdapterInfo, Backend, Backends, DeviceType, DownlevelFlags, Features, Limits};
 
-use crate::tensor::TENSOR_PADDING;
+use crate::limits::{MAX_BUFFERS, TENSOR_PADDING};
 
-/// Which adapter to open.
+/// The adapter to open: always the first of [`WgpuDevice::adapters`](crate::WgpuDevice::adapters) that fits.
 ///
-/// The first three look at Vulkan, Metal and Direct3D 12. An adapter of OpenGL is opened by index or name alone: as a rule it
-/// is a GPU that another interface reaches better.
+/// That list begins with the GPUs reached through Vulkan, Metal or Direct3D 12, followed by those that only OpenGL reaches,
+/// then software adapters in the same order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AdapterSelection {
-    /// A real GPU, discrete before integrated; never a software adapter.
+    /// A real GPU; never a software adapter.
     #[default]
     RealGpu,
-    /// A real GPU if there is one, else a software adapter.
+    /// A real GPU if there is one, otherwise a software adapter.
     Any,
-    /// A software adapter, such as Mesa's lavapipe, even where there is a real GPU.
+    /// A software adapter, such as Mesa's lavapipe and llvmpipe, even on a system with a real GPU.
     Software,
-    /// The adapter of this place in [`WgpuDevice::adapters`](crate::WgpuDevice::adapters).
+    /// The adapter at this index of [`WgpuDevice::adapters`](crate::WgpuDevice::adapters).
     Index(usize),
-    /// The first adapter of [`WgpuDevice::adapters`](crate::WgpuDevice::adapters) whose name, backend or driver contains
-    /// this, upper and lower case being alike.
+    /// An adapter whose description, as displayed, contains this text. Case is ignored.
     Name(String),
 }
 
-/// What an adapter is and what it supports.
+/// An adapter and what it supports.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct AdapterDescription {
     /// The adapter's own name.
@@ -39,12 +40,12 @@ pub struct AdapterDescription {
     pub backend: &'static str,
     /// `discrete GPU`, `integrated GPU`, `virtual GPU`, `software` or `other`.
     pub kind: &'static str,
-    /// The driver, with its version where it says one.
+    /// The driver, with its version if it is known.
     pub driver: String,
     /// Whether it runs on the processor, as Mesa's lavapipe and Microsoft's WARP do.
     pub is_software: bool,
-    /// Whether its driver puts off compilation to a pipeline's first dispatch. Creation then includes one, so that its
-    /// time is true: software adapters and those of OpenGL.
+    /// Whether its driver compiles at a pipeline's first dispatch, as software adapters and OpenGL do. Creation then
+    /// includes a dispatch, so that its time is true.
     pub compiles_lazily: bool,
     /// Whether tensors can have 16-bit floats.
     pub f16: bool,
@@ -52,13 +53,13 @@ pub struct AdapterDescription {
     pub subgroups: bool,
     /// Whether the device can measure its own time.
     pub timestamps: bool,
-    /// Whether small arguments can be part of a command. They are not used: a uniform buffer works everywhere.
+    /// Whether small arguments can be part of a command. The kernels do not use this: a uniform buffer works everywhere.
     pub immediates: bool,
     /// The size of the largest buffer, in bytes.
     pub max_buffer_bytes: u64,
-    /// The size of the largest tensor, in bytes: the largest buffer that a kernel can reach as a whole.
+    /// The size of the largest tensor, in bytes: the largest buffer that a kernel can bind as a whole.
     pub max_tensor_bytes: u64,
-    /// The largest number of invocations of a workgroup.
+    /// The most invocations of a workgroup.
     pub max_workgroup_invocations: u32,
     /// The memory that a workgroup shares, in bytes.
     pub max_workgroup_bytes: u32,
@@ -76,20 +77,28 @@ impl fmt::Display for AdapterDescription {
 }
 
 impl AdapterDescription {
-    pub(crate) fn of(adapter: &wgpu::Adapter) -> Self {
-        let info = adapter.get_info();
-        let features = adapter.features();
-        let limits = adapter.limits();
-        let is_software = info.device_type == DeviceType::Cpu;
+    /// The names of the optional features it supports.
+    pub fn features(&self) -> impl Iterator<Item = &'static str> {
+        let features = [
+            ("f16", self.f16),
+            ("subgroups", self.subgroups),
+            ("timestamps", self.timestamps),
+            ("immediates", self.immediates),
+        ];
+        features.into_iter().filter(|(_, supported)| *supported).map(|(name, _)| name)
+    }
+
+    fn new(info: AdapterInfo, features: Features, limits: &Limits) -> Self {
+        let is_software = is_software(&info);
         Self {
             name: info.name,
             backend: info.backend.to_str(),
             kind: match info.device_type {
+                _ if is_software => "software",
                 DeviceType::DiscreteGpu => "discrete GPU",
                 DeviceType::IntegratedGpu => "integrated GPU",
                 DeviceType::VirtualGpu => "virtual GPU",
-                DeviceType::Cpu => "software",
-                DeviceType::Other => "other",
+                DeviceType::Cpu | DeviceType::Other => "other",
             },
             driver: [info.driver, info.driver_info].join(" ").trim().to_owned(),
             is_software,
@@ -99,7 +108,7 @@ impl AdapterDescription {
             timestamps: features.contains(Features::TIMESTAMP_QUERY),
             immediates: features.contains(Features::IMMEDIATES),
             max_buffer_bytes: limits.max_buffer_size,
-            // A buffer is padded to whole vectors, and so has no use for the last bytes of an odd limit.
+            // A tensor is whole vectors, so the last bytes of an odd limit are of no use.
             max_tensor_bytes: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size)
                 / TENSOR_PADDING
                 * TENSOR_PADDING,
@@ -109,12 +118,12 @@ impl AdapterDescription {
     }
 }
 
-/// No adapter is what was asked for: the `source` of the [`MetalError::Device`] that opening a device then returns.
+/// No adapter fits the selection: the `source` of the [`MetalError::Device`] that opening a device then returns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoAdapter {
-    /// What was asked for.
+    /// The selection.
     pub wanted: AdapterSelection,
-    /// What there is instead.
+    /// All adapters there are.
     pub found: Vec<AdapterDescription>,
 }
 
@@ -136,60 +145,155 @@ impl fmt::Display for NoAdapter {
 
 impl std::error::Error for NoAdapter {}
 
-/// All adapters that can run kernels, in an order that does not change from one call to the next.
-pub(crate) fn all() -> Vec<wgpu::Adapter> {
-    enumerate(Backends::all())
-}
-
-/// The adapter that is asked for.
-pub(crate) fn select(selection: &AdapterSelection) -> Result<wgpu::Adapter, MetalError> {
-    let mut adapters = match selection {
-        AdapterSelection::Index(_) | AdapterSelection::Name(_) => all(),
-        _ => enumerate(Backends::VULKAN | Backends::METAL | Backends::DX12),
-    };
-    let is_software = |adapter: &wgpu::Adapter| adapter.get_info().device_type == DeviceType::Cpu;
-    let chosen = match selection {
-        AdapterSelection::RealGpu => adapters.iter().position(|adapter| !is_software(adapter)),
-        AdapterSelection::Any => (!adapters.is_empty()).then_some(0),
-        AdapterSelection::Software => adapters.iter().position(is_software),
-        AdapterSelection::Index(index) => Some(*index),
-        AdapterSelection::Name(part) => adapters.iter().position(|adapter| is_named(adapter, part)),
-    };
-    match chosen {
-        Some(index) if index < adapters.len() => Ok(adapters.swap_remove(index)),
-        _ => {
-            let found = adapters.iter().map(AdapterDescription::of).collect();
-            Err(MetalError::device("choice of an adapter", NoAdapter { wanted: selection.clone(), found }))
-        }
-    }
-}
-
-fn enumerate(backends: Backends) -> Vec<wgpu::Adapter> {
+/// All adapters that can run the kernels, the best first. The order is the same at every call.
+pub(crate) fn all() -> Vec<(AdapterDescription, wgpu::Adapter)> {
+    let backends = Backends::all();
     let descriptor =
         wgpu::InstanceDescriptor { backends, ..wgpu::InstanceDescriptor::new_without_display_handle() };
     let mut adapters = wgpu::Instance::new(descriptor).enumerate_adapters(backends).block_on();
     adapters.retain(|adapter| {
         let runs_compute =
             adapter.get_downlevel_capabilities().flags.contains(DownlevelFlags::COMPUTE_SHADERS);
-        runs_compute && adapter.limits().max_storage_buffers_per_shader_stage as usize >= crate::MAX_BUFFERS
+        runs_compute && adapter.limits().max_storage_buffers_per_shader_stage as usize >= MAX_BUFFERS
     });
-    // Stable, so that among equals the backend's own order stays.
-    adapters.sort_by_key(|adapter| rank(&adapter.get_info()));
-    adapters
-}
-
-/// The better adapter first: a discrete GPU before an integrated one, software last, OpenGL after anything else.
-fn rank(info: &wgpu::AdapterInfo) -> (u8, bool) {
-    let kind = match info.device_type {
-        DeviceType::DiscreteGpu => 0,
-        DeviceType::IntegratedGpu => 1,
-        DeviceType::VirtualGpu => 2,
-        DeviceType::Other => 3,
-        DeviceType::Cpu => 4,
+    // Stable: equals keep the backend's order.
+    adapters.sort_by_key(|adapter| Reverse(rank(&adapter.get_info())));
+    let described = |adapter: wgpu::Adapter| {
+        let description = AdapterDescription::new(adapter.get_info(), adapter.features(), &adapter.limits());
+        (description, adapter)
     };
-    (kind, info.backend == Backend::Gl)
+    adapters.into_iter().map(described).collect()
 }
 
-fn is_named(adapter: &wgpu::Adapter, part: &str) -> bool {
-    AdapterDescription::of(adapter).to_string().to_lowercase().contains(&part.to_lowercase())
+/// The first adapter that fits.
+pub(crate) fn select(
+    selection: &AdapterSelection,
+) -> Result<(AdapterDescription, wgpu::Adapter), MetalError> {
+    let (mut found, mut adapters): (Vec<_>, Vec<_>) = all().into_iter().unzip();
+    match choose(selection, &found) {
+        Some(index) => Ok((found.swap_remove(index), adapters.swap_remove(index))),
+        None => {
+            let missing = NoAdapter { wanted: selection.clone(), found };
+            Err(MetalError::device("choice of an adapter", missing))
+        }
+    }
+}
+
+/// The index of the first adapter that fits.
+fn choose(selection: &AdapterSelection, adapters: &[AdapterDescription]) -> Option<usize> {
+    match selection {
+        AdapterSelection::RealGpu => adapters.iter().position(|adapter| !adapter.is_software),
+        AdapterSelection::Any => (!adapters.is_empty()).then_some(0),
+        AdapterSelection::Software => adapters.iter().position(|adapter| adapter.is_software),
+        AdapterSelection::Index(index) => Some(*index).filter(|index| *index < adapters.len()),
+        AdapterSelection::Name(part) => {
+            let part = part.to_lowercase();
+            adapters.iter().position(|adapter| adapter.to_string().to_lowercase().contains(&part))
+        }
+    }
+}
+
+/// How good an adapter is. OpenGL is the last resort among GPUs and among software adapters: it lacks 16-bit floats, and
+/// cannot tell what kind of GPU it has.
+fn rank(info: &AdapterInfo) -> (bool, bool, u8) {
+    let kind = match info.device_type {
+        DeviceType::DiscreteGpu => 4,
+        DeviceType::IntegratedGpu => 3,
+        DeviceType::VirtualGpu => 2,
+        DeviceType::Other => 1,
+        DeviceType::Cpu => 0,
+    };
+    (!is_software(info), info.backend != Backend::Gl, kind)
+}
+
+/// Whether an adapter runs on the processor. OpenGL does not say, and wgpu knows only some of its software renderers by
+/// their names; others would pass as GPUs.
+fn is_software(info: &AdapterInfo) -> bool {
+    const RENDERERS: [&str; 5] =
+        ["softpipe", "software rasterizer", "swrast", "gdi generic", "microsoft basic render"];
+    let name = info.name.to_lowercase();
+    info.device_type == DeviceType::Cpu
+        || info.backend == Backend::Gl && RENDERERS.iter().any(|renderer| name.contains(renderer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An adapter that says of itself what wgpu does: its number, kind and interface.
+    fn adapter(device_type: DeviceType, backend: Backend, name: &str) -> AdapterInfo {
+        AdapterInfo { name: name.to_owned(), ..AdapterInfo::new(device_type, backend) }
+    }
+
+    /// One of each kind that matters, the best first.
+    fn ranking() -> Vec<AdapterInfo> {
+        use Backend::{Dx12, Gl, Metal, Vulkan};
+        use DeviceType::{Cpu, DiscreteGpu, IntegratedGpu, Other, VirtualGpu};
+        vec![
+            adapter(DiscreteGpu, Vulkan, "discrete"),
+            adapter(IntegratedGpu, Metal, "integrated"),
+            adapter(VirtualGpu, Dx12, "virtual"),
+            adapter(Other, Vulkan, "unknown"),
+            adapter(IntegratedGpu, Gl, "integrated, through OpenGL"),
+            adapter(Other, Gl, "unknown, through OpenGL"),
+            adapter(Cpu, Vulkan, "lavapipe"),
+            adapter(Cpu, Gl, "llvmpipe"),
+        ]
+    }
+
+    fn described(infos: impl IntoIterator<Item = AdapterInfo>) -> Vec<AdapterDescription> {
+        let describe = |info| AdapterDescription::new(info, Features::empty(), &Limits::default());
+        infos.into_iter().map(describe).collect()
+    }
+
+    /// The names of the adapters that are chosen, when the best is taken out of the system time after time.
+    fn chosen(selection: &AdapterSelection) -> Vec<String> {
+        let mut adapters = described(ranking());
+        let mut chosen = Vec::new();
+        while let Some(index) = choose(selection, &adapters) {
+            chosen.push(adapters.remove(index).name);
+        }
+        chosen
+    }
+
+    #[test]
+    fn each_adapter_is_better_than_those_after_it() {
+        let ranking = ranking();
+        for pair in ranking.windows(2) {
+            assert!(rank(&pair[0]) > rank(&pair[1]), "{} before {}", pair[0].name, pair[1].name);
+        }
+    }
+
+    #[test]
+    fn a_gpu_that_only_opengl_reaches_is_better_than_none_and_software_is_none() {
+        let names: Vec<_> = ranking().into_iter().map(|info| info.name).collect();
+        assert_eq!(chosen(&AdapterSelection::Any), names);
+        assert_eq!(chosen(&AdapterSelection::RealGpu), names[..6]);
+        assert_eq!(chosen(&AdapterSelection::Software), names[6..]);
+    }
+
+    #[test]
+    fn a_software_renderer_that_opengl_takes_for_a_gpu_is_software() {
+        let names =
+            ["softpipe", "Software Rasterizer", "GDI Generic", "D3D12 (Microsoft Basic Render Driver)"];
+        for name in names {
+            let software = described([adapter(DeviceType::Other, Backend::Gl, name)]);
+            assert!(software[0].is_software && software[0].kind == "software", "{name}");
+            assert_eq!(choose(&AdapterSelection::RealGpu, &software), None, "{name}");
+            assert_eq!(choose(&AdapterSelection::Software, &software), Some(0), "{name}");
+        }
+        // Vulkan tells what a device is, whatever its name.
+        assert!(!described([adapter(DeviceType::DiscreteGpu, Backend::Vulkan, "softpipe")])[0].is_software);
+    }
+
+    #[test]
+    fn an_adapter_is_found_by_its_index_and_by_any_part_of_its_description() {
+        let adapters = described(ranking());
+        let index = |selection| choose(&selection, &adapters);
+        assert_eq!(index(AdapterSelection::Index(7)), Some(7));
+        assert_eq!(index(AdapterSelection::Index(8)), None);
+        assert_eq!(index(AdapterSelection::Name("OPENGL".into())), Some(4));
+        assert_eq!(index(AdapterSelection::Name("software, gl".into())), Some(7));
+        assert_eq!(index(AdapterSelection::Name("cuda".into())), None);
+    }
 }

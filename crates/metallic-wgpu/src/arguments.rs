@@ -1,13 +1,13 @@
-//! What a dispatch is told besides its buffers.
+//! The arguments of a dispatch: numbers, in addition to its buffers.
 
 use metallic::error::MetalError;
 
-use crate::descriptors::ARGUMENT_BYTES;
+use crate::limits::ARGUMENT_BYTES;
 
-/// A number in a kernel's `struct` of arguments, where they stand one after the other.
+/// A number in a kernel's `struct` of arguments. They follow one another without gaps.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Argument {
-    /// A `u32`: a size, a stride, an offset. What does not fit into one is an error of the dispatch.
+    /// A size, stride or offset: a `u32` in the shader. A dispatch refuses one that does not fit.
     Size(usize),
     /// An `f32`.
     Factor(f32),
@@ -25,12 +25,12 @@ impl From<f32> for Argument {
     }
 }
 
-/// The bytes of a uniform buffer that hold these arguments.
+/// Encodes the arguments as a uniform buffer holds them.
 pub(crate) fn encode(arguments: &[Argument]) -> Result<[u8; ARGUMENT_BYTES as usize], MetalError> {
     let mut bytes = [0; ARGUMENT_BYTES as usize];
     if arguments.len() > bytes.len() / 4 {
         return Err(MetalError::invalid_params(format!(
-            "{} arguments, where a kernel can have {}",
+            "{} arguments, where a kernel has at most {}",
             arguments.len(),
             bytes.len() / 4
         )));
@@ -39,7 +39,7 @@ pub(crate) fn encode(arguments: &[Argument]) -> Result<[u8; ARGUMENT_BYTES as us
         let word = match *argument {
             Argument::Factor(factor) => factor.to_bits(),
             Argument::Size(size) => u32::try_from(size).map_err(|_| {
-                MetalError::invalid_params(format!("{size} is beyond the numbers of a shader"))
+                MetalError::invalid_params(format!("{size} does not fit into a shader's u32"))
             })?,
         };
         place.copy_from_slice(&word.to_ne_bytes());

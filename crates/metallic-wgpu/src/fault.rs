@@ -1,4 +1,4 @@
-//! What goes wrong on a device, and how it becomes the error of a call.
+//! Errors of the device, and how they become errors of a call.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,19 +6,19 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use metallic::error::MetalError;
 use pollster::FutureExt;
 
-/// The device is gone: its driver reset it, it was unplugged, or [`WgpuDevice::destroy`](crate::WgpuDevice::destroy) was
+/// The device is lost: its driver reset it, it was unplugged, or [`WgpuDevice::destroy`](crate::WgpuDevice::destroy) was
 /// called. The `source` of the [`MetalError::Device`] that every later call returns.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the device is lost: {message}")]
 pub struct DeviceLost {
-    /// What the driver said.
+    /// The reason, in the words of the driver.
     pub message: String,
 }
 
-/// An error that no call could return, since it came up outside one: kept until the next call that can.
+/// Errors reported outside all calls, kept for the next call to return.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
-    /// Whether there is anything to look at, so that a healthy device pays one load.
+    /// Whether an error is kept: a healthy device pays for one load.
     any: AtomicBool,
     kept: Mutex<Kept>,
 }
@@ -30,19 +30,19 @@ struct Kept {
 }
 
 impl Faults {
-    /// The device is lost for good. The first message stays.
+    /// Records that the device is lost for good. The first message stays.
     pub(crate) fn lose(&self, message: String) {
         self.lock().lost.get_or_insert(DeviceLost { message });
         self.any.store(true, Ordering::Release);
     }
 
-    /// An error outside all scopes. The first one stays, as later ones tend to follow from it.
+    /// Keeps an error reported outside all scopes. The first one stays, as later ones tend to follow from it.
     pub(crate) fn keep(&self, error: wgpu::Error) {
         self.lock().first.get_or_insert(error);
         self.any.store(true, Ordering::Release);
     }
 
-    /// The kept error, as the failure of `operation`. A loss is returned each time, anything else once.
+    /// Returns a kept error as the failure of `operation`: a loss every time, any other error once.
     pub(crate) fn check(&self, operation: &'static str) -> Result<(), MetalError> {
         if !self.any.load(Ordering::Acquire) {
             return Ok(());

@@ -1,9 +1,21 @@
-//! metallic's kernels on Vulkan, Metal, Direct3D 12 and OpenGL, through [wgpu](https://docs.rs/wgpu).
+//! The kernels of [`metallic`] on Vulkan, Metal, Direct3D 12 and OpenGL, through [wgpu](https://docs.rs/wgpu).
 //!
 //! [`WgpuDevice`] is a [`ComputeDevice`](metallic::device::ComputeDevice) that [`Runs`](metallic::kernels::Runs) every operation
-//! of [`metallic::kernels`], so a registry over it caches its pipelines:
+//! of [`metallic::kernels`]. A registry over it caches its plans, and the device caches what plans share:
 //!
-//! ```no_run
+//! ```text
+//! params --the caller's registry--> plan --run--> pipeline, buffers --the device's registry--> bind group
+//!                                    |                                                            |
+//!                                    +-- a miss: shader --the device's registry--> pipeline        v
+//!                                                                          recorded, and submitted on a read
+//! ```
+//!
+//! # Example
+//!
+//! Products of any size out of one cache, compiled once. It runs on any machine with an adapter; [`AdapterSelection::RealGpu`]
+//! takes no software adapter.
+//!
+//! ```
 //! use metallic::caching::{EvictionPolicy, ResourceCache};
 //! use metallic::device::ComputeDevice;
 //! use metallic::kernels::gemm::{GemmCall, GemmKernel, GemmParams};
@@ -12,7 +24,8 @@
 //! use metallic_wgpu::{AdapterSelection, WgpuDevice};
 //!
 //! # fn main() -> Result<(), MetalError> {
-//! let device = WgpuDevice::new(&AdapterSelection::RealGpu)?; // an error where there is none, and never a panic
+//! # if WgpuDevice::adapters().is_empty() { return Ok(()) } // no machine has to have one
+//! let device = WgpuDevice::new(&AdapterSelection::Any)?; // without an adapter an error, never a panic
 //! let mut cache = ResourceCache::with_device(device.clone());
 //! cache.registry_mut().set_eviction_policy::<GemmKernel>(EvictionPolicy::size_limited_lru(64));
 //!
@@ -33,42 +46,64 @@
 //!     c: MatrixMut::dense(&mut c, m, n),
 //! })?;
 //! assert_eq!(device.read(&c, 0..1)?, [32.0]);
+//!
+//! let (name, pipelines) = &device.descriptor_metrics()[2];
+//! assert_eq!((*name, pipelines.misses), ("wgpu_pipeline", 1));
 //! # Ok(())
 //! # }
 //! ```
 //!
+//! # Which adapter
+//!
+//! [`WgpuDevice::adapters`] lists all that can run the kernels, the best first: GPUs through Vulkan, Metal or Direct3D 12, GPUs
+//! that only OpenGL reaches, and software adapters in the same order. A selection is the first in the list that fits. OpenGL has
+//! no 16-bit floats.
+//!
 //! # What is cached where
 //!
-//! The caller's registry keeps *plans*: which pipelines a call dispatches, and the scratch memory it needs. What plans share
-//! is in a registry of the device's own, [`WgpuDevice::with_descriptors`]: pipelines by their source (`wgpu_pipeline`), layouts
-//! by their shape (`wgpu_layout`), bind groups by their buffers (`wgpu_bind_group`). Sizes are arguments of a pipeline and no
-//! part of it, so that products of different sizes share one.
+//! | registry | cache | key | resource |
+//! |---|---|---|---|
+//! | the caller's | the operation's, such as `gemm` | the operation's | a plan: its pipelines, and for attention memory for scores |
+//! | the device's | `wgpu_pipeline` | a shader: the values a built-in one is expanded with, or a custom source | a compiled kernel |
+//! | the device's | `wgpu_layout` | the number of buffers read and written | layouts |
+//! | the device's | `wgpu_bind_group` | a layout and buffers | a bind group |
 //!
-//! A software adapter, and one of OpenGL, compiles at a pipeline's first dispatch. There creation includes one, of nothing:
-//! the pipeline is ready when it is had, and the time of its creation is true. Mesa keeps compiled shaders on disk between
-//! runs; to measure compilation, set `MESA_SHADER_CACHE_DISABLE=true`.
+//! Everything is created in one of these, also at a call: a plan whose operands are not aligned as expected asks the device's
+//! registry for another pipeline. [`WgpuDevice::with_descriptors`] gives access to that registry. Sizes are arguments of a
+//! pipeline and no part of its key, so that products of different sizes share one.
+//!
+//! Software adapters and OpenGL compile at a pipeline's first dispatch. Creation then includes one with nothing to do: the
+//! pipeline is ready, and the time of its creation is true. Mesa keeps compiled shaders on disk between runs; to measure
+//! compilation, set `MESA_SHADER_CACHE_DISABLE=true`.
 //!
 //! # When work is done
 //!
-//! Operations are recorded, many to a compute pass, and handed to the device when a result is read, by
-//! [`synchronize`](metallic::device::ComputeDevice::synchronize), or when 256 are waiting.
+//! Operations are recorded, many to a compute pass, and submitted when a result is read, by
+//! [`synchronize`](metallic::device::ComputeDevice::synchronize), or when 256 dispatches wait.
 //!
 //! # Errors
 //!
-//! Whatever wgpu or the driver reports becomes a [`MetalError`](metallic::error::MetalError) with its source: a
-//! [`NoAdapter`], a [`DeviceLost`], a `wgpu::Error`, or what opening the device or mapping a buffer gave. What is reported
-//! outside a call is returned by the next one.
+//! Every error of wgpu or the driver becomes a [`MetalError`](metallic::error::MetalError) with its source: a
+//! [`NoAdapter`], a [`DeviceLost`], a `wgpu::Error`, or the error of opening the device or mapping a buffer. An error that is
+//! reported outside a call is returned by the next one.
 //!
-//! wgpu itself panics, in `poll`, when a driver loses the device while it is waited for. That panic is caught and becomes a
-//! [`DeviceLost`]; the program's panic hook has seen it by then, and the usual one has printed its message. In a program built
-//! with `panic = "abort"` it cannot be caught.
+//! wgpu panics in `poll` if a driver loses the device during a wait. That panic is caught and becomes a [`DeviceLost`], after
+//! the program's panic hook has seen it; the default hook prints its message. A program built with `panic = "abort"` aborts.
+//!
+//! # Headless Linux
+//!
+//! Where `XDG_RUNTIME_DIR` is not set, Mesa's Vulkan layer makes libwayland write a complaint about it to standard error
+//! whenever adapters are listed or opened. It is harmless. To avoid it, start the program with that variable or with
+//! `NODEVICE_SELECT=1`.
 
 mod adapter;
 mod arguments;
 mod descriptors;
 mod device;
+mod dispatch;
 mod fault;
 mod kernels;
+mod limits;
 mod shader;
 mod stream;
 mod tensor;
@@ -83,10 +118,5 @@ pub use descriptors::{
 pub use device::{Tuning, WgpuDevice};
 pub use fault::DeviceLost;
 pub use kernels::{AttentionPlan, GemmPlan};
+pub use limits::DEFAULT_BIND_GROUPS;
 pub use tensor::WgpuTensor;
-
-/// The buffers of a kernel, at most. A GPU offers eight or more.
-pub(crate) const MAX_BUFFERS: usize = 6;
-
-/// How many bind groups a device keeps unless it is told otherwise: those of a transformer of 100 layers, for several buckets.
-pub const DEFAULT_BIND_GROUPS: usize = 8192;

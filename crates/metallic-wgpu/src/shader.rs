@@ -1,56 +1,64 @@
-//! Shaders out of templates.
+//! Shaders expanded from templates.
 //!
-//! A template is WGSL with lines of four more kinds: `//#if NAME`, `//#else`, `//#each name COUNT` (the lines up to its end,
-//! once for each number below the count, with `#name` for the number) and `//#end`.
+//! A template is WGSL with four more kinds of lines: `//#if NAME`, `//#else`, `//#each name COUNT` (repeats the lines up to
+//! its end for each number below the count, with `#name` for the number) and `//#end`.
 
 use std::fmt::Write;
 
 use metallic::Dtype;
 
-/// A shader in the making: what stands before its templates, and what they ask for.
-#[derive(Debug, Default)]
+/// A built-in shader: its templates, and the values that they are expanded with. The source is made from these alone, so
+/// that two shaders with equal values have equal sources.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Shader {
+    name: &'static str,
+    templates: &'static [&'static str],
     flags: Vec<(&'static str, bool)>,
     constants: Vec<(&'static str, u32)>,
     elements: Vec<(&'static str, Dtype)>,
 }
 
 impl Shader {
-    /// The type `name` is that of an element in memory.
+    /// Templates of this name. No others have it.
+    pub(crate) fn new(name: &'static str, templates: &'static [&'static str]) -> Self {
+        Self { name, templates, flags: Vec::new(), constants: Vec::new(), elements: Vec::new() }
+    }
+
+    /// Gives the type of an element in memory the name `name`.
     pub(crate) fn element(mut self, name: &'static str, dtype: Dtype) -> Self {
         self.elements.push((name, dtype));
         self
     }
 
-    /// `name` is a constant, and a count for `//#each`.
+    /// Adds a constant, which `//#each` can count up to.
     pub(crate) fn constant(mut self, name: &'static str, value: u32) -> Self {
         self.constants.push((name, value));
         self
     }
 
-    /// `name` can be asked for by `//#if`.
+    /// Adds a flag for `//#if`.
     pub(crate) fn flag(mut self, name: &'static str, set: bool) -> Self {
         self.flags.push((name, set));
         self
     }
 
-    /// What tells this shader from others of the same templates.
-    pub(crate) fn variant(&self, name: &str) -> String {
-        let mut variant = name.to_owned();
+    /// The name of the templates, and all values: no other built-in shader has it.
+    pub(crate) fn name(&self) -> String {
+        let mut full = self.name.to_owned();
         for (_, dtype) in &self.elements {
-            let _ = write!(variant, "_{dtype}");
+            let _ = write!(full, "_{dtype}");
         }
         for (name, value) in &self.constants {
-            let _ = write!(variant, "_{}{value}", name.to_lowercase());
+            let _ = write!(full, "_{}{value}", name.to_lowercase());
         }
         for (name, _) in self.flags.iter().filter(|(_, set)| *set) {
-            let _ = write!(variant, "_{}", name.to_lowercase());
+            let _ = write!(full, "_{}", name.to_lowercase());
         }
-        variant
+        full
     }
 
-    /// The whole source.
-    pub(crate) fn source(&self, templates: &[&str]) -> String {
+    /// The WGSL source.
+    pub(crate) fn source(&self) -> String {
         let mut source = String::new();
         if self.elements.iter().any(|(_, dtype)| *dtype == Dtype::F16) {
             source.push_str("enable f16;\n");
@@ -61,7 +69,7 @@ impl Shader {
         for (name, value) in &self.constants {
             let _ = writeln!(source, "const {name}: u32 = {value}u;");
         }
-        for template in templates {
+        for template in self.templates {
             let lines: Vec<_> = template.lines().collect();
             self.expand(&lines, &mut source);
         }
@@ -131,12 +139,12 @@ mod tests {
 
     #[test]
     fn a_template_becomes_a_shader() {
-        let template =
-            "a\n//#if X\nb\n//#if Y\nc\n//#else\nd\n//#end\n//#else\ne\n//#end\n//#each i N\nf#i\n//#end";
-        let shader = Shader::default().constant("N", 2).flag("X", true).flag("Y", false);
-        assert_eq!(shader.source(&[template]), "const N: u32 = 2u;\na\nb\nd\nf0\nf1\n");
-        let shader = Shader::default().constant("N", 0).flag("X", false).element("E", Dtype::F16);
-        assert_eq!(shader.source(&[template]), "enable f16;\nalias E = f16;\nconst N: u32 = 0u;\na\ne\n");
-        assert_eq!(shader.variant("t"), "t_f16_n0");
+        const TEMPLATES: [&str; 1] =
+            ["a\n//#if X\nb\n//#if Y\nc\n//#else\nd\n//#end\n//#else\ne\n//#end\n//#each i N\nf#i\n//#end"];
+        let shader = Shader::new("t", &TEMPLATES).constant("N", 2).flag("X", true).flag("Y", false);
+        assert_eq!(shader.source(), "const N: u32 = 2u;\na\nb\nd\nf0\nf1\n");
+        let shader = Shader::new("t", &TEMPLATES).constant("N", 0).flag("X", false).element("E", Dtype::F16);
+        assert_eq!(shader.source(), "enable f16;\nalias E = f16;\nconst N: u32 = 0u;\na\ne\n");
+        assert_eq!(shader.name(), "t_f16_n0");
     }
 }

@@ -1,13 +1,14 @@
-//! Commands on their way to the device.
+//! Commands that are recorded and handed to the device together.
 
 use std::sync::Arc;
 
-use crate::descriptors::{ARGUMENT_BYTES, Allocation, Connection, WgpuPipeline};
+use crate::descriptors::{Allocation, Connection, WgpuPipeline};
+use crate::limits::ARGUMENT_BYTES;
 
-/// Uploads that wait for a submission, in bytes. wgpu holds a second copy of them until then.
-const MOST_WAITING_BYTES: u64 = 64 << 20;
+/// The most bytes of uploads that wait for a submission. wgpu holds a second copy of them until then.
+const MAX_WAITING_BYTES: u64 = 64 << 20;
 
-/// Commands that were recorded and not yet submitted, in order.
+/// Commands recorded and not yet submitted, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Stream {
     // Before the encoder: a pass ends when it is dropped, and must end first.
@@ -15,18 +16,18 @@ pub(crate) struct Stream {
     encoder: Option<wgpu::CommandEncoder>,
     /// The pipeline that the pass has set.
     pipeline: Option<wgpu::ComputePipeline>,
-    /// The arguments of the dispatches, at the distance in which the device finds them.
+    /// The arguments of the dispatches, at the stride of the connection.
     arguments: Vec<u8>,
     dispatches: u32,
-    /// Buffers to be destroyed when the commands that use them were submitted.
+    /// Buffers to destroy once the commands that use them are submitted.
     retired: Vec<Arc<Allocation>>,
     written_bytes: u64,
-    /// Where results are mapped, kept for the next ones.
+    /// A buffer that results are mapped in, kept for the next read.
     landing: Option<wgpu::Buffer>,
 }
 
 impl Stream {
-    /// Records a dispatch, and submits when there are arguments for no more.
+    /// Records a dispatch, and submits if there is no room for the arguments of another.
     pub(crate) fn dispatch(
         &mut self,
         connection: &Connection,
@@ -68,8 +69,8 @@ impl Stream {
         encoder.copy_buffer_to_buffer(from, from_offset, to, to_offset, bytes);
     }
 
-    /// Writes to a buffer, after all that was recorded before. Returns whether so much waits that the caller should
-    /// submit and wait. Offset and size are multiples of four.
+    /// Writes to a buffer, after all that was recorded before. Returns whether more than `MAX_WAITING_BYTES` wait, so that the
+    /// caller should submit and wait. Offset and size are multiples of four.
     pub(crate) fn write(
         &mut self,
         connection: &Connection,
@@ -83,10 +84,10 @@ impl Stream {
         }
         connection.queue.write_buffer(buffer, offset, bytes);
         self.written_bytes += bytes.len() as u64;
-        self.written_bytes > MOST_WAITING_BYTES
+        self.written_bytes > MAX_WAITING_BYTES
     }
 
-    /// Hands over what was recorded and written; `None` if that is nothing.
+    /// Submits all that was recorded and written; `None` if there is nothing.
     pub(crate) fn submit(&mut self, connection: &Connection) -> Option<wgpu::SubmissionIndex> {
         self.pass = None;
         let commands = self.encoder.take().map(wgpu::CommandEncoder::finish);
@@ -103,7 +104,7 @@ impl Stream {
         submission
     }
 
-    /// Destroys a buffer once nothing that was recorded uses it.
+    /// Destroys a buffer once no recorded command uses it.
     pub(crate) fn retire(&mut self, allocation: &Arc<Allocation>) {
         if self.encoder.is_some() || self.written_bytes > 0 {
             self.retired.push(allocation.clone());
@@ -112,12 +113,12 @@ impl Stream {
         }
     }
 
-    /// The buffer where results are mapped, if one of this size or more was given back.
+    /// Takes the buffer for results, if one of at least this size was given back.
     pub(crate) fn take_landing(&mut self, bytes: u64) -> Option<wgpu::Buffer> {
         self.landing.take_if(|landing| landing.size() >= bytes)
     }
 
-    /// Keeps a buffer that is no longer mapped; of two, the larger one.
+    /// Gives back a buffer that is no longer mapped. Of two, the larger one is kept.
     pub(crate) fn give_landing(&mut self, landing: wgpu::Buffer) {
         if self.landing.as_ref().is_none_or(|kept| kept.size() < landing.size()) {
             self.landing = Some(landing);

@@ -1,4 +1,4 @@
-//! Tensors in a device's memory.
+//! Tensors in the memory of a device.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,15 +7,15 @@ use metallic::Dtype;
 use metallic::error::MetalError;
 use metallic::tensor::Tensor;
 
-use crate::descriptors::{Allocation, Connection};
+use crate::descriptors::Allocation;
 use crate::device::WgpuDevice;
-use crate::fault::captured;
+use crate::limits::TENSOR_PADDING;
 
-/// A run of elements in the memory of a [`WgpuDevice`]. When it is dropped, its memory is given back as soon as the work that
+/// Consecutive elements in the memory of a [`WgpuDevice`]. When it is dropped, its memory is freed as soon as the work that
 /// uses it is done.
 pub struct WgpuTensor {
     pub(crate) allocation: Arc<Allocation>,
-    pub(crate) device: WgpuDevice,
+    device: WgpuDevice,
     elements: usize,
     dtype: Dtype,
 }
@@ -24,7 +24,7 @@ impl WgpuTensor {
     pub(crate) fn zeros(device: &WgpuDevice, elements: usize, dtype: Dtype) -> Result<Self, MetalError> {
         if !device.has_type(dtype) {
             return Err(MetalError::invalid_params(format!(
-                "tensors of {dtype} are not to be had on {}",
+                "tensors of {dtype} are not supported on {}",
                 device.adapter().name
             )));
         }
@@ -32,17 +32,25 @@ impl WgpuTensor {
         let bytes = (elements as u64).checked_mul(dtype.size_bytes() as u64).and_then(padded);
         let bytes = bytes.filter(|bytes| *bytes <= most).ok_or_else(|| {
             MetalError::invalid_params(format!(
-                "a tensor of {elements} elements of {dtype}, where the device allows {most} bytes"
+                "a tensor of {elements} elements of {dtype}, where the device allows at most {most} bytes"
             ))
         })?;
-        let allocation = allocate(device.connection(), bytes)?;
+        let allocation = device.connection().allocate(bytes)?;
         Ok(Self { allocation, device: device.clone(), elements, dtype })
     }
 
-    /// wgpu's own handle: the elements, and room up to a multiple of 16 bytes. Commands that the device has recorded and not yet
-    /// handed over come after those that are submitted by other means.
+    /// The wgpu buffer: the elements, padded to a multiple of 16 bytes. Commands that the device has recorded and not yet
+    /// submitted run after those submitted by other means.
     pub fn buffer(&self) -> &wgpu::Buffer {
         &self.allocation.buffer
+    }
+
+    /// Refuses a tensor of another device.
+    pub(crate) fn check_is_on(&self, device: &WgpuDevice) -> Result<(), MetalError> {
+        if device.is_same(&self.device) {
+            return Ok(());
+        }
+        Err(MetalError::invalid_params("a tensor is on another device"))
     }
 }
 
@@ -62,7 +70,7 @@ impl Tensor for WgpuTensor {
 
 impl Drop for WgpuTensor {
     fn drop(&mut self) {
-        // Bind groups keep the buffer's handle alive; destroying it gives the memory back all the same.
+        // Bind groups keep the buffer's handle alive, and destroying the buffer frees its memory all the same.
         self.device.retire(&self.allocation);
     }
 }
@@ -77,25 +85,7 @@ impl fmt::Debug for WgpuTensor {
     }
 }
 
-/// The size of a vector of four `f32`: buffers consist of whole ones.
-pub(crate) const TENSOR_PADDING: u64 = 16;
-
-/// A size of whole vectors, and not nothing, which cannot be bound.
+/// Rounds a size up to whole vectors, at least one: an empty buffer cannot be bound.
 fn padded(bytes: u64) -> Option<u64> {
     bytes.max(1).checked_next_multiple_of(TENSOR_PADDING)
-}
-
-/// A buffer of zeros that kernels and copies can use. wgpu clears it before its first use.
-pub(crate) fn allocate(connection: &Connection, bytes: u64) -> Result<Arc<Allocation>, MetalError> {
-    connection.faults.check("allocation")?;
-    let buffer = captured(&connection.device, "allocation", || {
-        connection.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("metallic tensor"),
-            size: bytes,
-            usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        })
-    })?;
-    connection.faults.check("allocation")?;
-    Ok(Arc::new(Allocation::new(&connection.bindable, buffer)))
 }

@@ -1,4 +1,4 @@
-//! Values in and out.
+//! Values written, read and copied.
 
 use std::ops::Range;
 use std::sync::mpsc;
@@ -16,10 +16,10 @@ use crate::fault::captured;
 use crate::kernels::copy_elements;
 use crate::tensor::WgpuTensor;
 
-/// What buffers are copied and written in multiples of.
+/// Buffers are copied and written in multiples of this many bytes.
 const WORD: u64 = wgpu::COPY_BUFFER_ALIGNMENT;
 
-/// How long a callback may take to come after the work that it reports is done.
+/// How long wgpu's callback may take after the work that it reports is done.
 const CALLBACK: Duration = Duration::from_secs(10);
 
 impl ComputeDevice for WgpuDevice {
@@ -41,7 +41,7 @@ impl ComputeDevice for WgpuDevice {
         }
         let size = tensor.dtype().size_bytes() as u64;
         let start = offset as u64 * size;
-        // Behind a tensor's end there is room for the rest of a word.
+        // The padding after a tensor's end has room for the rest of a word.
         let is_end = offset + values.len() == tensor.elements();
         if !start.is_multiple_of(WORD) || !(is_end || (values.len() as u64 * size).is_multiple_of(WORD)) {
             let aligned = self.upload(values, tensor.dtype())?;
@@ -61,7 +61,7 @@ impl ComputeDevice for WgpuDevice {
     fn read(&self, tensor: &WgpuTensor, range: Range<usize>) -> Result<Vec<f32>, MetalError> {
         let elements = range.end.checked_sub(range.start);
         let elements = elements.ok_or_else(|| {
-            MetalError::invalid_params(format!("a read of {range:?}, which runs backwards"))
+            MetalError::invalid_params(format!("a read of {range:?}, which ends before it begins"))
         })?;
         self.check_range("a read", tensor, range.start, elements)?;
         if elements == 0 {
@@ -85,8 +85,8 @@ impl ComputeDevice for WgpuDevice {
         to_offset: usize,
         elements: usize,
     ) -> Result<(), MetalError> {
-        self.check_range("a copy from", from, from_offset, elements)?;
-        self.check_range("a copy to", to, to_offset, elements)?;
+        self.check_range("a copy", from, from_offset, elements)?;
+        self.check_range("a copy", to, to_offset, elements)?;
         if from.dtype() != to.dtype() {
             return Err(MetalError::invalid_params(format!("a copy of {} to {}", from.dtype(), to.dtype())));
         }
@@ -106,7 +106,7 @@ impl ComputeDevice for WgpuDevice {
     fn synchronize(&self) -> Result<(), MetalError> {
         let submission = self.stream().submit(self.connection());
         self.connection().faults.check("a submission")?;
-        // Without one of its own it waits for those before.
+        // Without a submission now, this waits for all earlier ones.
         self.connection().wait(submission)
     }
 }
@@ -119,17 +119,17 @@ impl WgpuDevice {
         offset: usize,
         elements: usize,
     ) -> Result<(), MetalError> {
-        self.check_owns(tensor)?;
+        tensor.check_is_on(self)?;
         match offset.checked_add(elements) {
             Some(end) if end <= tensor.elements() => Ok(()),
             _ => Err(MetalError::invalid_params(format!(
-                "{operation} {elements} elements from {offset} on, of a tensor of {}",
+                "{operation} of {elements} elements from {offset} on, in a tensor of {}",
                 tensor.elements()
             ))),
         }
     }
 
-    /// What `decode` makes of some bytes, which it sees where they are mapped.
+    /// Maps some bytes of a tensor and decodes them.
     fn read_bytes<R>(
         &self,
         tensor: &WgpuTensor,
@@ -164,7 +164,7 @@ impl WgpuDevice {
             let _ = sender.send(result);
         });
         connection.wait(submission)?;
-        // Another thread that waits for the device may be the one that calls it, and be about to.
+        // Another thread that waits for the device may be the one to call back, and be about to.
         match receiver.recv_timeout(CALLBACK) {
             Ok(Ok(())) => {}
             Ok(Err(error)) => return Err(MetalError::device(OPERATION, error)),
@@ -179,7 +179,7 @@ impl WgpuDevice {
     }
 }
 
-/// The values as halves, and a zero more if they would end inside a word.
+/// The values as halves, with another zero if they would end inside a word.
 fn words_of_halves(values: &[f32]) -> Vec<f16> {
     let mut halves = vec![f16::ZERO; values.len().next_multiple_of(2)];
     halves[..values.len()].convert_from_f32_slice(values);

@@ -7,12 +7,12 @@ use metallic::caching::CacheableKernel;
 use metallic::error::MetalError;
 
 use super::bindable::Allocation;
+use super::bindings::LayoutKey;
 use super::connection::Connection;
-use super::layout::{ARGUMENT_BYTES, LayoutKey};
-use crate::MAX_BUFFERS;
 use crate::fault::captured;
+use crate::limits::{ARGUMENT_BYTES, MAX_BUFFERS};
 
-/// The shape of a layout, and the numbers of the buffers bound to it, of which no two ever have the same.
+/// The shape of a layout, and the numbers of the buffers bound to it. No two buffers ever have the same number.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BindGroupKey {
     layout: LayoutKey,
@@ -20,7 +20,7 @@ pub struct BindGroupKey {
 }
 
 impl BindGroupKey {
-    /// All buffers are bound as a whole: where a tensor begins in one is an argument.
+    /// The key of a group that binds these buffers as a whole: where an operand begins is an argument.
     pub(crate) fn new<'a>(layout: LayoutKey, bound: impl Iterator<Item = &'a Allocation>) -> Self {
         let mut buffers = [0; MAX_BUFFERS];
         for (place, allocation) in buffers.iter_mut().zip(bound) {
@@ -45,9 +45,9 @@ impl fmt::Debug for BindGroupKey {
     }
 }
 
-/// The cache `wgpu_bind_group`. An entry is some hundred bytes: the memory of a tensor that was dropped is given back
-/// though bind groups with its buffer are still here. They are never found again and leave by the policy, which is
-/// [`DEFAULT_BIND_GROUPS`](crate::DEFAULT_BIND_GROUPS) of the least recently used unless another is set.
+/// The cache `wgpu_bind_group`. Its default policy keeps the [`DEFAULT_BIND_GROUPS`](crate::DEFAULT_BIND_GROUPS) most
+/// recently used. An entry takes some hundred bytes and keeps no tensor's memory: groups of a dropped tensor are never
+/// found again, and are evicted in time.
 #[derive(Debug)]
 pub enum BindGroupKernel {}
 
@@ -68,13 +68,13 @@ impl CacheableKernel<Connection> for BindGroupKernel {
     ) -> Result<wgpu::BindGroup, MetalError> {
         let connection = device.ok_or(MetalError::DeviceNotAvailable)?;
         let gone = || MetalError::invalid_params("a bind group of buffers that were dropped");
-        let layout = connection.bindable.layout(key.layout).ok_or_else(gone)?;
+        let layouts = connection.bindable.layouts(key.layout).ok_or_else(gone)?;
         let buffers = connection.bindable.buffers(key.bound()).ok_or_else(gone)?;
-        bind(&connection.device, &layout, &connection.arguments, buffers.iter())
+        bind(&connection.device, &layouts.group, &connection.arguments, buffers.iter())
     }
 }
 
-/// A bind group with the arguments of one dispatch, wherever it finds them in their buffer.
+/// Creates a bind group. Its first binding is the arguments of one dispatch, at an offset that the dispatch gives.
 pub(super) fn bind<'a>(
     device: &wgpu::Device,
     layout: &wgpu::BindGroupLayout,

@@ -1,22 +1,22 @@
-//! What bind groups are made of.
+//! Layouts and buffers, by the numbers that stand for them in keys.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::layout::LayoutKey;
+use super::bindings::{LayoutKey, Layouts};
 
-/// Layouts and buffers by what stands for them in the keys of bind groups, so that a key is numbers and no handles: a dispatch
-/// makes one and compares it, and only a miss needs what they stand for. No other lock is taken while one of these is held.
+/// Layouts and buffers by their numbers in the keys of pipelines and bind groups. A key has no handles: a dispatch makes one
+/// and compares it, and only a creation needs the handles. No other lock is taken while one of these is held.
 #[derive(Debug, Default)]
 pub(crate) struct Bindable {
-    /// Few, as there are few shapes: never removed.
-    layouts: Mutex<HashMap<LayoutKey, wgpu::BindGroupLayout>>,
-    /// Those of all allocations that there are.
+    /// Never removed: there are few shapes.
+    layouts: Mutex<HashMap<LayoutKey, Layouts>>,
+    /// The buffers of all allocations that exist.
     buffers: Mutex<HashMap<u64, wgpu::Buffer>>,
 }
 
-/// A buffer with a number that no other buffer of the program ever has.
+/// A buffer and its number, which no other buffer of the program ever has.
 #[derive(Debug)]
 pub(crate) struct Allocation {
     pub(crate) id: u64,
@@ -25,15 +25,15 @@ pub(crate) struct Allocation {
 }
 
 impl Bindable {
-    pub(super) fn add_layout(&self, key: LayoutKey, layout: wgpu::BindGroupLayout) {
-        locked(&self.layouts).insert(key, layout);
+    pub(super) fn add_layouts(&self, layouts: Layouts) {
+        locked(&self.layouts).insert(layouts.key, layouts);
     }
 
-    pub(super) fn layout(&self, key: LayoutKey) -> Option<wgpu::BindGroupLayout> {
+    pub(super) fn layouts(&self, key: LayoutKey) -> Option<Layouts> {
         locked(&self.layouts).get(&key).cloned()
     }
 
-    /// The buffers with these numbers; `None` if one was dropped.
+    /// The buffers of these numbers; `None` if one was dropped.
     pub(super) fn buffers(&self, ids: &[u64]) -> Option<Vec<wgpu::Buffer>> {
         let buffers = locked(&self.buffers);
         ids.iter().map(|id| buffers.get(id).cloned()).collect()

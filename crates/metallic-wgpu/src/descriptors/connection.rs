@@ -1,4 +1,4 @@
-//! What descriptors are made on.
+//! The open device that descriptors are created on.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -6,18 +6,18 @@ use std::sync::Arc;
 use metallic::error::MetalError;
 use pollster::FutureExt;
 
-use super::bindable::Bindable;
-use super::layout::ARGUMENT_BYTES;
+use super::bindable::{Allocation, Bindable};
 use crate::adapter::AdapterDescription;
-use crate::fault::Faults;
+use crate::fault::{Faults, captured};
+use crate::limits::ARGUMENT_BYTES;
 
-/// An open adapter: the device of the kernels whose resources are descriptors.
+/// An open adapter: the device of [`PipelineKernel`](crate::PipelineKernel) and its like.
 #[derive(Clone, Debug)]
 pub struct Connection {
     pub(crate) device: wgpu::Device,
     pub(crate) queue: wgpu::Queue,
     pub(crate) faults: Arc<Faults>,
-    /// Where dispatches find their arguments, each [`argument_stride`](Self::argument_stride) bytes after the one before.
+    /// The arguments of the dispatches of one submission, [`argument_stride`](Self::argument_stride) bytes apart.
     pub(crate) arguments: wgpu::Buffer,
     pub(crate) argument_stride: u32,
     pub(crate) bindable: Arc<Bindable>,
@@ -25,7 +25,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// How many dispatches one submission can have arguments for.
+    /// The most dispatches of a submission.
     pub(crate) const DISPATCHES: u32 = 256;
 
     pub(crate) fn open(
@@ -54,7 +54,7 @@ impl Connection {
         });
         let argument_stride =
             (ARGUMENT_BYTES as u32).max(device.limits().min_uniform_buffer_offset_alignment);
-        let arguments = crate::fault::captured(&device, "allocation of arguments", || {
+        let arguments = captured(&device, "allocation of arguments", || {
             device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some("metallic arguments"),
                 size: u64::from(argument_stride) * u64::from(Self::DISPATCHES),
@@ -65,6 +65,24 @@ impl Connection {
         let compiles_lazily = description.compiles_lazily;
         let bindable = Arc::default();
         Ok(Self { device, queue, faults, arguments, argument_stride, bindable, compiles_lazily })
+    }
+
+    /// Allocates a buffer of zeros that kernels and copies can use. wgpu clears it before its first use.
+    pub(crate) fn allocate(&self, bytes: u64) -> Result<Arc<Allocation>, MetalError> {
+        const OPERATION: &str = "allocation";
+        self.faults.check(OPERATION)?;
+        let buffer = captured(&self.device, OPERATION, || {
+            self.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("metallic tensor"),
+                size: bytes,
+                usage: wgpu::BufferUsages::STORAGE
+                    | wgpu::BufferUsages::COPY_SRC
+                    | wgpu::BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            })
+        })?;
+        self.faults.check(OPERATION)?;
+        Ok(Arc::new(Allocation::new(&self.bindable, buffer)))
     }
 
     /// Waits for a submission, or for all.

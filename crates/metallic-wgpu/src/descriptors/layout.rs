@@ -1,56 +1,16 @@
-//! The shape of a kernel's bindings.
+//! The cache of layouts.
 
-use std::hash::{Hash, Hasher};
 use std::num::NonZeroU64;
 
 use metallic::caching::CacheableKernel;
 use metallic::error::MetalError;
 
+use super::bindings::{LayoutKey, Layouts};
 use super::connection::Connection;
 use crate::fault::captured;
+use crate::limits::ARGUMENT_BYTES;
 
-/// The bytes of a dispatch's arguments, at most: 32 numbers of four bytes.
-pub(crate) const ARGUMENT_BYTES: u64 = 128;
-
-/// The bindings of a kernel: at 0 its arguments, then the buffers it only reads, then those it reads and writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct LayoutKey {
-    /// The buffers that are only read, bound from 1.
-    pub reads: u8,
-    /// The buffers that are read and written, bound after those.
-    pub writes: u8,
-}
-
-impl LayoutKey {
-    /// The buffers of the kernel, without its arguments.
-    pub const fn buffers(self) -> usize {
-        self.reads as usize + self.writes as usize
-    }
-}
-
-/// A bind group layout, and the layout of the pipelines that have nothing but it. Equal if they have the same shape.
-#[derive(Clone, Debug)]
-pub struct Layouts {
-    pub(crate) key: LayoutKey,
-    pub(crate) group: wgpu::BindGroupLayout,
-    pub(crate) pipeline: wgpu::PipelineLayout,
-}
-
-impl PartialEq for Layouts {
-    fn eq(&self, other: &Self) -> bool {
-        self.key == other.key
-    }
-}
-
-impl Eq for Layouts {}
-
-impl Hash for Layouts {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.key.hash(state);
-    }
-}
-
-/// The cache `wgpu_layout`: one entry for each number of buffers read and written.
+/// The cache `wgpu_layout`: one entry for each pair of numbers of buffers read and written.
 #[derive(Debug)]
 pub enum LayoutKernel {}
 
@@ -94,7 +54,7 @@ impl CacheableKernel<Connection> for LayoutKernel {
             });
             Layouts { key: *key, group, pipeline }
         })?;
-        bindable.add_layout(*key, layouts.group.clone());
+        bindable.add_layouts(layouts.clone());
         Ok(layouts)
     }
 }

@@ -1,18 +1,20 @@
-//! What kernels share on a device: pipelines, layouts and bind groups, in caches of their own.
+//! What kernels share on a device: pipelines, layouts and bind groups, in a registry of the device's own.
 //!
-//! They are keyed apart from the plans of operations: all kernels that read two buffers and write one share one layout,
-//! products of all sizes share their pipelines, and a decoding step whose tensors are where they were last time finds all
-//! its bind groups.
+//! Their keys are apart from those of plans: all kernels that read two buffers and write one share a layout, products of all
+//! sizes share their pipelines, and a decoding step whose tensors are where they were finds all its bind groups.
 
 mod bind_group;
 mod bindable;
+mod bindings;
 mod connection;
 mod layout;
 mod pipeline;
+mod registry;
 
 pub use bind_group::{BindGroupKernel, BindGroupKey};
 pub(crate) use bindable::Allocation;
+pub use bindings::{LayoutKey, Layouts};
 pub use connection::Connection;
-pub(crate) use layout::ARGUMENT_BYTES;
-pub use layout::{LayoutKernel, LayoutKey, Layouts};
+pub use layout::LayoutKernel;
 pub use pipeline::{PipelineKernel, PipelineKey, WgpuPipeline};
+pub(crate) use registry::Descriptors;

@@ -1,6 +1,8 @@
 //! Compiled shaders.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use metallic::caching::CacheableKernel;
@@ -8,40 +10,70 @@ use metallic::error::MetalError;
 
 use super::bind_group::bind;
 use super::bindable::Allocation;
+use super::bindings::{LayoutKey, Layouts};
 use super::connection::Connection;
-use super::layout::{ARGUMENT_BYTES, LayoutKey, Layouts};
 use crate::fault::captured;
-use crate::tensor::allocate;
+use crate::limits::{ARGUMENT_BYTES, TENSOR_PADDING};
+use crate::shader::Shader;
 
-/// A shader, its name and its layout. Two keys are equal if their sources are.
+/// A shader and the shape of its bindings. Built-in shaders are compared by what they are expanded from, others by their
+/// source.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct PipelineKey {
-    pub(crate) name: Arc<str>,
-    pub(crate) source: Arc<str>,
-    pub(crate) layouts: Layouts,
+    shader: ShaderKey,
+    layout: LayoutKey,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum ShaderKey {
+    /// Expanded in a creation only: a look-up makes no source.
+    BuiltIn(Shader),
+    Custom {
+        name: Arc<str>,
+        source: Arc<str>,
+    },
+}
+
+impl PipelineKey {
+    pub(crate) fn built_in(shader: Shader, layout: LayoutKey) -> Self {
+        Self { shader: ShaderKey::BuiltIn(shader), layout }
+    }
+
+    pub(super) fn layout(&self) -> LayoutKey {
+        self.layout
+    }
+
+    pub(crate) fn custom(name: &str, source: &str, layout: LayoutKey) -> Self {
+        Self { shader: ShaderKey::Custom { name: name.into(), source: source.into() }, layout }
+    }
 }
 
 impl fmt::Debug for PipelineKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let LayoutKey { reads, writes } = self.layouts.key;
-        f.debug_struct("PipelineKey")
-            .field("name", &self.name)
-            .field("reads", &reads)
-            .field("writes", &writes)
-            .finish_non_exhaustive()
+        let mut key = f.debug_struct("PipelineKey");
+        match &self.shader {
+            ShaderKey::BuiltIn(shader) => key.field("name", &shader.name()),
+            ShaderKey::Custom { name, source } => {
+                // Two sources of one name must not look alike in a log, and a whole source is too long for one.
+                let mut hasher = DefaultHasher::new();
+                source.hash(&mut hasher);
+                key.field("name", name).field("source", &format_args!("{:016x}", hasher.finish()))
+            }
+        };
+        key.field("reads", &self.layout.reads).field("writes", &self.layout.writes).finish()
     }
 }
 
-/// A compiled kernel: what [`WgpuDevice::dispatch`](crate::WgpuDevice::dispatch) runs. A cheap handle; handles of
-/// one pipeline are equal.
+/// A compiled kernel, to be run by [`WgpuDevice::dispatch`](crate::WgpuDevice::dispatch). A cheap handle; handles of one
+/// pipeline are equal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WgpuPipeline {
     pub(crate) pipeline: wgpu::ComputePipeline,
     pub(crate) layouts: Layouts,
 }
 
-/// The cache `wgpu_pipeline`: all kernels by their source. Where drivers put compilation off to the first dispatch, creation
-/// includes one, with all arguments 0: the pipeline is ready when it is had, and the time of its creation is true.
+/// The cache `wgpu_pipeline`: all compiled kernels. If the driver compiles at a pipeline's first dispatch, creation includes
+/// one with all arguments 0: the pipeline is then ready, and the time of its creation is true.
 #[derive(Debug)]
 pub enum PipelineKernel {}
 
@@ -61,8 +93,11 @@ impl CacheableKernel<Connection> for PipelineKernel {
         device: Option<&Connection>,
     ) -> Result<WgpuPipeline, MetalError> {
         let connection = device.ok_or(MetalError::DeviceNotAvailable)?;
-        let pipeline = captured(&connection.device, "pipeline compilation", || compile(connection, key))?;
-        let compiled = WgpuPipeline { pipeline, layouts: key.layouts.clone() };
+        let unknown = || MetalError::invalid_params("a pipeline whose layout was not created before");
+        let layouts = connection.bindable.layouts(key.layout).ok_or_else(unknown)?;
+        let pipeline =
+            captured(&connection.device, "pipeline compilation", || compile(connection, key, &layouts))?;
+        let compiled = WgpuPipeline { pipeline, layouts };
         if connection.compiles_lazily {
             dispatch_nothing(connection, &compiled)?;
         }
@@ -71,18 +106,21 @@ impl CacheableKernel<Connection> for PipelineKernel {
     }
 }
 
-fn compile(connection: &Connection, key: &PipelineKey) -> wgpu::ComputePipeline {
-    let module = connection.device.create_shader_module(wgpu::ShaderModuleDescriptor {
-        label: Some(&key.name),
-        source: wgpu::ShaderSource::Wgsl((&*key.source).into()),
-    });
+fn compile(connection: &Connection, key: &PipelineKey, layouts: &Layouts) -> wgpu::ComputePipeline {
+    let (name, source): (Cow<'_, str>, Cow<'_, str>) = match &key.shader {
+        ShaderKey::BuiltIn(shader) => (shader.name().into(), shader.source().into()),
+        ShaderKey::Custom { name, source } => ((&**name).into(), (&**source).into()),
+    };
+    let label = Some(&*name);
+    let source = wgpu::ShaderSource::Wgsl(source);
+    let module = connection.device.create_shader_module(wgpu::ShaderModuleDescriptor { label, source });
     connection.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-        label: Some(&key.name),
-        layout: Some(&key.layouts.pipeline),
+        label,
+        layout: Some(&layouts.pipeline),
         module: &module,
         entry_point: None,
         compilation_options: wgpu::PipelineCompilationOptions {
-            // The kernels write all that they read of it.
+            // The kernels read none of it before they have written it.
             zero_initialize_workgroup_memory: false,
             ..Default::default()
         },
@@ -90,10 +128,10 @@ fn compile(connection: &Connection, key: &PipelineKey) -> wgpu::ComputePipeline 
     })
 }
 
-/// One workgroup whose arguments say that there is nothing to do.
+/// Runs one workgroup, whose arguments say that there is nothing to do.
 fn dispatch_nothing(connection: &Connection, compiled: &WgpuPipeline) -> Result<(), MetalError> {
     let buffers = (0..compiled.layouts.key.buffers())
-        .map(|_| allocate(connection, 16))
+        .map(|_| connection.allocate(TENSOR_PADDING))
         .collect::<Result<Vec<Arc<Allocation>>, _>>()?;
     let Connection { device, queue, .. } = connection;
     // Arguments of its own, which begin as zeros: the device's may be on their way to another thread's dispatches.

@@ -14,8 +14,8 @@ impl Runs<AddKernel> for WgpuDevice {
 
     fn plan(&self, key: &AddKey) -> Result<WgpuPipeline, MetalError> {
         grid::check_type(self, key.dtype)?;
-        let shader = grid::element_shader(key.dtype);
-        self.compile(&shader.variant("add"), &shader.source(&[include_str!("add.wgsl")]), 2, 1)
+        let shader = grid::element_shader("add", &[include_str!("add.wgsl")], key.dtype);
+        self.built_in(shader, 2, 1)
     }
 
     fn run(

@@ -17,8 +17,8 @@ use crate::descriptors::WgpuPipeline;
 use crate::device::WgpuDevice;
 use crate::tensor::WgpuTensor;
 
-/// The scores of one dispatch, at most, in bytes: longer sequences of queries are served part by part.
-const MOST_SCORE_BYTES: usize = 32 << 20;
+/// The most bytes of scores in one dispatch. Longer sequences of queries are split.
+const MAX_SCORE_BYTES: usize = 32 << 20;
 
 /// Three pipelines, and memory for the scores of all heads. The scores are `f32`, whatever the type of the operands.
 #[derive(Clone, Debug)]
@@ -26,10 +26,10 @@ pub struct AttentionPlan {
     scores: PlannedProduct,
     softmax: WgpuPipeline,
     values: PlannedProduct,
-    /// Shared by clones. Locked while the dispatches of a call that use it are recorded: those of others come after them.
+    /// Shared by clones. Locked while the dispatches of a call are recorded, so that those of other calls come after them.
     scratch: Arc<Mutex<WgpuTensor>>,
     scratch_bytes: u64,
-    /// The queries of one dispatch, at most.
+    /// The most queries in one dispatch.
     queries: usize,
 }
 
@@ -40,7 +40,7 @@ impl Runs<ScaledDotProductAttentionKernel> for WgpuDevice {
         let &AttentionKey { heads, head_dim, causal, dtype, .. } = key;
         grid::check_type(self, dtype)?;
         let score_row = heads.saturating_mul(score_stride(key));
-        let queries = (MOST_SCORE_BYTES / 4 / score_row.max(1)).clamp(1, key.seq_q.most());
+        let queries = (MAX_SCORE_BYTES / 4 / score_row.max(1)).clamp(1, key.seq_q.most());
         let scratch = self.zeros(score_row.saturating_mul(queries), Dtype::F32)?;
         let product = |transpose_b, whole_vectors, a, b, c| {
             let (transpose_a, bias) = (false, false);
@@ -123,7 +123,7 @@ impl Runs<ScaledDotProductAttentionKernel> for WgpuDevice {
     }
 }
 
-/// From the scores of one query to those of the next: vectors of four begin at multiples of four.
+/// The distance from the scores of one query to those of the next: a multiple of four, for vectors.
 fn score_stride(key: &AttentionKey) -> usize {
     key.seq_k.padded_length().next_multiple_of(4)
 }

@@ -15,8 +15,8 @@ impl Runs<GeluKernel> for WgpuDevice {
     fn plan(&self, key: &GeluKey) -> Result<WgpuPipeline, MetalError> {
         grid::check_type(self, key.dtype)?;
         let tanh = key.approximation == GeluApproximation::Tanh;
-        let shader = grid::element_shader(key.dtype).flag("TANH", tanh);
-        self.compile(&shader.variant("gelu"), &shader.source(&[include_str!("gelu.wgsl")]), 1, 1)
+        let shader = grid::element_shader("gelu", &[include_str!("gelu.wgsl")], key.dtype).flag("TANH", tanh);
+        self.built_in(shader, 1, 1)
     }
 
     fn run(

@@ -9,10 +9,10 @@ use super::matrix_product::{PlannedProduct, Product, ProductCall, Vectors};
 use crate::device::WgpuDevice;
 use crate::tensor::WgpuTensor;
 
-/// The pipeline of a matrix product. On a GPU, products of up to 8 rows read each element of B once, and those of more go
-/// through tiles in memory that a workgroup shares; see [`Tuning`](crate::Tuning). If `k` is a multiple of four, operands whose
-/// rows lie along k are loaded as vectors; a call whose offsets or strides are not multiples of four takes another pipeline.
-/// That one is compiled at the first such call, and kept by the plan and all its clones for those after it.
+/// A matrix product and its pipeline. On a GPU, products of up to 8 rows read each element of B once, and larger ones go
+/// through tiles in memory that a workgroup shares; see [`Tuning`](crate::Tuning). If `k` is a multiple of four, operands
+/// whose rows lie along k are loaded as vectors. A call whose offsets or strides are not multiples of four takes another
+/// pipeline out of the device's registry, which compiles it at the first such call.
 #[derive(Clone, Debug)]
 pub struct GemmPlan {
     product: PlannedProduct,

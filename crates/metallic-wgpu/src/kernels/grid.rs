@@ -1,4 +1,4 @@
-//! What all kernels have to say about how much they do, and where.
+//! How many workgroups a kernel takes, and where its operands lie.
 
 use metallic::Dtype;
 use metallic::error::MetalError;
@@ -7,53 +7,58 @@ use metallic::tensor::MatrixLayout;
 use crate::device::{Tuning, WgpuDevice};
 use crate::shader::Shader;
 
-/// What every device can run in one direction.
-pub(super) const MOST_IN_A_LINE: usize = 65_535;
+/// The most workgroups that every device runs in one direction.
+pub(super) const MAX_IN_A_LINE: usize = 65_535;
 
-/// The invocations of a workgroup of a kernel that looks at each element by itself.
+/// The invocations of a workgroup of a kernel that works on single elements.
 const ELEMENT_THREADS: usize = 256;
 
-/// So many workgroups or a few more, of which each finds its number as `y * width + x`.
+/// A grid of at least `workgroups` workgroups, folded into lines. A workgroup finds its number as `y * width + x`.
 pub(super) fn line(workgroups: usize) -> [usize; 3] {
-    if workgroups <= MOST_IN_A_LINE {
+    if workgroups <= MAX_IN_A_LINE {
         return [workgroups, 1, 1];
     }
-    let lines = workgroups.div_ceil(MOST_IN_A_LINE);
+    let lines = workgroups.div_ceil(MAX_IN_A_LINE);
     [workgroups.div_ceil(lines), lines, 1]
 }
 
-/// Workgroups for so many elements, one for each invocation.
+/// A grid with an invocation for each of `count` elements.
 pub(super) fn elements(count: usize) -> [usize; 3] {
     line(count.div_ceil(ELEMENT_THREADS))
 }
 
-/// The beginning of the shader of a kernel that looks at each element by itself.
-pub(super) fn element_shader(dtype: Dtype) -> Shader {
-    Shader::default().element("Element", dtype).constant("THREADS", ELEMENT_THREADS as u32)
+/// The shader of a kernel that works on single elements.
+pub(super) fn element_shader(name: &'static str, templates: &'static [&'static str], dtype: Dtype) -> Shader {
+    Shader::new(name, templates).element("Element", dtype).constant("THREADS", ELEMENT_THREADS as u32)
 }
 
-/// The beginning of the shader of a kernel whose workgroups have a row each. What the invocations found is added up by each of
-/// them, which on a processor costs as much as the row itself if they are many.
-pub(super) fn row_shader(device: &WgpuDevice, dtype: Dtype) -> Shader {
+/// The shader of a kernel with one row per workgroup. Each invocation adds up what all of them found, which on a processor
+/// costs as much as the row itself if they are many.
+pub(super) fn row_shader(
+    device: &WgpuDevice,
+    name: &'static str,
+    templates: &'static [&'static str],
+    dtype: Dtype,
+) -> Shader {
     let threads = match device.tuning() {
         Tuning::Gpu => 64,
         Tuning::Processor => 8,
     };
-    Shader::default().element("Element", dtype).constant("THREADS", threads)
+    Shader::new(name, templates).element("Element", dtype).constant("THREADS", threads)
 }
 
-/// That a device has a type, so that no shader is compiled in vain.
+/// Refuses a type that the device does not support, before a shader is compiled in vain.
 pub(super) fn check_type(device: &WgpuDevice, dtype: Dtype) -> Result<(), MetalError> {
     if device.has_type(dtype) {
         return Ok(());
     }
     Err(MetalError::invalid_params(format!(
-        "kernels of {dtype} are not to be had on {}",
+        "kernels of {dtype} are not supported on {}",
         device.adapter().name
     )))
 }
 
-/// A layout without the strides that lead nowhere, which may be any number.
+/// A layout with strides of zero along dimensions of one element, where the given ones may be any number.
 pub(super) fn reach(layout: MatrixLayout, batch: usize, rows: usize) -> MatrixLayout {
     MatrixLayout {
         offset: layout.offset,
@@ -73,7 +78,7 @@ mod tests {
         assert_eq!(line(65_536), [32_768, 2, 1]);
         for workgroups in [65_537, 131_071, 1_000_003] {
             let [width, lines, _] = line(workgroups);
-            assert!(width <= MOST_IN_A_LINE && (workgroups..workgroups + lines).contains(&(width * lines)));
+            assert!(width <= MAX_IN_A_LINE && (workgroups..workgroups + lines).contains(&(width * lines)));
         }
     }
 }

@@ -14,9 +14,9 @@ impl Runs<KvCacheWriteKernel> for WgpuDevice {
 
     fn plan(&self, key: &KvCacheWriteKey) -> Result<WgpuPipeline, MetalError> {
         grid::check_type(self, key.dtype)?;
-        let shader = grid::element_shader(key.dtype);
-        let source = shader.source(&[include_str!("kv_cache_write.wgsl")]);
-        self.compile(&shader.variant("kv_cache_write"), &source, 2, 2)
+        let shader =
+            grid::element_shader("kv_cache_write", &[include_str!("kv_cache_write.wgsl")], key.dtype);
+        self.built_in(shader, 2, 2)
     }
 
     fn run(

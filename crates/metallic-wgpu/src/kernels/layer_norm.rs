@@ -14,9 +14,8 @@ impl Runs<LayerNormKernel> for WgpuDevice {
 
     fn plan(&self, key: &LayerNormKey) -> Result<WgpuPipeline, MetalError> {
         grid::check_type(self, key.dtype)?;
-        let shader = grid::row_shader(self, key.dtype);
-        let source = shader.source(&[include_str!("layer_norm.wgsl")]);
-        self.compile(&shader.variant("layer_norm"), &source, 3, 1)
+        let shader = grid::row_shader(self, "layer_norm", &[include_str!("layer_norm.wgsl")], key.dtype);
+        self.built_in(shader, 3, 1)
     }
 
     fn run(

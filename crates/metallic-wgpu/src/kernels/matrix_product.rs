@@ -1,6 +1,4 @@
-//! Matrix products, as operations of their own and as parts of others.
-
-use std::sync::{Arc, OnceLock};
+//! Matrix products, as operations and as parts of operations.
 
 use metallic::Dtype;
 use metallic::error::MetalError;
@@ -13,13 +11,13 @@ use crate::device::{Tuning, WgpuDevice};
 use crate::shader::Shader;
 use crate::tensor::WgpuTensor;
 
-/// Up to so many rows each element of B is read once, by an invocation that has sums for all rows.
-const MOST_FEW_ROWS: usize = 8;
+/// The most rows for which an invocation has sums for all rows, so that each element of B is read once.
+const MAX_FEW_ROWS: usize = 8;
 
-/// What a product's pipeline depends on.
+/// The properties of a product that its pipelines depend on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Product {
-    /// The rows of the result, at most.
+    /// The most rows of the result.
     pub(super) rows: usize,
     pub(super) transpose_a: bool,
     pub(super) transpose_b: bool,
@@ -31,8 +29,8 @@ pub(super) struct Product {
     pub(super) c: Dtype,
 }
 
-/// Which operands can be loaded as vectors of four: those whose rows in memory all begin at a multiple of four.
-#[derive(Clone, Copy, Debug)]
+/// Whether operands are loaded as vectors of four: possible if all their rows in memory begin at a multiple of four.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Vectors {
     pub(super) a: bool,
     pub(super) b: bool,
@@ -52,19 +50,10 @@ enum Shape {
 pub(super) struct PlannedProduct {
     product: Product,
     expected: Vectors,
-    /// The pipelines by what they load as vectors. That for the expected operands is there from the beginning, the others from
-    /// the first call that needs them, for all clones.
-    compiled: Arc<[OnceLock<Compiled>; 4]>,
-}
-
-/// A pipeline, and the rows and columns of its workgroups.
-#[derive(Clone, Debug)]
-struct Compiled {
     pipeline: WgpuPipeline,
-    tile: [usize; 2],
 }
 
-/// One run of a product: of `batch` matrices, where `sharing` matrices of A after each other meet the same one of B.
+/// One run of `batch` products, in which each matrix of B is shared by `sharing` consecutive matrices of A.
 #[derive(Debug)]
 pub(super) struct ProductCall<'a> {
     pub(super) batch: usize,
@@ -79,19 +68,31 @@ pub(super) struct ProductCall<'a> {
 }
 
 impl Product {
-    /// With the pipeline for operands whose rows along k are dense, or begin at a multiple of four, if `k` is one.
+    /// Plans the product with the pipeline for the operands that can be expected.
     pub(super) fn plan(self, device: &WgpuDevice, expected: Vectors) -> Result<PlannedProduct, MetalError> {
         // Only the shape for a processor takes vectors of B along n.
         let b_can = self.transpose_b || device.tuning() == Tuning::Processor;
         let expected = Vectors { a: expected.a && !self.transpose_a, b: expected.b && b_can };
-        let planned = PlannedProduct { product: self, expected, compiled: Arc::default() };
-        planned.compiled(device, expected)?;
-        Ok(planned)
+        let shape = self.shape(device, expected);
+        let pipeline = self.pipeline(device, shape, expected)?;
+        Ok(PlannedProduct { product: self, expected, pipeline })
     }
 
-    fn compile(&self, device: &WgpuDevice, vectors: Vectors) -> Result<Compiled, MetalError> {
-        let shape = self.shape(device, vectors);
-        let shader = Shader::default()
+    fn pipeline(
+        &self,
+        device: &WgpuDevice,
+        shape: Shape,
+        vectors: Vectors,
+    ) -> Result<WgpuPipeline, MetalError> {
+        let (name, templates): (_, &[_]) = match shape {
+            Shape::Few { .. } => {
+                ("few_rows", &[include_str!("matrix_product.wgsl"), include_str!("few_rows.wgsl")])
+            }
+            Shape::Many { .. } => {
+                ("many_rows", &[include_str!("matrix_product.wgsl"), include_str!("many_rows.wgsl")])
+            }
+        };
+        let shader = Shader::new(name, templates)
             .element("A", self.a)
             .element("B", self.b)
             .element("C", self.c)
@@ -102,45 +103,40 @@ impl Product {
             .flag("A_VECTORS", vectors.a)
             .flag("B_VECTORS", vectors.b)
             .flag("B_ALONG_N", vectors.b && !self.transpose_b);
-        let (name, shader, template) = match shape {
-            Shape::Few { rows, columns, lanes, streams } => {
-                let shader = shader.constant("ROWS", rows).constant("COLUMNS", columns);
-                let shader = shader.constant("LANES", lanes).constant("STREAMS", streams);
-                ("few_rows", shader, include_str!("few_rows.wgsl"))
-            }
-            Shape::Many { height } => {
-                let shader = shader.constant("HEIGHT", height).constant("FOUR", 4);
-                ("many_rows", shader, include_str!("many_rows.wgsl"))
-            }
+        let shader = match shape {
+            Shape::Few { rows, columns, lanes, streams } => shader
+                .constant("ROWS", rows)
+                .constant("COLUMNS", columns)
+                .constant("LANES", lanes)
+                .constant("STREAMS", streams),
+            Shape::Many { height } => shader.constant("HEIGHT", height).constant("FOUR", 4),
         };
-        let source = shader.source(&[include_str!("matrix_product.wgsl"), template]);
-        let pipeline = device.compile(&shader.variant(name), &source, 2 + u8::from(self.bias), 1)?;
-        Ok(Compiled { pipeline, tile: shape.tile() })
+        device.built_in(shader, 2 + u8::from(self.bias), 1)
     }
 
     fn shape(&self, device: &WgpuDevice, vectors: Vectors) -> Shape {
         let tuning = device.tuning();
-        if tuning == Tuning::Gpu && self.rows > MOST_FEW_ROWS {
+        if tuning == Tuning::Gpu && self.rows > MAX_FEW_ROWS {
             return Shape::Many { height: (self.rows / 4).next_power_of_two().min(16) as u32 };
         }
-        // Invocations side by side read along k if that is how B lies, else along n.
+        // Neighbouring invocations read along k if B lies that way, otherwise along n.
         let (columns, lanes) = if self.transpose_b { (8, 8) } else { (16, 4) };
         // On a processor shared memory is no nearer than any other, and what was loaded should be used as often as registers
         // allow; single elements take so many instructions that the compiler would need long. A GPU would have too few
         // invocations for the product of a single row.
         let (most, streams) = match (tuning, vectors) {
-            (Tuning::Processor, Vectors { a: true, b: true }) => (2 * MOST_FEW_ROWS, 4),
+            (Tuning::Processor, Vectors { a: true, b: true }) => (2 * MAX_FEW_ROWS, 4),
             // Four columns are what a vector along n has.
-            (Tuning::Processor, Vectors { b: true, .. }) if !self.transpose_b => (MOST_FEW_ROWS, 4),
-            (Tuning::Processor, _) => (MOST_FEW_ROWS, 2),
-            (Tuning::Gpu, _) => (MOST_FEW_ROWS, 1),
+            (Tuning::Processor, Vectors { b: true, .. }) if !self.transpose_b => (MAX_FEW_ROWS, 4),
+            (Tuning::Processor, _) => (MAX_FEW_ROWS, 2),
+            (Tuning::Gpu, _) => (MAX_FEW_ROWS, 1),
         };
         Shape::Few { rows: self.rows.min(most) as u32, columns, lanes, streams }
     }
 }
 
 impl Shape {
-    /// The rows and columns of a workgroup.
+    /// The number of rows and columns of a workgroup.
     fn tile(&self) -> [usize; 2] {
         match *self {
             Self::Few { rows, columns, streams, .. } => [rows as usize, (columns * streams) as usize],
@@ -150,17 +146,6 @@ impl Shape {
 }
 
 impl PlannedProduct {
-    /// The pipeline for these operands, which is compiled once.
-    fn compiled(&self, device: &WgpuDevice, vectors: Vectors) -> Result<&Compiled, MetalError> {
-        let compiled = &self.compiled[usize::from(vectors.a) + 2 * usize::from(vectors.b)];
-        if let Some(compiled) = compiled.get() {
-            return Ok(compiled);
-        }
-        let new = self.product.compile(device, vectors)?;
-        // Two threads may have come here: the device compiled for one of them, and the other found that.
-        Ok(compiled.get_or_init(|| new))
-    }
-
     pub(super) fn run(&self, device: &WgpuDevice, call: ProductCall<'_>) -> Result<(), MetalError> {
         let ProductCall { batch, sharing, shape: [m, n, k], alpha, beta, a, b, bias, c } = call;
         let Product { transpose_a, transpose_b, .. } = self.product;
@@ -169,13 +154,21 @@ impl PlannedProduct {
         let c_at = grid::reach(c.layout, batch, m);
         let vectors =
             Vectors { a: self.expected.a && is_aligned(&a_at), b: self.expected.b && is_aligned(&b_at) };
-        let Compiled { pipeline, tile: [rows, columns] } = self.compiled(device, vectors)?;
-        let [x, y] = [n.div_ceil(*columns), m.div_ceil(*rows)];
+        let shape = self.product.shape(device, vectors);
+        let unexpected;
+        let pipeline = if vectors == self.expected {
+            &self.pipeline
+        } else {
+            unexpected = self.product.pipeline(device, shape, vectors)?;
+            &unexpected
+        };
+        let [rows, columns] = shape.tile();
+        let [x, y] = [n.div_ceil(columns), m.div_ceil(rows)];
         let both = [a.tensor, b.tensor];
         let three = bias.map(|bias| [a.tensor, b.tensor, bias]);
         let reads = three.as_ref().map_or(&both[..], |three| &three[..]);
-        // More matrices than a grid is deep are run in parts, each of which begins with a matrix of B of its own.
-        let part = grid::MOST_IN_A_LINE / sharing * sharing;
+        // More matrices than a grid is deep are run in parts. No two parts share a matrix of B.
+        let part = grid::MAX_IN_A_LINE / sharing * sharing;
         for first in (0..batch).step_by(part.max(1)) {
             let arguments: [Argument; 15] = [
                 m.into(),

@@ -1,4 +1,4 @@
-//! The operations on this device, one file each with its shaders beside it.
+//! The operations on this device: a file each, with its shaders next to it.
 
 mod add;
 mod attention;
@@ -12,5 +12,5 @@ mod matrix_product;
 mod softmax;
 
 pub use attention::AttentionPlan;
-pub(crate) use copy::{CopyPipelines, copy_elements};
+pub(crate) use copy::copy_elements;
 pub use gemm::GemmPlan;

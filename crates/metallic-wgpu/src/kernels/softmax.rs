@@ -12,16 +12,17 @@ use crate::descriptors::WgpuPipeline;
 use crate::device::WgpuDevice;
 use crate::tensor::WgpuTensor;
 
-/// The pipeline of softmaxes from one tensor to another, or in the place of its input.
+/// The pipeline of a softmax from one tensor to another, or in place.
 pub(super) fn compile(
     device: &WgpuDevice,
     dtype: Dtype,
     causal: bool,
     in_place: bool,
 ) -> Result<WgpuPipeline, MetalError> {
-    let shader = grid::row_shader(device, dtype).flag("CAUSAL", causal).flag("IN_PLACE", in_place);
-    let source = shader.source(&[include_str!("softmax.wgsl")]);
-    device.compile(&shader.variant("softmax"), &source, u8::from(!in_place), 1)
+    let shader = grid::row_shader(device, "softmax", &[include_str!("softmax.wgsl")], dtype)
+        .flag("CAUSAL", causal)
+        .flag("IN_PLACE", in_place);
+    device.built_in(shader, u8::from(!in_place), 1)
 }
 
 /// The arguments of a softmax of `batch` matrices of `rows` rows.

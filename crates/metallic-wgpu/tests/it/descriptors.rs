@@ -1,5 +1,6 @@
 //! What kernels share: made once, kept within limits, and seen.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use metallic::Dtype;
@@ -13,7 +14,7 @@ use metallic::kernels::layer_norm::{LayerNormCall, LayerNormParams};
 use metallic::kernels::scaled_dot_product_attention::{AttentionCall, AttentionParams};
 use metallic::tensor::{MatrixMut, MatrixRef};
 use metallic_instrumentation::Recorder;
-use metallic_wgpu::{BindGroupKernel, WgpuDevice, WgpuTensor};
+use metallic_wgpu::{BindGroupKernel, PipelineKernel, WgpuDevice, WgpuTensor};
 
 use crate::software::open;
 
@@ -177,4 +178,48 @@ fn descriptors_have_a_policy_and_events_of_their_own() {
     ] {
         assert!(events.contains(part), "{part} in {events}");
     }
+}
+
+#[test]
+fn the_pipeline_of_copies_inside_a_word_is_created_by_the_registry() {
+    let Some(device) = open() else { return };
+    if !device.supports(Dtype::F16) {
+        eprintln!("skipped: no tensor of {} has elements inside a word", device.adapter());
+        return;
+    }
+    let from = device.upload(&[1.0, 2.0, 3.0, 4.0], Dtype::F16).unwrap();
+    let mut to = device.zeros(4, Dtype::F16).unwrap();
+    let created = |device: &WgpuDevice| {
+        device.with_descriptors(|registry| registry.metrics::<PipelineKernel>().map_or(0, |all| all.misses))
+    };
+    let mut copy = || {
+        device.copy(&from, 1, &mut to, 0, 3).unwrap();
+        assert_eq!(device.read(&to, 0..4).unwrap(), [2.0, 3.0, 4.0, 0.0]);
+        created(&device)
+    };
+    assert_eq!([copy(), copy()], [1, 1]);
+    device.with_descriptors(|registry| registry.clear_cache::<PipelineKernel>());
+    assert_eq!(copy(), 2, "no other place keeps it");
+}
+
+#[test]
+fn two_sources_of_one_name_are_two_pipelines_and_have_two_labels() {
+    let Some(device) = open() else { return };
+    let sink = Arc::new(Recorder::new());
+    device.with_descriptors(|registry| *registry = std::mem::take(registry).with_sink(sink.clone()));
+    let source = |threads: u32| {
+        format!(
+            "@group(0) @binding(1) var<storage, read_write> output: array<f32>;
+             @compute @workgroup_size({threads}) fn main() {{ output[0] += 0.0; }}"
+        )
+    };
+    let [one, two] = [1, 2].map(|threads| device.compile("same", &source(threads), 0, 1).unwrap());
+    assert_ne!(one, two);
+    let events = format!("{:?}", sink.events());
+    let labels: HashSet<_> = events
+        .split("wgpu_pipeline:PipelineKey{name:\\\"same\\\",source:")
+        .skip(1)
+        .map(|rest| &rest[..16])
+        .collect();
+    assert_eq!(labels.len(), 2, "{events}");
 }

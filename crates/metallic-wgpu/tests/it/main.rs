@@ -1,9 +1,10 @@
-//! The device and its kernels, on a software adapter: Mesa's lavapipe, as a rule.
+//! The device and its kernels, on a software adapter unless another is named.
 
 mod adapters;
 mod conformance;
 mod descriptors;
 mod errors;
+mod imports;
 mod limits;
 mod products;
 mod software;

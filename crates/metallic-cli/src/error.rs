@@ -35,6 +35,9 @@ pub enum Error {
         /// What is wrong with it.
         cause: String,
     },
+    /// The model cannot be loaded, or its tokenizer cannot be used.
+    #[error(transparent)]
+    Model(#[from] metallic_transformer::Error),
     /// The device, a kernel or a slot failed.
     #[error("{}", chain(.0))]
     Device(#[from] MetalError),

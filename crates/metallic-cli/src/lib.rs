@@ -14,13 +14,10 @@ use std::io::Write;
 
 pub mod args;
 pub mod devices;
-pub mod engine;
 pub mod error;
 pub mod explain;
 pub mod input;
 pub mod label;
-pub mod model;
-pub mod reference;
 pub mod replay;
 pub mod report;
 pub mod run;

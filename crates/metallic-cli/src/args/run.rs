@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, ValueEnum};
 
-use crate::model::builtin;
+use metallic_transformer::model::builtin;
 
 const EXAMPLES: &str = "Examples:
   metallic run

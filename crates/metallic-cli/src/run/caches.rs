@@ -15,7 +15,7 @@ use metallic::tensor::Tensor;
 use serde::Serialize;
 
 use super::policy::{CachePolicy, Written};
-use crate::engine::TransformerDevice;
+use metallic_transformer::engine::TransformerDevice;
 
 /// What one cache did.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -20,10 +20,10 @@ use super::text;
 use super::verify::verify;
 use crate::args::{ElementType, RunArgs};
 use crate::devices::{Choice, Chosen, Wanted};
-use crate::engine::TransformerDevice;
 use crate::error::Error;
 use crate::input::Progress;
-use crate::model::Loaded;
+use metallic_transformer::engine::TransformerDevice;
+use metallic_transformer::model::Loaded;
 
 /// Tokens that are generated when no number is given.
 const TOKENS: usize = 32;

@@ -8,7 +8,7 @@ use super::prompts::Prompt;
 use super::session::Outcome;
 use super::verify::Verification;
 use crate::error::Error;
-use crate::model::Loaded;
+use metallic_transformer::model::Loaded;
 
 /// A run.
 #[derive(Clone, Debug, Serialize)]

@@ -8,7 +8,7 @@ use metallic_instrumentation::{EventSink, JsonlExporter};
 
 use crate::args::RunArgs;
 use crate::error::Error;
-use crate::model::FILES;
+use metallic_transformer::model::FILES;
 
 /// A log that is being written.
 pub(super) struct Log {

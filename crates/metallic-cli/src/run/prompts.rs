@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::args::RunArgs;
 use crate::error::Error;
-use crate::model::{Loaded, Model};
+use metallic_transformer::model::{Loaded, Model};
 
 /// The prompts that come with the program.
 const BUILTIN: &str = include_str!("prompts.txt");

@@ -8,10 +8,10 @@ use metallic::caching::ResourceCache;
 
 use super::answers::{Answer, Continuation, Timing};
 use super::prompts::Prompt;
-use crate::engine::{Decoder, Encoder, TransformerDevice};
 use crate::error::Error;
 use crate::input::Progress;
-use crate::model::{Gpt2, Model};
+use metallic_transformer::engine::{Decoder, Encoder, TransformerDevice};
+use metallic_transformer::model::{Gpt2, Model};
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug)]

@@ -7,8 +7,8 @@ use super::answers::{Answer, Continuation};
 use super::prompts::Prompt;
 use crate::error::Error;
 use crate::input::Progress;
-use crate::model::{Bert, Gpt2, Model};
-use crate::reference;
+use metallic_transformer::model::{Bert, Gpt2, Model};
+use metallic_transformer::reference;
 
 /// How far the device's results are from those in f64, at most.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

@@ -53,7 +53,7 @@ pub(crate) fn assert_fails(args: &[&str], input: &str, code: i32, parts: &[&str]
 
 /// A checkpoint that transformers made: see `scripts/check-models/fixtures.py`.
 pub(crate) fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../metallic-transformer/tests/data").join(name)
 }
 
 pub(crate) fn text(path: &Path) -> &str {

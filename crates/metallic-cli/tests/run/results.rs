@@ -10,8 +10,8 @@ use metallic::device::HostDevice;
 use metallic_cli::Error;
 use metallic_cli::args::RunArgs;
 use metallic_cli::input::Progress;
-use metallic_cli::model::{Gpt2, Loaded, Model, Shape, builtin};
 use metallic_cli::run::{Answer, Continuation, Prompt, Session, prompts, verify};
+use metallic_transformer::model::{Gpt2, Loaded, Model, Shape, builtin};
 use serde_json::{Value, json};
 
 use crate::checkpoints::{copy, set_config};
@@ -171,12 +171,12 @@ fn a_wrong_logit_or_vector_is_found_and_named() {
         let prompts = prompts(&args, &loaded).expect("they are tokens");
         let mut answer = match &loaded.model {
             Model::Gpt2(model) => {
-                let logits = metallic_cli::reference::logits(model, &[1, 2, 3, 4], 2);
+                let logits = metallic_transformer::reference::logits(model, &[1, 2, 3, 4], 2);
                 let logits = logits.iter().map(|row| row.iter().map(|x| *x as f32).collect()).collect();
                 Answer::Continuation(Continuation { ids: vec![4, 5], logits })
             }
             Model::Bert(model) => {
-                let vector = metallic_cli::reference::embedding(model, &[1, 2, 3]);
+                let vector = metallic_transformer::reference::embedding(model, &[1, 2, 3]);
                 Answer::Embedding(vector.iter().map(|x| *x as f32).collect())
             }
         };

@@ -5,8 +5,8 @@ use metallic::caching::ResourceCache;
 use metallic::device::{HostDevice, HostTensor};
 use metallic::error::MetalError;
 use metallic::slots::KvCacheState;
-use metallic_cli::engine::{Decoder, Encoder};
-use metallic_cli::model::{Loaded, Model};
+use metallic_transformer::engine::{Decoder, Encoder};
+use metallic_transformer::model::{Loaded, Model};
 
 use crate::program::fixture;
 

@@ -4,8 +4,8 @@ use std::env;
 
 use metallic::Dtype;
 use metallic::caching::ResourceCache;
-use metallic_cli::engine::Decoder;
-use metallic_cli::model::{Gpt2, Loaded, Model, Shape, builtin};
+use metallic_transformer::engine::Decoder;
+use metallic_transformer::model::{Gpt2, Loaded, Model, Shape, builtin};
 use metallic_wgpu::{AdapterSelection, WgpuDevice};
 
 use crate::program::{assert_fails, fixture, json, stdout, text};

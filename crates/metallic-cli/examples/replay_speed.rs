@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use metallic::caching::EvictionPolicy;
-use metallic_cli::replay::{Access, Candidate, Foresight, Trace, under};
+use metallic_cli::commands::replay::{Access, Candidate, Foresight, Trace, under};
 
 fn main() {
     let mut args = std::env::args().skip(1).map(|arg| arg.parse::<u32>().expect("arguments are numbers"));

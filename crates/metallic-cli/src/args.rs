@@ -95,7 +95,7 @@ pub struct ReportArgs {
   metallic replay log.jsonl
   metallic replay log.jsonl --cache gemm --capacities 64,128,256
   metallic replay --format arc OLTP.lis --capacities 1000,2000,5000,10000,15000
-  cut -f3 requests.tsv | metallic replay --format keys -\n\n", include_str!("replay/schema.txt")))]
+  cut -f3 requests.tsv | metallic replay --format keys -\n\n", include_str!("commands/replay/schema.txt")))]
 pub struct ReplayArgs {
     /// Logs, or traces in another format; `-` is standard input.
     #[arg(required = true, value_name = "LOG")]
@@ -149,7 +149,7 @@ pub enum TraceFormat {
   metallic explain log.jsonl 'GemmKey{m:64,n:64,k:1024}' --json",
     after_long_help = concat!("Examples:
   metallic explain log.jsonl 'gemm:GemmKey{m:64,n:64,k:1024}'
-  metallic explain log.jsonl 'GemmKey{m:64,n:64,k:1024}' --json\n\n", include_str!("explain/schema.txt")))]
+  metallic explain log.jsonl 'GemmKey{m:64,n:64,k:1024}' --json\n\n", include_str!("commands/explain/schema.txt")))]
 pub struct ExplainArgs {
     /// The log.
     #[arg(value_name = "LOG")]

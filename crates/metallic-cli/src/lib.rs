@@ -13,19 +13,17 @@
 use std::io::Write;
 
 pub mod args;
+pub mod commands;
 pub mod devices;
 pub mod error;
-pub mod explain;
 pub mod input;
 pub mod label;
-pub mod replay;
-pub mod report;
-pub mod run;
-pub mod shell;
+pub mod progress;
 pub mod table;
-pub mod top;
+mod units;
 
 use args::{Args, Command, RunArgs};
+use commands::{completions, explain, man, replay, report, run, top};
 pub use error::Error;
 
 /// Runs the command, which writes its results to `out`.
@@ -35,12 +33,12 @@ pub use error::Error;
 pub fn run(args: Args, out: &mut dyn Write) -> Result<(), Error> {
     match args.command.unwrap_or_else(|| Command::Run(RunArgs::default())) {
         Command::Run(args) => run::run(&args, out),
-        Command::Devices(args) => devices::run(&args, out),
+        Command::Devices(args) => commands::devices::run(&args, out),
         Command::Report(args) => report::run(&args, out),
         Command::Replay(args) => replay::run(&args, out),
         Command::Explain(args) => explain::run(&args, out),
         Command::Top(args) => top::run(&args, out),
-        Command::Completions(args) => shell::completions(&args, out),
-        Command::Man(args) => shell::man(&args, out),
+        Command::Completions(args) => completions::run(&args, out),
+        Command::Man(args) => man::run(&args, out),
     }
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 use metallic::Device;
 use metallic::caching::{CacheRegistry, CacheableKernel, EvictionPolicy, ManualClock};
 use metallic::error::MetalError;
-use metallic_cli::explain::{Difference, Found, What, search};
-use metallic_cli::input::{LogReader, Progress};
+use metallic_cli::commands::explain::{Difference, Found, What, search};
+use metallic_cli::input::LogReader;
+use metallic_cli::progress::Progress;
 use metallic_instrumentation::{Event, Recorder};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

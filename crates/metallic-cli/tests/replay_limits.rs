@@ -1,6 +1,6 @@
 //! The replay against independent models of the policies, and against results from the literature.
 
-use metallic_cli::replay::{Access, Candidate, Deed, Foresight, Trace, under};
+use metallic_cli::commands::replay::{Access, Candidate, Deed, Foresight, Trace, under};
 use proptest::prelude::*;
 
 fn trace(keys: &[u32]) -> Trace {

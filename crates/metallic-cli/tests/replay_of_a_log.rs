@@ -7,7 +7,7 @@ use std::time::Duration;
 use metallic::Device;
 use metallic::caching::{CacheRegistry, CacheableKernel, EvictionPolicy, ManualClock};
 use metallic::error::MetalError;
-use metallic_cli::replay::{Recorder, as_recorded};
+use metallic_cli::commands::replay::{Recorder, as_recorded};
 use metallic_instrumentation::{Event, EventData, JsonlExporter, JsonlReader};
 use proptest::prelude::*;
 

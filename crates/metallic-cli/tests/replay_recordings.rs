@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use metallic::caching::EvictionPolicy;
 use metallic_cli::args::ReplayArgs;
-use metallic_cli::replay::{
+use metallic_cli::commands::replay::{
     Access, Advice, Candidate, Deed, Input, Recorder, Recording, Sweep, Trace, as_recorded, load, replay,
     under,
 };

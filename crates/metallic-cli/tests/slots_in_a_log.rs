@@ -8,10 +8,11 @@ use metallic::Dtype;
 use metallic::caching::{CacheMetrics, CacheRegistry, EvictionPolicy, ManualClock};
 use metallic::slots::{PreparedForm, TensorPreparationCache, Versioned};
 use metallic::tensor::Tensor;
-use metallic_cli::explain::{What, search};
-use metallic_cli::input::{LogReader, Progress};
-use metallic_cli::replay::{Recorder as Replayed, as_recorded, under};
-use metallic_cli::report::collect;
+use metallic_cli::commands::explain::{What, search};
+use metallic_cli::commands::replay::{Recorder as Replayed, as_recorded, under};
+use metallic_cli::commands::report::collect;
+use metallic_cli::input::LogReader;
+use metallic_cli::progress::Progress;
 use metallic_instrumentation::{
     Event, EventData, EventSink, KvCacheRefused, KvCacheResized, KvCacheTruncated, Recorder, RemovalCause,
 };

@@ -1,6 +1,6 @@
 //! What `metallic top` shows.
 
-use metallic_cli::top::{Live, Screen, Sort, draw};
+use metallic_cli::commands::top::{Live, Screen, Sort, draw};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};

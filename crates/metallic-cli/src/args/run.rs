@@ -24,7 +24,7 @@ first one whose name, interface or driver has NAME in it, `wgpu:2` the one of th
 /// Arguments of `run`.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES,
-    after_long_help = format!("{EXAMPLES}\n\n{POLICIES}\n\n{}", include_str!("../run/schema.txt")))]
+    after_long_help = format!("{EXAMPLES}\n\n{POLICIES}\n\n{}", include_str!("../commands/run/schema.txt")))]
 pub struct RunArgs {
     /// What to run on: `auto`, `host`, `wgpu`, `wgpu:NAME`, `wgpu:NUMBER` or `software`.
     #[arg(long, value_name = "DEVICE", default_value = "auto")]

@@ -5,12 +5,12 @@ use metallic_wgpu::{AdapterDescription, WgpuDevice};
 use super::list::Adapter;
 
 /// All of them, in the order in which `--device wgpu:NUMBER` counts them.
-pub(super) fn all() -> Vec<Adapter> {
+pub(crate) fn all() -> Vec<Adapter> {
     WgpuDevice::adapters().into_iter().map(described).collect()
 }
 
 /// What this adapter is.
-pub(super) fn described(adapter: AdapterDescription) -> Adapter {
+pub(crate) fn described(adapter: AdapterDescription) -> Adapter {
     Adapter {
         name: adapter.name,
         backend: adapter.backend,

@@ -12,7 +12,7 @@ use super::processor;
 use super::wanted::Wanted;
 use crate::error::Error;
 #[cfg(feature = "wgpu")]
-use crate::report::units::bytes;
+use crate::units::bytes;
 
 /// A device that is open.
 #[derive(Debug)]

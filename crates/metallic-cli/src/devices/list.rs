@@ -67,7 +67,7 @@ pub struct Adapter {
 
 impl Adapter {
     /// What it supports, in words.
-    pub(super) fn features(&self) -> Vec<&'static str> {
+    pub(crate) fn features(&self) -> Vec<&'static str> {
         let features = [
             ("f16", self.f16),
             ("subgroups", self.subgroups),

@@ -6,9 +6,9 @@ use std::vec;
 
 use metallic_instrumentation::{Event, JsonlReader, Skipped};
 
-use super::progress::Progress;
 use super::source::{Source, sources};
 use crate::error::Error;
+use crate::progress::Progress;
 
 /// Reads the events of all logs, one after the other, in bounded memory. Lines that are no events are passed over and
 /// counted; see [`skipped`](Self::skipped).

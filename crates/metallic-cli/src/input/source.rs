@@ -6,9 +6,9 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use super::progress::{Progress, Watched};
 use super::zst::{ZstReader, is_zst};
 use crate::error::Error;
+use crate::progress::{Progress, Watched};
 
 const BUFFER: usize = 256 << 10;
 

@@ -9,8 +9,8 @@ use metallic::caching::ResourceCache;
 use metallic::device::HostDevice;
 use metallic_cli::Error;
 use metallic_cli::args::RunArgs;
-use metallic_cli::input::Progress;
-use metallic_cli::run::{Answer, Continuation, Prompt, Session, prompts, verify};
+use metallic_cli::commands::run::{Answer, Continuation, Prompt, Session, prompts, verify};
+use metallic_cli::progress::Progress;
 use metallic_transformer::model::{Gpt2, Loaded, Model, Shape, builtin};
 use serde_json::{Value, json};
 

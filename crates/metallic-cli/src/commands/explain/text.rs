@@ -1,0 +1,125 @@
+//! A life as text for the terminal.
+
+use std::io::{self, Write};
+
+use super::life::{Chapter, What};
+use super::search::{Found, Nearest};
+use crate::units::{count, nanoseconds};
+
+pub(super) fn write(out: &mut dyn Write, found: &Found) -> io::Result<()> {
+    writeln!(out, "{}", found.key)?;
+    let Some(life) = &found.life else {
+        writeln!(out, "  is not in the log")?;
+        return found.nearest.iter().try_for_each(|nearest| write_nearest(out, nearest, "  "));
+    };
+    let totals = life.totals;
+    write!(
+        out,
+        "  {} hits, {} misses, left {} times; {} spent in creations",
+        count(totals.hits),
+        count(totals.misses),
+        count(totals.departures),
+        nanoseconds(totals.creation_seconds * 1e9)
+    )?;
+    if totals.failures > 0 {
+        write!(out, ", {} of which failed", count(totals.failures))?;
+    }
+    writeln!(out)?;
+    if !found.also_in.is_empty() {
+        writeln!(out, "  (a key like this is in {} too: name the cache)", found.also_in.join(", "))?;
+    }
+    writeln!(out)?;
+    let start = life.chapters.iter().find_map(|chapter| chapter.at_ns);
+    let width = life.chapters.last().map_or(0, |chapter| chapter.line.to_string().len());
+    for chapter in &life.chapters {
+        let when = chapter
+            .at_ns
+            .zip(start)
+            .map(|(at, start)| format!("+{}", nanoseconds(at.saturating_sub(start) as f64)));
+        write!(out, "  line {:>width$}  {:>9}  ", chapter.line, when.unwrap_or_default())?;
+        write_chapter(out, chapter)?;
+        if matches!(chapter.what, What::Missed { why: "first", .. }) {
+            let indent = " ".repeat(width + 20);
+            found.nearest.iter().try_for_each(|nearest| write_nearest(out, nearest, &indent))?;
+        }
+    }
+    Ok(())
+}
+
+fn write_chapter(out: &mut dyn Write, chapter: &Chapter) -> io::Result<()> {
+    let seconds = |seconds: f64| nanoseconds(seconds * 1e9);
+    match &chapter.what {
+        What::Created { seconds: took } => writeln!(out, "created in {}", seconds(*took)),
+        What::Failed { seconds: took, error } => {
+            let error = error.as_ref().map_or_else(String::new, |error| format!(": {error}"));
+            writeln!(out, "creation failed after {}{error}", seconds(*took))
+        }
+        What::Hits { count: 1, .. } => writeln!(out, "hit"),
+        What::Hits { count: hits, until_ns } => {
+            write!(out, "hit {} times", count(*hits))?;
+            let during = until_ns.zip(chapter.at_ns).map(|(last, first)| last.saturating_sub(first));
+            match during {
+                Some(ns) => writeln!(out, " in {}", nanoseconds(ns as f64)),
+                None => writeln!(out),
+            }
+        }
+        What::Missed { why, away_ns, would_keep } => {
+            match *why {
+                "first" => write!(out, "missed: never seen before")?,
+                "failed" => write!(out, "missed: its last creation failed")?,
+                "unknown" => write!(out, "missed: the log does not say why it was gone")?,
+                "removed" | "cleared" => write!(out, "missed: the program had {why} it")?,
+                "stale" => write!(out, "missed: what it was made from had changed")?,
+                "size_limit" => write!(out, "missed: it was evicted to make room")?,
+                "idle_timeout" => write!(out, "missed: it had expired")?,
+                other => write!(out, "missed: it had left ({other})")?,
+            }
+            if let Some(ns) = away_ns {
+                write!(out, " {} before", nanoseconds(*ns as f64))?;
+            }
+            if let Some(entries) = would_keep {
+                write!(out, "; an LRU cache of {} entries would have kept it", count(*entries as u64))?;
+            }
+            writeln!(out)
+        }
+        What::Left { cause, strategy, reason, for_key, idle_seconds, age_seconds, reuse_count } => {
+            let left = match *cause {
+                "size_limit" => "evicted to make room",
+                "idle_timeout" => "expired",
+                "removed" => "removed by the program",
+                "cleared" => "cleared by the program",
+                "stale" => "outdated by a change of what it was made from",
+                other => other,
+            };
+            write!(out, "{left}")?;
+            if let Some(key) = for_key {
+                write!(out, " for {key}")?;
+            }
+            if let (Some(strategy), Some(reason)) = (strategy, reason) {
+                write!(out, " by {strategy} ({reason})")?;
+            }
+            writeln!(
+                out,
+                "; {} old, idle for {}, {} hits",
+                seconds(*age_seconds),
+                seconds(*idle_seconds),
+                count(*reuse_count)
+            )
+        }
+    }
+}
+
+fn write_nearest(out: &mut dyn Write, nearest: &Nearest, indent: &str) -> io::Result<()> {
+    writeln!(out, "{indent}nearest: {}", nearest.key)?;
+    for difference in &nearest.differences {
+        let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
+        let field = if difference.field.is_empty() { "the key" } else { &difference.field };
+        writeln!(
+            out,
+            "{indent}  {field}: {} here, {} there",
+            value(&difference.asked),
+            value(&difference.other)
+        )?;
+    }
+    Ok(())
+}

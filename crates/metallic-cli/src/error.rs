@@ -47,9 +47,9 @@ pub enum Error {
     /// The arguments cannot be meant.
     #[error("{0}")]
     Usage(String),
-    /// There is nothing in the input that the command could work on.
+    /// The input, or this program, lacks what the command needs.
     #[error("{0}")]
-    Nothing(String),
+    NotFound(String),
     /// The output could not be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),

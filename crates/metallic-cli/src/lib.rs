@@ -13,6 +13,7 @@
 use std::io::Write;
 
 pub mod args;
+mod by_name;
 pub mod commands;
 pub mod devices;
 pub mod error;

@@ -1,12 +1,20 @@
-//! What there is to run on: the choice of a device, and `metallic devices`.
+//! What there is to run on, and which of it a run takes.
+//!
+//! ```text
+//! --device --> Wanted --> Choice --> backends: host | wgpu --> Chosen --> a Task, performed on the device
+//! ```
 
-#[cfg(feature = "wgpu")]
-pub(crate) mod adapters;
+mod backends;
+mod caches;
 mod choice;
 mod list;
-pub(crate) mod processor;
+mod task;
 mod wanted;
 
+pub use backends::wgpu::Adapter;
+pub(crate) use backends::wgpu::CACHES;
+pub use caches::{DeviceCache, DeviceCaches};
 pub use choice::{Choice, Chosen};
-pub use list::{Adapter, Devices, Host};
-pub use wanted::Wanted;
+pub use list::{Devices, Host};
+pub use task::Task;
+pub use wanted::{Wanted, WantedAdapter};

@@ -18,7 +18,7 @@ pub fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<(), Error> {
     let mut log = LogReader::open(std::slice::from_ref(&args.log))?;
     let found = search(&mut log, &args.key)?;
     if found.life.is_none() && found.nearest.is_none() {
-        return Err(Error::Nothing(format!("{}: no event in it names a key", args.log.display())));
+        return Err(Error::NotFound(format!("{}: no event in it names a key", args.log.display())));
     }
     if args.json {
         serde_json::to_writer(&mut *out, &document(&found, log.skipped()))?;

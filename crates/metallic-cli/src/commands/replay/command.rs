@@ -70,7 +70,7 @@ pub fn replay(input: &Input, args: &ReplayArgs) -> Result<Vec<CacheReplay>, Erro
     let names = || input.recordings.iter().map(|recording| &recording.trace.cache);
     if let Some(missing) = args.caches.iter().find(|name| !names().any(|other| other == *name)) {
         let names: Vec<&str> = names().map(String::as_str).collect();
-        return Err(Error::Nothing(format!(
+        return Err(Error::NotFound(format!(
             "no cache has the name `{missing}`; there are: {}",
             names.join(", ")
         )));
@@ -100,7 +100,7 @@ pub fn replay(input: &Input, args: &ReplayArgs) -> Result<Vec<CacheReplay>, Erro
         })
         .collect();
     if caches.is_empty() {
-        return Err(Error::Nothing(format!("{}: no accesses to replay", args.logs[0].display())));
+        return Err(Error::NotFound(format!("{}: no accesses to replay", args.logs[0].display())));
     }
     Ok(caches)
 }

@@ -48,7 +48,7 @@ pub fn collect(mut log: LogReader, keys: usize) -> Result<Report, Error> {
         .skipped
         .iter()
         .find_map(|file| file.first.first().map(|line| format!("; the first in {}, {line}", file.file)));
-    Err(Error::Nothing(match lines {
+    Err(Error::NotFound(match lines {
         0 => "the log is empty".to_owned(),
         _ => format!("the log has no events, but {lines} other lines{}", first.unwrap_or_default()),
     }))

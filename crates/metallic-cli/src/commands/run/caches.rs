@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use metallic::caching::{CacheMetrics, EvictionPolicy, ResourceCache};
+use metallic::caching::{CacheMetrics, CacheRegistry, EvictionPolicy, ResourceCache};
 use metallic::kernels::Operation;
 use metallic::kernels::add::AddKernel;
 use metallic::kernels::gelu::GeluKernel;
@@ -15,6 +15,7 @@ use metallic::tensor::Tensor;
 use serde::Serialize;
 
 use super::policy::{CachePolicy, Written};
+use crate::by_name::by_name;
 use metallic_transformer::engine::TransformerDevice;
 
 /// What one cache did.
@@ -92,45 +93,37 @@ fn ns(time: Duration) -> u64 {
 /// The name of the slot with the prepared weights, as it stands in its events.
 const PREPARED: &str = "tensor_preparation";
 
-macro_rules! kernels {
-    ($($kernel:ident),+) => {
-        /// The caches that have a policy on every device.
-        pub const NAMES: &[&str] = &[$(<$kernel as Operation>::CACHE_NAME,)+ PREPARED];
-
-        /// Sets the policy, and says whether the cache is one of these.
-        pub(super) fn set_policy<D: TransformerDevice>(
-            cache: &mut ResourceCache<D>,
-            policy: &CachePolicy,
-        ) -> bool {
-            $(if policy.cache == <$kernel as Operation>::CACHE_NAME {
-                cache.registry_mut().set_eviction_policy::<$kernel>(policy.policy);
-                return true;
-            })+
-            if policy.cache == PREPARED {
-                cache.tensor_preparation().set_eviction_policy(policy.policy);
-            }
-            policy.cache == PREPARED
-        }
-
-        fn policy_of<D: TransformerDevice>(cache: &ResourceCache<D>, name: &str) -> Option<EvictionPolicy> {
-            let registry = cache.registry();
-            $(if name == <$kernel as Operation>::CACHE_NAME {
-                return Some(registry.eviction_policy::<$kernel>());
-            })+
-            let prepared = registry.slot::<TensorPreparationCache<D::Tensor>>().filter(|_| name == PREPARED);
-            prepared.map(TensorPreparationCache::eviction_policy)
-        }
-    };
-}
-
-kernels!(
+by_name!(
+    CacheRegistry<D>,
+    Operation,
     AddKernel,
     GeluKernel,
     GemmKernel,
     KvCacheWriteKernel,
     LayerNormKernel,
-    ScaledDotProductAttentionKernel
+    ScaledDotProductAttentionKernel;
+    D: TransformerDevice
 );
+
+/// The names of the caches that have a policy on every device.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    NAMES.iter().copied().chain([PREPARED])
+}
+
+/// Sets the policy, if the cache is one of [`names`].
+pub(super) fn set<D: TransformerDevice>(cache: &mut ResourceCache<D>, policy: &CachePolicy) {
+    if policy.cache == PREPARED {
+        cache.tensor_preparation().set_eviction_policy(policy.policy);
+    } else {
+        set_policy(cache.registry_mut(), &policy.cache, policy.policy);
+    }
+}
+
+fn policy<D: TransformerDevice>(cache: &ResourceCache<D>, name: &str) -> Option<EvictionPolicy> {
+    let registry = cache.registry();
+    let prepared = registry.slot::<TensorPreparationCache<D::Tensor>>().filter(|_| name == PREPARED);
+    policy_of(registry, name).or_else(|| prepared.map(TensorPreparationCache::eviction_policy))
+}
 
 /// The rows of all caches of kernels in the order of their names, then those of the slots.
 pub(super) fn rows<D: TransformerDevice>(cache: &ResourceCache<D>) -> Vec<CacheRow> {
@@ -139,7 +132,7 @@ pub(super) fn rows<D: TransformerDevice>(cache: &ResourceCache<D>) -> Vec<CacheR
         .metrics_by_name()
         .map(|(name, metrics)| {
             let kind = if name == PREPARED { "slot" } else { "kernel" };
-            CacheRow::new(name, kind, policy_of(cache, name), &metrics)
+            CacheRow::new(name, kind, policy(cache, name), &metrics)
         })
         .partition(|row| row.kind == "slot");
     rows.extend(slots);

@@ -12,14 +12,13 @@ use super::answers::Latency;
 use super::caches::{self, CacheRow};
 use super::figures::{DeviceFigures, ModelFigures, PromptFigures, Run};
 use super::log::{self, Log};
-use super::own_caches::{self, OwnCaches};
 use super::policy::CachePolicy;
 use super::prompts::prompts;
 use super::session::{Outcome, Session};
 use super::text;
 use super::verify::verify;
 use crate::args::{ElementType, RunArgs};
-use crate::devices::{Choice, Chosen, Wanted};
+use crate::devices::{self, Choice, DeviceCache, DeviceCaches, Task, Wanted};
 use crate::error::Error;
 use crate::progress::Progress;
 use metallic_transformer::engine::TransformerDevice;
@@ -81,11 +80,7 @@ pub fn collect(args: &RunArgs) -> Result<Run, Error> {
     let Choice { device, name, why } = Choice::make(&wanted, args.threads, largest)?;
     let events = args.events.as_deref();
     let kind = device.kind();
-    let (outcome, rows) = match device {
-        Chosen::Host(device) => on(&session, device, &policies, events)?,
-        #[cfg(feature = "wgpu")]
-        Chosen::Wgpu(device) => on(&session, device, &policies, events)?,
-    };
+    let (outcome, rows) = device.perform(Job { session: &session, policies: &policies, events })?;
     let verification = if args.verify {
         let progress = Progress::steps(prompts.len() as u64, "verifying");
         let found = verify(&loaded.model, &prompts, &outcome.answers, session.dtype, &progress);
@@ -120,7 +115,7 @@ pub fn collect(args: &RunArgs) -> Result<Run, Error> {
 
 /// The names of all caches that can have a policy.
 fn names() -> Vec<&'static str> {
-    [caches::NAMES, own_caches::NAMES].concat()
+    caches::names().chain(devices::CACHES.iter().copied()).collect()
 }
 
 /// The most threads that `--threads` may ask for: beyond some for each core they only get into each other's way, and a system
@@ -136,41 +131,54 @@ fn check_threads(threads: Option<NonZeroUsize>) -> Result<(), Error> {
     }
 }
 
-/// Runs the session on this device, with the caches in a new registry and their events in a log.
-fn on<D: TransformerDevice + OwnCaches>(
-    session: &Session<'_>,
-    device: D,
-    policies: &[CachePolicy],
-    events: Option<&Path>,
-) -> Result<(Outcome, Vec<CacheRow>), Error> {
-    if !device.supports(session.dtype) {
-        return Err(Error::Usage(format!("--dtype {}: the device has no such numbers", session.dtype)));
+/// A session with the caches in a new registry and their events in a log.
+struct Job<'a> {
+    session: &'a Session<'a>,
+    policies: &'a [CachePolicy],
+    events: Option<&'a Path>,
+}
+
+impl Task for Job<'_> {
+    type Output = Result<(Outcome, Vec<CacheRow>), Error>;
+
+    fn perform<D: TransformerDevice + DeviceCaches>(self, device: D) -> Self::Output {
+        let Self { session, policies, events } = self;
+        if !device.supports(session.dtype) {
+            return Err(Error::Usage(format!("--dtype {}: the device has no such numbers", session.dtype)));
+        }
+        let has = |name: &str| caches::names().any(|other| other == name) || device.names().contains(&name);
+        if let Some(CachePolicy { cache, .. }) = policies.iter().find(|policy| !has(&policy.cache)) {
+            return Err(Error::Usage(format!("--policy {cache}: the device has no such cache")));
+        }
+        // From here on nothing is wrong with the arguments.
+        let log = events.map(Log::create).transpose()?;
+        let mut registry = CacheRegistry::with_device(device.clone());
+        if let Some(sink) = log.as_ref().map(Log::sink) {
+            device.observe(&sink);
+            registry = registry.with_sink(sink);
+        }
+        let mut cache = ResourceCache::from(registry);
+        for policy in policies {
+            if !device.set_policy(&policy.cache, policy.policy) {
+                caches::set(&mut cache, policy);
+            }
+        }
+        let progress = Progress::steps((session.prompts.len() * session.passes) as u64, "running");
+        let result = session.run(device.clone(), cache, &progress);
+        progress.finish();
+        let (outcome, cache) = result?;
+        let mut rows = caches::rows(&cache);
+        rows.extend(
+            device
+                .caches()
+                .iter()
+                .map(|DeviceCache { name, policy, metrics }| CacheRow::new(name, "device", *policy, metrics)),
+        );
+        // What they say at their end is part of the log.
+        drop((cache, device));
+        if let Some(log) = log {
+            log.finish()?;
+        }
+        Ok((outcome, rows))
     }
-    let has = |name: &str| caches::NAMES.contains(&name) || device.names().contains(&name);
-    if let Some(CachePolicy { cache, .. }) = policies.iter().find(|policy| !has(&policy.cache)) {
-        return Err(Error::Usage(format!("--policy {cache}: the device has no such cache")));
-    }
-    // From here on nothing is wrong with the arguments.
-    let log = events.map(Log::create).transpose()?;
-    let mut registry = CacheRegistry::with_device(device.clone());
-    if let Some(sink) = log.as_ref().map(Log::sink) {
-        device.observe(&sink);
-        registry = registry.with_sink(sink);
-    }
-    let mut cache = ResourceCache::from(registry);
-    for policy in policies {
-        let _ = device.set_policy(policy) || caches::set_policy(&mut cache, policy);
-    }
-    let progress = Progress::steps((session.prompts.len() * session.passes) as u64, "running");
-    let result = session.run(device.clone(), cache, &progress);
-    progress.finish();
-    let (outcome, cache) = result?;
-    let mut rows = caches::rows(&cache);
-    rows.extend(device.rows());
-    // What they say at their end is part of the log.
-    drop((cache, device));
-    if let Some(log) = log {
-        log.finish()?;
-    }
-    Ok((outcome, rows))
 }

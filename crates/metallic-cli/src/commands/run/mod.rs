@@ -11,7 +11,6 @@ mod caches;
 mod command;
 mod figures;
 mod log;
-mod own_caches;
 mod policy;
 mod prompts;
 mod session;
@@ -19,7 +18,7 @@ mod text;
 mod verify;
 
 pub use answers::{Answer, Continuation, Latency, Timing};
-pub use caches::{CacheRow, NAMES};
+pub use caches::{CacheRow, names};
 pub use command::{collect, run};
 pub use figures::{DeviceFigures, ModelFigures, PromptFigures, Run};
 pub use policy::CachePolicy;

@@ -67,7 +67,7 @@ pub fn prompts(args: &RunArgs, loaded: &Loaded) -> Result<Vec<Prompt>, Error> {
         });
     }
     if prompts.is_empty() {
-        return Err(Error::Nothing(format!("{source}: there is no prompt in it")));
+        return Err(Error::NotFound(format!("{source}: there is no prompt in it")));
     }
     Ok(prompts)
 }
@@ -95,7 +95,7 @@ fn from_ids(given: &str, model: &Model) -> Result<Vec<Prompt>, Error> {
         prompts.push(Prompt { line: Some(line), text: None, ids, truncated: false });
     }
     if prompts.is_empty() {
-        return Err(Error::Nothing(format!("{given}: there is no prompt in it")));
+        return Err(Error::NotFound(format!("{given}: there is no prompt in it")));
     }
     Ok(prompts)
 }

@@ -3,14 +3,14 @@
 use std::fs;
 
 /// The name of the processor, where the system tells it.
-pub(crate) fn name() -> Option<String> {
+pub(super) fn name() -> Option<String> {
     let info = fs::read_to_string("/proc/cpuinfo").ok()?;
     let line = info.lines().find(|line| line.starts_with("model name"))?;
     Some(line.split_once(':')?.1.trim().to_owned())
 }
 
 /// Its extensions that matrix products profit from.
-pub(crate) fn extensions() -> Vec<&'static str> {
+pub(super) fn extensions() -> Vec<&'static str> {
     let mut found = Vec::new();
     #[cfg(target_arch = "x86_64")]
     {

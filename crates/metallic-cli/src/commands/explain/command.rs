@@ -54,7 +54,7 @@ fn document(found: &Found, skipped: &[SkippedIn]) -> Value {
         "also_in": found.also_in,
         "totals": totals,
         "nearest": found.nearest,
-        "life": found.life.as_ref().map_or(&[][..], |life| &life.chapters),
+        "life": found.life.as_ref().map_or(&[][..], |life| &life.events),
         "skipped": skipped.collect::<Value>(),
     })
 }

@@ -6,22 +6,22 @@ use metallic_instrumentation::{CreationOutcome, Event, EventData, RemovalCause};
 use rustc_hash::FxHashSet;
 use serde::Serialize;
 
-/// One chapter in the life of a key.
+/// One event in the life of a key.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Chapter {
+pub struct LifeEvent {
     /// The line of the log, counted over all files.
     pub line: u64,
     /// When, in nanoseconds, if the log says.
     pub at_ns: Option<u64>,
     /// What.
     #[serde(flatten)]
-    pub what: What,
+    pub kind: LifeEventKind,
 }
 
-/// See [`Chapter`].
+/// See [`LifeEvent`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub enum What {
+pub enum LifeEventKind {
     /// The look-up found nothing.
     Missed {
         /// `first`, `failed`, the cause of the last departure, or `unknown`.
@@ -84,14 +84,14 @@ pub struct Totals {
     pub creation_seconds: f64,
 }
 
-/// Collects the life of one key of one cache. Runs of hits are one chapter, so that memory is bounded by what happened to
+/// Collects the life of one key of one cache. Runs of hits are one event, so that memory is bounded by what happened to
 /// the key otherwise, and by the keys used between two uses of it.
 #[derive(Debug)]
 pub struct Life {
     label: Arc<str>,
     cache: String,
-    /// The chapters so far.
-    pub chapters: Vec<Chapter>,
+    /// The events so far.
+    pub events: Vec<LifeEvent>,
     /// The sums so far.
     pub totals: Totals,
     /// The last departure: its cause and time.
@@ -110,7 +110,7 @@ impl Life {
         Self {
             label,
             cache,
-            chapters: Vec::new(),
+            events: Vec::new(),
             totals: Totals::default(),
             departed: None,
             failed: false,
@@ -127,18 +127,18 @@ impl Life {
             return;
         }
         let at_ns = event.timestamp;
-        let chapter = |what| Chapter { line, at_ns, what };
+        let event_of = |kind| LifeEvent { line, at_ns, kind };
         match &event.data {
             EventData::ResourceCacheAccess(access) if access.cache_key == self.label => {
                 if access.hit {
                     self.totals.hits += 1;
-                    if let Some(What::Hits { count, until_ns }) =
-                        self.chapters.last_mut().map(|chapter| &mut chapter.what)
+                    if let Some(LifeEventKind::Hits { count, until_ns }) =
+                        self.events.last_mut().map(|event| &mut event.kind)
                     {
                         *count += 1;
                         *until_ns = at_ns;
                     } else {
-                        self.chapters.push(chapter(What::Hits { count: 1, until_ns: at_ns }));
+                        self.events.push(event_of(LifeEventKind::Hits { count: 1, until_ns: at_ns }));
                     }
                 } else {
                     self.missed(line, at_ns);
@@ -157,15 +157,16 @@ impl Life {
                 let seconds = created.duration_ns as f64 / 1e9;
                 self.totals.creation_seconds += seconds;
                 if created.outcome == CreationOutcome::Created {
-                    self.chapters.push(chapter(What::Created { seconds }));
+                    self.events.push(event_of(LifeEventKind::Created { seconds }));
                 } else {
                     self.totals.failures += 1;
-                    self.chapters.push(chapter(What::Failed { seconds, error: created.error.clone() }));
+                    self.events
+                        .push(event_of(LifeEventKind::Failed { seconds, error: created.error.clone() }));
                 }
             }
             EventData::ResourceCreated(created) => self.newcomer(&created.cache_key, false),
             EventData::EntryRemoved(removed) if removed.cache_key == self.label => {
-                self.chapters.push(chapter(What::Left {
+                self.events.push(event_of(LifeEventKind::Left {
                     cause: removed.cause.name(),
                     strategy: None,
                     reason: None,
@@ -174,7 +175,7 @@ impl Life {
                     age_seconds: removed.age_ns as f64 / 1e9,
                     reuse_count: removed.reuse_count,
                 }));
-                let at = self.chapters.len() - 1;
+                let at = self.events.len() - 1;
                 self.totals.departures += 1;
                 self.departed = Some((removed.cause.name(), at_ns));
                 let by_policy = matches!(removed.cause, RemovalCause::SizeLimit | RemovalCause::IdleTimeout);
@@ -182,7 +183,8 @@ impl Life {
                 self.awaits_newcomer = (removed.cause == RemovalCause::SizeLimit).then_some(at);
             }
             EventData::CacheEviction(eviction) => {
-                if let Some(What::Left { strategy, reason, .. }) = self.awaited(self.awaits_eviction) {
+                if let Some(LifeEventKind::Left { strategy, reason, .. }) = self.awaited(self.awaits_eviction)
+                {
                     *strategy = Some(eviction.strategy.clone().into_owned());
                     *reason = Some(eviction.reason.clone().into_owned());
                 }
@@ -204,22 +206,23 @@ impl Life {
         // Removed entries are gone under every policy.
         let by_policy = matches!(why, "size_limit" | "idle_timeout");
         let would_keep = self.used_since.as_ref().filter(|_| by_policy).map(|used| used.len() + 1);
-        let chapter = Chapter { line, at_ns, what: What::Missed { why, away_ns, would_keep } };
-        self.failed = matches!(self.chapters.last(), Some(Chapter { what: What::Failed { .. }, .. }));
-        let at = self.chapters.len() - usize::from(self.ends_in_untold_creation());
-        self.chapters.insert(at, chapter);
+        let missed = LifeEvent { line, at_ns, kind: LifeEventKind::Missed { why, away_ns, would_keep } };
+        self.failed =
+            matches!(self.events.last(), Some(LifeEvent { kind: LifeEventKind::Failed { .. }, .. }));
+        let at = self.events.len() - usize::from(self.ends_in_untold_creation());
+        self.events.insert(at, missed);
     }
 
-    /// Whether the last chapter is a creation whose miss was not told yet.
+    /// Whether the last event is a creation whose miss was not told yet.
     fn ends_in_untold_creation(&self) -> bool {
-        let mut last = self.chapters.iter().rev().map(|chapter| &chapter.what);
-        matches!(last.next(), Some(What::Created { .. } | What::Failed { .. }))
-            && !matches!(last.next(), Some(What::Missed { .. }))
+        let mut last = self.events.iter().rev().map(|event| &event.kind);
+        matches!(last.next(), Some(LifeEventKind::Created { .. } | LifeEventKind::Failed { .. }))
+            && !matches!(last.next(), Some(LifeEventKind::Missed { .. }))
     }
 
     /// Another key was created or missed: if this one made room, then for that.
     fn newcomer(&mut self, label: &Arc<str>, hit: bool) {
-        if let Some(What::Left { for_key, .. }) = self.awaited(self.awaits_newcomer)
+        if let Some(LifeEventKind::Left { for_key, .. }) = self.awaited(self.awaits_newcomer)
             && !hit
         {
             *for_key = Some(label.to_string());
@@ -227,7 +230,7 @@ impl Life {
         self.awaits_newcomer = None;
     }
 
-    fn awaited(&mut self, at: Option<usize>) -> Option<&mut What> {
-        self.chapters.get_mut(at?).map(|chapter| &mut chapter.what)
+    fn awaited(&mut self, at: Option<usize>) -> Option<&mut LifeEventKind> {
+        self.events.get_mut(at?).map(|event| &mut event.kind)
     }
 }

@@ -8,5 +8,5 @@ mod text;
 
 pub use command::{run, search};
 pub use key_form::{Difference, KeyForm};
-pub use life::{Chapter, Life, Totals, What};
+pub use life::{Life, LifeEvent, LifeEventKind, Totals};
 pub use search::{Found, Nearest, Search};

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::life::{Chapter, What};
+use super::life::{LifeEvent, LifeEventKind};
 use super::search::{Found, Nearest};
 use crate::units::{count, nanoseconds};
 
@@ -29,16 +29,16 @@ pub(super) fn write(out: &mut dyn Write, found: &Found) -> io::Result<()> {
         writeln!(out, "  (a key like this is in {} too: name the cache)", found.also_in.join(", "))?;
     }
     writeln!(out)?;
-    let start = life.chapters.iter().find_map(|chapter| chapter.at_ns);
-    let width = life.chapters.last().map_or(0, |chapter| chapter.line.to_string().len());
-    for chapter in &life.chapters {
-        let when = chapter
+    let start = life.events.iter().find_map(|event| event.at_ns);
+    let width = life.events.last().map_or(0, |event| event.line.to_string().len());
+    for event in &life.events {
+        let when = event
             .at_ns
             .zip(start)
             .map(|(at, start)| format!("+{}", nanoseconds(at.saturating_sub(start) as f64)));
-        write!(out, "  line {:>width$}  {:>9}  ", chapter.line, when.unwrap_or_default())?;
-        write_chapter(out, chapter)?;
-        if matches!(chapter.what, What::Missed { why: "first", .. }) {
+        write!(out, "  line {:>width$}  {:>9}  ", event.line, when.unwrap_or_default())?;
+        write_event(out, event)?;
+        if matches!(event.kind, LifeEventKind::Missed { why: "first", .. }) {
             let indent = " ".repeat(width + 20);
             found.nearest.iter().try_for_each(|nearest| write_nearest(out, nearest, &indent))?;
         }
@@ -46,24 +46,24 @@ pub(super) fn write(out: &mut dyn Write, found: &Found) -> io::Result<()> {
     Ok(())
 }
 
-fn write_chapter(out: &mut dyn Write, chapter: &Chapter) -> io::Result<()> {
+fn write_event(out: &mut dyn Write, event: &LifeEvent) -> io::Result<()> {
     let seconds = |seconds: f64| nanoseconds(seconds * 1e9);
-    match &chapter.what {
-        What::Created { seconds: took } => writeln!(out, "created in {}", seconds(*took)),
-        What::Failed { seconds: took, error } => {
+    match &event.kind {
+        LifeEventKind::Created { seconds: took } => writeln!(out, "created in {}", seconds(*took)),
+        LifeEventKind::Failed { seconds: took, error } => {
             let error = error.as_ref().map_or_else(String::new, |error| format!(": {error}"));
             writeln!(out, "creation failed after {}{error}", seconds(*took))
         }
-        What::Hits { count: 1, .. } => writeln!(out, "hit"),
-        What::Hits { count: hits, until_ns } => {
+        LifeEventKind::Hits { count: 1, .. } => writeln!(out, "hit"),
+        LifeEventKind::Hits { count: hits, until_ns } => {
             write!(out, "hit {} times", count(*hits))?;
-            let during = until_ns.zip(chapter.at_ns).map(|(last, first)| last.saturating_sub(first));
+            let during = until_ns.zip(event.at_ns).map(|(last, first)| last.saturating_sub(first));
             match during {
                 Some(ns) => writeln!(out, " in {}", nanoseconds(ns as f64)),
                 None => writeln!(out),
             }
         }
-        What::Missed { why, away_ns, would_keep } => {
+        LifeEventKind::Missed { why, away_ns, would_keep } => {
             match *why {
                 "first" => write!(out, "missed: never seen before")?,
                 "failed" => write!(out, "missed: its last creation failed")?,
@@ -82,7 +82,7 @@ fn write_chapter(out: &mut dyn Write, chapter: &Chapter) -> io::Result<()> {
             }
             writeln!(out)
         }
-        What::Left { cause, strategy, reason, for_key, idle_seconds, age_seconds, reuse_count } => {
+        LifeEventKind::Left { cause, strategy, reason, for_key, idle_seconds, age_seconds, reuse_count } => {
             let left = match *cause {
                 "size_limit" => "evicted to make room",
                 "idle_timeout" => "expired",

@@ -37,14 +37,14 @@ pub struct Setting {
     pub outcome: Outcome,
     /// What the others come to at that capacity, and how many entries they need to be as good; in the order of the
     /// curves.
-    pub rivals: Vec<Rival>,
+    pub alternatives: Vec<Alternative>,
     /// The code that sets it.
     pub code: String,
 }
 
-/// See [`Setting::rivals`].
+/// See [`Setting::alternatives`].
 #[derive(Debug)]
-pub struct Rival {
+pub struct Alternative {
     /// The policy.
     pub candidate: Candidate,
     /// What it comes to at the advised capacity.
@@ -99,16 +99,16 @@ impl Advice {
             .filter(|(curve, _)| curve.candidate != candidate)
             .map(|(curve, found)| (curve.candidate, found.map(|(capacity, _)| capacity)))
             .collect();
-        let rivals = in_parallel(sweep.jobs, others.len(), |at| {
+        let alternatives = in_parallel(sweep.jobs, others.len(), |at| {
             let (candidate, needs) = others[at];
-            Rival { candidate, outcome: under(trace, candidate.policy(capacity)), needs }
+            Alternative { candidate, outcome: under(trace, candidate.policy(capacity)), needs }
         });
         let code = format!(
             "registry.set_eviction_policy::<K>({}); // K: the kernel whose CACHE_NAME is {:?}",
             candidate.code(capacity),
             trace.cache
         );
-        Self::Set(Setting { candidate, capacity, outcome, rivals, code })
+        Self::Set(Setting { candidate, capacity, outcome, alternatives, code })
     }
 }
 

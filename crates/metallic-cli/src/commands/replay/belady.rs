@@ -4,7 +4,7 @@
 //! entries are used next: an access hits exactly if its own number is in the set, and the victim is the set's last
 //! element. The set is a tree of 64-bit words, so that one access costs O(log n) with a base of 64.
 
-use super::trace::{Deed, Trace};
+use super::trace::{StepKind, Trace};
 
 /// The uses of each key in a trace, chained. Made once and asked for every capacity.
 #[derive(Debug)]
@@ -45,10 +45,10 @@ impl Foresight {
                 && step.before as usize == number
             {
                 steps = rest;
-                match step.deed {
-                    Deed::Remove(key) => last[key as usize] = NEVER,
-                    Deed::Clear | Deed::Restart => emptied_before = number as u32,
-                    Deed::SetPolicy(_) | Deed::ExpireIdle => {}
+                match step.kind {
+                    StepKind::Remove(key) => last[key as usize] = NEVER,
+                    StepKind::Clear | StepKind::Restart => emptied_before = number as u32,
+                    StepKind::SetPolicy(_) | StepKind::ExpireIdle => {}
                 }
             }
             let last = &mut last[access.key as usize];
@@ -93,7 +93,7 @@ impl Foresight {
                 && step.before as usize == number
             {
                 steps = rest;
-                if matches!(step.deed, Deed::Clear | Deed::Restart) {
+                if matches!(step.kind, StepKind::Clear | StepKind::Restart) {
                     // All of them are useless: `new` has broken their chains.
                     (entries, useless) = (0, 0);
                 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use metallic::caching::EvictionPolicy;
 
 use super::trace::Trace;
+use crate::policy_text;
 
 /// A policy without its capacity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +34,7 @@ impl Candidate {
 
     /// The policy with this capacity, as Rust code.
     pub fn code(self, capacity: usize) -> String {
-        super::code::of(&self.policy(capacity))
+        policy_text::code(&self.policy(capacity))
     }
 
     /// The strategy, as it stands in the log.

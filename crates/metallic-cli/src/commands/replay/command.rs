@@ -1,28 +1,12 @@
 //! The command itself.
 
 use std::io::Write;
-use std::time::Duration;
 
-use super::advice::Advice;
-use super::formats::{Input, load};
-use super::simulation::{Outcome, as_recorded};
-use super::sweep::Sweep;
+use super::formats::load;
+use super::results::replay;
 use super::{json, text};
 use crate::args::{ReplayArgs, TraceFormat};
 use crate::error::Error;
-
-/// The results for one cache.
-#[derive(Debug)]
-pub struct CacheReplay {
-    /// Which of the input's recordings it is.
-    pub recording: usize,
-    /// The replay under the policies of the log; `None` for a trace that is no log.
-    pub recorded: Option<Outcome>,
-    /// What was tried.
-    pub sweep: Sweep,
-    /// What follows.
-    pub advice: Advice,
-}
 
 /// Runs the command.
 ///
@@ -60,47 +44,4 @@ pub fn run(args: &ReplayArgs, out: &mut dyn Write) -> Result<(), Error> {
         text::write(out, &input.recordings[cache.recording], cache)?;
     }
     Ok(())
-}
-
-/// Replays each cache that the arguments name and that was accessed.
-///
-/// # Errors
-/// There is none.
-pub fn replay(input: &Input, args: &ReplayArgs) -> Result<Vec<CacheReplay>, Error> {
-    let names = || input.recordings.iter().map(|recording| &recording.trace.cache);
-    if let Some(missing) = args.caches.iter().find(|name| !names().any(|other| other == *name)) {
-        let names: Vec<&str> = names().map(String::as_str).collect();
-        return Err(Error::NotFound(format!(
-            "no cache has the name `{missing}`; there are: {}",
-            names.join(", ")
-        )));
-    }
-    if args.points < 2 || args.capacities.contains(&0) {
-        return Err(Error::Usage(
-            "a replay needs at least two points, and capacities of at least 1".to_owned(),
-        ));
-    }
-    if args.idle.iter().any(|seconds| Duration::try_from_secs_f64(*seconds).is_err()) {
-        return Err(Error::Usage("--idle: an idle time is a number of seconds, 0 or more".to_owned()));
-    }
-    if !args.idle.is_empty() && !input.recordings.iter().any(|recording| recording.trace.is_timed()) {
-        return Err(Error::Usage("--idle: no access in the input has a time".to_owned()));
-    }
-    let wanted = input.recordings.iter().enumerate().filter(|(_, recording)| {
-        !recording.trace.is_empty()
-            && (args.caches.is_empty() || args.caches.contains(&recording.trace.cache))
-    });
-    let caches: Vec<CacheReplay> = wanted
-        .map(|(at, recording)| {
-            let is_log = input.format == TraceFormat::Jsonl;
-            let recorded = is_log.then(|| as_recorded(&recording.trace, None));
-            let sweep = Sweep::over(recording, args);
-            let advice = Advice::from(recording, &sweep, recorded.as_ref(), input.dropped);
-            CacheReplay { recording: at, recorded, sweep, advice }
-        })
-        .collect();
-    if caches.is_empty() {
-        return Err(Error::NotFound(format!("{}: no accesses to replay", args.logs[0].display())));
-    }
-    Ok(caches)
 }

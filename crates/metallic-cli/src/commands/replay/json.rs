@@ -6,12 +6,13 @@ use serde_json::{Value, json};
 use super::advice::Advice;
 use super::belady::Optimum;
 use super::candidates::Candidate;
-use super::command::CacheReplay;
 use super::formats::Input;
 use super::recording::Recording;
+use super::results::CacheReplay;
 use super::simulation::Outcome;
 use super::trace::Trace;
 use crate::args::TraceFormat;
+use crate::policy_text;
 
 /// The number that is raised when a field changes its meaning or leaves.
 const SCHEMA: u32 = 1;
@@ -65,7 +66,7 @@ fn cache_json(input: &Input, replay: &CacheReplay) -> Value {
             "hits": recording.hits,
             "misses": trace.len() as u64 - recording.hits,
             "evictions": recording.evictions,
-            "policies": recording.policies.iter().map(super::code::of).collect::<Value>(),
+            "policies": recording.policies.iter().map(policy_text::code).collect::<Value>(),
             "missing": recording.missing,
             "earlier": recording.earlier,
             "restarts": recording.restarts,
@@ -78,11 +79,11 @@ fn cache_json(input: &Input, replay: &CacheReplay) -> Value {
     let advice = match &replay.advice {
         Advice::Refused(reasons) => json!({"refused": reasons}),
         Advice::Set(setting) => {
-            let rivals = setting.rivals.iter().map(|rival| {
+            let rivals = setting.alternatives.iter().map(|alternative| {
                 json!({
-                    "strategy": rival.candidate.name(),
-                    "needs_capacity": rival.needs,
-                    "outcome": outcome(&rival.outcome),
+                    "strategy": alternative.candidate.name(),
+                    "needs_capacity": alternative.needs,
+                    "outcome": outcome(&alternative.outcome),
                 })
             });
             json!({

@@ -8,25 +8,27 @@
 mod advice;
 mod belady;
 mod candidates;
-mod code;
 mod command;
 mod formats;
 mod json;
 mod plot;
 mod recording;
+mod results;
 mod simulation;
 mod sweep;
 mod text;
 mod trace;
 
 pub use advice::{
-    Advice, LEAST_ACCESSES, LEAST_ACCESSES_PER_ENTRY, LEAST_REUSES, MOST_LOST, Rival, Setting, TOLERANCE,
+    Advice, Alternative, LEAST_ACCESSES, LEAST_ACCESSES_PER_ENTRY, LEAST_REUSES, MOST_LOST, Setting,
+    TOLERANCE,
 };
 pub use belady::{Foresight, Optimum};
 pub use candidates::Candidate;
-pub use command::{CacheReplay, replay, run};
+pub use command::run;
 pub use formats::{Input, load};
 pub use recording::{Recorder, Recording};
+pub use results::{CacheReplay, replay};
 pub use simulation::{Divergence, Outcome, as_recorded, under};
 pub use sweep::{Curve, Sweep};
-pub use trace::{Access, Deed, Step, Trace};
+pub use trace::{Access, Step, StepKind, Trace};

@@ -11,7 +11,7 @@ use metallic_instrumentation::{
 };
 use rustc_hash::FxHashMap;
 
-use super::trace::{Access, Deed, Trace};
+use super::trace::{Access, StepKind, Trace};
 use crate::label::CacheNames;
 
 /// What a log says about one cache.
@@ -154,7 +154,7 @@ impl InProgress {
         if let Some(at) = at {
             // The look-up did the same at the same time.
             let trace = &mut self.recording.trace;
-            trace.take_step_back(|step| step.deed == Deed::ExpireIdle && step.at == Some(at));
+            trace.take_step_back(|step| step.kind == StepKind::ExpireIdle && step.at == Some(at));
         }
         let done = creation.and_then(|creation| creation.done);
         self.recording.trace.push(Access { key, fails, hit: access.hit }, at, done);
@@ -167,10 +167,10 @@ impl InProgress {
             // Under every policy what it was made from had changed: it is gone as if the caller had removed it.
             RemovalCause::Removed | RemovalCause::Stale => {
                 let key = self.id(&removed.cache_key);
-                self.recording.trace.push_step(at, Deed::Remove(key));
+                self.recording.trace.push_step(at, StepKind::Remove(key));
             }
             RemovalCause::Cleared if self.announced.is_none() => {
-                self.recording.trace.push_step(at, Deed::Clear);
+                self.recording.trace.push_step(at, StepKind::Clear);
             }
             RemovalCause::Cleared => {}
             _ => return,
@@ -181,7 +181,7 @@ impl InProgress {
     fn cleared(&mut self, cleared: &CacheCleared, at: Option<u64>) {
         if self.announced.take().is_some() {
         } else if cleared.size_after == 0 {
-            self.recording.trace.push_step(at, Deed::Clear);
+            self.recording.trace.push_step(at, StepKind::Clear);
         } else {
             self.recording.unknown_removals += cleared.count;
         }
@@ -190,13 +190,13 @@ impl InProgress {
     fn evicted(&mut self, eviction: &CacheEviction, at: Option<u64>) {
         self.recording.evictions += eviction.count;
         if eviction.reason.starts_with("idle_timeout") {
-            self.recording.trace.push_step(at, Deed::ExpireIdle);
+            self.recording.trace.push_step(at, StepKind::ExpireIdle);
         }
     }
 
     fn policy(&mut self, changed: &CachePolicyChanged, at: Option<u64>) {
         let Some(policy) = policy(changed) else { return };
-        self.recording.trace.push_step(at, Deed::SetPolicy(policy));
+        self.recording.trace.push_step(at, StepKind::SetPolicy(policy));
         if !self.recording.policies.contains(&policy) {
             self.recording.policies.push(policy);
         }

@@ -12,7 +12,7 @@ use metallic::caching::{CacheableKernel, Clock, EvictionPolicy, KernelCache};
 use metallic::error::MetalError;
 use metallic_instrumentation::EventSink;
 
-use super::trace::{Deed, Step, Trace};
+use super::trace::{Step, StepKind, Trace};
 
 /// What a replay came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -210,18 +210,18 @@ impl<'t> Simulation<'t> {
         if let Some(at) = step.at {
             self.workshop.clock.set(at);
         }
-        match step.deed {
-            Deed::SetPolicy(policy) => {
+        match step.kind {
+            StepKind::SetPolicy(policy) => {
                 if let Policies::Recorded = self.policies {
                     self.cache.set_eviction_policy(policy);
                 }
             }
-            Deed::Remove(key) => {
+            StepKind::Remove(key) => {
                 self.cache.remove(&Key(key));
             }
-            Deed::Clear => self.cache.clear(),
-            Deed::ExpireIdle => self.cache.expire_idle(),
-            Deed::Restart => self.restart(),
+            StepKind::Clear => self.cache.clear(),
+            StepKind::ExpireIdle => self.cache.expire_idle(),
+            StepKind::Restart => self.restart(),
         }
     }
 }

@@ -4,11 +4,12 @@ use std::io::{self, Write};
 
 use super::advice::{Advice, Setting, TOLERANCE, weight};
 use super::candidates::Candidate;
-use super::command::CacheReplay;
 use super::plot::{Line, draw};
 use super::recording::Recording;
+use super::results::CacheReplay;
 use super::simulation::Outcome;
 use super::trace::Trace;
+use crate::policy_text;
 use crate::table::Table;
 use crate::units::{count, nanoseconds};
 
@@ -86,7 +87,7 @@ fn write_recorded(out: &mut dyn Write, recording: &Recording, replayed: &Outcome
             count(divergence.first as u64 + 1)
         )?,
     }
-    let policies: Vec<String> = recording.policies.iter().map(super::code::of).collect();
+    let policies: Vec<String> = recording.policies.iter().map(policy_text::code).collect();
     if !policies.is_empty() {
         writeln!(out, "  under: {}", policies.join(", then "))?;
     }
@@ -165,14 +166,18 @@ fn write_advice(
             writeln!(out, "    against the recorded run: {:+.1} % {what}", (new / old - 1.0) * 100.0)?;
         }
     }
-    for rival in &setting.rivals {
-        let more = (weight(trace, &rival.outcome) / weight(trace, outcome) - 1.0) * 100.0;
-        let needs = match rival.needs {
+    for alternative in &setting.alternatives {
+        let more = (weight(trace, &alternative.outcome) / weight(trace, outcome) - 1.0) * 100.0;
+        let needs = match alternative.needs {
             Some(needs) if needs == *capacity => "it needs as many entries".to_owned(),
             Some(needs) => format!("it needs {needs} entries to be as good"),
             None => "it is as good at no capacity tried".to_owned(),
         };
-        writeln!(out, "    against {} at {capacity}: {more:+.1} % {what}; {needs}", title(rival.candidate))?;
+        writeln!(
+            out,
+            "    against {} at {capacity}: {more:+.1} % {what}; {needs}",
+            title(alternative.candidate)
+        )?;
     }
     writeln!(out, "\n    {}", setting.code)
 }

@@ -41,12 +41,12 @@ pub struct Step {
     /// When, in nanoseconds, if that is known.
     pub at: Option<u64>,
     /// What.
-    pub deed: Deed,
+    pub kind: StepKind,
 }
 
 /// See [`Step`].
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Deed {
+pub enum StepKind {
     /// The caller set a policy.
     SetPolicy(EvictionPolicy),
     /// The caller removed this key.
@@ -99,11 +99,11 @@ impl Trace {
     }
 
     /// Adds something that was done before the next access.
-    pub fn push_step(&mut self, at: Option<u64>, deed: Deed) {
-        if let Deed::Remove(key) = deed {
+    pub fn push_step(&mut self, at: Option<u64>, kind: StepKind) {
+        if let StepKind::Remove(key) = kind {
             self.number(key);
         }
-        self.steps.push(Step { before: self.accesses.len() as u32, at, deed });
+        self.steps.push(Step { before: self.accesses.len() as u32, at, kind });
     }
 
     /// Takes the last step back, if nothing was accessed since and it is one that `is_meant`.
@@ -115,7 +115,7 @@ impl Trace {
     /// Adds that the program was started anew before the access with this number.
     pub(super) fn insert_restart(&mut self, before: u32) {
         let at = self.steps.partition_point(|step| step.before < before);
-        self.steps.insert(at, Step { before, at: None, deed: Deed::Restart });
+        self.steps.insert(at, Step { before, at: None, kind: StepKind::Restart });
     }
 
     /// Sets what creating each key costs, in nanoseconds, by its number; NaN if that was not measured. A key without a
@@ -209,7 +209,7 @@ fn unpack(packed: u32) -> Access {
 
 #[cfg(test)]
 mod tests {
-    use super::{Access, Deed, Trace};
+    use super::{Access, StepKind, Trace};
 
     #[test]
     fn accesses_come_out_as_they_went_in() {
@@ -219,7 +219,7 @@ mod tests {
             Access { key: Trace::MAX_KEYS as u32 / 1000, fails: true, hit: false },
         ];
         let mut trace = Trace::new("c");
-        trace.push_step(None, Deed::Clear);
+        trace.push_step(None, StepKind::Clear);
         for access in accesses {
             trace.push(access, Some(5), Some(7));
         }

@@ -14,8 +14,9 @@ use metallic::slots::{KvCacheState, TensorPreparationCache};
 use metallic::tensor::Tensor;
 use serde::Serialize;
 
-use super::policy::{CachePolicy, Written};
+use super::policy::CachePolicy;
 use crate::by_name::by_name;
+use crate::policy_text;
 use metallic_transformer::engine::TransformerDevice;
 
 /// What one cache did.
@@ -56,7 +57,7 @@ impl CacheRow {
         Self {
             cache: cache.to_owned(),
             kind,
-            policy: policy.map(|policy| Written(policy).to_string()),
+            policy: policy.map(policy_text::spelled),
             entries: metrics.size as u64,
             hits: Some(metrics.hits),
             misses: metrics.misses,

@@ -1,4 +1,4 @@
-//! How many accesses a second a replay takes on one core:
+//! The rate of a replay on one core, in accesses per second:
 //! `cargo run --release -p metallic-cli --example replay_speed [ACCESSES [KEYS]]`
 
 use std::time::{Duration, Instant};

@@ -34,7 +34,7 @@ const EXAMPLES: &str = "Examples:
 A LOG is a file, plain or `.zst`, or `-` for standard input. With `log.jsonl` go `log.jsonl.1`, `log.jsonl.2` and so on,
 which rotation left beside it; they are read before it, the oldest first.";
 
-/// What clap says about arguments that it refuses, in one line: the cause with the values there are, which it puts before
+/// clap's refusal of arguments in one line: the cause with the valid values, which it puts before
 /// the first empty line, and not the tips and the usage behind that.
 pub fn wrong(error: &clap::Error) -> Error {
     let text = error.to_string();
@@ -126,7 +126,7 @@ pub struct ReplayArgs {
     pub json: bool,
 }
 
-/// What a trace consists of.
+/// The format of a trace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum TraceFormat {
     /// Seen from the file's name and first lines.
@@ -154,7 +154,7 @@ pub struct ExplainArgs {
     /// The log.
     #[arg(value_name = "LOG")]
     pub log: PathBuf,
-    /// The key as it stands in the log, with or without its cache's name; spaces do not matter.
+    /// The key as it is in the log, with or without its cache's name; spaces do not matter.
     #[arg(value_name = "KEY")]
     pub key: String,
     /// Print JSON instead of text. `--help` shows its schema.

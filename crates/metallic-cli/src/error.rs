@@ -1,4 +1,4 @@
-//! What can go wrong, in one line each.
+//! Errors, in one line each.
 
 use std::error::Error as _;
 use std::io;
@@ -24,7 +24,7 @@ pub enum Error {
         file: String,
         /// The number of the line; the first is 1.
         line: u64,
-        /// What is wrong with it, or what went wrong behind it.
+        /// The defect of the line, or the error behind it.
         cause: String,
     },
     /// A file was read, and does not hold what it should.
@@ -32,7 +32,7 @@ pub enum Error {
     Content {
         /// The file as the user named it, or as it was found in the folder that the user named.
         file: String,
-        /// What is wrong with it.
+        /// The defect.
         cause: String,
     },
     /// The model cannot be loaded, or its tokenizer cannot be used.
@@ -61,12 +61,12 @@ impl Error {
         Self::File { file: file.into(), source }
     }
 
-    /// The file, and what is wrong with what stands in it.
+    /// A file that does not hold what it should.
     pub fn content(file: impl Into<String>, cause: impl Into<String>) -> Self {
         Self::Content { file: file.into(), cause: cause.into() }
     }
 
-    /// Whether the output went to a program that has ended.
+    /// Returns `true` if the output went to a program that has ended.
     pub fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
@@ -89,7 +89,7 @@ fn chain(error: &MetalError) -> String {
 }
 
 impl From<serde_json::Error> for Error {
-    /// What the tools serialize always has a JSON form; what can fail is the writing.
+    /// Only writing can fail: all that the tools serialize has a JSON form.
     fn from(error: serde_json::Error) -> Self {
         Self::Output(error.into())
     }

@@ -34,14 +34,14 @@ pub(crate) fn parse(text: &str) -> Result<EvictionPolicy, String> {
             Some(("max", max)) => policy.with_max_entries(entries(max)?),
             Some(("min", min)) => policy.with_min_entries(entries(min)?),
             Some(("idle", idle)) => policy.with_max_idle_duration(time(idle)?),
-            _ => return Err(format!("`{limit}` is no limit; there are: max=N, min=N, idle=TIME")),
+            _ => return Err(format!("`{limit}` is not a limit; there are: max=N, min=N, idle=TIME")),
         };
     }
     Ok(policy)
 }
 
 fn entries(text: &str) -> Result<usize, String> {
-    text.parse().map_err(|_| format!("`{text}` is no number of entries"))
+    text.parse().map_err(|_| format!("`{text}` is not a number of entries"))
 }
 
 fn time(text: &str) -> Result<Duration, String> {
@@ -56,7 +56,7 @@ fn time(text: &str) -> Result<Duration, String> {
         _ => f64::NAN,
     };
     let time = number.parse().ok().and_then(|number: f64| Duration::try_from_secs_f64(number * seconds).ok());
-    time.ok_or_else(|| format!("`{text}` is no time; 500ms, 30s, 5min and 1h are"))
+    time.ok_or_else(|| format!("`{text}` is not a time; 500ms, 30s, 5min and 1h are"))
 }
 
 /// The policy in the form that [`parse`] reads.

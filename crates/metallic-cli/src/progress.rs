@@ -1,4 +1,4 @@
-//! How far it is, for whoever waits.
+//! A progress bar on standard error.
 
 use std::io::{self, IsTerminal, Read};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! How figures stand in tables and plots.
+//! The form of figures in tables and plots.
 
 /// A count with its thousands apart: `1_234_567`, as it can be pasted into code.
 pub(crate) fn count(n: u64) -> String {
@@ -37,7 +37,7 @@ pub(crate) fn total(figures: impl IntoIterator<Item = u64>) -> u64 {
     figures.into_iter().fold(0, u64::saturating_add)
 }
 
-/// So many lines.
+/// A number of lines, in words.
 pub(crate) fn lines_text(n: u64) -> String {
     if n == 1 { "1 line".to_owned() } else { format!("{} lines", count(n)) }
 }

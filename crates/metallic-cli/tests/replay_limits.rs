@@ -36,7 +36,7 @@ fn beladys_anomaly_shows_under_fifo() {
     assert_eq!(misses(&trace, Candidate::Fifo, 4), 10);
 }
 
-/// What was asked of the models below.
+/// A query for the models below.
 #[derive(Clone, Debug)]
 enum Op {
     Get { key: u32, fails: bool },

@@ -1,4 +1,4 @@
-//! What is made of logs that are not as complete as those of one program from start to end.
+//! Replays of logs that are not as complete as those of one program from start to end.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What `metallic report` says of logs, and that no log is too odd for it.
+//! The figures of `metallic report`, and odd logs that it must not trip over.
 
 use std::io::Cursor;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What `metallic top` shows.
+//! The screen of `metallic top`.
 
 use metallic_cli::commands::top::{Live, Screen, Sort, draw};
 use ratatui::Terminal;

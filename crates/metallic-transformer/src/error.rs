@@ -19,7 +19,7 @@ pub enum Error {
     Content {
         /// The file, in the folder that the caller named.
         file: String,
-        /// What is wrong with it.
+        /// The defect.
         cause: String,
     },
 }

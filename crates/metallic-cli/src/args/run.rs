@@ -30,7 +30,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: String,
     /// A Hugging Face folder of type gpt2 or bert, with config.json, model.safetensors and, for text, tokenizer.json; by default
-    /// a built-in decoder that nobody taught anything.
+    /// a built-in decoder with random weights.
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,
     /// Prompts or sentences, one a line; `-` is standard input. By default some that come with the program.

@@ -1,4 +1,4 @@
-//! What there is, and what it supports.
+//! The devices of this machine, and what they support.
 
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ use crate::error::Error;
 pub struct Devices {
     /// The version of this schema.
     pub schema: u32,
-    /// What `--device auto` takes.
+    /// The device that `--device auto` takes.
     pub auto: String,
     /// `host` or `wgpu`: what kind of device that is.
     pub auto_kind: &'static str,
@@ -34,7 +34,7 @@ pub struct Host {
     pub threads: usize,
     /// Extensions that matrix products profit from.
     pub extensions: Vec<&'static str>,
-    /// Whether tensors can have 16-bit floats.
+    /// `true` if tensors can have 16-bit floats.
     pub f16: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What there is to run on, and which of it a run takes.
+//! The devices of this machine, and the choice of one for a run.
 //!
 //! ```text
 //! --device --> Wanted --> Choice --> backends: host | wgpu --> Chosen --> a Task, performed on the device

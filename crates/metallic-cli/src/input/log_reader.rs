@@ -10,7 +10,7 @@ use super::source::{Source, sources};
 use crate::error::Error;
 use crate::progress::Progress;
 
-/// Reads the events of all logs, one after the other, in bounded memory. Lines that are no events are passed over and
+/// Reads the events of all logs, one after the other, in bounded memory. Lines that are not events are passed over and
 /// counted; see [`skipped`](Self::skipped).
 pub struct LogReader {
     sources: vec::IntoIter<Source>,
@@ -20,7 +20,7 @@ pub struct LogReader {
     lines_before: u64,
 }
 
-/// What was passed over in one file.
+/// The lines of one file that were passed over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SkippedIn {
     /// The file as the user named it.
@@ -66,7 +66,7 @@ impl LogReader {
         self.lines_before + self.position().1
     }
 
-    /// What was passed over, in the files that had such lines; complete once the iterator has ended.
+    /// The lines that were passed over, by file; complete once the iterator has ended.
     pub fn skipped(&self) -> &[SkippedIn] {
         &self.skipped
     }

@@ -79,7 +79,7 @@ impl Source {
         self.len
     }
 
-    /// Whether it is known to be empty.
+    /// Returns `true` if it is known to be empty.
     pub fn is_empty(&self) -> bool {
         self.len == Some(0)
     }
@@ -127,7 +127,7 @@ fn without_zst(path: &Path) -> PathBuf {
     }
 }
 
-/// What rotation left of this log, as long as the ages have no gap.
+/// The rotated files of this log, up to the first gap in their ages.
 fn rotated(log: &Path) -> Vec<(u32, PathBuf)> {
     let aged = |age: u32, suffix: &str| {
         let mut name = OsString::from(log);

@@ -1,4 +1,4 @@
-//! What is wrong with the arguments is said in one line, with what there is instead.
+//! Wrong arguments end in one line that names the valid ones.
 
 use clap::Parser;
 use metallic_cli::args::{Args, RunArgs};
@@ -33,7 +33,7 @@ fn arguments_that_the_model_has_no_use_for_are_refused() {
         &[&on(&gpt2)[..], &["--ids", "1,280"]].concat(),
         "",
         2,
-        &["280 is no token", "which has 280"],
+        &["280 is not a token", "which has 280"],
     );
     assert_fails(&[&on(&gpt2)[..], &["--ids", ","]].concat(), "", 2, &["there is no token id"]);
     let many = vec!["1"; 65].join(",");

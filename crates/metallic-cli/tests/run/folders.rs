@@ -84,7 +84,7 @@ fn a_folder_without_a_tokenizer_takes_token_ids() {
     let run = json(&[&args[..], &["--ids", "-", "--tokens", "2"]].concat(), "64,1\n\n5\n");
     assert_eq!(run["prompts"].as_array().map(Vec::len), Some(2));
     assert_eq!([&run["prompts"][0]["line"], &run["prompts"][1]["line"]], [1, 3]);
-    assert_fails(&[&args[..], &["--ids", "-"]].concat(), "64\n1,x\n", 1, &["-:2: `x` is no token id"]);
+    assert_fails(&[&args[..], &["--ids", "-"]].concat(), "64\n1,x\n", 1, &["-:2: `x` is not a token id"]);
 }
 
 #[test]

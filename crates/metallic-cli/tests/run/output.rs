@@ -1,4 +1,4 @@
-//! What a run prints and writes.
+//! The output and the log of a run.
 
 use std::fs;
 
@@ -27,7 +27,7 @@ fn the_text_has_the_device_the_answers_the_times_and_the_caches() {
         "device  host, 1 thread",
         "as asked for",
         "first token",
-        "a token after",
+        "per token",
         "cold, the first pass",
         "warm, the second",
         "hit rate",

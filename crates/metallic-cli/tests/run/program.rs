@@ -24,7 +24,7 @@ pub(crate) fn metallic(args: &[&str], input: &str) -> Output {
     child.wait_with_output().expect("the process can be waited for")
 }
 
-/// What a run that went well printed, with nothing beside it on standard error.
+/// The output of a run that ended well and wrote nothing to standard error.
 pub(crate) fn stdout(args: &[&str], input: &str) -> String {
     let output = metallic(args, input);
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -32,7 +32,7 @@ pub(crate) fn stdout(args: &[&str], input: &str) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// What a run that went well printed with `--json`.
+/// The JSON of a run that ended well.
 pub(crate) fn json(args: &[&str], input: &str) -> Value {
     let args: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
     serde_json::from_str(&stdout(&args, input)).expect("the output is JSON")

@@ -37,12 +37,12 @@ impl<'m, D: TransformerDevice> Decoder<'m, D> {
         self.layers.cache
     }
 
-    /// How many tokens the sequence has.
+    /// The number of tokens in the sequence.
     pub fn positions(&self) -> usize {
         self.layers.cache.registry().slot::<KvCacheState<D::Tensor>>().map_or(0, KvCacheState::len)
     }
 
-    /// Makes room at once for sequences of so many positions, and for so many tokens at a time. What is fed grows its tensors
+    /// Makes room at once for sequences of `positions` positions, and for `tokens` tokens at a time. What is fed grows its tensors
     /// by itself; with room for the longest sequence from the beginning, what a device keeps for them stays good.
     ///
     /// # Errors
@@ -60,7 +60,7 @@ impl<'m, D: TransformerDevice> Decoder<'m, D> {
         kv_cache(&mut self.layers, self.model).reset();
     }
 
-    /// Adds tokens to the sequence. Returns the logits of what comes after the last of them, one for each token there is. If it
+    /// Adds tokens to the sequence. Returns the logits of the next token, one for each token of the vocabulary. If it
     /// fails, the sequence is as before.
     ///
     /// # Errors
@@ -79,9 +79,9 @@ impl<'m, D: TransformerDevice> Decoder<'m, D> {
         let scratch = Scratch::reserve(scratch, &device, shape, rows, layers.dtype)?;
 
         let tokens: Vec<f32> = ids.iter().flat_map(|id| model.tokens.row(*id as usize)).copied().collect();
-        device.write(&mut scratch.found, 0, &tokens)?;
+        device.write(&mut scratch.attended, 0, &tokens)?;
         device.write(&mut scratch.normed, 0, &model.positions.data()[past * width..seen * width])?;
-        layers.add(rows * width, &scratch.found, &scratch.normed, &mut scratch.state)?;
+        layers.add(rows * width, &scratch.attended, &scratch.normed, &mut scratch.state)?;
 
         let parts = MatrixLayout::dense(rows, 3 * width);
         for (number, block) in model.blocks.iter().enumerate() {
@@ -119,10 +119,10 @@ impl<'m, D: TransformerDevice> Decoder<'m, D> {
                 q: part(0),
                 k: MatrixRef::dense(sequence.keys, seen, width),
                 v: MatrixRef::dense(sequence.values, seen, width),
-                output: MatrixMut::dense(&mut scratch.found, rows, width),
+                output: MatrixMut::dense(&mut scratch.attended, rows, width),
             };
             attention.run(&device, call)?;
-            layers.linear(&block.attention.output, rows, &scratch.found, 1.0, &mut scratch.state)?;
+            layers.linear(&block.attention.output, rows, &scratch.attended, 1.0, &mut scratch.state)?;
 
             layers.norm(&block.inner_norm, shape.epsilon, (0, rows), &scratch.state, &mut scratch.normed)?;
             layers.linear(&block.up, rows, &scratch.normed, 0.0, &mut scratch.inner)?;
@@ -143,11 +143,11 @@ impl<'m, D: TransformerDevice> Decoder<'m, D> {
     }
 }
 
-/// What a device may add to each tensor of keys or values to make its size a round one, in bytes, at most.
+/// The most bytes that a device may add to each tensor of keys or values to round up its size.
 const ROUNDING: u64 = 4096;
 
 /// The keys and values in the registry's slot: room for all positions of the model, and no more. It is the positions that
-/// limit them. The bytes are a little more than so many positions take, since a device may round up the size of a tensor, and
+/// limit them. The bytes are a little more than these positions take, since a device may round up the size of a tensor, and
 /// the last positions would be refused for that.
 fn kv_cache<'a, D: TransformerDevice>(
     layers: &'a mut Layers<D>,

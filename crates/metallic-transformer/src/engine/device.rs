@@ -1,4 +1,4 @@
-//! What a device must run.
+//! The operations that a device must run.
 
 use metallic::kernels::Runs;
 use metallic::kernels::add::AddKernel;

@@ -36,7 +36,7 @@ impl<'m, D: TransformerDevice> Encoder<'m, D> {
         self.layers.cache
     }
 
-    /// Makes room at once for texts of so many tokens. A longer text makes its own.
+    /// Makes room at once for texts of `tokens` tokens. A longer text makes its own.
     ///
     /// # Errors
     /// The device's.
@@ -61,9 +61,9 @@ impl<'m, D: TransformerDevice> Encoder<'m, D> {
         let segment = model.segments.row(0);
         let tokens = ids.iter().flat_map(|id| model.tokens.row(*id as usize).iter().zip(segment));
         let tokens: Vec<f32> = tokens.map(|(token, segment)| token + segment).collect();
-        layers.device.write(&mut scratch.found, 0, &tokens)?;
+        layers.device.write(&mut scratch.attended, 0, &tokens)?;
         layers.device.write(&mut scratch.normed, 0, &model.positions.data()[..rows * width])?;
-        layers.add(rows * width, &scratch.found, &scratch.normed, &mut scratch.state)?;
+        layers.add(rows * width, &scratch.attended, &scratch.normed, &mut scratch.state)?;
         layers.norm(&model.norm, shape.epsilon, (0, rows), &scratch.state, &mut scratch.normed)?;
         mem::swap(&mut scratch.state, &mut scratch.normed);
 
@@ -79,10 +79,10 @@ impl<'m, D: TransformerDevice> Encoder<'m, D> {
                 q: part(0),
                 k: part(1),
                 v: part(2),
-                output: MatrixMut::dense(&mut scratch.found, rows, width),
+                output: MatrixMut::dense(&mut scratch.attended, rows, width),
             };
             layers.attention(shape, (rows, rows), false)?.run(&layers.device, call)?;
-            layers.linear(&block.attention.output, rows, &scratch.found, 1.0, &mut scratch.state)?;
+            layers.linear(&block.attention.output, rows, &scratch.attended, 1.0, &mut scratch.state)?;
             layers.norm(
                 &block.attention_norm,
                 shape.epsilon,

@@ -133,7 +133,7 @@ impl<D: TransformerDevice> Layers<D> {
         self.cache.get_or_create_add(&params, Some(&self.device))?.run(&self.device, call)
     }
 
-    /// The plan of an attention of `seq_q` queries to `seq_k` keys. A handle of its own, since the keys may be in the same
+    /// The plan of an attention of `seq_q` queries to `seq_k` keys. A separate handle, since the keys may be in the same
     /// registry as the plan.
     pub(super) fn attention(
         &mut self,

@@ -1,4 +1,4 @@
-//! Where intermediate results stand.
+//! Tensors for intermediate results.
 
 use metallic::Dtype;
 use metallic::device::ComputeDevice;
@@ -16,7 +16,7 @@ pub(super) struct Scratch<T> {
     /// `[rows, 3 width]`: queries, keys and values.
     pub(super) heads: T,
     /// `[rows, width]`: what attention found.
-    pub(super) found: T,
+    pub(super) attended: T,
     /// `[rows, inner]`.
     pub(super) inner: T,
     /// `[rows, inner]`.
@@ -24,7 +24,7 @@ pub(super) struct Scratch<T> {
 }
 
 impl<T> Scratch<T> {
-    /// Makes sure that there is room for so many rows.
+    /// Makes sure that there is room for `rows` rows.
     pub(super) fn reserve<'a, D: ComputeDevice<Tensor = T>>(
         scratch: &'a mut Option<Self>,
         device: &D,
@@ -54,7 +54,7 @@ impl<T> Scratch<T> {
             state: zeros(shape.width)?,
             normed: zeros(shape.width)?,
             heads: zeros(3 * shape.width)?,
-            found: zeros(shape.width)?,
+            attended: zeros(shape.width)?,
             inner: zeros(shape.inner)?,
             activated: zeros(shape.inner)?,
         })

@@ -43,12 +43,12 @@ impl Bert {
         })
     }
 
-    /// What scores are multiplied with.
+    /// The factor of the attention scores.
     pub fn scale(&self) -> f32 {
         (self.config.shape.head_width() as f32).sqrt().recip()
     }
 
-    /// How many numbers the model has learned.
+    /// The number of parameters.
     pub fn parameters(&self) -> usize {
         let rest = [&self.tokens, &self.positions, &self.segments, &self.norm.gain, &self.norm.bias];
         let weights = self.blocks.iter().flat_map(Block::weights).chain(rest);

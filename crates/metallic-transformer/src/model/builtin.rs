@@ -22,7 +22,7 @@ pub const SHAPE: Shape = Shape {
 };
 
 impl Gpt2 {
-    /// A decoder of this shape with weights from a seed. Nobody taught it anything: what it writes means nothing, but takes
+    /// A decoder of this shape with weights from a seed. It is not trained: the text it writes means nothing, but takes
     /// as long as if it did.
     pub fn from_seed(shape: Shape, seed: u64) -> Self {
         let mut random = Random::new(seed);

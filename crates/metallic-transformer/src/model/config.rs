@@ -1,4 +1,4 @@
-//! What a model's `config.json` says.
+//! The fields of a model's `config.json`.
 
 use std::fs;
 use std::path::Path;
@@ -32,9 +32,9 @@ pub struct Shape {
     pub vocabulary: usize,
     /// Positions that have an embedding.
     pub positions: usize,
-    /// What layer norm adds to the variance.
+    /// The number that layer norm adds to the variance.
     pub epsilon: f32,
-    /// What stands between the two halves of a feed-forward network.
+    /// The function between the two halves of a feed-forward network.
     pub activation: Activation,
 }
 
@@ -52,11 +52,11 @@ pub struct Gpt2Config {
     pub shape: Shape,
     /// The tokens that end a text, any of them.
     pub ends: Vec<u32>,
-    /// Whether scores are divided by the root of the head's width.
+    /// `true` if scores are divided by the root of the head's width.
     pub scale: bool,
-    /// Whether scores are divided by the number of the layer too, counted from 1.
+    /// `true` if scores are also divided by the number of the layer, counted from 1.
     pub scale_by_layer: bool,
-    /// Whether the head is the table of token embeddings.
+    /// `true` if the head is the table of token embeddings.
     pub tied: bool,
 }
 
@@ -69,7 +69,7 @@ pub struct BertConfig {
     pub segments: usize,
 }
 
-/// What a `config.json` describes.
+/// The architecture that a `config.json` describes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Config {
     /// A decoder like GPT-2.
@@ -252,7 +252,7 @@ fn checked(shape: Shape) -> Result<Shape, String> {
         return Err("a size is 0".to_owned());
     }
     if !width.is_multiple_of(heads) {
-        return Err(format!("the width {width} is no multiple of the {heads} heads"));
+        return Err(format!("the width {width} is not a multiple of the {heads} heads"));
     }
     if !(epsilon.is_finite() && epsilon > 0.0) {
         return Err(format!("the epsilon of layer norm is {epsilon}, and must be more than 0"));
@@ -282,7 +282,7 @@ mod tests {
             );
             Config::parse(&text).expect_err("the config is refused")
         };
-        assert!(config(r#","n_head":4"#).contains("the width 6 is no multiple of the 4 heads"));
+        assert!(config(r#","n_head":4"#).contains("the width 6 is not a multiple of the 4 heads"));
         assert!(config(r#","n_head":0"#).contains("a size is 0"));
         assert!(config("").contains("n_head"));
         let epsilon = config(r#","n_head":2,"layer_norm_epsilon":0"#);

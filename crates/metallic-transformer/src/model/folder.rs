@@ -15,7 +15,7 @@ use super::tokens::Tokens;
 use super::weights::WeightFile;
 use crate::error::Error;
 
-/// What is read of a folder, as far as it is there.
+/// The files that are read from a folder, those that it has.
 pub const FILES: &[&str] = &[CONFIG, WEIGHTS, TOKENIZER, POOLING, SENTENCES];
 
 const CONFIG: &str = "config.json";
@@ -27,7 +27,7 @@ const SENTENCES: &str = "sentence_bert_config.json";
 /// A model with its weights on the host.
 #[derive(Debug)]
 pub enum Model {
-    /// One that writes text.
+    /// A model that writes text.
     Gpt2(Gpt2),
     /// One that turns texts into vectors.
     Bert(Bert),
@@ -40,7 +40,7 @@ pub struct Loaded {
     pub source: String,
     /// The model.
     pub model: Model,
-    /// What makes token ids of text; `None` if the folder has no `tokenizer.json`.
+    /// The tokenizer; `None` if the folder has no `tokenizer.json`.
     pub tokens: Option<Tokens>,
     /// The longest text in tokens: what the model was trained on, where the folder says so, or else its positions.
     pub limit: usize,
@@ -51,7 +51,7 @@ struct SentenceLimit {
     max_seq_length: Option<usize>,
 }
 
-/// What `1_Pooling/config.json` says in its older form; of the newer one, `pooling_mode` names the mode.
+/// The fields of `1_Pooling/config.json` in its older form; in the newer one, `pooling_mode` names the mode.
 #[derive(Deserialize)]
 struct Pooling {
     pooling_mode: Option<String>,
@@ -77,7 +77,8 @@ impl Loaded {
     pub fn read(folder: &Path, texts: bool) -> Result<Self, Error> {
         if !folder.is_dir() {
             let kind = if folder.exists() { io::ErrorKind::NotADirectory } else { io::ErrorKind::NotFound };
-            let cause = if kind == io::ErrorKind::NotFound { "there is no such folder" } else { "no folder" };
+            let cause =
+                if kind == io::ErrorKind::NotFound { "there is no such folder" } else { "not a folder" };
             return Err(Error::file(folder.display().to_string(), io::Error::new(kind, cause)));
         }
         let config = Config::read(&folder.join(CONFIG))?;
@@ -98,12 +99,12 @@ impl Loaded {
 }
 
 impl Model {
-    /// Whether it writes text.
+    /// Returns `true` if the model writes text.
     pub fn is_decoder(&self) -> bool {
         matches!(self, Self::Gpt2(_))
     }
 
-    /// How many numbers the model has learned.
+    /// The number of parameters.
     pub fn parameters(&self) -> usize {
         match self {
             Self::Gpt2(model) => model.parameters(),
@@ -136,7 +137,7 @@ impl Model {
     }
 }
 
-/// What sentence-transformers cuts texts to, which is less than the model has positions: 256 of 512 in all-MiniLM-L6-v2.
+/// The length that sentence-transformers cuts texts to, which may be less than the model has positions: 256 of 512 in all-MiniLM-L6-v2.
 fn sentence_limit(folder: &Path, positions: usize) -> Result<usize, Error> {
     if let Some((file, pooling)) = optional::<Pooling>(&folder.join(POOLING))? {
         let is_mean = match (&pooling.pooling_mode, pooling.pooling_mode_mean_tokens) {

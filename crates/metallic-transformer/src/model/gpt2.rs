@@ -18,7 +18,7 @@ pub struct Gpt2 {
     pub blocks: Vec<Block>,
     /// The norm after the last layer.
     pub norm: Norm,
-    /// What logits are taken with, where that is not the table of tokens.
+    /// The table that logits are products with, if it is not the table of tokens.
     pub head: Option<Weight>,
 }
 
@@ -46,19 +46,19 @@ impl Gpt2 {
         })
     }
 
-    /// What logits are taken with: a row for each token.
+    /// The table that logits are products with: a row for each token.
     pub fn head(&self) -> &Weight {
         self.head.as_ref().unwrap_or(&self.tokens)
     }
 
-    /// What scores are multiplied with in a layer.
+    /// The factor of the attention scores in a layer.
     pub fn scale(&self, layer: usize) -> f32 {
         let scale =
             if self.config.scale { (self.config.shape.head_width() as f32).sqrt().recip() } else { 1.0 };
         if self.config.scale_by_layer { scale / (layer + 1) as f32 } else { scale }
     }
 
-    /// How many numbers the model has learned.
+    /// The number of parameters.
     pub fn parameters(&self) -> usize {
         let rest = [&self.tokens, &self.positions, &self.norm.gain, &self.norm.bias];
         let weights = self.blocks.iter().flat_map(Block::weights).chain(rest).chain(&self.head);

@@ -1,9 +1,9 @@
-//! What transformers of every kind are built from.
+//! The parts that every transformer is built from.
 
 use super::weights::{Tensors, Weight};
 use crate::error::Error;
 
-/// How the matrix of a linear layer stands in its file.
+/// The order of a linear layer's matrix in its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
     /// A row for each output, as PyTorch's `Linear` has it.
@@ -19,7 +19,7 @@ pub struct Linear {
     pub weight: Weight,
     /// A number for each output.
     pub bias: Weight,
-    /// How the matrix stands.
+    /// The order of the matrix.
     pub layout: Layout,
 }
 
@@ -28,7 +28,7 @@ pub struct Linear {
 pub struct Norm {
     /// A factor for each number.
     pub gain: Weight,
-    /// What is added to each number then.
+    /// The number added to each number afterwards.
     pub bias: Weight,
 }
 

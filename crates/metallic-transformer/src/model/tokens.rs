@@ -6,7 +6,7 @@ use tokenizers::{PostProcessor, Tokenizer, TruncationParams};
 
 use crate::error::Error;
 
-/// What makes token ids of text.
+/// A tokenizer.
 #[derive(Debug)]
 pub enum Tokens {
     /// Each byte is its own id.
@@ -15,7 +15,7 @@ pub enum Tokens {
     File {
         /// The file, for errors.
         file: String,
-        /// What it describes.
+        /// The tokenizer in it.
         tokenizer: Box<Tokenizer>,
     },
 }
@@ -25,7 +25,7 @@ pub enum Tokens {
 pub struct Encoded {
     /// The ids, with those that the model wants at its ends.
     pub ids: Vec<u32>,
-    /// Whether the text has more tokens than the model takes.
+    /// `true` if the text has more tokens than the model takes.
     pub truncated: bool,
 }
 

@@ -29,7 +29,7 @@ impl Weight {
         Self { version: TensorVersion::unchanging(), name: name.into(), shape: shape.to_vec(), data }
     }
 
-    /// What its prepared forms are found by.
+    /// The version that its prepared forms are keyed by.
     pub fn version(&self) -> TensorVersion {
         self.version
     }

@@ -98,7 +98,7 @@ fn group(text: &str) -> Option<(&str, &str)> {
     is_name.then_some((name, inside))
 }
 
-/// Whether this can be the name of a field or the key of a map.
+/// Returns `true` if this can be the name of a field or the key of a map.
 fn is_simple(name: &str) -> bool {
     !name.is_empty() && !name.contains(['{', '(', '['])
 }

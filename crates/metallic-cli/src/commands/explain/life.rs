@@ -1,4 +1,4 @@
-//! What happened to one key, collected event by event.
+//! The life of one key, collected event by event.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ pub struct LifeEvent {
     pub line: u64,
     /// When, in nanoseconds, if the log says.
     pub at_ns: Option<u64>,
-    /// What.
+    /// The kind of event.
     #[serde(flatten)]
     pub kind: LifeEventKind,
 }
@@ -26,31 +26,31 @@ pub enum LifeEventKind {
     Missed {
         /// `first`, `failed`, the cause of the last departure, or `unknown`.
         why: &'static str,
-        /// How long the entry was gone, in nanoseconds.
+        /// Time since its removal, in nanoseconds.
         away_ns: Option<u64>,
         /// The entries with which an LRU cache would still have had it.
         would_keep: Option<usize>,
     },
     /// The resource was made.
     Created {
-        /// What it took.
+        /// Its duration.
         seconds: f64,
     },
     /// The creation ended badly.
     Failed {
-        /// What it took.
+        /// Its duration.
         seconds: f64,
         /// The error's message.
         error: Option<String>,
     },
     /// It was found, this many times.
     Hits {
-        /// How many times.
+        /// The number of hits.
         count: u64,
         /// The time of the last, in nanoseconds.
         until_ns: Option<u64>,
     },
-    /// It left the cache.
+    /// It was removed from the cache.
     Left {
         /// As in the log.
         cause: &'static str,
@@ -58,7 +58,7 @@ pub enum LifeEventKind {
         strategy: Option<String>,
         /// The reason that the eviction gives.
         reason: Option<String>,
-        /// The key whose miss made it leave.
+        /// The key whose miss evicted it.
         for_key: Option<String>,
         /// Time since its last use.
         idle_seconds: f64,
@@ -78,7 +78,7 @@ pub struct Totals {
     pub misses: u64,
     /// Creations that ended badly.
     pub failures: u64,
-    /// Times it left.
+    /// The number of removals.
     pub departures: u64,
     /// Time spent in its creations.
     pub creation_seconds: f64,
@@ -120,7 +120,7 @@ impl Life {
         }
     }
 
-    /// Takes the next event of the log, which stands in this line; those of other caches are passed over. `cache` is the
+    /// Takes the next event of the log, which is in this line; those of other caches are passed over. `cache` is the
     /// name of the cache that an access is of.
     pub fn take(&mut self, event: &Event, line: u64, cache: &str) {
         if cache != self.cache {
@@ -194,7 +194,7 @@ impl Life {
         }
     }
 
-    /// A miss stands in the log behind its creation, and is told before it.
+    /// In the log a miss comes after its creation; it is told before it.
     fn missed(&mut self, line: u64, at_ns: Option<u64>) {
         self.totals.misses += 1;
         let (why, away_ns) = match self.departed.take() {
@@ -213,7 +213,7 @@ impl Life {
         self.events.insert(at, missed);
     }
 
-    /// Whether the last event is a creation whose miss was not told yet.
+    /// Returns `true` if the last event is a creation whose miss was not told yet.
     fn ends_in_untold_creation(&self) -> bool {
         let mut last = self.events.iter().rev().map(|event| &event.kind);
         matches!(last.next(), Some(LifeEventKind::Created { .. } | LifeEventKind::Failed { .. }))

@@ -11,7 +11,7 @@ use super::key_form::{Difference, KeyForm};
 use super::life::Life;
 use crate::label::CacheNames;
 
-/// What the log says about the key. Memory grows with the distinct keys of the log, not with its length.
+/// A search for one key. Memory grows with the distinct keys of the log, not with its length.
 #[derive(Debug)]
 pub struct Search {
     asked: String,
@@ -35,18 +35,18 @@ struct Keys {
 /// The key that is most like the one that was asked for.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Nearest {
-    /// The key as it stands in the log, with its cache's name.
+    /// The key as it is in the log, with its cache's name.
     pub key: String,
     /// The fields that differ.
     pub differences: Vec<Difference>,
 }
 
-/// What was found.
+/// The result of a search.
 #[derive(Debug)]
 pub struct Found {
     /// The key's cache; if the key was not found, that of the nearest.
     pub cache: Option<String>,
-    /// The key as it stands in the log, or as it was asked for.
+    /// The key as it is in the log, or as it was asked for.
     pub key: String,
     /// Its life; `None` if the log does not know the key.
     pub life: Option<Life>,
@@ -70,7 +70,7 @@ impl Search {
         }
     }
 
-    /// Takes the next event of the log, which stands in this line.
+    /// Takes the next event of the log, which is in this line.
     pub fn take(&mut self, event: &Event, line: u64) {
         let (label, cache) = match &event.data {
             EventData::ResourceCacheAccess(access) => (Some(&access.cache_key), None),
@@ -113,7 +113,7 @@ impl Search {
         }
     }
 
-    /// What was found in the whole log.
+    /// The result over the whole log.
     pub fn finish(mut self) -> Found {
         let key = match (&self.cache, &self.life) {
             (Some(cache), Some(_)) if !self.asked.starts_with(&format!("{cache}:")) => {

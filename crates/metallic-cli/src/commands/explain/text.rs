@@ -15,7 +15,7 @@ pub(super) fn write(out: &mut dyn Write, found: &Found) -> io::Result<()> {
     let totals = life.totals;
     write!(
         out,
-        "  {} hits, {} misses, left {} times; {} spent in creations",
+        "  {} hits, {} misses, removed {} times; {} spent in creations",
         count(totals.hits),
         count(totals.misses),
         count(totals.departures),
@@ -67,12 +67,12 @@ fn write_event(out: &mut dyn Write, event: &LifeEvent) -> io::Result<()> {
             match *why {
                 "first" => write!(out, "missed: never seen before")?,
                 "failed" => write!(out, "missed: its last creation failed")?,
-                "unknown" => write!(out, "missed: the log does not say why it was gone")?,
+                "unknown" => write!(out, "missed: the log does not say why it was removed")?,
                 "removed" | "cleared" => write!(out, "missed: the program had {why} it")?,
                 "stale" => write!(out, "missed: what it was made from had changed")?,
                 "size_limit" => write!(out, "missed: it was evicted to make room")?,
                 "idle_timeout" => write!(out, "missed: it had expired")?,
-                other => write!(out, "missed: it had left ({other})")?,
+                other => write!(out, "missed: it had been removed ({other})")?,
             }
             if let Some(ns) = away_ns {
                 write!(out, " {} before", nanoseconds(*ns as f64))?;

@@ -1,4 +1,4 @@
-//! What to set, as code to paste; or why the log cannot say.
+//! The policy to set, as code to paste, or the reasons why the log supports none.
 
 use super::candidates::Candidate;
 use super::recording::Recording;
@@ -14,7 +14,7 @@ pub const LEAST_REUSES: u64 = 100;
 pub const LEAST_ACCESSES_PER_ENTRY: u64 = 10;
 /// The share of accesses that may be missing from the log, or have another result in a replay.
 pub const MOST_LOST: f64 = 0.01;
-/// How much more than the best may be missed, in creation time where it is known, otherwise in number.
+/// The tolerated excess over the best, in creation time where it is known, otherwise in the number of misses.
 pub const TOLERANCE: f64 = 0.01;
 
 /// The advice for one cache.
@@ -33,9 +33,9 @@ pub struct Setting {
     pub candidate: Candidate,
     /// The smallest capacity at which it misses within [`TOLERANCE`] of the best.
     pub capacity: usize,
-    /// What it comes to there.
+    /// Its outcome there.
     pub outcome: Outcome,
-    /// What the others come to at that capacity, and how many entries they need to be as good; in the order of the
+    /// The outcomes of the others at that capacity, and the entries they need to be as good; in the order of the
     /// curves.
     pub alternatives: Vec<Alternative>,
     /// The code that sets it.
@@ -47,13 +47,13 @@ pub struct Setting {
 pub struct Alternative {
     /// The policy.
     pub candidate: Candidate,
-    /// What it comes to at the advised capacity.
+    /// Its outcome at the advised capacity.
     pub outcome: Outcome,
     /// The capacity at which it is within [`TOLERANCE`] of the best, if there is one.
     pub needs: Option<usize>,
 }
 
-/// What counts: the seconds where creations were measured, otherwise the number.
+/// The figure that is compared: seconds where creations were measured, otherwise the number of misses.
 pub(super) fn weight(trace: &Trace, outcome: &Outcome) -> f64 {
     if trace.is_costed() { outcome.cost_ns } else { outcome.misses as f64 }
 }

@@ -15,12 +15,12 @@ pub struct Foresight {
     compulsory_cost_ns: f64,
 }
 
-/// What a cache with foresight comes to.
+/// The outcome of a cache with foresight.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Optimum {
     /// The fewest misses there can be.
     pub misses: u64,
-    /// What these misses cost, in nanoseconds. Where costs differ widely, a policy that minds them can do better than
+    /// The time of these misses, in nanoseconds. Where costs differ widely, a policy that minds them can do better than
     /// this, which minds the number alone.
     pub cost_ns: f64,
 }
@@ -75,7 +75,7 @@ impl Foresight {
         self.compulsory
     }
 
-    /// What the compulsory misses cost, in nanoseconds.
+    /// The time of the compulsory misses, in nanoseconds.
     pub fn compulsory_cost_ns(&self) -> f64 {
         self.compulsory_cost_ns
     }

@@ -1,4 +1,4 @@
-//! What is tried: which policies, at which capacities, with which idle times.
+//! The candidates: policies, capacities and idle times.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -37,7 +37,7 @@ impl Candidate {
         policy_text::code(&self.policy(capacity))
     }
 
-    /// The strategy, as it stands in the log.
+    /// The strategy, as it is in the log.
     pub fn name(self) -> &'static str {
         self.policy(1).strategy().name()
     }
@@ -64,7 +64,7 @@ pub(super) fn idle_times(trace: &Trace, in_force: &[EvictionPolicy]) -> Vec<Dura
     all.into_iter().collect()
 }
 
-/// How long keys are left alone, in classes that are a sixteenth of an octave wide.
+/// The times between two accesses of a key, in classes that are a sixteenth of an octave wide.
 struct Intervals {
     counts: Vec<u64>,
 }

@@ -1,4 +1,4 @@
-//! What can be replayed: logs of metallic, and traces in three other formats.
+//! The input of a replay: logs of metallic, and traces in three other formats.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -15,13 +15,13 @@ use crate::progress::Progress;
 /// Everything that was read.
 #[derive(Debug)]
 pub struct Input {
-    /// What it was read as; never [`TraceFormat::Auto`].
+    /// The format it was read as; never [`TraceFormat::Auto`].
     pub format: TraceFormat,
     /// One for each cache; a trace in another format than a log is one cache.
     pub recordings: Vec<Recording>,
     /// Events that the exporter says are missing from the log, of whichever cache.
     pub dropped: u64,
-    /// Lines that are no events.
+    /// Lines that are not events.
     pub skipped: Vec<SkippedIn>,
 }
 

@@ -14,14 +14,14 @@ use rustc_hash::FxHashMap;
 use super::trace::{Access, StepKind, Trace};
 use crate::label::CacheNames;
 
-/// What a log says about one cache.
+/// The log of one cache.
 #[derive(Debug, Default)]
 pub struct Recording {
     /// The accesses.
     pub trace: Trace,
     /// Accesses that found their entry.
     pub hits: u64,
-    /// Entries that policies made leave.
+    /// Entries that policies evicted.
     pub evictions: u64,
     /// Accesses that the cache counted between two of its summaries, or made resources for, and that are not in the log.
     pub missing: u64,
@@ -55,7 +55,7 @@ struct InProgress {
     creation: Option<Creation>,
     /// Creations whose access did not come.
     orphans: u64,
-    /// What was removed and not yet counted by a `CacheCleared`.
+    /// The cause of the removals that no `CacheCleared` has counted yet.
     announced: Option<RemovalCause>,
     /// Hits and misses in the last summary.
     total: Option<u64>,

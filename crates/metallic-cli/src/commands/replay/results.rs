@@ -16,9 +16,9 @@ pub struct CacheReplay {
     pub recording: usize,
     /// The replay under the policies of the log; `None` for a trace that is no log.
     pub recorded: Option<Outcome>,
-    /// What was tried.
+    /// The outcomes of the candidates.
     pub sweep: Sweep,
-    /// What follows.
+    /// The advice.
     pub advice: Advice,
 }
 

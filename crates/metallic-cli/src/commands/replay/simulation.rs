@@ -14,16 +14,16 @@ use metallic_instrumentation::EventSink;
 
 use super::trace::{Step, StepKind, Trace};
 
-/// What a replay came to.
+/// The outcome of a replay.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Outcome {
     /// Look-ups that found their entry.
     pub hits: u64,
     /// Look-ups that did not.
     pub misses: u64,
-    /// Entries that the policy made leave.
+    /// Entries that the policy evicted.
     pub evictions: u64,
-    /// What the misses cost: each the mean measured creation time of its key, in nanoseconds.
+    /// The time of the misses, each counted as the mean measured creation time of its key, in nanoseconds.
     pub cost_ns: f64,
     /// The most entries there were.
     pub peak: usize,
@@ -38,7 +38,7 @@ pub struct Outcome {
 pub struct Divergence {
     /// The number of the first such access; the first of all is 0.
     pub first: usize,
-    /// How many there are.
+    /// Their number.
     pub accesses: u64,
 }
 
@@ -90,13 +90,13 @@ impl<'t> CacheableKernel<Workshop<'t>> for ReplayKernel {
     }
 }
 
-/// The device of a replay: where creations leave word of themselves.
+/// The device of a replay, where creations note what they did.
 struct Workshop<'t> {
     costs: &'t [f64],
     clock: LogClock,
     /// When the creation is over, should the current access miss.
     done: Cell<Option<u64>>,
-    /// Whether it fails then.
+    /// `true` if it fails then.
     fails: Cell<bool>,
     misses: Cell<u64>,
     cost_ns: Cell<f64>,

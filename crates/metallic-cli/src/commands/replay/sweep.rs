@@ -16,7 +16,7 @@ use super::trace::Trace;
 use crate::args::ReplayArgs;
 use crate::progress::Progress;
 
-/// What became of one trace under every candidate.
+/// The outcomes of one trace under every candidate.
 #[derive(Debug)]
 pub struct Sweep {
     /// The capacities, ascending.

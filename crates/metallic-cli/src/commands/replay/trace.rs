@@ -2,7 +2,7 @@
 
 use metallic::caching::EvictionPolicy;
 
-/// What was asked of one cache, in order. An access takes 4 bytes, and 8 more where times are known; a recorded miss with
+/// The accesses to one cache, in order. An access takes 4 bytes, and 8 more where times are known; a recorded miss with
 /// times another 8. What is known of a key is 8 bytes.
 #[derive(Debug, Default)]
 pub struct Trace {
@@ -13,7 +13,7 @@ pub struct Trace {
     times: Vec<u64>,
     /// When the creation of each recorded miss was over, in their order; empty if `times` is.
     done: Vec<u64>,
-    /// What else happened, in order.
+    /// The steps between the accesses, in order.
     steps: Vec<Step>,
     /// The mean creation time of each key in nanoseconds; NaN where none was measured, before [`finish`](Self::finish).
     costs: Vec<f64>,
@@ -27,20 +27,20 @@ pub struct Trace {
 pub struct Access {
     /// Numbers the key, from 0 in the order of first appearance.
     pub key: u32,
-    /// Whether the recorded creation failed. In a replay in which the look-up misses, it fails too.
+    /// `true` if the recorded creation failed. In a replay in which the look-up misses, it fails too.
     pub fails: bool,
-    /// Whether the resource was there; false in a trace that does not say.
+    /// `true` if the resource was there; `false` in a trace that does not say.
     pub hit: bool,
 }
 
-/// What was done to a cache between two accesses.
+/// A change of a cache between two accesses.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step {
     /// It came before the access with this number.
     pub before: u32,
     /// When, in nanoseconds, if that is known.
     pub at: Option<u64>,
-    /// What.
+    /// The kind of event.
     pub kind: StepKind,
 }
 
@@ -137,7 +137,7 @@ impl Trace {
         self.accesses.len()
     }
 
-    /// Whether there were no accesses.
+    /// Returns `true` if there were no accesses.
     pub fn is_empty(&self) -> bool {
         self.accesses.is_empty()
     }
@@ -147,17 +147,17 @@ impl Trace {
         self.costs.len()
     }
 
-    /// Whether every access has a time.
+    /// Returns `true` if every access has a time.
     pub fn is_timed(&self) -> bool {
         !self.untimed && !self.times.is_empty()
     }
 
-    /// Whether creation times were measured.
+    /// Returns `true` if creation times were measured.
     pub fn is_costed(&self) -> bool {
         self.unmeasured_keys < self.costs.len()
     }
 
-    /// What creating each key costs, in nanoseconds, by its number.
+    /// The creation time of each key, in nanoseconds, by its number.
     pub fn costs(&self) -> &[f64] {
         &self.costs
     }
@@ -183,7 +183,7 @@ impl Trace {
         &self.done
     }
 
-    /// What else happened, in order.
+    /// The steps between the accesses, in order.
     pub fn steps(&self) -> &[Step] {
         &self.steps
     }

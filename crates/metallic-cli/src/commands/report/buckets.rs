@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-/// What a bucket holds: something that two neighbours can be made one of.
+/// The content of a bucket; two neighbours can be merged.
 pub trait Merge: Default {
     /// Takes in the bucket that follows in time.
     fn merge(&mut self, later: Self);

@@ -27,14 +27,14 @@ pub struct Collector {
     pub(super) keys: KeyLedger,
     pub(super) events: u64,
     pub(super) dropped: u64,
-    /// Whether the log has times; known from its first event.
+    /// `true` if the log has times; known from its first event.
     pub(super) timed: Option<bool>,
     latest: u64,
     pub(super) span: Option<(u64, u64)>,
 }
 
 impl Collector {
-    /// How many caches are told apart.
+    /// The number of caches that are told apart.
     pub const CACHES: usize = 64;
 
     /// No events yet; the figures of at most `keys` keys will be kept.
@@ -94,7 +94,7 @@ impl Collector {
         time
     }
 
-    /// Where the figures of the cache with this name stand.
+    /// The place of the figures of the cache with this name.
     fn place(&mut self, name: &str) -> usize {
         if let Some(&place) = self.places.get(name) {
             return place;

@@ -14,11 +14,11 @@ use super::tally::{Lookups, Tally};
 use crate::input::SkippedIn;
 use crate::units::total;
 
-/// How many keys a report names in each list.
+/// The number of keys in each list of a report.
 const NAMED_KEYS: usize = 20;
 
 impl Collector {
-    /// The report of what was read. `lines` is how many lines that was, `skipped` which of them are no events.
+    /// The report of what was read. `lines` is how many lines that was, `skipped` which of them are not events.
     pub fn report(mut self, lines: u64, skipped: &[SkippedIn]) -> Report {
         // Buckets of all caches are of one width, so that they can be added up.
         let shift = self.caches.iter().map(|tally| tally.buckets.shift()).max().unwrap_or(0);

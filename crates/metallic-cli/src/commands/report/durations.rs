@@ -4,7 +4,7 @@
 const STEPS: usize = 16;
 const STEP_BITS: u32 = STEPS.trailing_zeros();
 
-/// How often durations were how long, on a scale fine enough for quantiles: they are off by 3.2 % at most.
+/// A histogram of durations, fine enough for quantiles: they are off by 3.2 % at most.
 #[derive(Clone, Debug)]
 pub struct Durations {
     counts: Box<[u64]>,
@@ -29,7 +29,7 @@ impl Durations {
         self.max = self.max.max(ns);
     }
 
-    /// How many there are.
+    /// Their number.
     pub fn count(&self) -> u64 {
         self.count
     }
@@ -81,7 +81,7 @@ const MIN: u64 = 60 * S;
 const H: u64 = 60 * MIN;
 const DAY: u64 = 24 * H;
 
-/// How often something was idle for how long, on a coarse scale for people: 1, 2, 5, 10 and so on in the usual units.
+/// A histogram of idle times on a coarse scale for people: 1, 2, 5, 10 and so on in the usual units.
 #[derive(Clone, Debug)]
 pub struct IdleAges {
     counts: [u64; IdleAges::EDGES.len() + 1],
@@ -108,7 +108,7 @@ impl IdleAges {
         self.counts[Self::EDGES.partition_point(|&edge| edge <= ns)] += 1;
     }
 
-    /// How many there were in each bar: below the first edge, between each two, and from the last one on.
+    /// The number in each bar: below the first edge, between each two, and from the last one on.
     pub fn counts(&self) -> &[u64] {
         &self.counts
     }

@@ -1,4 +1,4 @@
-//! What a report says: the schema of `metallic report --json`.
+//! The figures of a report: the schema of `metallic report --json`.
 
 use serde::Serialize;
 
@@ -16,9 +16,9 @@ pub struct Report {
     pub events: u64,
     /// Events that the exporter lost, as it says itself in the log.
     pub dropped_events: u64,
-    /// What was passed over, in the files that had such lines.
+    /// The lines that were passed over, by file.
     pub skipped: Vec<SkippedLines>,
-    /// What the moments in this report are counted in: `time` for nanoseconds since the Unix epoch (or since the origin of
+    /// The unit of the moments in this report: `time` for nanoseconds since the Unix epoch (or since the origin of
     /// a hand-driven clock), `events` for the number of the event, in a log without times.
     pub axis: Axis,
     /// The moment of the first event and that of the last; `null` without events.
@@ -29,9 +29,9 @@ pub struct Report {
     pub caches: Vec<CacheFigures>,
     /// The keys whose creations took longest, the longest first.
     pub dearest_keys: Vec<Key>,
-    /// The keys that were created again after a policy had made them leave, those that cost most first.
+    /// The keys that were created again after a policy had evicted them, those that cost most first.
     pub rebuilt_keys: Vec<Key>,
-    /// How complete what is said of keys is.
+    /// The completeness of the figures of keys.
     pub keys: KeyCoverage,
 }
 
@@ -40,7 +40,7 @@ impl Report {
     pub const SCHEMA: &str = "metallic-report-1";
 }
 
-/// What the moments of a report are counted in.
+/// The unit of the moments of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Axis {
@@ -50,14 +50,14 @@ pub enum Axis {
     Events,
 }
 
-/// Lines of one file that are no events.
+/// Lines of one file that are not events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SkippedLines {
     /// The file.
     pub file: String,
-    /// How many they are.
+    /// Their number.
     pub lines: u64,
-    /// How many there are for each reason, reasons without any left out.
+    /// Their number for each reason; reasons without any are left out.
     pub reasons: Vec<(String, u64)>,
     /// The first of them, each with its number and what is wrong with it.
     pub first: Vec<String>,
@@ -80,12 +80,12 @@ pub struct CacheFigures {
     pub misses: u64,
     /// Hits among both, from 0 to 1; `null` if there were none.
     pub hit_rate: Option<f64>,
-    /// Whether hits and misses are counted by the accesses in the log or, where the log has fewer than they say there
+    /// The source of hits and misses: they are counted by the accesses in the log or, where the log has fewer than they say there
     /// were, by the summaries.
     pub counted_by: CountedBy,
     /// Accesses in the log.
     pub logged_accesses: u64,
-    /// Entries that a policy made leave.
+    /// Entries that a policy evicted.
     pub evictions: u64,
     /// The same by reason, the most frequent first.
     pub evictions_by_reason: Vec<(String, u64)>,
@@ -95,31 +95,31 @@ pub struct CacheFigures {
     pub creations: u64,
     /// Creations that failed or panicked.
     pub failed: u64,
-    /// What the creations took; p50 and p95 are off by 3.2 % at most.
+    /// The durations of the creations; p50 and p95 are off by 3.2 % at most.
     pub creation_ns: Spread,
-    /// Creations of what a policy had made leave.
+    /// Creations of entries that a policy had evicted.
     pub rebuilt: u64,
-    /// What those took.
+    /// The time that those took.
     pub rebuilt_ns: u64,
     /// Creations of what, as far as the log says, was there: another run of the program, or events that are missing.
     pub unexplained: u64,
-    /// What those took.
+    /// The time that those took.
     pub unexplained_ns: u64,
-    /// What the hits would have cost without the cache: for each, the creation time of the entry it found.
+    /// The time that the hits would have taken without the cache: for each, the creation time of the entry it found.
     pub saved_ns: u64,
     /// Hits on entries whose creation is not in the log, or was forgotten: they are not in `saved_ns`.
     pub unpriced_hits: u64,
     /// Times the cache's counters went back: several runs of a program, or several registries, wrote this log.
     pub restarts: u64,
-    /// How long entries had been idle when a policy made them leave.
+    /// The idle times of entries when a policy evicted them.
     pub idle_at_eviction: Vec<IdleBar>,
-    /// How long entries had been idle when they were hit: the time between two look-ups of one key.
+    /// The idle times of entries when they were hit: the time between two look-ups of one key.
     pub idle_at_hit: Vec<IdleBar>,
-    /// What happened when.
+    /// The figures over time.
     pub series: Vec<Moment>,
 }
 
-/// Where hits and misses come from.
+/// The source of the hits and misses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CountedBy {
@@ -149,11 +149,11 @@ pub struct IdleBar {
     pub from: u64,
     /// The age that ends it; `null` for the last bar.
     pub below: Option<u64>,
-    /// How many there were.
+    /// Their number.
     pub count: u64,
 }
 
-/// What happened in one cache in one bucket of time. Buckets in which nothing happened are left out.
+/// The figures of one cache in one bucket of time. Empty buckets are left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Moment {
     /// When the bucket begins.
@@ -164,18 +164,18 @@ pub struct Moment {
     pub misses: u64,
     /// Creations in it that went well.
     pub created: u64,
-    /// What the creations took that ended in it, failed ones among them.
+    /// The time of the creations that ended in it, failed ones included.
     pub creation_ns: u64,
-    /// Entries that a policy made leave.
+    /// Entries that a policy evicted.
     pub evicted: u64,
     /// Entries at its end; `null` if nothing before says.
     pub entries: Option<u64>,
 }
 
-/// What one key cost.
+/// The cost of one key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Key {
-    /// The key as it stands in the log, with its cache's name; cut after 240 bytes.
+    /// The key as it is in the log, with its cache's name; cut after 240 bytes.
     pub key: String,
     /// Look-ups that found it, since it was first missed in the log.
     pub hits: u64,
@@ -185,17 +185,17 @@ pub struct Key {
     pub created: u64,
     /// Creations that did not.
     pub failed: u64,
-    /// What all of them took.
+    /// The time that all of them took.
     pub creation_ns: u64,
-    /// Times a policy made it leave.
+    /// The number of its evictions.
     pub evicted: u64,
-    /// Creations after a policy had made it leave.
+    /// Its creations after an eviction.
     pub rebuilt: u64,
-    /// What those took.
+    /// The time that those took.
     pub rebuilt_ns: u64,
 }
 
-/// How complete the figures of keys are.
+/// The completeness of the figures of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct KeyCoverage {
     /// Keys there are figures of.
@@ -207,9 +207,9 @@ pub struct KeyCoverage {
     pub forgotten: u64,
     /// The misses of the forgotten keys.
     pub forgotten_misses: u64,
-    /// What their creations took.
+    /// The time that their creations took.
     pub forgotten_creation_ns: u64,
-    /// What their creations took that came after an eviction.
+    /// The time that their creations after an eviction took.
     pub forgotten_rebuilt_ns: u64,
     /// The creation time that the figures of one key may lack, at most.
     pub lacking_ns: u64,

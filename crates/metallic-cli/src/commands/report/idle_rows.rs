@@ -11,7 +11,7 @@ pub(super) struct IdleRow {
     pub(super) from: u64,
     /// The age at which the bar ends.
     pub(super) below: Option<u64>,
-    /// Entries that a policy made leave at such an age.
+    /// Entries that a policy evicted at such an age.
     pub(super) evicted: u64,
     /// Entries that were hit at such an age.
     pub(super) hit: u64,

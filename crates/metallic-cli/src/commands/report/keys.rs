@@ -1,4 +1,4 @@
-//! What each key cost, for as many keys as the memory allows.
+//! The cost of each key, for the number of keys that the memory allows.
 
 use std::cmp::Ordering;
 use std::hash::{BuildHasher, RandomState};
@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 /// A key's life so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyFigures {
-    /// The key as it stands in the log, cut after [`KeyLedger::LABEL`] bytes.
+    /// The key as it is in the log, cut after [`KeyLedger::LABEL`] bytes.
     pub label: Box<str>,
     /// Which cache it belongs to: its place in the collector's list.
     pub cache: u32,
@@ -22,21 +22,21 @@ pub struct KeyFigures {
     pub failed: u64,
     /// Time spent in all of its creations, in nanoseconds.
     pub creation_ns: u64,
-    /// Times a policy made it leave.
+    /// The number of its evictions.
     pub evicted: u64,
-    /// Creations of what a policy had made leave.
+    /// Creations of entries that a policy had evicted.
     pub rebuilt: u64,
     /// Time spent in those, in nanoseconds.
     pub rebuilt_ns: u64,
-    /// What the entry there is now took to create, in nanoseconds, if the log says.
+    /// The time that the current entry took to create, in nanoseconds, if the log says.
     pub entry_ns: Option<u64>,
-    /// Whether it is in its cache.
+    /// Its presence in its cache.
     pub presence: Presence,
     /// When it was last looked up.
     pub used_at: Option<u64>,
 }
 
-/// What the log last said of a key's entry.
+/// The last known state of a key's entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Presence {
     /// It was never created.
@@ -44,13 +44,13 @@ pub enum Presence {
     Never,
     /// It is there.
     Present,
-    /// A policy made it leave.
+    /// A policy evicted it.
     Evicted,
-    /// The caller made it leave.
+    /// The caller removed it.
     Removed,
 }
 
-/// What the ledger let go of, of one cache or of all.
+/// The sums of the keys that the ledger has forgotten, of one cache or of all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Forgotten {
     /// Keys let go of; a key that came back and was let go of again counts again.
@@ -61,7 +61,7 @@ pub struct Forgotten {
     pub created: u64,
     /// Time spent in creating them, in nanoseconds.
     pub creation_ns: u64,
-    /// Creations of what a policy had made leave.
+    /// Creations of entries that a policy had evicted.
     pub rebuilt: u64,
     /// Time spent in those, in nanoseconds.
     pub rebuilt_ns: u64,
@@ -139,7 +139,7 @@ impl KeyLedger {
         self.limit
     }
 
-    /// What was let go of, of the cache at this place in the collector's list.
+    /// The sums of the forgotten keys of the cache at this place in the collector's list.
     pub fn forgotten(&self, cache: usize) -> Forgotten {
         self.forgotten.get(cache).copied().unwrap_or_default()
     }

@@ -184,7 +184,7 @@ fn idle_ages(cache: &CacheFigures) -> Table {
     table
 }
 
-/// What a reader of the figures should know: where the log is not the whole truth.
+/// The gaps and contradictions of the log that a reader of the figures should know.
 pub(super) fn notes(report: &Report) -> Vec<String> {
     let mut notes = Vec::new();
     if report.dropped_events > 0 {

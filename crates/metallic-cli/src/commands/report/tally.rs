@@ -1,4 +1,4 @@
-//! What one cache did: the figures that are kept while its events are read.
+//! The figures of one cache that are kept while its events are read.
 
 use std::collections::BTreeMap;
 
@@ -7,14 +7,14 @@ use metallic_instrumentation::{CacheEviction, EntryRemoved, RemovalCause, Resour
 use super::buckets::{Buckets, Merge};
 use super::durations::{Durations, IdleAges};
 
-/// How many different reasons are told apart; the rest are counted as [`OTHER_REASONS`].
+/// The number of reasons that are told apart; the rest are counted as [`OTHER_REASONS`].
 const REASONS: usize = 16;
 /// The reason under which further ones are counted.
 pub(super) const OTHER_REASONS: &str = "other reasons";
 /// The first buckets are 1.05 ms wide.
 const FIRST_SHIFT: u32 = 20;
 
-/// What happened in one cache in one span of time.
+/// The figures of one cache in one span of time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Bucket {
     /// By the accesses in the log.
@@ -85,7 +85,7 @@ pub(super) struct Tally {
     /// Creations, failed ones among them.
     pub(super) creations: Durations,
     pub(super) failed: u64,
-    /// Creations of what a policy had made leave.
+    /// Creations of entries that a policy had evicted.
     pub(super) rebuilt: Creations,
     /// Creations of what, as far as the log says, was there.
     pub(super) unexplained: Creations,
@@ -96,14 +96,14 @@ pub(super) struct Tally {
     pub(super) reasons: BTreeMap<Box<str>, u64>,
     /// Entries that left, one by one, by cause.
     pub(super) departures: BTreeMap<&'static str, u64>,
-    /// Entries that the caller made leave.
+    /// Entries that the caller removed.
     pub(super) cleared: u64,
     pub(super) policy: Option<Box<str>>,
     pub(super) entries: Option<u64>,
     pub(super) peak_entries: u64,
-    /// How long entries had been idle when a policy made them leave.
+    /// The idle times of entries when a policy evicted them.
     pub(super) idle_at_eviction: IdleAges,
-    /// How long entries had been idle when they were hit.
+    /// The idle times of entries when they were hit.
     pub(super) idle_at_hit: IdleAges,
     pub(super) buckets: Buckets<Bucket>,
 }
@@ -134,7 +134,7 @@ impl Tally {
         }
     }
 
-    /// Whether the accesses in the log are fewer than the summaries count: it was sampled or filtered, or has gaps.
+    /// Returns `true` if the log has fewer accesses than the summaries count: it was sampled or filtered, or has gaps.
     pub(super) fn counts_by_summaries(&self) -> bool {
         self.summaries.count() > self.accesses.count()
     }

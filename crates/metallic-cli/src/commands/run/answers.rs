@@ -1,10 +1,10 @@
-//! What came out, and how long it took.
+//! The answers of a model, and their latencies.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
-/// What the model made of one prompt.
+/// The answer to one prompt.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     /// A decoder's continuation.
@@ -13,7 +13,7 @@ pub enum Answer {
     Embedding(Vec<f32>),
 }
 
-/// How a decoder went on.
+/// The continuation of a prompt.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Continuation {
     /// The tokens, each the likeliest one.
@@ -22,7 +22,7 @@ pub struct Continuation {
     pub logits: Vec<Vec<f32>>,
 }
 
-/// How long one prompt took in one pass.
+/// The times of one prompt in one pass.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Timing {
     /// Until the first token, or the vector, was there.

@@ -19,7 +19,7 @@ use crate::by_name::by_name;
 use crate::policy_text;
 use metallic_transformer::engine::TransformerDevice;
 
-/// What one cache did.
+/// The figures of one cache.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CacheRow {
     /// Its name.
@@ -36,13 +36,13 @@ pub struct CacheRow {
     pub misses: u64,
     /// Hits among all look-ups.
     pub hit_rate: Option<f64>,
-    /// Entries that its policy made leave.
+    /// Entries that its policy evicted.
     pub evictions: u64,
-    /// What its entries hold.
+    /// The bytes of its entries.
     pub bytes: u64,
     /// Time spent in creations, in nanoseconds.
     pub creation_ns: u64,
-    /// What the hits would have cost without it, in nanoseconds.
+    /// The time that the hits would have taken without it, in nanoseconds.
     pub saved_ns: Option<u64>,
 }
 
@@ -91,7 +91,7 @@ fn ns(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// The name of the slot with the prepared weights, as it stands in its events.
+/// The name of the slot with the prepared weights, as it is in its events.
 const PREPARED: &str = "tensor_preparation";
 
 by_name!(

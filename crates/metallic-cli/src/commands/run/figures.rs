@@ -15,13 +15,13 @@ use metallic_transformer::model::Loaded;
 pub struct Run {
     /// The version of this schema.
     pub schema: u32,
-    /// What it ran on.
+    /// The device.
     pub device: DeviceFigures,
-    /// What ran.
+    /// The model.
     pub model: ModelFigures,
-    /// What came out, by prompt.
+    /// The prompts and their answers.
     pub prompts: Vec<PromptFigures>,
-    /// How often everything ran.
+    /// The number of passes.
     pub passes: usize,
     /// The mean times of the first pass.
     pub cold: Option<Latency>,
@@ -33,18 +33,18 @@ pub struct Run {
     pub verification: Option<Verification>,
 }
 
-/// What a model ran on.
+/// The device of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DeviceFigures {
     /// `host` or `wgpu`.
     pub kind: &'static str,
-    /// What it is.
+    /// Its name.
     pub name: String,
     /// Why this one.
     pub why: String,
 }
 
-/// What ran.
+/// The model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ModelFigures {
     /// The folder, or what else it comes from.
@@ -67,14 +67,14 @@ pub struct ModelFigures {
     pub dtype: &'static str,
 }
 
-/// What came out of one prompt.
+/// One prompt and its answer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct PromptFigures {
-    /// The line of the file it stands in, counted from 1; `None` if it stands in none that was given.
+    /// Its line in the file, counted from 1; `None` if no file was given.
     pub line: Option<u64>,
     /// The text; `None` if tokens were given.
     pub text: Option<String>,
-    /// Whether the text lost its end.
+    /// `true` if the text lost its end.
     pub truncated: bool,
     /// The tokens that went in.
     pub input_ids: Vec<u32>,
@@ -90,12 +90,12 @@ pub struct PromptFigures {
     /// An encoder's vector.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub embedding: Option<Vec<f32>>,
-    /// How long it took, by pass.
+    /// The latencies, by pass.
     pub times: Vec<Latency>,
 }
 
 impl PromptFigures {
-    /// What came of each prompt.
+    /// Pairs each prompt with its answer.
     ///
     /// # Errors
     /// The tokenizer cannot make text of the tokens.

@@ -26,7 +26,7 @@ impl Log {
         }
     }
 
-    /// Where events go.
+    /// The sink of the log.
     pub(super) fn sink(&self) -> Arc<dyn EventSink> {
         Arc::clone(&self.exporter) as Arc<dyn EventSink>
     }

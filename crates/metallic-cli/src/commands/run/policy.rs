@@ -42,10 +42,10 @@ mod tests {
             ("gemm=mru:3", "no policy has the name `mru`; there are: none, size_limited_lru:N"),
             ("gemm=hybrid:3", "`hybrid` has other arguments"),
             ("gemm=size_limited_lru", "`size_limited_lru` has other arguments"),
-            ("gemm=lru:-1", "`-1` is no number of entries"),
-            ("gemm=idle_timeout:5", "`5` is no time"),
-            ("gemm=idle_timeout:1e99h", "no time"),
-            ("gemm=lru,most=3", "`most=3` is no limit"),
+            ("gemm=lru:-1", "`-1` is not a number of entries"),
+            ("gemm=idle_timeout:5", "`5` is not a time"),
+            ("gemm=idle_timeout:1e99h", "not a time"),
+            ("gemm=lru,most=3", "`most=3` is not a limit"),
         ] {
             let error = CachePolicy::parse(text, &["gemm"]).expect_err(text);
             assert_eq!(error.exit_code(), 2);

@@ -1,4 +1,4 @@
-//! What the model is given.
+//! The prompts.
 
 use std::fs;
 use std::io::{self, Read};
@@ -14,20 +14,20 @@ const BUILTIN: &str = include_str!("prompts.txt");
 /// One text, or one sequence of tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prompt {
-    /// The line of the file it stands in, counted from 1; `None` if it stands in none that was given.
+    /// Its line in the file, counted from 1; `None` if no file was given.
     pub line: Option<u64>,
     /// The text; `None` if the tokens were given.
     pub text: Option<String>,
     /// The tokens, with those that the model wants at the ends of a text.
     pub ids: Vec<u32>,
-    /// Whether the text has more tokens than the model takes, and lost the rest.
+    /// `true` if the text has more tokens than the model takes, and lost the rest.
     pub truncated: bool,
 }
 
 /// The prompts that the arguments name.
 ///
 /// # Errors
-/// A file cannot be read or has no prompt, a number is no token of the model, a prompt has more tokens than the model has
+/// A file cannot be read or has no prompt, a number is not a token of the model, a prompt has more tokens than the model has
 /// positions, or there is text and no tokenizer.
 pub fn prompts(args: &RunArgs, loaded: &Loaded) -> Result<Vec<Prompt>, Error> {
     if let Some(ids) = &args.ids {
@@ -103,16 +103,16 @@ fn from_ids(given: &str, model: &Model) -> Result<Vec<Prompt>, Error> {
 fn numbers(text: &str) -> Result<Vec<u32>, String> {
     let parts = text.split(|c: char| c == ',' || c.is_whitespace()).filter(|part| !part.is_empty());
     let ids: Vec<u32> = parts
-        .map(|part| part.parse().map_err(|_| format!("`{part}` is no token id")))
+        .map(|part| part.parse().map_err(|_| format!("`{part}` is not a token id")))
         .collect::<Result<_, _>>()?;
     if ids.is_empty() { Err("there is no token id".to_owned()) } else { Ok(ids) }
 }
 
-/// That these are tokens of the model, and not too many.
+/// Checks that these are tokens of the model, and not too many.
 fn check(ids: &[u32], model: &Model) -> Result<(), String> {
     let shape = model.shape();
     if let Some(id) = ids.iter().find(|id| **id as usize >= shape.vocabulary) {
-        return Err(format!("{id} is no token of the model, which has {}", shape.vocabulary));
+        return Err(format!("{id} is not a token of the model, which has {}", shape.vocabulary));
     }
     if ids.len() > shape.positions {
         return Err(format!("{} tokens, and the model has {} positions", ids.len(), shape.positions));

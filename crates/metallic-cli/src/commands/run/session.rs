@@ -13,24 +13,24 @@ use crate::progress::Progress;
 use metallic_transformer::engine::{Decoder, Encoder, TransformerDevice};
 use metallic_transformer::model::{Gpt2, Model};
 
-/// What is to be done.
+/// The work of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Session<'a> {
     /// The model.
     pub model: &'a Model,
-    /// What it is given.
+    /// The prompts.
     pub prompts: &'a [Prompt],
-    /// How many tokens a decoder generates for each prompt, at most; at least 1.
+    /// The most tokens that a decoder generates for each prompt; at least 1.
     pub tokens: usize,
-    /// How often everything is done.
+    /// The number of passes.
     pub passes: usize,
     /// The type of numbers on the device.
     pub dtype: Dtype,
-    /// Whether the logits of all tokens are kept, and not only those of the first.
+    /// `true` if the logits of all tokens are kept, and not only those of the first.
     pub all_logits: bool,
 }
 
-/// What came of it.
+/// The results of a session.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
     /// For each prompt.
@@ -43,7 +43,7 @@ impl Session<'_> {
     /// Does it, and gives the registry back.
     ///
     /// # Errors
-    /// The device's; [`Error::Deviation`] if a pass has another result than the first, or one that is no number.
+    /// The device's; [`Error::Deviation`] if a pass has another result than the first, or one that is not a number.
     pub fn run<D: TransformerDevice>(
         &self,
         device: D,
@@ -72,7 +72,7 @@ impl Session<'_> {
         for pass in 0..self.passes {
             let mut timings = Vec::with_capacity(self.prompts.len());
             for (number, prompt) in self.prompts.iter().enumerate() {
-                let (continuation, mut timing) = self.go_on(model, &mut decoder, prompt)?;
+                let (continuation, mut timing) = self.continue_prompt(model, &mut decoder, prompt)?;
                 timing.first += mem::take(&mut reserving);
                 timings.push(timing);
                 progress.add(1);
@@ -82,7 +82,7 @@ impl Session<'_> {
                     Some(_) => {
                         let (prompt, pass) = (number + 1, pass + 1);
                         let cause =
-                            format!("prompt {prompt}: pass {pass} goes on with other tokens than pass 1");
+                            format!("prompt {prompt}: pass {pass} generates other tokens than pass 1");
                         return Err(Error::Deviation(cause));
                     }
                 }
@@ -98,7 +98,7 @@ impl Session<'_> {
     }
 
     /// Takes the likeliest token again and again.
-    fn go_on<D: TransformerDevice>(
+    fn continue_prompt<D: TransformerDevice>(
         &self,
         model: &Gpt2,
         decoder: &mut Decoder<'_, D>,
@@ -147,7 +147,9 @@ impl Session<'_> {
                 timings.push(Timing { first: start.elapsed() + mem::take(&mut reserving), rest: Vec::new() });
                 progress.add(1);
                 if embedding.iter().any(|x| !x.is_finite()) {
-                    return Err(Error::Deviation("an embedding has elements that are no numbers".to_owned()));
+                    return Err(Error::Deviation(
+                        "an embedding has elements that are not numbers".to_owned(),
+                    ));
                 }
                 match outcome.answers.get(number) {
                     None => outcome.answers.push(Answer::Embedding(embedding)),
@@ -165,7 +167,7 @@ impl Session<'_> {
     }
 }
 
-/// Whether a later pass has the vector of the first. A GPU need not add in the same order each time.
+/// Returns `true` if a later pass has the vector of the first. A GPU need not add in the same order each time.
 fn is_again(first: &[f32], later: &[f32]) -> bool {
     first.len() == later.len() && first.iter().zip(later).all(|(a, b)| (a - b).abs() <= 1e-5)
 }
@@ -173,7 +175,7 @@ fn is_again(first: &[f32], later: &[f32]) -> bool {
 /// The token with the largest logit; of several, the first.
 fn likeliest(logits: &[f32]) -> Result<u32, Error> {
     if logits.iter().any(|logit| logit.is_nan()) {
-        return Err(Error::Deviation("a logit is no number".to_owned()));
+        return Err(Error::Deviation("a logit is not a number".to_owned()));
     }
     let best = logits.iter().enumerate().rev().max_by(|(_, a), (_, b)| a.total_cmp(b));
     Ok(best.map_or(0, |(id, _)| id as u32))

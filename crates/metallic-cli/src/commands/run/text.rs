@@ -49,7 +49,7 @@ pub(super) fn write(run: &Run, out: &mut dyn Write) -> io::Result<()> {
 
 fn answers(run: &Run) -> Table {
     let is_decoder = run.prompts.iter().any(|prompt| prompt.generated_ids.is_some());
-    let titles = ["prompt", "tokens", if is_decoder { "goes on with" } else { "vector" }];
+    let titles = ["prompt", "tokens", if is_decoder { "continuation" } else { "vector" }];
     let mut table = Table::new(titles).ending_in_text();
     for prompt in &run.prompts {
         let cut = if prompt.truncated { " (cut)" } else { "" };
@@ -84,11 +84,11 @@ fn joined(ids: &[u32]) -> String {
 fn times(run: &Run) -> Table {
     let has_tokens = run.cold.is_some_and(|times| times.token_ns.is_some());
     let mut table = match has_tokens {
-        true => Table::new(["means", "first token", "a token after", "tokens a second"]),
+        true => Table::new(["mean latency", "first token", "per token", "tokens/s"]),
         false if run.prompts.iter().any(|prompt| prompt.embedding.is_some()) => {
-            Table::new(["means", "a vector"])
+            Table::new(["mean latency", "vector"])
         }
-        false => Table::new(["means", "first token"]),
+        false => Table::new(["mean latency", "first token"]),
     };
     let mut row = |title: String, times: Option<Latency>| {
         let Some(Latency { first_ns, token_ns }) = times else { return };

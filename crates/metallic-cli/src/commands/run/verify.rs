@@ -10,7 +10,7 @@ use crate::progress::Progress;
 use metallic_transformer::model::{Bert, Gpt2, Model};
 use metallic_transformer::reference;
 
-/// How far the device's results are from those in f64, at most.
+/// The largest difference of the device's results from those in f64.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Verification {
     /// Numbers that were compared.
@@ -58,7 +58,7 @@ pub fn verify(
     Ok(found)
 }
 
-/// What rounding may add up to. In f32 a thousandth, however large the logits are: as much as an engine may differ from
+/// The difference that rounding may add up to. In f32 a thousandth, however large the logits are: as much as an engine may differ from
 /// another. In f16, which rounds each number to a two-thousandth of itself, more, and in proportion to the numbers. The
 /// elements of a vector are smaller.
 fn allowed(dtype: Dtype, scale: Scale) -> f64 {
@@ -70,7 +70,7 @@ fn allowed(dtype: Dtype, scale: Scale) -> f64 {
     }
 }
 
-/// What was compared.
+/// The kind of numbers compared.
 #[derive(Clone, Copy)]
 enum Scale {
     /// Logits, of which the largest is so large.

@@ -17,15 +17,15 @@ use crate::args::TopArgs;
 use crate::error::Error;
 
 const REFRESH: Duration = Duration::from_millis(250);
-/// How long the log is read before the screen is drawn again.
+/// The time for which the log is read before the screen is drawn again.
 const READING: Duration = Duration::from_millis(100);
-/// Where the log is if the command line does not say.
+/// The variable that names the log if the command line does not.
 const VARIABLE: &str = "METALLIC_METRICS_JSONL_PATH";
 
 /// Runs the command. The terminal is put back in order however it ends: by a key, a signal, an error or a panic.
 ///
 /// # Errors
-/// The output is no terminal, or the log cannot be read.
+/// The output is not a terminal, or the log cannot be read.
 pub fn run(args: &TopArgs, _out: &mut dyn Write) -> Result<(), Error> {
     let path = log(args, std::env::var_os(VARIABLE).map(PathBuf::from))?;
     let name = path.display().to_string();

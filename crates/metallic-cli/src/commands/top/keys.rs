@@ -1,25 +1,25 @@
-//! What keys do.
+//! The effect of keys.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::live::{LiveCache, rate};
 
-/// How the log is looked at.
+/// The view of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Screen {
-    /// What the caches are sorted by.
+    /// The order of the caches.
     pub sort: Sort,
-    /// Whether they are sorted the other way round.
+    /// `true` if the order is reversed.
     pub reversed: bool,
-    /// Whether nothing is taken in for the moment.
+    /// `true` if reading is paused.
     pub paused: bool,
-    /// How many caches are scrolled away.
+    /// The number of caches scrolled away at the top.
     pub scrolled: usize,
-    /// Whether it is over.
+    /// `true` if the program is to end.
     pub quit: bool,
 }
 
-/// What caches are sorted by.
+/// An order of the caches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sort {
     /// Creation time in the last seconds, the longest first.

@@ -7,15 +7,15 @@ use metallic_instrumentation::{CreationOutcome, Event, EventData, JsonlReader};
 use super::window::{SECONDS, Second, Window};
 use crate::label::CacheNames;
 
-/// How many caches are shown; further ones are left out.
+/// The largest number of caches shown; further ones are left out.
 const CACHES: usize = 256;
-/// How many evictions are kept.
+/// The number of evictions that are kept.
 const EVICTIONS: usize = 100;
 /// Seconds over which rates are taken.
 pub(super) const RATE_SECONDS: usize = 10;
 const NS: u64 = 1_000_000_000;
 
-/// What is known of the caches of a growing log.
+/// The state of the caches in a growing log.
 #[derive(Debug, Default)]
 pub struct Live {
     names: CacheNames,
@@ -43,7 +43,7 @@ pub(super) struct LiveCache {
     pub(super) window: Window,
 }
 
-/// A policy made entries leave.
+/// A policy evicted entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RecentEviction {
     pub(super) at: u64,

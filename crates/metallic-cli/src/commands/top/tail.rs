@@ -21,7 +21,7 @@ pub struct Tail {
     file: Option<Open>,
     /// The begin of a line whose end was not there yet.
     partial: Vec<u8>,
-    /// Whether what follows up to the next line break belongs to a line that was too long.
+    /// `true` if the bytes up to the next line break belong to a line that was too long.
     overlong: bool,
 }
 
@@ -43,7 +43,7 @@ impl Tail {
         &self.path
     }
 
-    /// Whether the log is there.
+    /// Returns `true` if the log exists.
     pub fn is_open(&self) -> bool {
         self.file.is_some()
     }
@@ -113,7 +113,7 @@ impl Tail {
         }
     }
 
-    /// If another file stands where the log was, lets go of the old one, and says so.
+    /// Closes the file if another one has taken the log's place. Returns `true` if so.
     fn leave_if_rotated(&mut self) -> bool {
         let Some(open) = &self.file else { return false };
         let rotated = fs::metadata(&self.path).is_ok_and(|metadata| id(&metadata) != open.id);
@@ -133,7 +133,7 @@ fn ends_a_line(file: &mut File) -> io::Result<bool> {
     Ok(last == *b"\n")
 }
 
-/// What tells a file from another one of the same name, where the system has such a thing.
+/// The identity of a file, which differs from that of another file of the same name; `None` on systems without one.
 #[cfg(unix)]
 fn id(metadata: &Metadata) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt;

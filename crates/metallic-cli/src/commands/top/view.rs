@@ -1,4 +1,4 @@
-//! What stands on the screen.
+//! The screen.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};

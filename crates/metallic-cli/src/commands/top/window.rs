@@ -1,6 +1,6 @@
-//! What happened in each of the last seconds.
+//! The figures of each of the last seconds.
 
-/// How many seconds are kept.
+/// The number of seconds that are kept.
 pub(super) const SECONDS: usize = 120;
 
 /// The figures of one second.

@@ -40,7 +40,7 @@ fn figure(n: usize, ink: Ink, cache: &CacheFigures) -> Figure {
             let top = shares.iter().map(|(evicted, hit)| evicted.max(*hit)).fold(0.0, f64::max);
             let axes = Axes {
                 x_max: rows.len() as f64,
-                // A tick stands where its age begins.
+                // A tick is where its age begins.
                 x_ticks: (0..rows.len()).step_by(every).map(|at| at as f64).collect(),
                 x_label: &|x| rows.get(*x as usize).map_or(String::new(), |row| round_duration(row.from)),
                 y_ticks: round_ticks(top, 4),
@@ -75,7 +75,7 @@ fn pairs(ink: Ink, shares: &[(f64, f64)]) -> Vec<Column> {
     shares.iter().enumerate().flat_map(pair).filter(|column| column.y.1 > 0.0).collect()
 }
 
-/// How soon the hits came, and how many entries were evicted sooner than that.
+/// The idle times of hits, and the number of entries evicted sooner than that.
 fn sentence(rows: &[IdleRow], evicted: u64) -> String {
     let hits: u64 = rows.iter().map(|row| row.hit).sum();
     let mut seen = 0;

@@ -11,13 +11,13 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::markup::escaped;
 
-/// Where a plot is drawn.
+/// The canvas of a plot.
 pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// The library draws on whole pixels only: what it draws is this much larger than what the page shows.
 pub(super) const SCALE: i32 = 4;
 
-/// How many colours there are for data.
+/// The number of colours for data.
 pub(super) const SERIES: usize = 8;
 
 /// A colour of the page, of the style sheet's name.
@@ -100,7 +100,7 @@ pub(super) struct Size {
     pub(super) height: i32,
 }
 
-/// Draws one SVG element of this class. `title` and `description` are for whoever cannot see it.
+/// Draws one SVG element of this class. `title` and `description` are for readers who cannot see it.
 pub(super) fn svg(
     class: &str,
     size: Size,
@@ -133,5 +133,5 @@ pub(super) fn svg(
         .replace(" font-family=\"sans-serif\"", "")
 }
 
-/// Whether drawing went well.
+/// The result of drawing.
 pub(super) type Drawn = Result<(), Box<dyn std::error::Error>>;

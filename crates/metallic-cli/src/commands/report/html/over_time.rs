@@ -17,7 +17,7 @@ const ROWS: u64 = 12;
 /// So many columns without look-ups interrupt a line.
 const GAP: usize = 6;
 
-/// What stands in the cells of a table, and on the vertical axis.
+/// The form of values in the cells of a table and on the vertical axis.
 type Text = fn(f64) -> String;
 
 /// Plots in which caches are lines, or columns that stand on each other.

@@ -101,7 +101,7 @@ pub(super) fn caches(report: &Report) -> String {
     format!("<section id=\"caches\"><h2>The caches</h2>\n{}</section>\n", table.finish())
 }
 
-/// Where the log is not the whole truth: lines passed over, and the notes.
+/// The gaps of the log: lines passed over, and the notes.
 pub(super) fn caveats(report: &Report) -> String {
     let mut items = String::new();
     for file in &report.skipped {

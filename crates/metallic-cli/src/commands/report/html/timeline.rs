@@ -1,11 +1,11 @@
-//! What the caches did over time, in as many columns as a plot can show.
+//! The caches over time, in the number of columns that a plot can show.
 
 use super::ink::{Ink, SERIES};
 use crate::commands::report::figures::{Axis, CacheFigures, Report};
 
 /// The caches of a report over one and the same columns of time.
 pub(super) struct Timeline {
-    /// What moments are counted in.
+    /// The unit of moments.
     pub(super) axis: Axis,
     /// The width of a column, in the unit of the axis.
     pub(super) width: u64,
@@ -21,7 +21,7 @@ pub(super) struct Lane {
     pub(super) cells: Vec<Cell>,
 }
 
-/// What happened in one cache in one column.
+/// The figures of one cache in one column.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Cell {
     pub(super) hits: u64,
@@ -68,7 +68,7 @@ impl Timeline {
         Self { axis: report.axis, width, lanes }
     }
 
-    /// How many columns there are.
+    /// The number of columns.
     pub(super) fn columns(&self) -> usize {
         self.lanes.first().map_or(1, |lane| lane.cells.len())
     }

@@ -1,4 +1,4 @@
-//! What the processor is.
+//! The name and the extensions of the processor.
 
 use std::fs;
 

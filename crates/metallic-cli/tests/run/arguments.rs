@@ -3,7 +3,8 @@
 use clap::Parser;
 use metallic_cli::args::{Args, RunArgs};
 
-use crate::program::{assert_fails, fixture, json, stdout, text};
+use crate::checkpoints::fixture;
+use crate::program::{assert_fails, json, stdout, text};
 
 #[test]
 fn an_unknown_policy_or_cache_is_refused_with_those_there_are() {

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use crate::checkpoints::copy;
-use crate::program::{assert_fails, fixture, json, stdout, text};
+use crate::checkpoints::{copy, fixture};
+use crate::program::{assert_fails, json, stdout, text};
 
 #[test]
 fn the_text_has_the_device_the_answers_the_times_and_the_caches() {

@@ -1,7 +1,7 @@
 //! The binary as a process.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
@@ -49,11 +49,6 @@ pub(crate) fn assert_fails(args: &[&str], input: &str, code: i32, parts: &[&str]
         assert!(stderr.contains(part), "{args:?}: `{part}` is not in: {stderr}");
     }
     assert!(output.stdout.is_empty(), "{args:?}");
-}
-
-/// A checkpoint that transformers made: see `scripts/check-models/fixtures.py`.
-pub(crate) fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../metallic-transformer/tests/data").join(name)
 }
 
 pub(crate) fn text(path: &Path) -> &str {

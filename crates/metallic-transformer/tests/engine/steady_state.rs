@@ -8,7 +8,7 @@ use metallic::slots::KvCacheState;
 use metallic_transformer::engine::{Decoder, Encoder};
 use metallic_transformer::model::{Loaded, Model};
 
-use crate::program::fixture;
+use crate::checkpoints::fixture;
 
 /// The misses of every cache, the prepared weights included, and how often the KV cache grew.
 fn misses(cache: &ResourceCache<HostDevice>) -> Vec<(String, u64)> {

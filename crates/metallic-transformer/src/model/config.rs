@@ -248,8 +248,16 @@ fn activation(field: &str, name: &str) -> Result<Activation, String> {
 
 fn checked(shape: Shape) -> Result<Shape, String> {
     let Shape { width, heads, layers, inner, vocabulary, positions, epsilon, .. } = shape;
-    if [width, heads, layers, inner, vocabulary, positions].contains(&0) {
-        return Err("a size is 0".to_owned());
+    let sizes = [
+        ("width", width),
+        ("number of heads", heads),
+        ("number of layers", layers),
+        ("inner width", inner),
+        ("vocabulary", vocabulary),
+        ("number of positions", positions),
+    ];
+    if let Some((size, _)) = sizes.into_iter().find(|(_, size)| *size == 0) {
+        return Err(format!("the {size} is 0"));
     }
     if !width.is_multiple_of(heads) {
         return Err(format!("the width {width} is not a multiple of the {heads} heads"));
@@ -283,7 +291,7 @@ mod tests {
             Config::parse(&text).expect_err("the config is refused")
         };
         assert!(config(r#","n_head":4"#).contains("the width 6 is not a multiple of the 4 heads"));
-        assert!(config(r#","n_head":0"#).contains("a size is 0"));
+        assert!(config(r#","n_head":0"#).contains("the number of heads is 0"));
         assert!(config("").contains("n_head"));
         let epsilon = config(r#","n_head":2,"layer_norm_epsilon":0"#);
         assert!(epsilon.contains("the epsilon of layer norm is 0, and must be more"), "{epsilon}");

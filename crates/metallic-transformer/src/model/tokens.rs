@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tokenizers::{PostProcessor, Tokenizer, TruncationParams};
+use tokenizers::{PostProcessor, Tokenizer, TruncationDirection};
 
 use crate::error::Error;
 
@@ -45,9 +45,7 @@ impl Tokens {
             return Err(content(format!("it adds {at_the_ends} tokens to texts of at most {limit}")));
         }
         tokenizer.with_padding(None);
-        tokenizer
-            .with_truncation(Some(TruncationParams { max_length: limit, ..TruncationParams::default() }))
-            .map_err(|error| content(error.to_string()))?;
+        tokenizer.with_truncation(None).map_err(|error| content(error.to_string()))?;
         Ok(Self::File { file, tokenizer: Box::new(tokenizer) })
     }
 
@@ -62,11 +60,17 @@ impl Tokens {
                 truncated: text.len() > limit,
             }),
             Self::File { file, tokenizer } => {
-                let encoding = tokenizer
-                    .encode(text, true)
-                    .map_err(|error| Error::content(file, format!("cannot encode a text: {error}")))?;
-                let truncated = !encoding.get_overflowing().is_empty();
-                Ok(Encoded { ids: encoding.get_ids().to_vec(), truncated })
+                let failed = |error| Error::content(file, format!("cannot encode a text: {error}"));
+                let whole = tokenizer.encode(text, true).map_err(failed)?;
+                if whole.get_ids().len() <= limit {
+                    return Ok(Encoded { ids: whole.get_ids().to_vec(), truncated: false });
+                }
+                // Cut here and not by the tokenizer, which does not say so behind every post-processor.
+                let at_the_ends = tokenizer.get_post_processor().map_or(0, |ends| ends.added_tokens(false));
+                let mut cut = tokenizer.encode(text, false).map_err(failed)?;
+                cut.truncate(limit.saturating_sub(at_the_ends), 0, TruncationDirection::Right);
+                let cut = tokenizer.post_process(cut, None, true).map_err(failed)?;
+                Ok(Encoded { ids: cut.get_ids().to_vec(), truncated: true })
             }
         }
     }

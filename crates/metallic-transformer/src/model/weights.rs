@@ -82,10 +82,14 @@ impl WeightFile {
     /// The tensors in it. Names may begin with `prefix`, which models that were saved as part of a larger one have.
     ///
     /// # Errors
-    /// It is truncated, or no safetensors file.
+    /// It is truncated, or not a safetensors file.
     pub fn tensors(&self, prefix: &str) -> Result<Tensors<'_>, Error> {
         let tensors = SafeTensors::deserialize(&self.bytes).map_err(|error| {
-            let cause = format!("{error}: it is truncated, or no safetensors file");
+            let cause = if self.bytes.starts_with(b"version https://git-lfs") {
+                "a pointer of git-lfs: `git lfs pull` fetches the file itself".to_owned()
+            } else {
+                format!("{error}: it is truncated, or not a safetensors file")
+            };
             Error::content(&self.name, cause)
         })?;
         let has_prefix = tensors.names().iter().any(|name| name.starts_with(prefix));

@@ -46,6 +46,23 @@ fn a_truncated_weight_file_is_named_as_such() {
 }
 
 #[test]
+fn a_pointer_of_git_lfs_is_named_as_such() {
+    let folder = copy("gpt2-tiny");
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 548105171\n";
+    fs::write(folder.path().join("model.safetensors"), pointer).expect("it can be written");
+    assert_refused(folder.path(), &["model.safetensors: a pointer of git-lfs"]);
+}
+
+#[test]
+fn a_size_that_is_0_is_named() {
+    for (field, size) in [("n_head", "number of heads"), ("n_positions", "number of positions")] {
+        let folder = copy("gpt2-tiny");
+        set_config(folder.path(), field, 0);
+        assert_refused(folder.path(), &["config.json: the ", size, " is 0"]);
+    }
+}
+
+#[test]
 fn another_architecture_is_named() {
     let folder = copy("gpt2-tiny");
     set_config(folder.path(), "model_type", "llama");

@@ -96,6 +96,20 @@ fn an_encoder_computes_what_transformers_does() {
 }
 
 #[test]
+fn a_text_that_is_cut_to_the_positions_of_the_model_says_so() {
+    let loaded = load(&fixture("gpt2-tiny"));
+    let tokens = loaded.tokens.as_ref().expect("it has a tokenizer");
+    let text = "nothing is made twice ".repeat(20);
+    let all = tokens.encode(&text, usize::MAX).expect("it has the tokens");
+    assert!(all.ids.len() > loaded.limit && !all.truncated);
+    let cut = tokens.encode(&text, loaded.limit).expect("it has the tokens");
+    assert!(cut.truncated);
+    assert_eq!(cut.ids, all.ids[..loaded.limit]);
+    let exact = tokens.encode(&text, all.ids.len()).expect("it has the tokens");
+    assert_eq!((exact.ids, exact.truncated), (all.ids, false));
+}
+
+#[test]
 fn every_step_of_a_decoder_has_the_logits_of_the_reference() {
     // Sizes that are no multiples of anything a processor likes.
     let shape =

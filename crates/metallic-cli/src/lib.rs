@@ -19,6 +19,7 @@ pub mod devices;
 pub mod error;
 pub mod input;
 pub mod label;
+mod overwrite;
 mod policy_text;
 pub mod progress;
 pub mod table;

@@ -56,6 +56,12 @@ impl LogReader {
         Self { sources: rest.into_iter(), current, skipped: Vec::new(), progress, lines_before: 0 }
     }
 
+    /// The file that is read first, as the user named it.
+    pub fn first_name(&self) -> &str {
+        let next = self.sources.as_slice().first().map_or("", Source::name);
+        self.current.as_ref().map_or(next, |(name, _)| name)
+    }
+
     /// The file and the line of the event that was read last.
     pub fn position(&self) -> (&str, u64) {
         self.current.as_ref().map_or(("", 0), |(name, reader)| (name, reader.lines()))

@@ -74,6 +74,11 @@ impl Source {
         &self.name
     }
 
+    /// Its path; `None` for standard input.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
     /// Its size in bytes, as it lies there, if it has one.
     pub fn len(&self) -> Option<u64> {
         self.len

@@ -1,6 +1,5 @@
 //! The log of a run.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,6 +7,7 @@ use metallic_instrumentation::{EventSink, JsonlExporter};
 
 use crate::args::RunArgs;
 use crate::error::Error;
+use crate::overwrite;
 use metallic_transformer::model::FILES;
 
 /// A log that is being written.
@@ -46,17 +46,8 @@ impl Log {
 /// # Errors
 /// [`Error::Usage`] with both of their names.
 pub(super) fn refuse_inputs(args: &RunArgs) -> Result<(), Error> {
-    // What is not there yet overwrites nothing; what is there has one name behind all links.
-    let Some((events, log)) =
-        args.events.as_deref().and_then(|path| Some((path, fs::canonicalize(path).ok()?)))
-    else {
-        return Ok(());
-    };
+    let Some(events) = &args.events else { return Ok(()) };
     let folder = args.model.iter().flat_map(|folder| FILES.iter().map(|file| folder.join(file)));
     let given = args.input.clone().into_iter().chain(args.ids.as_ref().map(PathBuf::from));
-    let same = given.chain(folder).find(|path| fs::canonicalize(path).is_ok_and(|path| path == log));
-    same.map_or(Ok(()), |input| {
-        let (events, input) = (events.display(), input.display());
-        Err(Error::Usage(format!("--events {events}: the log would overwrite {input}, which is read")))
-    })
+    overwrite::refuse("--events", events, "log", given.chain(folder))
 }

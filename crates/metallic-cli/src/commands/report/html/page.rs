@@ -1,8 +1,9 @@
 //! The page as a whole, and the file it goes to.
 
-use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::process;
 
 use super::{idle, over_time, overview, rankings};
 use crate::commands::report::figures::Report;
@@ -33,31 +34,91 @@ pub fn page(report: &Report) -> String {
     )
 }
 
-/// The file that a page goes to. What stands in it is replaced only when the page is made.
+/// The place that a page goes to.
 #[derive(Debug)]
-pub struct Page {
-    path: PathBuf,
-    file: File,
+pub enum Page {
+    /// Standard output.
+    Stdout,
+    /// A device, a pipe or the like, which is written to directly.
+    Stream(PathBuf),
+    /// A file, which the page replaces once it is complete.
+    File(PathBuf),
 }
 
 impl Page {
-    /// Opens the file, to find out early whether it can be written.
+    /// The place with this name; `-` is standard output. Finds out early whether it can be written, and changes nothing.
     ///
     /// # Errors
-    /// It cannot.
-    pub fn create(path: &Path) -> Result<Self, Error> {
-        let opened = OpenOptions::new().write(true).create(true).truncate(false).open(path);
-        let file = opened.map_err(|error| Error::file(path.display().to_string(), error))?;
-        Ok(Self { path: path.to_owned(), file })
+    /// It cannot be written.
+    pub fn new(path: &Path) -> Result<Self, Error> {
+        if path.as_os_str() == "-" {
+            return Ok(Self::Stdout);
+        }
+        let failed = |error| Error::file(path.display().to_string(), error);
+        match fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => Err(failed(io::ErrorKind::IsADirectory.into())),
+            Ok(metadata) if !metadata.is_file() => Ok(Self::Stream(path.to_owned())),
+            Ok(_) => {
+                OpenOptions::new().write(true).open(path).map_err(failed)?;
+                // A link stays one.
+                let path = fs::canonicalize(path).map_err(failed)?;
+                probe(&path).map_err(failed)?;
+                Ok(Self::File(path))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                probe(path).map_err(failed)?;
+                Ok(Self::File(path.to_owned()))
+            }
+            Err(error) => Err(failed(error)),
+        }
     }
 
-    /// Writes the page.
+    /// Writes the page. A file keeps its old content until the page is complete.
     ///
     /// # Errors
     /// It could not be written.
-    pub fn write(mut self, report: &Report) -> Result<(), Error> {
+    pub fn write(&self, report: &Report, out: &mut dyn Write) -> Result<(), Error> {
         let html = page(report);
-        let written = self.file.set_len(0).and_then(|()| self.file.write_all(html.as_bytes()));
-        written.map_err(|error| Error::file(self.path.display().to_string(), error))
+        match self {
+            Self::Stdout => Ok(out.write_all(html.as_bytes())?),
+            Self::Stream(path) => {
+                let written = OpenOptions::new().write(true).open(path);
+                let written = written.and_then(|mut file| file.write_all(html.as_bytes()));
+                written.map_err(|error| Error::file(path.display().to_string(), error))
+            }
+            Self::File(path) => {
+                replace(path, html.as_bytes()).map_err(|error| Error::file(path.display().to_string(), error))
+            }
+        }
     }
+}
+
+/// The name of the file that is written first: in the same folder, so that it can take the place of the other.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.tmp", process::id()));
+    path.with_file_name(name)
+}
+
+/// Checks that a file can be made beside this one.
+fn probe(path: &Path) -> io::Result<()> {
+    let beside = beside(path);
+    File::create_new(&beside)?;
+    fs::remove_file(beside)
+}
+
+fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let beside = beside(path);
+    let mut file = File::create_new(&beside)?;
+    let written = file.write_all(content).and_then(|()| {
+        if let Ok(old) = fs::metadata(path) {
+            file.set_permissions(old.permissions())?;
+        }
+        fs::rename(&beside, path)
+    });
+    if written.is_err() {
+        // What went wrong first is what is reported.
+        let _ = fs::remove_file(&beside);
+    }
+    written
 }

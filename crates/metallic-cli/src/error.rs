@@ -5,6 +5,8 @@ use std::io;
 
 use metallic::error::MetalError;
 
+use crate::units::printable;
+
 /// Why a command ended early. The message is one line, and names the file and the line where there is one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -64,6 +66,11 @@ impl Error {
     /// A file that does not hold what it should.
     pub fn content(file: impl Into<String>, cause: impl Into<String>) -> Self {
         Self::Content { file: file.into(), cause: cause.into() }
+    }
+
+    /// The message, so that text of a log or of a command line in it cannot steer a terminal.
+    pub fn line(&self) -> String {
+        printable(&self.to_string(), usize::MAX)
     }
 
     /// Returns `true` if the output went to a program that has ended.

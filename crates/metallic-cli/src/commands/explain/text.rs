@@ -4,10 +4,15 @@ use std::io::{self, Write};
 
 use super::life::{LifeEvent, LifeEventKind};
 use super::search::{Found, Nearest};
-use crate::units::{count, nanoseconds};
+use crate::units::{count, nanoseconds, printable};
+
+/// Text of a log, as long as it is, that cannot steer a terminal.
+fn safe(text: &str) -> String {
+    printable(text, usize::MAX)
+}
 
 pub(super) fn write(out: &mut dyn Write, found: &Found) -> io::Result<()> {
-    writeln!(out, "{}", found.key)?;
+    writeln!(out, "{}", safe(&found.key))?;
     let Some(life) = &found.life else {
         writeln!(out, "  is not in the log")?;
         return found.nearest.iter().try_for_each(|nearest| write_nearest(out, nearest, "  "));
@@ -26,7 +31,7 @@ pub(super) fn write(out: &mut dyn Write, found: &Found) -> io::Result<()> {
     }
     writeln!(out)?;
     if !found.also_in.is_empty() {
-        writeln!(out, "  (a key like this is in {} too: name the cache)", found.also_in.join(", "))?;
+        writeln!(out, "  (a key like this is in {} too: name the cache)", safe(&found.also_in.join(", ")))?;
     }
     writeln!(out)?;
     let start = life.events.iter().find_map(|event| event.at_ns);
@@ -51,7 +56,7 @@ fn write_event(out: &mut dyn Write, event: &LifeEvent) -> io::Result<()> {
     match &event.kind {
         LifeEventKind::Created { seconds: took } => writeln!(out, "created in {}", seconds(*took)),
         LifeEventKind::Failed { seconds: took, error } => {
-            let error = error.as_ref().map_or_else(String::new, |error| format!(": {error}"));
+            let error = error.as_ref().map_or_else(String::new, |error| format!(": {}", safe(error)));
             writeln!(out, "creation failed after {}{error}", seconds(*took))
         }
         LifeEventKind::Hits { count: 1, .. } => writeln!(out, "hit"),
@@ -93,10 +98,10 @@ fn write_event(out: &mut dyn Write, event: &LifeEvent) -> io::Result<()> {
             };
             write!(out, "{left}")?;
             if let Some(key) = for_key {
-                write!(out, " for {key}")?;
+                write!(out, " for {}", safe(key))?;
             }
             if let (Some(strategy), Some(reason)) = (strategy, reason) {
-                write!(out, " by {strategy} ({reason})")?;
+                write!(out, " by {} ({})", safe(strategy), safe(reason))?;
             }
             writeln!(
                 out,
@@ -110,10 +115,10 @@ fn write_event(out: &mut dyn Write, event: &LifeEvent) -> io::Result<()> {
 }
 
 fn write_nearest(out: &mut dyn Write, nearest: &Nearest, indent: &str) -> io::Result<()> {
-    writeln!(out, "{indent}nearest: {}", nearest.key)?;
+    writeln!(out, "{indent}nearest: {}", safe(&nearest.key))?;
     for difference in &nearest.differences {
-        let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
-        let field = if difference.field.is_empty() { "the key" } else { &difference.field };
+        let value = |value: &Option<String>| value.as_deref().map_or_else(|| "nothing".to_owned(), safe);
+        let field = if difference.field.is_empty() { "the key".to_owned() } else { safe(&difference.field) };
         writeln!(
             out,
             "{indent}  {field}: {} here, {} there",

@@ -7,6 +7,7 @@ use super::results::replay;
 use super::{json, text};
 use crate::args::{ReplayArgs, TraceFormat};
 use crate::error::Error;
+use crate::units::{lines_text, printable};
 
 /// Runs the command.
 ///
@@ -31,8 +32,9 @@ pub fn run(args: &ReplayArgs, out: &mut dyn Write) -> Result<(), Error> {
         }
     }
     for skipped in &input.skipped {
-        let first = skipped.skipped.first.first().map(ToString::to_string).unwrap_or_default();
-        writeln!(out, "{}: {} lines passed over; {first}", skipped.file, skipped.skipped.total())?;
+        let first = skipped.skipped.first.first().map_or_else(String::new, |first| format!("; {first}"));
+        let lines = lines_text(skipped.skipped.total());
+        writeln!(out, "{}: {lines} passed over{}", skipped.file, printable(&first, 200))?;
     }
     if input.dropped > 0 {
         writeln!(out, "the log's exporter dropped {} events", input.dropped)?;

@@ -11,11 +11,17 @@ use super::simulation::Outcome;
 use super::trace::Trace;
 use crate::policy_text;
 use crate::table::Table;
-use crate::units::{count, nanoseconds};
+use crate::units::{count, nanoseconds, printable};
 
 pub(super) fn write(out: &mut dyn Write, recording: &Recording, replay: &CacheReplay) -> io::Result<()> {
     let (trace, sweep) = (&recording.trace, &replay.sweep);
-    write!(out, "{}: {} accesses of {} keys", trace.cache, count(trace.len() as u64), trace.keys())?;
+    write!(
+        out,
+        "{}: {} accesses of {} keys",
+        printable(&trace.cache, 200),
+        count(trace.len() as u64),
+        trace.keys()
+    )?;
     match trace.unmeasured_keys {
         _ if !trace.is_costed() => writeln!(out, "; what creations cost is not known")?,
         0 => writeln!(out)?,

@@ -16,7 +16,10 @@ const TEXT: usize = 44;
 /// The writer's.
 pub(super) fn write(run: &Run, out: &mut dyn Write) -> io::Result<()> {
     let model = &run.model;
-    let parameters = format!("{:.1} million parameters", model.parameters as f64 / 1e6);
+    let parameters = match model.parameters {
+        few if few < 100_000 => format!("{} parameters", count(few as u64)),
+        many => format!("{:.1} million parameters", many as f64 / 1e6),
+    };
     let [layers, width, heads] = [model.layers, model.width, model.heads];
     writeln!(
         out,

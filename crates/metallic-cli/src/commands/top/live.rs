@@ -12,7 +12,7 @@ const CACHES: usize = 256;
 /// The number of evictions that are kept.
 const EVICTIONS: usize = 100;
 /// Seconds over which rates are taken.
-pub(super) const RATE_SECONDS: usize = 10;
+const RATE_SECONDS: usize = 10;
 const NS: u64 = 1_000_000_000;
 
 /// The state of the caches in a growing log.
@@ -24,6 +24,8 @@ pub struct Live {
     pub(super) events: u64,
     pub(super) skipped: u64,
     pub(super) dropped: u64,
+    /// The time of the earliest event.
+    first: Option<u64>,
     /// The time of the latest event.
     latest: u64,
     /// Time that has passed since, as far as it counts.
@@ -94,6 +96,14 @@ impl Live {
         self.caches.iter_mut().for_each(|cache| cache.window.advance(second));
     }
 
+    /// The seconds over which rates are taken: fewer than [`RATE_SECONDS`] in a log that is shorter, and at least one.
+    pub(super) fn rate_seconds(&self) -> f64 {
+        // The latest of the seconds has only begun.
+        let window = (RATE_SECONDS as u64 - 1) * NS + self.now() % NS;
+        let logged = self.now().saturating_sub(self.first.unwrap_or_default());
+        window.min(logged).max(NS) as f64 / NS as f64
+    }
+
     /// Now, in the time of the log.
     pub fn now(&self) -> u64 {
         self.latest.saturating_add(self.passed)
@@ -102,6 +112,7 @@ impl Live {
     fn add(&mut self, event: &Event, arrived: u64) {
         let time = event.timestamp.unwrap_or(arrived);
         self.events += 1;
+        self.first = Some(self.first.map_or(time, |first| first.min(time)));
         self.latest = self.latest.max(time);
         self.passed = 0;
         match &event.data {

@@ -4,6 +4,7 @@
 //! log --Tail--> lines --> events --Live--> figures of the last minutes --view--> terminal --keys--> Screen
 //! ```
 
+mod columns;
 mod command;
 mod keys;
 mod live;

@@ -6,22 +6,20 @@ use ratatui::style::{Color, Modifier, Style, Stylize};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Cell, Paragraph, Row, Table};
 
-use super::keys::{Screen, Sort};
-use super::live::{Live, LiveCache, RATE_SECONDS, rate};
-use crate::units::{duration, lines_text, percent, printable, short_count, utc};
+use super::columns::{Column, Columns, Recent, colour};
+use super::keys::Screen;
+use super::live::Live;
+use crate::units::{duration, lines_text, printable, short_count, utc};
 
 /// Rows of recent evictions, with their frame, where there is room for them.
 const EVICTION_ROWS: u16 = 9;
-/// Widest hit-rate curve, in seconds and characters.
-const CURVE: u16 = 60;
-
 /// Draws the screen.
 pub fn draw(frame: &mut Frame<'_>, log: &str, live: &Live, screen: &Screen) {
     let evictions = if frame.area().height >= 16 { EVICTION_ROWS } else { 0 };
     let rows =
         [Constraint::Length(1), Constraint::Min(3), Constraint::Length(evictions), Constraint::Length(1)];
     let [top, middle, bottom, foot] = Layout::vertical(rows).areas(frame.area());
-    frame.render_widget(heading(log, live, screen), top);
+    frame.render_widget(heading(log, live, screen, top.width), top);
     caches(frame, middle, live, screen);
     if evictions > 0 {
         recent_evictions(frame, bottom, live);
@@ -30,10 +28,10 @@ pub fn draw(frame: &mut Frame<'_>, log: &str, live: &Live, screen: &Screen) {
     frame.render_widget(Paragraph::new(keys).style(Style::new().fg(Color::DarkGray)), foot);
 }
 
-fn heading<'a>(log: &str, live: &Live, screen: &Screen) -> Line<'a> {
+fn heading<'a>(log: &str, live: &Live, screen: &Screen, width: u16) -> Line<'a> {
     let mut spans = vec![
         Span::raw(" metallic top  ").bold(),
-        Span::raw(printable(log, 60)),
+        Span::raw(""),
         Span::raw(format!("  {} events", short_count(live.events as f64))),
     ];
     if live.events > 0
@@ -50,6 +48,9 @@ fn heading<'a>(log: &str, live: &Live, screen: &Screen) -> Line<'a> {
     if screen.paused {
         spans.push(Span::raw("  paused").fg(Color::Yellow));
     }
+    // The name of the log gets the rest.
+    let taken: usize = spans.iter().map(Span::width).sum();
+    spans[1] = Span::raw(printable(log, usize::from(width).saturating_sub(taken).clamp(8, 60)));
     Line::from(spans)
 }
 
@@ -62,59 +63,35 @@ fn caches(frame: &mut Frame<'_>, area: Rect, live: &Live, screen: &Screen) {
         frame.render_widget(waiting, area);
         return;
     }
-    // What is left beside the other columns and the spaces between them.
-    let curve = area.width.saturating_sub(22 + 67 + 9).min(CURVE);
-    let title = |sort: Option<Sort>, text: &str| {
-        let style =
-            if sort == Some(screen.sort) { Modifier::BOLD | Modifier::UNDERLINED } else { Modifier::BOLD };
-        Cell::from(Line::from(text.to_owned()).right_aligned()).style(Style::new().add_modifier(style))
+    let layout = Columns::fitting(area.width);
+    let title = |column: &Column| {
+        let style = match column.sort {
+            Some(sort) if sort == screen.sort => Modifier::BOLD | Modifier::UNDERLINED,
+            _ => Modifier::BOLD,
+        };
+        Cell::from(Line::from(column.title).right_aligned()).style(Style::new().add_modifier(style))
     };
-    let titles = Row::new([
-        Cell::from("cache").bold(),
-        title(Some(Sort::Lookups), "look-ups/s"),
-        title(Some(Sort::HitRate), "hit rate"),
-        title(None, "overall"),
-        title(None, "misses/s"),
-        title(Some(Sort::Creation), "creating"),
-        title(Some(Sort::Evictions), "evicted/s"),
-        title(Some(Sort::Entries), "entries"),
-        title(None, "failed"),
-        Cell::from(format!("hit rate, last {curve} s")).bold(),
-    ]);
+    let titles =
+        [Cell::from("cache").bold()].into_iter().chain(layout.columns.iter().map(|column| title(column)));
+    let curve_title =
+        (layout.curve > 0).then(|| Cell::from(format!("hit rate, last {} s", layout.curve)).bold());
     let sorted = screen.sorted(&live.caches);
     let visible = usize::from(area.height.saturating_sub(2)).max(1);
     let from = screen.scrolled.min(sorted.len().saturating_sub(visible));
-    let rows = sorted.into_iter().skip(from).map(|cache| row(cache, usize::from(curve)));
-    let widths = [22, 10, 8, 8, 8, 10, 9, 8, 6, curve].map(Constraint::Length);
-    frame.render_widget(Table::new(rows, widths).header(titles).column_spacing(1).block(block), area);
-}
-
-fn row(cache: &LiveCache, curve: usize) -> Row<'static> {
-    let recent = cache.recent();
-    let right = |text: String| Cell::from(Line::from(text).right_aligned());
-    let per_second = |n: u64| right(short_count(n as f64 / RATE_SECONDS as f64));
-    let share = |share: Option<f64>| share.map_or("-".to_owned(), percent);
-    let hit_rate = rate(recent.hits, recent.misses);
-    Row::new([
-        Cell::from(printable(&cache.name, 22)),
-        per_second(recent.hits + recent.misses),
-        right(share(hit_rate)).style(Style::new().fg(hit_rate.map_or(Color::DarkGray, colour))),
-        right(share(rate(cache.hits, cache.misses))),
-        per_second(recent.misses),
-        right(format!("{}/s", duration(recent.creation_ns / RATE_SECONDS as u64))),
-        per_second(recent.evicted),
-        right(cache.entries.map_or("?".to_owned(), |entries| short_count(entries as f64))),
-        right(short_count(cache.failed as f64)),
-        Cell::from(sparkline(cache.hit_rates(curve))),
-    ])
-}
-
-fn colour(rate: f64) -> Color {
-    match rate {
-        _ if rate >= 0.9 => Color::Green,
-        _ if rate >= 0.5 => Color::Yellow,
-        _ => Color::Red,
-    }
+    let seconds = live.rate_seconds();
+    let rows = sorted.into_iter().skip(from).map(|cache| {
+        let recent = Recent { sums: cache.recent(), seconds };
+        let name = Cell::from(printable(&cache.name, layout.name.into()));
+        let cells =
+            layout.columns.iter().map(|column| Cell::from((column.cell)(cache, &recent).right_aligned()));
+        let curve =
+            (layout.curve > 0).then(|| Cell::from(sparkline(cache.hit_rates(usize::from(layout.curve)))));
+        Row::new([name].into_iter().chain(cells).chain(curve))
+    });
+    let widths = [layout.name].into_iter().chain(layout.columns.iter().map(|column| column.width));
+    let widths = widths.chain((layout.curve > 0).then_some(layout.curve)).map(Constraint::Length);
+    let table = Table::new(rows, widths).header(Row::new(titles.chain(curve_title)));
+    frame.render_widget(table.column_spacing(1).block(block), area);
 }
 
 /// A curve of rates, a character for each; only where nothing missed it is full.
@@ -135,9 +112,20 @@ fn recent_evictions(frame: &mut Frame<'_>, area: Rect, live: &Live) {
             Cell::from(Line::from(format!("{ago} ago")).right_aligned()),
             Cell::from(printable(&eviction.cache, 22)),
             Cell::from(Line::from(short_count(eviction.count as f64)).right_aligned()),
-            Cell::from(format!("{}, {} left", printable(&eviction.reason, 60), eviction.size_after)),
+            Cell::from(reason(
+                &eviction.reason,
+                eviction.size_after,
+                area.width.saturating_sub(13 + 22 + 6 + 6),
+            )),
         ])
     });
     let widths = [Constraint::Length(13), Constraint::Length(22), Constraint::Length(6), Constraint::Min(20)];
     frame.render_widget(Table::new(rows, widths).column_spacing(2).block(block), area);
+}
+
+/// The reason of an eviction, shortened so that the entries left are not cut.
+fn reason(reason: &str, left: u64, width: u16) -> String {
+    let left = format!(", {left} left");
+    let room = usize::from(width).saturating_sub(left.len()).clamp(8, 60);
+    format!("{}{left}", printable(reason, room))
 }

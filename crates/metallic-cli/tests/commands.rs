@@ -300,3 +300,11 @@ fn text_of_a_log_cannot_steer_the_terminal() {
         assert!(String::from_utf8_lossy(&text).contains("\\u{1b}[31m"), "{args:?}");
     }
 }
+
+#[test]
+fn more_points_than_a_plot_can_show_are_refused() {
+    let output =
+        metallic(&["replay", "-", "--format", "keys", "--points", "100000000"], loop_trace().as_bytes());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--points 100000000: there are at most 1000"));
+}

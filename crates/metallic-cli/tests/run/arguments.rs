@@ -61,6 +61,7 @@ fn numbers_that_cannot_be_meant_are_refused() {
     assert_fails(&[&args[..], &["--ids", "1,-2"]].concat(), "", 2, &["1,-2: neither a list of token ids"]);
     let threads = ["--threads", "18446744073709551615"];
     assert_fails(&[&args[..], &threads].concat(), "", 2, &["--threads", "there are at most "]);
+    assert_fails(&["run", "--device", "wgpu", "--threads", "2"], "", 2, &["--threads is for the host"]);
     let many = json(&[&args[..], &["--ids", "1,2", "--tokens", "18446744073709551615"]].concat(), "");
     assert_eq!(many["prompts"][0]["generated_ids"].as_array().map(Vec::len), Some(63));
 }

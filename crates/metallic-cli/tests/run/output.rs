@@ -141,6 +141,18 @@ fn input_without_a_prompt_is_an_error() {
 }
 
 #[test]
+fn a_prompt_that_is_not_utf_8_is_named_by_its_line_and_a_byte_order_mark_is_no_token() {
+    let folder = tempfile::tempdir().expect("there is a folder for temporary files");
+    let model = fixture("gpt2-tiny");
+    let input = folder.path().join("prompts.txt");
+    let args = ["run", "--device", "host", "--model", text(&model), "--tokens", "1", "--input", text(&input)];
+    fs::write(&input, b"a\nb\n\xff\n").expect("it can be written");
+    assert_fails(&args, "", 1, &["prompts.txt:3: the text is not UTF-8"]);
+    fs::write(&input, "\u{feff}a\n").expect("it can be written");
+    assert_eq!(json(&args, "")["prompts"][0]["text"], "a");
+}
+
+#[test]
 fn the_devices_are_listed_with_what_auto_takes() {
     let text = stdout(&["devices"], "");
     assert!(text.starts_with("host ") && text.contains("--device auto takes "), "{text}");

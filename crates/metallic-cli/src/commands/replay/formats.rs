@@ -96,6 +96,9 @@ fn seen_from(name: &str, start: &[u8]) -> TraceFormat {
     }
 }
 
+/// The most blocks of one request in the ARC format: more are a damaged line, and would fill the memory.
+const MAX_BLOCKS: u64 = 1 << 20;
+
 fn cache_name(file: &str) -> String {
     Path::new(file).file_name().map_or_else(|| file.to_owned(), |name| name.to_string_lossy().into_owned())
 }
@@ -122,6 +125,10 @@ fn read_trace(
         if text.is_empty() {
         } else if format == TraceFormat::Arc {
             let [start, count, ..] = arc_line(text).map_err(|cause| failed(number, cause.to_owned()))?;
+            if count > MAX_BLOCKS {
+                let cause = format!("a request of {count} blocks; at most {MAX_BLOCKS} are read");
+                return Err(failed(number, cause));
+            }
             for block in start..start.saturating_add(count) {
                 keys.push(&block.to_le_bytes()).map_err(|cause| failed(number, cause.to_owned()))?;
             }
@@ -263,6 +270,8 @@ mod tests {
         assert_eq!(keys_of("t.lis", "10 3 0 1\n11 1 0 2\n9 2 0 3\n", None), Ok(vec![0, 1, 2, 1, 3, 0]));
         let cause = "not four numbers: start block, count, ignored, request number";
         assert_eq!(keys_of("t.lis", "10 3 0 1\n11 x 0 2\n", None), Err(format!("t.lis:2: {cause}")));
+        let cause = "a request of 1000000000000 blocks; at most 1048576 are read";
+        assert_eq!(keys_of("t.lis", "5 1000000000000 0 1\n", None), Err(format!("t.lis:1: {cause}")));
     }
 
     #[test]

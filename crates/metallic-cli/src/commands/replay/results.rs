@@ -22,10 +22,13 @@ pub struct CacheReplay {
     pub advice: Advice,
 }
 
+/// The most capacities that `--points` may ask for: far more than a table or a plot can show.
+const MAX_POINTS: usize = 1000;
+
 /// Replays each cache that the arguments name and that was accessed.
 ///
 /// # Errors
-/// There is none.
+/// There is no such cache, none was accessed, or an argument is out of its range.
 pub fn replay(input: &Input, args: &ReplayArgs) -> Result<Vec<CacheReplay>, Error> {
     let names = || input.recordings.iter().map(|recording| &recording.trace.cache);
     if let Some(missing) = args.caches.iter().find(|name| !names().any(|other| other == *name)) {
@@ -34,6 +37,10 @@ pub fn replay(input: &Input, args: &ReplayArgs) -> Result<Vec<CacheReplay>, Erro
             "no cache has the name `{missing}`; there are: {}",
             names.join(", ")
         )));
+    }
+    if args.points > MAX_POINTS {
+        let cause = format!("--points {}: there are at most {MAX_POINTS}", args.points);
+        return Err(Error::Usage(cause));
     }
     if args.points < 2 || args.capacities.contains(&0) {
         return Err(Error::Usage(

@@ -52,6 +52,9 @@ pub fn collect(args: &RunArgs) -> Result<Run, Error> {
     let policies =
         args.policies.iter().map(|text| CachePolicy::parse(text, &names())).collect::<Result<Vec<_>, _>>()?;
     check_threads(args.threads)?;
+    if args.threads.is_some() && matches!(wanted, Wanted::Wgpu(_)) {
+        return Err(Error::Usage(format!("--threads is for the host, and --device {} is not", args.device)));
+    }
     log::refuse_inputs(args)?;
     let loaded = match &args.model {
         Some(folder) => Loaded::read(folder, args.ids.is_none())?,

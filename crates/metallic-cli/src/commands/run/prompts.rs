@@ -120,15 +120,22 @@ fn check(ids: &[u32], model: &Model) -> Result<(), String> {
     Ok(())
 }
 
+/// The text of a file, without the mark of its byte order.
 fn read(path: &Path) -> Result<String, Error> {
-    let mut text = String::new();
+    let file = path.display().to_string();
+    let mut bytes = Vec::new();
     let result = if path == Path::new("-") {
-        io::stdin().read_to_string(&mut text)
+        io::stdin().read_to_end(&mut bytes)
     } else {
-        fs::File::open(path).and_then(|mut file| file.read_to_string(&mut text))
+        fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes))
     };
-    result.map_err(|error| Error::file(path.display().to_string(), error))?;
-    Ok(text)
+    result.map_err(|error| Error::file(&*file, error))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count() as u64;
+        Error::Line { file, line, cause: "the text is not UTF-8".to_owned() }
+    })?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 #[cfg(test)]

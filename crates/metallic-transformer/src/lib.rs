@@ -11,7 +11,7 @@
 //! - [`model`] reads GPT-2 and BERT as Hugging Face's libraries save them, or makes a GPT-2 from a seed. It computes nothing.
 //! - [`engine`] runs a model: a [`Decoder`](engine::Decoder) continues text, an [`Encoder`](engine::Encoder) turns a text into a
 //!   vector. Both are written once, for every [`TransformerDevice`](engine::TransformerDevice).
-//! - [`reference`] computes the same in f64, without caches, plans or buckets, for comparison.
+//! - [`mod@reference`] computes the same in f64, without caches, plans or buckets, for comparison.
 //!
 //! An operation asks the registry for a plan by its shapes and runs it. Shapes that grow with a sequence are rounded up to buckets
 //! by the keys of the kernels, so that after the first pass over a bucket nothing is created:

@@ -1,6 +1,6 @@
 //! Transformers with their weights on the host, as they are read from a folder or made from a seed.
 //!
-//! Nothing here computes: [`crate::engine`] runs a model on a device, [`crate::reference`] runs it in f64.
+//! Nothing here computes: [`crate::engine`] runs a model on a device, [`mod@crate::reference`] runs it in f64.
 
 pub mod bert;
 pub mod builtin;

@@ -112,6 +112,7 @@ fn a_log_that_contradicts_its_policy_gets_no_advice() {
         strategy: "size_limited_lru".into(),
         max_entries: Some(100),
         max_idle_ns: None,
+        max_idle_generations: None,
         min_entries: 0,
     };
     let accesses = (0..3000).map(|number| access(number % 300, number < 600));

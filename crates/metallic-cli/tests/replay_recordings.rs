@@ -29,6 +29,7 @@ fn program(keys: impl IntoIterator<Item = u32>, clock: &mut u64) -> Vec<Event> {
                 cache: "gemm".into(),
                 cache_key: cache_key.clone(),
                 duration_ns: u64::from(key) * 1000,
+                own_duration_ns: u64::from(key) * 1000,
                 outcome: CreationOutcome::Created,
                 error: None,
                 bytes: 0,

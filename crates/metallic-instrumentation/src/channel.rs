@@ -15,20 +15,20 @@ pub struct ChannelExporter {
     disconnected: AtomicBool,
 }
 
-/// What became of the events given to a [`ChannelExporter`].
+/// The counts of a [`ChannelExporter`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ChannelStats {
     /// Events sent.
     pub sent: u64,
-    /// Events lost: the channel was full, or nobody held its other end.
+    /// Events lost: the channel was full, or its receiver was dropped.
     pub dropped: u64,
-    /// Whether an event found the receiver gone.
+    /// True once an event found that the receiver was dropped.
     pub disconnected: bool,
 }
 
 impl ChannelExporter {
-    /// An exporter, and the end of its channel where the events come out; `capacity` events wait there at most.
+    /// Creates an exporter and the receiver of its events, of which the channel holds at most `capacity`.
     ///
     /// With a capacity of 0 an event passes only while the receiver is waiting for it.
     pub fn new(capacity: usize) -> (Self, Receiver<Event>) {
@@ -42,7 +42,7 @@ impl ChannelExporter {
         (exporter, receiver)
     }
 
-    /// The counts so far.
+    /// Returns the counts so far.
     pub fn stats(&self) -> ChannelStats {
         ChannelStats {
             sent: self.sent.load(Ordering::Relaxed),
@@ -53,7 +53,7 @@ impl ChannelExporter {
 }
 
 impl EventSink for ChannelExporter {
-    /// Nothing is wanted once an event found the receiver gone: it does not come back.
+    /// Declines everything once an event found that the receiver was dropped.
     fn enabled(&self, _kind: EventKind) -> bool {
         !self.disconnected.load(Ordering::Relaxed)
     }

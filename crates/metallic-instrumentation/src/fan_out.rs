@@ -7,7 +7,7 @@ use crate::sink::{EventSink, SinkGuard};
 
 /// Passes every event to each of several sinks.
 ///
-/// Each sink stands behind a guard of its own: one that panics loses the event, its siblings do not.
+/// Each sink has its own guard: one that panics loses the event, its siblings do not.
 #[derive(Clone, Debug)]
 pub struct FanOut {
     children: Vec<SinkGuard>,
@@ -19,14 +19,14 @@ impl FanOut {
         Self { children: sinks.into_iter().map(SinkGuard::new).collect() }
     }
 
-    /// Calls of all the sinks that panicked.
+    /// Returns how many calls of the sinks panicked.
     pub fn panics(&self) -> u64 {
         self.children.iter().map(SinkGuard::panics).sum()
     }
 }
 
 impl EventSink for FanOut {
-    /// Whether any of the sinks wants events of this kind.
+    /// Returns `true` if any of the sinks wants events of this kind.
     fn enabled(&self, kind: EventKind) -> bool {
         self.children.iter().any(|child| child.enabled(kind))
     }
@@ -35,7 +35,7 @@ impl EventSink for FanOut {
     fn record(&self, event: &Event) {
         let kind = event.kind();
         for child in self.children.iter().filter(|child| child.enabled(kind)) {
-            child.record(event);
+            child.pass(event);
         }
     }
 

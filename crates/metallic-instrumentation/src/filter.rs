@@ -1,4 +1,4 @@
-//! Some kinds of event and not others.
+//! A selection of kinds.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ pub struct KindFilter {
 }
 
 impl KindFilter {
-    /// Lets `kinds` through to `sink`, as far as it wants them itself.
+    /// Passes events of `kinds` to `sink`, as far as it wants them.
     pub fn new(sink: Arc<dyn EventSink>, kinds: impl IntoIterator<Item = EventKind>) -> Self {
         const { assert!(EventKind::ALL.len() <= u32::BITS as usize) };
         Self { sink, kinds: kinds.into_iter().fold(0, |set, kind| set | bit(kind)) }

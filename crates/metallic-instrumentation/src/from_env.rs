@@ -1,4 +1,4 @@
-//! The sink that the environment asks for.
+//! The log that the environment asks for.
 
 use std::env;
 use std::ffi::OsString;
@@ -7,8 +7,11 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::event::EventKind;
-use crate::{EventSink, JsonlExporter, KindFilter, Overflow, Sampling};
+use crate::event::{Event, EventKind};
+use crate::filter::KindFilter;
+use crate::jsonl::{JsonlExporter, JsonlStats, Overflow};
+use crate::sampling::Sampling;
+use crate::sink::EventSink;
 
 const PATH: &str = "METALLIC_METRICS_JSONL_PATH";
 const APPEND: &str = "METALLIC_METRICS_JSONL_APPEND";
@@ -21,18 +24,18 @@ const SAMPLE: &str = "METALLIC_METRICS_SAMPLE";
 /// Old files kept when rotation is asked for and their number is not.
 const DEFAULT_KEEP: usize = 3;
 
-/// Why the sink that the environment asks for could not be made.
+/// An error of [`from_env`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FromEnvError {
-    /// A variable holds something else than what it may.
+    /// A variable has a value that is not accepted.
     #[error("environment variable {variable} is {value:?}, expected {accepted}")]
     BadValue {
         /// The variable's name.
         variable: &'static str,
-        /// What it holds.
+        /// Its value.
         value: OsString,
-        /// What it may hold.
+        /// The values that are accepted.
         accepted: String,
     },
     /// The log could not be opened.
@@ -40,26 +43,66 @@ pub enum FromEnvError {
     Open {
         /// The path in `METALLIC_METRICS_JSONL_PATH`.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
 }
 
-/// The event log that the environment asks for, if it asks for one; the crate's front page lists the variables.
+/// The event log that the environment asks for.
+///
+/// It is one log for the process, however many registries ask for it, at whatever time: the first call begins the file,
+/// the others go on in it.
+#[derive(Debug)]
+pub struct EnvLog {
+    sink: Arc<dyn EventSink>,
+    exporter: Arc<JsonlExporter>,
+}
+
+impl EnvLog {
+    /// Returns the counts of the exporter so far, of events from all callers.
+    pub fn stats(&self) -> JsonlStats {
+        self.exporter.stats()
+    }
+
+    /// Does what [`JsonlExporter::flush`] does.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`JsonlExporter::flush`].
+    pub fn flush(&self) -> io::Result<()> {
+        self.exporter.flush()
+    }
+}
+
+impl EventSink for EnvLog {
+    fn enabled(&self, kind: EventKind) -> bool {
+        self.sink.enabled(kind)
+    }
+
+    fn record(&self, event: &Event) {
+        self.sink.record(event);
+    }
+
+    fn flush(&self) {
+        self.sink.flush();
+    }
+}
+
+/// Opens the event log that the environment asks for, if it asks for one; the crate's front page lists the variables.
 ///
 /// # Errors
 ///
 /// A variable has a value it may not have, or the log cannot be opened.
-pub fn from_env() -> Result<Option<Arc<dyn EventSink>>, FromEnvError> {
+pub fn from_env() -> Result<Option<Arc<EnvLog>>, FromEnvError> {
     from_vars(|name| env::var_os(name))
 }
 
-/// As [`from_env`], with variables from elsewhere: `var` returns the value of the variable with that name.
+/// Does what [`from_env`] does with variables from elsewhere: `var` returns the value of the variable with that name.
 ///
 /// # Errors
 ///
 /// A variable has a value it may not have, or the log cannot be opened.
-pub fn from_vars(var: impl Fn(&str) -> Option<OsString>) -> Result<Option<Arc<dyn EventSink>>, FromEnvError> {
+pub fn from_vars(var: impl Fn(&str) -> Option<OsString>) -> Result<Option<Arc<EnvLog>>, FromEnvError> {
     let Some(path) = var(PATH).filter(|path| !path.is_empty()).map(PathBuf::from) else { return Ok(None) };
     let append = parsed(&var, APPEND, "0, 1, true or false", flag)?.unwrap_or(false);
     let overflow = parsed(&var, OVERFLOW, "wait or drop", overflow)?.unwrap_or_default();
@@ -69,23 +112,24 @@ pub fn from_vars(var: impl Fn(&str) -> Option<OsString>) -> Result<Option<Arc<dy
     let kinds = parsed(&var, EVENTS, &format!("a list, with commas, of {}", names()), kinds)?;
     let sample = parsed(&var, SAMPLE, "a number above 0", positive)?;
 
-    let mut builder = JsonlExporter::builder().overflow(overflow);
+    let header = kinds.as_ref().is_none_or(|kinds| kinds.contains(&EventKind::LogOpened));
+    let mut builder = JsonlExporter::builder().overflow(overflow).header(header);
     if let Some(max_bytes) = max_bytes {
         builder = builder.rotate(max_bytes.get(), keep);
     }
-    let opened = if append { builder.append(&path) } else { builder.create(&path) };
-    let mut sink: Arc<dyn EventSink> =
-        Arc::new(opened.map_err(|source| FromEnvError::Open { path, source })?);
+    let opened = if append { builder.append(&path) } else { builder.create_once(&path) };
+    let exporter = Arc::new(opened.map_err(|source| FromEnvError::Open { path, source })?);
+    let mut sink: Arc<dyn EventSink> = Arc::clone(&exporter) as Arc<dyn EventSink>;
     if let Some(every) = sample {
         sink = Arc::new(Sampling::new(sink, every));
     }
     if let Some(kinds) = kinds {
         sink = Arc::new(KindFilter::new(sink, kinds));
     }
-    Ok(Some(sink))
+    Ok(Some(Arc::new(EnvLog { sink, exporter })))
 }
 
-/// The variable's value; an empty one is as good as none.
+/// Returns the variable's value; an empty one counts as not set.
 fn parsed<T>(
     var: impl Fn(&str) -> Option<OsString>,
     variable: &'static str,

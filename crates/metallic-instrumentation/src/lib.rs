@@ -1,14 +1,16 @@
 //! Events of the metallic caches, the sinks that take them, and exporters that write them out.
 //!
 //! A cache tells what it does in [`Event`]s: look-ups, creations and what they cost, evictions, removals. It hands them
-//! to an [`EventSink`], which is asked first whether it wants [events of a kind](EventKind), so that what nobody wants
-//! is never built. This crate defines both, and the sinks most programs need; a sink of your own is two methods.
+//! to an [`EventSink`], which is asked first whether it wants [events of a kind](EventKind), so that an event that
+//! no sink wants is never built. This crate defines both, and the sinks most programs need; a custom sink is two methods.
 //!
 //! Most sinks wrap others: [`FanOut`] passes events to several, [`KindFilter`] lets some kinds through, [`Sampling`] one
-//! access in n. At the end stands an exporter: `JsonlExporter` writes a log, `TracingExporter` and `MetricsExporter`
+//! access in n. The last is an exporter: `JsonlExporter` writes a log, `TracingExporter` and `MetricsExporter`
 //! feed those two facades, [`ChannelExporter`] sends events to another thread, and [`Recorder`] keeps them for a test.
-//! None of them can hurt a cache: it calls them behind a [`SinkGuard`], and what an exporter cannot deliver it counts
-//! and tells in its statistics.
+//! None of them can hurt a cache: it calls them behind a [`SinkGuard`], and an exporter counts what it cannot deliver.
+//!
+//! Each event says which registry it comes from, if it comes from one with a number ([`SinkGuard::with_registry`]), so
+//! that several registries can share a sink. `docs/events.schema.json` in the repository is the JSON Schema of a line.
 //!
 //! ```
 //! # #[cfg(feature = "jsonl")] {
@@ -19,7 +21,7 @@
 //! };
 //!
 //! let path = std::env::temp_dir().join(format!("metallic-doc-{}.jsonl", std::process::id()));
-//! let log = Arc::new(JsonlExporter::create(&path)?);
+//! let log = Arc::new(JsonlExporter::builder().header(false).create(&path)?);
 //! let evictions = Arc::new(Recorder::new());
 //! let sink = FanOut::new([
 //!     log.clone() as Arc<dyn EventSink>,
@@ -50,17 +52,18 @@
 //!
 //! # The log, by environment variables
 //!
-//! With the feature `jsonl`, `from_env` makes the log that these ask for. An unset variable and an empty one are the
-//! same; any other value than those named is an error.
+//! With the feature `jsonl`, `from_env` opens the log that these ask for. It is one log for the process: each registry may
+//! call it, at any time, and the events of all are in the file. An unset variable and an empty one are the same; any
+//! other value than those named is an error.
 //!
 //! | variable | value | unset |
 //! |---|---|---|
 //! | `METALLIC_METRICS_JSONL_PATH` | the file | no log, and the others are not looked at |
-//! | `METALLIC_METRICS_JSONL_APPEND` | `1` or `true`: keep what the file holds; `0` or `false`: empty it | `0` |
+//! | `METALLIC_METRICS_JSONL_APPEND` | `1` or `true`: keep what the file holds; `0` or `false`: empty it at the first call | `0` |
 //! | `METALLIC_METRICS_JSONL_OVERFLOW` | `wait` up to a second for room in the queue, or `drop` the event | `wait` |
 //! | `METALLIC_METRICS_JSONL_MAX_BYTES` | size at which the file is rotated | no rotation |
 //! | `METALLIC_METRICS_JSONL_KEEP` | rotated files kept, as `<path>.1`, `<path>.2` and so on | `3` |
-//! | `METALLIC_METRICS_EVENTS` | kinds to log, as [`EventKind::name`] has them, with commas between | all |
+//! | `METALLIC_METRICS_EVENTS` | kinds to log, as [`EventKind::name`] has them, with commas between; `LogOpened` is the header of each file | all |
 //! | `METALLIC_METRICS_SAMPLE` | n: one access in n is logged, and every other event | `1` |
 //!
 //! # Features
@@ -80,6 +83,7 @@
 //! disk: it survives the death of the process, up to what is still queued, not that of the machine.
 #![forbid(unsafe_code)]
 
+mod cache_names;
 mod channel;
 mod event;
 mod fan_out;
@@ -89,8 +93,6 @@ mod from_env;
 #[cfg(feature = "jsonl")]
 mod jsonl;
 #[cfg(feature = "metrics")]
-mod kv_cache_metrics;
-#[cfg(feature = "metrics")]
 mod metrics_exporter;
 mod recorder;
 mod sampling;
@@ -98,12 +100,13 @@ mod sink;
 #[cfg(feature = "tracing")]
 mod tracing_exporter;
 
+pub use cache_names::CacheNames;
 pub use channel::{ChannelExporter, ChannelStats};
 pub use event::*;
 pub use fan_out::FanOut;
 pub use filter::KindFilter;
 #[cfg(feature = "jsonl")]
-pub use from_env::{FromEnvError, from_env, from_vars};
+pub use from_env::{EnvLog, FromEnvError, from_env, from_vars};
 #[cfg(feature = "jsonl")]
 pub use jsonl::{
     JsonlBuilder, JsonlExporter, JsonlReader, JsonlStats, Overflow, SkipReason, Skipped, SkippedLine,

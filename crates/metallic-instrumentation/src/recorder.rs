@@ -13,12 +13,12 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// A recorder without events.
+    /// Creates a recorder without events.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A copy of the events so far, in the order they were recorded.
+    /// Returns a copy of the events so far, in the order they were recorded.
     pub fn events(&self) -> Vec<Event> {
         self.lock().clone()
     }
@@ -28,7 +28,7 @@ impl Recorder {
         mem::take(&mut *self.lock())
     }
 
-    /// How many events of this kind it holds.
+    /// Counts the events of this kind so far.
     pub fn count(&self, kind: EventKind) -> usize {
         self.lock().iter().filter(|event| event.kind() == kind).count()
     }

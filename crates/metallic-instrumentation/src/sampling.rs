@@ -1,4 +1,4 @@
-//! One access in n.
+//! Every n-th access.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;

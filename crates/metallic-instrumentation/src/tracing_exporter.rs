@@ -2,7 +2,7 @@
 
 use tracing::{Level, event, event_enabled};
 
-use crate::event::{CreationOutcome, Event, EventData, EventKind};
+use crate::event::{CreationOutcome, Event, EventData, EventKind, ViolationMode};
 use crate::sink::EventSink;
 
 /// The target of every event of a [`TracingExporter`].
@@ -13,17 +13,18 @@ const TARGET: &str = "metallic::cache";
 /// | event | level |
 /// |---|---|
 /// | `ResourceCacheAccess`, `EntryRemoved` | trace |
-/// | `ResourceCacheSummary`, `CacheEviction`, `CacheCleared`, `CachePolicyChanged`, `KvCacheResized`, `KvCacheTruncated` | debug |
 /// | `ResourceCreated` | debug when created, warn when failed or panicked |
-/// | `EventsDropped`, `KvCacheRefused` | warn |
+/// | `CreationViolation` | debug when only counted, warn otherwise |
+/// | `ArtifactRejected`, `EventsDropped`, `KvCacheRefused`, `RemoteFailed` | warn |
+/// | every other | debug |
 ///
-/// The message is the name of the kind; the fields are those of the event, and `timestamp`. A kind whose level nobody
-/// listens to is declined, so nothing is built for it.
+/// The message is the name of the kind; the fields are those of the event, `timestamp` and `registry`. Lists are in their
+/// debug form. A kind at whose level no subscriber listens is declined, so nothing is built for it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TracingExporter;
 
 impl TracingExporter {
-    /// An exporter to whatever subscriber is in force on the thread of each event.
+    /// Creates an exporter to the subscriber in force on the thread of each event.
     pub fn new() -> Self {
         Self
     }
@@ -36,79 +37,67 @@ impl EventSink for TracingExporter {
             EventKind::ResourceCacheAccess | EventKind::EntryRemoved => {
                 event_enabled!(target: TARGET, Level::TRACE)
             }
-            EventKind::ResourceCacheSummary
-            | EventKind::CacheEviction
-            | EventKind::CacheCleared
-            | EventKind::CachePolicyChanged
-            | EventKind::KvCacheResized
-            | EventKind::KvCacheTruncated => event_enabled!(target: TARGET, Level::DEBUG),
-            EventKind::ResourceCreated | EventKind::EventsDropped | EventKind::KvCacheRefused => {
-                event_enabled!(target: TARGET, Level::WARN)
-            }
+            EventKind::ResourceCreated
+            | EventKind::CreationViolation
+            | EventKind::ArtifactRejected
+            | EventKind::EventsDropped
+            | EventKind::KvCacheRefused
+            | EventKind::RemoteFailed => event_enabled!(target: TARGET, Level::WARN),
+            _ => event_enabled!(target: TARGET, Level::DEBUG),
         }
     }
 
     fn record(&self, event: &Event) {
-        let timestamp = event.timestamp;
+        let &Event { timestamp, registry, .. } = event;
+        // The level and the fields are part of a call site, so every event, and every level of one, is a call site.
+        macro_rules! emit {
+            ($level:ident, $message:literal, $($field:ident = $value:expr),+ $(,)?) => {
+                event!(target: TARGET, Level::$level, timestamp, registry, $($field = $value,)+ $message)
+            };
+        }
         match &event.data {
-            EventData::ResourceCacheAccess(e) => event!(
-                target: TARGET,
-                Level::TRACE,
-                timestamp,
-                cache_key = &*e.cache_key,
-                hit = e.hit,
-                bytes = e.bytes,
-                "ResourceCacheAccess"
-            ),
-            EventData::ResourceCacheSummary(e) => event!(
-                target: TARGET,
-                Level::DEBUG,
-                timestamp,
+            EventData::ResourceCacheAccess(e) => {
+                emit!(TRACE, "ResourceCacheAccess", cache_key = &*e.cache_key, hit = e.hit, bytes = e.bytes)
+            }
+            EventData::ResourceCacheSummary(e) => emit!(
+                DEBUG,
+                "ResourceCacheSummary",
                 cache = &*e.cache,
                 hits = e.hits,
                 misses = e.misses,
                 hit_rate = e.hit_rate,
-                size = e.size,
-                "ResourceCacheSummary"
+                size = e.size
             ),
-            EventData::CacheEviction(e) => event!(
-                target: TARGET,
-                Level::DEBUG,
-                timestamp,
+            EventData::CacheEviction(e) => emit!(
+                DEBUG,
+                "CacheEviction",
                 cache = &*e.cache,
                 strategy = &*e.strategy,
                 count = e.count,
                 reason = &*e.reason,
-                size_after = e.size_after,
-                "CacheEviction"
+                size_after = e.size_after
             ),
             EventData::ResourceCreated(e) => {
-                // The level is part of a call site, so two levels are two call sites.
-                macro_rules! created {
-                    ($level:expr) => {
-                        event!(
-                            target: TARGET,
+                macro_rules! at {
+                    ($level:ident) => {
+                        emit!(
                             $level,
-                            timestamp,
+                            "ResourceCreated",
                             cache = &*e.cache,
                             cache_key = &*e.cache_key,
                             duration_ns = e.duration_ns,
+                            own_duration_ns = e.own_duration_ns,
                             outcome = e.outcome.name(),
                             error = e.error.as_deref(),
-                            bytes = e.bytes,
-                            "ResourceCreated"
+                            bytes = e.bytes
                         )
                     };
                 }
-                match e.outcome {
-                    CreationOutcome::Created => created!(Level::DEBUG),
-                    CreationOutcome::Failed | CreationOutcome::Panicked => created!(Level::WARN),
-                }
+                if e.outcome == CreationOutcome::Created { at!(DEBUG) } else { at!(WARN) }
             }
-            EventData::EntryRemoved(e) => event!(
-                target: TARGET,
-                Level::TRACE,
-                timestamp,
+            EventData::EntryRemoved(e) => emit!(
+                TRACE,
+                "EntryRemoved",
                 cache = &*e.cache,
                 cache_key = &*e.cache_key,
                 cause = e.cause.name(),
@@ -116,65 +105,145 @@ impl EventSink for TracingExporter {
                 idle_ns = e.idle_ns,
                 reuse_count = e.reuse_count,
                 creation_ns = e.creation_ns,
-                bytes = e.bytes,
-                "EntryRemoved"
+                bytes = e.bytes
             ),
-            EventData::CacheCleared(e) => event!(
-                target: TARGET,
-                Level::DEBUG,
-                timestamp,
-                cache = &*e.cache,
-                count = e.count,
-                size_after = e.size_after,
-                "CacheCleared"
-            ),
-            EventData::CachePolicyChanged(e) => event!(
-                target: TARGET,
-                Level::DEBUG,
-                timestamp,
+            EventData::CacheCleared(e) => {
+                emit!(DEBUG, "CacheCleared", cache = &*e.cache, count = e.count, size_after = e.size_after)
+            }
+            EventData::CachePolicyChanged(e) => emit!(
+                DEBUG,
+                "CachePolicyChanged",
                 cache = &*e.cache,
                 strategy = &*e.strategy,
                 max_entries = e.max_entries,
                 max_idle_ns = e.max_idle_ns,
-                min_entries = e.min_entries,
-                "CachePolicyChanged"
+                max_idle_generations = e.max_idle_generations,
+                min_entries = e.min_entries
             ),
-            EventData::EventsDropped(e) => {
-                event!(target: TARGET, Level::WARN, timestamp, count = e.count, "EventsDropped")
-            }
-            EventData::KvCacheResized(e) => event!(
-                target: TARGET,
-                Level::DEBUG,
-                timestamp,
+            EventData::EventsDropped(e) => emit!(WARN, "EventsDropped", count = e.count),
+            EventData::KvCacheResized(e) => emit!(
+                DEBUG,
+                "KvCacheResized",
                 cache = &*e.cache,
                 layers = e.layers,
                 len = e.len,
                 capacity = e.capacity,
                 bytes = e.bytes,
                 peak_bytes = e.peak_bytes,
-                duration_ns = e.duration_ns,
-                "KvCacheResized"
+                duration_ns = e.duration_ns
             ),
-            EventData::KvCacheTruncated(e) => event!(
-                target: TARGET,
-                Level::DEBUG,
-                timestamp,
-                cache = &*e.cache,
-                from = e.from,
-                to = e.to,
-                "KvCacheTruncated"
-            ),
-            EventData::KvCacheRefused(e) => event!(
-                target: TARGET,
-                Level::WARN,
-                timestamp,
+            EventData::KvCacheTruncated(e) => {
+                emit!(DEBUG, "KvCacheTruncated", cache = &*e.cache, from = e.from, to = e.to)
+            }
+            EventData::KvCacheRefused(e) => emit!(
+                WARN,
+                "KvCacheRefused",
                 cache = &*e.cache,
                 positions = e.positions,
                 capacity = e.capacity,
                 needed_bytes = e.needed_bytes,
                 limit_bytes = e.limit_bytes,
-                error = &*e.error,
-                "KvCacheRefused"
+                error = &*e.error
+            ),
+            EventData::LogOpened(e) => emit!(
+                DEBUG,
+                "LogOpened",
+                program = &*e.program,
+                version = e.version.as_deref(),
+                library = &*e.library,
+                process_id = e.process_id,
+                opened_unix_ns = e.opened_unix_ns,
+                rotations = e.rotations,
+                devices = tracing::field::debug(&e.devices)
+            ),
+            EventData::RegistryOpened(e) => emit!(
+                DEBUG,
+                "RegistryOpened",
+                name = e.name.as_deref(),
+                device = e.device.as_deref(),
+                shared = e.shared
+            ),
+            EventData::CacheOpened(e) => emit!(
+                DEBUG,
+                "CacheOpened",
+                cache = &*e.cache,
+                kind = e.kind.name(),
+                strategy = &*e.strategy,
+                max_entries = e.max_entries,
+                max_idle_ns = e.max_idle_ns,
+                max_idle_generations = e.max_idle_generations,
+                min_entries = e.min_entries
+            ),
+            EventData::ArtifactFound(e) => emit!(
+                DEBUG,
+                "ArtifactFound",
+                cache = &*e.cache,
+                cache_key = &*e.cache_key,
+                level = &*e.level,
+                bytes = e.bytes,
+                duration_ns = e.duration_ns
+            ),
+            EventData::ArtifactMissed(e) => emit!(
+                DEBUG,
+                "ArtifactMissed",
+                cache = &*e.cache,
+                cache_key = &*e.cache_key,
+                cause = &*e.cause
+            ),
+            EventData::ArtifactWritten(e) => emit!(
+                DEBUG,
+                "ArtifactWritten",
+                cache = &*e.cache,
+                cache_key = &*e.cache_key,
+                bytes = e.bytes,
+                duration_ns = e.duration_ns
+            ),
+            EventData::ArtifactRejected(e) => emit!(
+                WARN,
+                "ArtifactRejected",
+                cache = &*e.cache,
+                cache_key = &*e.cache_key,
+                level = &*e.level,
+                cause = &*e.cause
+            ),
+            EventData::ArtifactEvicted(e) => {
+                emit!(DEBUG, "ArtifactEvicted", count = e.count, bytes = e.bytes)
+            }
+            EventData::RemoteFailed(e) => {
+                emit!(WARN, "RemoteFailed", level = &*e.level, operation = &*e.operation, error = &*e.error)
+            }
+            EventData::CreationViolation(e) => {
+                macro_rules! at {
+                    ($level:ident) => {
+                        emit!(
+                            $level,
+                            "CreationViolation",
+                            cache = &*e.cache,
+                            cache_key = &*e.cache_key,
+                            scope = &*e.scope,
+                            mode = e.mode.name(),
+                            verdict = e.verdict.name(),
+                            evicted_by = e.evicted_by.as_deref(),
+                            nearest_key = e.nearest_key.as_deref(),
+                            differing_fields = tracing::field::debug(&e.differing_fields),
+                            caller = e.caller.as_deref(),
+                            loaded = e.loaded,
+                            duration_ns = e.duration_ns
+                        )
+                    };
+                }
+                if e.mode == ViolationMode::Count { at!(DEBUG) } else { at!(WARN) }
+            }
+            EventData::WarmUpFinished(e) => emit!(
+                DEBUG,
+                "WarmUpFinished",
+                created = e.created,
+                loaded = e.loaded,
+                present = e.present,
+                failed = e.failed,
+                skipped = e.skipped,
+                left_out = e.left_out,
+                duration_ns = e.duration_ns
             ),
         }
     }

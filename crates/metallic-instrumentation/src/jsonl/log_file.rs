@@ -1,6 +1,7 @@
-//! The log as a file: how it is opened, and how it makes room.
+//! The log as a file: its opening and its rotation.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -12,65 +13,103 @@ pub(super) struct Rotation {
     pub(super) keep: usize,
 }
 
-/// What rotation has to know of the file being written.
+/// The file being written, as far as rotation is concerned.
 pub(super) struct LogFile {
     path: PathBuf,
     len: u64,
+    /// True if it holds more than a header.
+    has_events: bool,
     rotation: Rotation,
 }
 
 impl LogFile {
     pub(super) fn new(path: &Path, len: u64, rotation: Rotation) -> io::Result<Self> {
         // Absolute, so that a later change of the working directory does not move the log.
-        Ok(Self { path: std::path::absolute(path)?, len, rotation })
+        Ok(Self { path: std::path::absolute(path)?, len, has_events: len > 0, rotation })
     }
 
-    pub(super) fn grew(&mut self, bytes: usize) {
+    /// Counts bytes that were written: of events, or of a header.
+    pub(super) fn grew(&mut self, bytes: usize, events: bool) {
         self.len += bytes as u64;
+        self.has_events |= events && bytes > 0;
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.len == 0
+    pub(super) fn has_events(&self) -> bool {
+        self.has_events
     }
 
-    /// The length of those lines at the start of `rest` that the file has room for, if there are any.
-    pub(super) fn room_for(&self, rest: &[u8]) -> Option<usize> {
-        let room = usize::try_from(self.rotation.max_bytes.saturating_sub(self.len)).unwrap_or(usize::MAX);
+    /// The length of those lines at the start of `rest` that the file has room for after `header` bytes more, if there
+    /// are any.
+    pub(super) fn room_for(&self, rest: &[u8], header: usize) -> Option<usize> {
+        let room = self.rotation.max_bytes.saturating_sub(self.len).saturating_sub(header as u64);
+        let room = usize::try_from(room).unwrap_or(usize::MAX);
         if rest.len() <= room { Some(rest.len()) } else { end_of_last_line(&rest[..room]) }
     }
 
     /// Moves `log` to `log.1`, `log.1` to `log.2` and so on, and opens a new `log`. If that fails, the file that was
     /// `log` before still is, and can be written on.
     pub(super) fn rotate(&mut self) -> io::Result<File> {
-        if self.rotation.keep > 0 {
-            for age in (1..self.rotation.keep).rev() {
-                match fs::rename(self.aged(age), self.aged(age + 1)) {
-                    Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-                    _ => {}
-                }
-            }
-            fs::rename(&self.path, self.aged(1))?;
-        }
-        let file = create(&self.path).inspect_err(|_| {
-            // Where even this fails the events go on into `log.1`, and the next rotation fails again and is counted.
-            let _ = fs::rename(self.aged(1), &self.path);
+        // Opened under another name first: descriptors and space run short, and then nothing has been moved yet.
+        let new = self.with_suffix("new");
+        let file = create(&new)?;
+        self.replace_by(&new).inspect_err(|_| {
+            // It is empty, and the next rotation makes it anew.
+            let _ = fs::remove_file(&new);
         })?;
         self.len = 0;
+        self.has_events = false;
         Ok(file)
     }
 
+    fn replace_by(&self, new: &Path) -> io::Result<()> {
+        if self.rotation.keep == 0 {
+            return fs::rename(new, &self.path);
+        }
+        for age in (1..self.place_for_oldest()?).rev() {
+            fs::rename(self.aged(age), self.aged(age + 1))?;
+        }
+        fs::rename(&self.path, self.aged(1))?;
+        fs::rename(new, &self.path).inspect_err(|_| {
+            // Where even this fails the events go on into `log.1`, and the next rotation fails again and is counted.
+            let _ = fs::rename(self.aged(1), &self.path);
+        })
+    }
+
+    /// The age that the oldest file gets: the first that no file has, so that a rotation costs what there is, and one
+    /// that failed half-way, and left a gap, is mended by the next. Where all have files, the oldest is overwritten.
+    fn place_for_oldest(&self) -> io::Result<usize> {
+        for age in 1..=self.rotation.keep {
+            match fs::symlink_metadata(self.aged(age)) {
+                // Found out before anything is moved.
+                Ok(found) if found.is_dir() => return Err(ErrorKind::IsADirectory.into()),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(age),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(self.rotation.keep)
+    }
+
     fn aged(&self, age: usize) -> PathBuf {
+        self.with_suffix(age)
+    }
+
+    fn with_suffix(&self, suffix: impl fmt::Display) -> PathBuf {
         let mut name = OsString::from(&self.path);
-        name.push(format!(".{age}"));
+        name.push(format!(".{suffix}"));
         name.into()
     }
 }
 
 /// Opens the file empty.
 pub(super) fn create(path: &Path) -> io::Result<File> {
-    // One call cannot both truncate and append; appending, the log survives that another program truncates it.
-    File::create(path)?;
-    append(path)
+    // Opened to append, so that the log survives that another program truncates it, which cannot be asked for together
+    // with truncation. And opened once: between two, the reader of a pipe sees its end.
+    let file = append(path)?;
+    if file.metadata()?.is_file() {
+        file.set_len(0)?;
+    }
+    Ok(file)
 }
 
 /// Opens the file to write after what it holds.
@@ -78,7 +117,7 @@ pub(super) fn append(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).open(path)
 }
 
-/// Whether the file, which is not empty, ends within a line. One that cannot be read might.
+/// Returns `true` if the file, which is not empty, ends within a line, or cannot be read.
 pub(super) fn is_torn(path: &Path) -> bool {
     let last_byte = || {
         let mut file = File::open(path)?;

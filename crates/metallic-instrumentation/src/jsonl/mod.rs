@@ -4,20 +4,25 @@
 //! record --> labels, queue --(whole batches)--> writer thread --lines--> output --> file, rotated | any writer
 //! ```
 //!
-//! Read `queue` first: it is the only place where threads meet.
+//! Read `queue` first: threads meet only there, and in `open_logs` when an exporter starts or ends.
 
 mod exporter;
+mod header;
 mod labels;
 mod line;
 mod log_file;
+mod open_logs;
 mod output;
+mod overflow;
 mod queue;
 mod reader;
+mod running;
 mod skipped;
 mod stats;
 mod writer;
 
-pub use exporter::{JsonlBuilder, JsonlExporter, Overflow};
+pub use exporter::{JsonlBuilder, JsonlExporter};
+pub use overflow::Overflow;
 pub use reader::JsonlReader;
 pub use skipped::{SkipReason, Skipped, SkippedLine};
 pub use stats::JsonlStats;

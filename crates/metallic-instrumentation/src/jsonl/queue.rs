@@ -2,27 +2,30 @@
 
 use std::io;
 use std::mem;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::process;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
-use super::exporter::Overflow;
-use super::labels::Labels;
+use super::labels::{self, Labels};
 use super::output::Rotations;
+use super::overflow::Overflow;
 use super::stats::JsonlStats;
 use crate::event::{Event, EventData};
 
-/// How long the writer lets events gather before it takes them. While it lingers nobody needs to wake it.
+/// Time the writer lets events gather before it takes them. Meanwhile no caller needs to wake it.
 const LINGER: Duration = Duration::from_millis(5);
 
-/// How many times in a row it lingers in vain before it sleeps until it is woken.
+/// Times in a row that it lingers in vain before it sleeps until it is woken.
 const IDLE_ROUNDS: u32 = 20;
 
-/// What the writer is told, in order.
+/// An entry of the queue.
 pub(super) enum Queued {
-    /// The slot stands for this label from here on.
+    /// The slot is this label in this registry from here on.
     Label {
         slot: u32,
         label: Arc<str>,
+        registry: Option<u32>,
     },
     Access {
         slot: u32,
@@ -36,7 +39,7 @@ pub(super) enum Queued {
 const _: () =
     assert!(size_of::<Queued>() <= 32, "the documentation of `JsonlBuilder::capacity` says 32 bytes");
 
-/// What became of some events the writer took.
+/// The result of one write of the writer.
 pub(super) struct Chunk {
     pub(super) events: u64,
     /// Those of the events that are in the log; the others are lost.
@@ -53,6 +56,10 @@ pub(super) struct Chunk {
 pub(super) struct Queue {
     capacity: usize,
     overflow: Overflow,
+    /// The process whose thread empties the queue.
+    process: u32,
+    /// Events that a child of that process recorded, and that are lost.
+    lost_in_child: AtomicU64,
     state: Mutex<State>,
     /// The writer waits here for events, flushes and the end.
     work: Condvar,
@@ -75,7 +82,7 @@ struct State {
     failure: Option<io::Error>,
     /// The writer sleeps until it is woken.
     asleep: bool,
-    /// A caller waited in vain for room, and the writer has not moved since: nobody waits again before it does.
+    /// A caller waited in vain for room, and the writer has not moved since: no one waits again before it does.
     stalled: bool,
     closed: bool,
     writer_gone: bool,
@@ -97,7 +104,15 @@ impl Queue {
             closed: false,
             writer_gone: false,
         };
-        Self { capacity, overflow, state: Mutex::new(state), work: Condvar::new(), progress: Condvar::new() }
+        Self {
+            capacity,
+            overflow,
+            process: process::id(),
+            lost_in_child: AtomicU64::new(0),
+            state: Mutex::new(state),
+            work: Condvar::new(),
+            progress: Condvar::new(),
+        }
     }
 
     /// Room for a full queue, so that it does not grow under the lock, within reason.
@@ -110,10 +125,24 @@ impl Queue {
         Self::room(self.capacity)
     }
 
+    /// Tells a child of the process that writes, which has the queue's memory and not its thread. Makes a system call.
+    pub(super) fn is_forked(&self) -> bool {
+        process::id() != self.process
+    }
+
     /// Queues the event, or counts it as lost.
     pub(super) fn push(&self, event: &Event) {
-        let mut state = self.lock();
+        let mut state = match self.state.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            // The thread that holds it may not exist on this side of a fork.
+            Err(TryLockError::WouldBlock) if self.is_forked() => return self.lose_in_child(),
+            Err(TryLockError::WouldBlock) => self.lock(),
+        };
         if state.len >= self.capacity || state.writer_gone {
+            if self.is_forked() {
+                return self.lose_in_child();
+            }
             state = self.wait_for_room(state);
             if state.len >= self.capacity || state.writer_gone {
                 state.stats.recorded += 1;
@@ -128,6 +157,10 @@ impl Queue {
             drop(state);
             self.work.notify_one();
         }
+    }
+
+    fn lose_in_child(&self) {
+        self.lost_in_child.fetch_add(1, Ordering::Relaxed);
     }
 
     fn wait_for_room<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
@@ -172,14 +205,14 @@ impl Queue {
         Some(gap)
     }
 
-    /// Tells what became of events taken.
+    /// Counts a write.
     pub(super) fn complete(&self, chunk: Chunk) {
         let mut state = self.lock();
         state.done += chunk.events + chunk.gap;
         let stats = &mut state.stats;
         stats.written += chunk.written;
         stats.dropped += chunk.events - chunk.written;
-        stats.bytes_written += chunk.bytes;
+        stats.bytes_written += chunk.bytes + chunk.rotations.header_bytes;
         stats.rotations += chunk.rotations.done;
         stats.rotation_errors += chunk.rotations.failed;
         stats.write_errors += u64::from(chunk.error.is_some());
@@ -195,6 +228,9 @@ impl Queue {
 
     /// Waits until the log has, or tells to be missing, everything recorded before.
     pub(super) fn drain(&self, timeout: Duration) -> io::Result<()> {
+        if self.is_forked() {
+            return Err(io::Error::other("the event log is written by the parent of this process"));
+        }
         let mut state = self.lock();
         let target = state.stats.recorded;
         state.wanted = target;
@@ -203,7 +239,7 @@ impl Queue {
         let (state, _) =
             self.progress.wait_timeout_while(state, timeout, behind).unwrap_or_else(PoisonError::into_inner);
         if state.writer_gone {
-            return Err(io::Error::other("the writer thread of the event log is gone"));
+            return Err(io::Error::other("the writer thread of the event log has ended"));
         }
         if state.done < target {
             return Err(io::Error::new(io::ErrorKind::TimedOut, "the event log is still being written"));
@@ -218,6 +254,9 @@ impl Queue {
 
     /// Asks the writer to finish. Returns whether it has, within `timeout`.
     pub(super) fn close(&self, timeout: Duration) -> bool {
+        if self.is_forked() {
+            return false;
+        }
         let mut state = self.lock();
         state.closed = true;
         self.work.notify_one();
@@ -227,8 +266,7 @@ impl Queue {
         state.writer_gone
     }
 
-    /// Tells that the writer is gone, of its own accord or by a panic: what it left behind is lost, and nobody waits for
-    /// it any more.
+    /// Tells that the writer has ended, as asked or by a panic: what is still queued is lost, and no one waits any more.
     pub(super) fn writer_ends(&self) {
         let mut state = self.lock();
         state.stats.dropped = state.stats.recorded - state.stats.written;
@@ -243,7 +281,23 @@ impl Queue {
     }
 
     pub(super) fn stats(&self) -> JsonlStats {
+        if self.is_forked() {
+            return self.stats_in_child();
+        }
         self.lock().stats.clone()
+    }
+
+    /// The counts of the parent up to the fork, if it was not at work in that moment, and what is lost since.
+    fn stats_in_child(&self) -> JsonlStats {
+        let mut stats = match self.state.try_lock() {
+            Ok(state) => state.stats.clone(),
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().stats.clone(),
+            Err(TryLockError::WouldBlock) => JsonlStats::default(),
+        };
+        stats.recorded += self.lost_in_child.load(Ordering::Relaxed);
+        stats.dropped = stats.recorded - stats.written;
+        stats.last_error = Some("the event log is written by the parent of this process".to_owned());
+        stats
     }
 
     /// At this length the writer need not wait for more.
@@ -261,12 +315,14 @@ impl State {
     fn push(&mut self, event: &Event) {
         self.stats.recorded += 1;
         self.len += 1;
-        let EventData::ResourceCacheAccess(access) = &event.data else {
-            return self.queued.push(Queued::Other(Box::new(event.clone())));
+        let access = match &event.data {
+            EventData::ResourceCacheAccess(access) if access.cache_key.len() <= labels::LONGEST => access,
+            _ => return self.queued.push(Queued::Other(Box::new(event.clone()))),
         };
-        let (slot, is_new) = self.labels.slot_of(&access.cache_key);
+        let (slot, is_new) = self.labels.slot_of(&access.cache_key, event.registry);
         if is_new {
-            self.queued.push(Queued::Label { slot, label: Arc::clone(&access.cache_key) });
+            let label = Arc::clone(&access.cache_key);
+            self.queued.push(Queued::Label { slot, label, registry: event.registry });
         }
         self.queued.push(Queued::Access {
             slot,

@@ -9,13 +9,15 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::line;
 use super::skipped::{SkipReason, Skipped};
 use crate::event::{Event, EventData, EventKind};
 
-/// Reads the events of a log, line by line, and passes over what it cannot understand.
+/// Reads the events of a log, line by line, and passes over lines that are not events.
 ///
 /// A log may end in the middle of a line, hold lines of other programs, or come from a newer version: such lines are no
-/// errors, but counted in [`skipped`](Self::skipped). Of an event, fields it does not know are ignored, in any order.
+/// errors, but counted in [`skipped`](Self::skipped). Of an event, fields it does not know are ignored, in any order; a
+/// timestamp or registry number that is none is left out, and counted.
 /// The only errors are those of the underlying reader; the iterator ends after one.
 ///
 /// ```
@@ -39,10 +41,11 @@ pub struct JsonlReader<R> {
     lines: u64,
     ended: bool,
     skipped: Skipped,
+    unread_fields: u64,
 }
 
 impl JsonlReader<BufReader<File>> {
-    /// Reads this file.
+    /// Opens this file.
     ///
     /// # Errors
     ///
@@ -54,19 +57,31 @@ impl JsonlReader<BufReader<File>> {
 
 impl<R> JsonlReader<R> {
     /// The longest line that is read, in bytes. A longer one is passed over and never held in memory.
-    pub const MAX_LINE: usize = 1 << 20;
+    pub const MAX_LINE: usize = line::MAX_LINE;
 
     /// Reads from `reader`.
     pub fn new(reader: R) -> Self {
-        Self { reader, line: Vec::new(), lines: 0, ended: false, skipped: Skipped::default() }
+        Self {
+            reader,
+            line: Vec::new(),
+            lines: 0,
+            ended: false,
+            skipped: Skipped::default(),
+            unread_fields: 0,
+        }
     }
 
-    /// What was passed over so far; of the whole log once the iterator has ended.
+    /// Returns the lines passed over so far; those of the whole log once the iterator has ended.
     pub fn skipped(&self) -> &Skipped {
         &self.skipped
     }
 
-    /// Lines read so far, those passed over among them.
+    /// Returns how many timestamps and registry numbers so far were not numbers. Their events were returned without them.
+    pub fn unread_fields(&self) -> u64 {
+        self.unread_fields
+    }
+
+    /// Returns how many lines were read so far, including those passed over.
     pub fn lines(&self) -> u64 {
         self.lines
     }
@@ -85,6 +100,8 @@ impl<R> JsonlReader<R> {
                 return None;
             }
         };
+        // A byte order mark, which some editors put there.
+        let text = if self.lines == 1 { text.strip_prefix('\u{feff}').unwrap_or(text) } else { text };
         if whole && text.trim_ascii().is_empty() {
             skip(SkipReason::Blank, &"");
             return None;
@@ -101,7 +118,13 @@ impl<R> JsonlReader<R> {
             return None;
         };
         match EventData::from_json(kind, line.data.map_or("null", RawValue::get)) {
-            Ok(data) => Some(Event { data, timestamp: line.timestamp }),
+            Ok(data) => {
+                let timestamp = line.timestamp.and_then(|field| number(field.get()));
+                let registry = line.registry.and_then(|field| number(field.get())?.try_into().ok());
+                self.unread_fields += u64::from(line.timestamp.is_some() && timestamp.is_none());
+                self.unread_fields += u64::from(line.registry.is_some() && registry.is_none());
+                Some(Event { data, timestamp, registry })
+            }
             Err(error) => {
                 skip(SkipReason::Malformed, &format_args!("{kind}: {error}"));
                 None
@@ -110,15 +133,27 @@ impl<R> JsonlReader<R> {
     }
 }
 
-/// A line of the log, its data not yet looked into: what form it has depends on the type, and that may stand behind it.
+/// A line of the log, its data not yet looked into: its form depends on the type, which may come after it.
 #[derive(Deserialize)]
 struct Line<'a> {
     #[serde(borrow, rename = "type")]
     kind: Cow<'a, str>,
     #[serde(borrow, default)]
     data: Option<&'a RawValue>,
-    #[serde(default)]
-    timestamp: Option<u64>,
+    // These two are not needed to make sense of the data, so what is wrong with them does not cost the event.
+    #[serde(borrow, default)]
+    timestamp: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    registry: Option<&'a RawValue>,
+}
+
+/// A whole number from JSON, as other programs may have passed it on: also as a float, or as text.
+fn number(json: &str) -> Option<u64> {
+    let text = json.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(json);
+    text.parse().ok().or_else(|| {
+        let number: f64 = text.parse().ok()?;
+        (0.0..u64::MAX as f64).contains(&number).then_some(number as u64)
+    })
 }
 
 impl<R: BufRead> JsonlReader<R> {

@@ -1,9 +1,9 @@
-//! What a reader passed over, and why.
+//! Lines that a reader passed over, with their reasons.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The lines a [`JsonlReader`](super::JsonlReader) passed over so far.
+/// The lines that a [`JsonlReader`](super::JsonlReader) passed over so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Skipped {
@@ -19,7 +19,7 @@ pub struct Skipped {
     pub blank: u64,
     /// Events of types this version does not know.
     pub unknown_type: u64,
-    /// How many there were of each of those types, for the first [`Skipped::DETAILS`] of them.
+    /// Events of each of those types, for the first [`Skipped::DETAILS`] types.
     pub unknown_types: BTreeMap<String, u64>,
     /// The first [`Skipped::DETAILS`] lines, blank ones not among them.
     pub first: Vec<SkippedLine>,
@@ -31,13 +31,13 @@ pub struct Skipped {
 pub struct SkippedLine {
     /// Its number; the first line is 1.
     pub line: u64,
-    /// Why.
+    /// The reason.
     pub reason: SkipReason,
     /// The parser's message or the name of the type, shortened; empty if there is nothing to add.
     pub detail: String,
 }
 
-/// Why a line was passed over.
+/// The reasons for passing over a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SkipReason {
@@ -56,13 +56,13 @@ pub enum SkipReason {
 }
 
 impl Skipped {
-    /// How many lines and types are described in full: a log of nothing but foreign lines must not fill the memory.
+    /// The number of lines and types that are described in full: a log of nothing but foreign lines must not fill the memory.
     pub const DETAILS: usize = 16;
 
     /// Longest detail and longest type name kept, in bytes.
     const DETAIL_LEN: usize = 200;
 
-    /// All the lines passed over, whatever the reason.
+    /// Returns the number of lines passed over, for all reasons.
     pub fn total(&self) -> u64 {
         self.torn + self.malformed + self.invalid_utf8 + self.too_long + self.blank + self.unknown_type
     }
@@ -93,7 +93,9 @@ impl Skipped {
 }
 
 fn shortened(text: &str) -> &str {
-    &text[..text.floor_char_boundary(Skipped::DETAIL_LEN)]
+    let fits = |&end: &usize| text.is_char_boundary(end);
+    let end = (0..=Skipped::DETAIL_LEN.min(text.len())).rev().find(fits).unwrap_or(0);
+    &text[..end]
 }
 
 impl fmt::Display for SkippedLine {

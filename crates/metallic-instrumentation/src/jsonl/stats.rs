@@ -1,4 +1,4 @@
-//! What became of the events given to the exporter.
+//! The counts of the exporter.
 
 /// The counts of a [`JsonlExporter`](super::JsonlExporter), taken in one instant.
 ///
@@ -8,9 +8,9 @@
 pub struct JsonlStats {
     /// Events given to the exporter.
     pub recorded: u64,
-    /// Events of them that stand in the log, as whole lines.
+    /// Events of them that are in the log, as whole lines.
     pub written: u64,
-    /// Events of them that are lost: the queue was full, a write failed, or the writer thread is gone.
+    /// Events of them that are lost: the queue was full, a write failed, the line was too long, or the writer thread ended.
     pub dropped: u64,
     /// Writes and flushes of the output that failed.
     pub write_errors: u64,

@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use super::line::Lines;
+use super::line::{Lines, MAX_LINE};
 use super::output::Output;
 use super::queue::{Chunk, Queue, Queued};
 use crate::event::{Event, EventsDropped};
@@ -20,6 +20,7 @@ pub(super) fn run(queue: Arc<Queue>, output: Output, timestamps: bool) {
         lines: Lines::new(timestamps),
         buffer: Vec::with_capacity(2 * CHUNK),
         events: 0,
+        refused: 0,
         gap: 0,
         missing: 0,
         announced: 0,
@@ -58,6 +59,8 @@ struct Writer<'a> {
     buffer: Vec<u8>,
     /// Events in `buffer`.
     events: u64,
+    /// Events that are not in `buffer`, because no reader would take their lines.
+    refused: u64,
     /// Events lost for want of room that `buffer` tells of.
     gap: u64,
     /// Events lost, in any way, since the log last told of any, and how many of them `buffer` tells of in its first line.
@@ -72,16 +75,23 @@ impl Writer<'_> {
         if self.buffer.is_empty() {
             self.announce();
         }
+        let start = self.buffer.len();
         match queued {
-            Queued::Label { slot, label } => return self.lines.label(slot, &label),
+            Queued::Label { slot, label, registry } => return self.lines.label(slot, &label, registry),
             Queued::Access { slot, hit, bytes, timestamp } => {
                 self.latest = timestamp;
                 self.lines.access(&mut self.buffer, slot, hit, bytes, timestamp);
             }
             Queued::Other(event) => {
                 self.latest = event.timestamp;
-                self.lines.event(&mut self.buffer, &event);
+                self.lines.event(&mut self.buffer, *event);
             }
+        }
+        if self.buffer.len() - start > MAX_LINE + 1 {
+            self.buffer.truncate(start);
+            self.refused += 1;
+            // So that the next line tells of it.
+            return self.write();
         }
         self.events += 1;
         if self.buffer.len() >= CHUNK {
@@ -93,14 +103,14 @@ impl Writer<'_> {
     fn announce(&mut self) {
         if self.missing > 0 {
             let dropped = EventsDropped { count: self.missing };
-            self.lines.event(&mut self.buffer, &Event { timestamp: self.latest, ..Event::new(dropped) });
+            self.lines.event(&mut self.buffer, Event { timestamp: self.latest, ..Event::new(dropped) });
             self.announced = self.missing;
         }
     }
 
     /// Writes the buffer and empties it. What could not be written is missing from then on.
     fn write(&mut self) {
-        if self.buffer.is_empty() {
+        if self.buffer.is_empty() && self.refused == 0 {
             return;
         }
         let (whole, error) = match self.output.write(&self.buffer) {
@@ -116,9 +126,9 @@ impl Writer<'_> {
         if whole > 0 {
             self.missing -= self.announced;
         }
-        self.missing += self.events - written;
+        self.missing += self.events - written + self.refused;
         self.queue.complete(Chunk {
-            events: self.events,
+            events: self.events + self.refused,
             written,
             gap: mem::take(&mut self.gap),
             bytes: whole as u64,
@@ -127,6 +137,7 @@ impl Writer<'_> {
         });
         self.announced = 0;
         self.events = 0;
+        self.refused = 0;
         self.buffer.clear();
     }
 }

@@ -5,12 +5,12 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use metallic_instrumentation::{EventKind, EventSink, FromEnvError, from_vars};
+use metallic_instrumentation::{EnvLog, EventKind, EventSink, FromEnvError, from_vars};
 use tempfile::tempdir;
 
-use crate::doubles::{access, line, lines, one_of_each};
+use crate::samples::{access, line, lines, one_of_each};
 
-fn sink_of(path: &Path, vars: &[(&str, &str)]) -> Result<Option<Arc<dyn EventSink>>, FromEnvError> {
+fn sink_of(path: &Path, vars: &[(&str, &str)]) -> Result<Option<Arc<EnvLog>>, FromEnvError> {
     let mut all: HashMap<&str, OsString> = vars.iter().map(|&(name, value)| (name, value.into())).collect();
     all.insert("METALLIC_METRICS_JSONL_PATH", path.into());
     from_vars(|name| all.get(name).cloned())
@@ -23,8 +23,10 @@ fn log_of(vars: &[(&str, &str)], accesses: u64) -> String {
     fs::write(&path, line(99)).unwrap();
     let sink = sink_of(&path, vars).unwrap().expect("a path asks for a log");
     (0..accesses).for_each(|number| sink.record(&access(number)));
-    sink.flush();
-    fs::read_to_string(&path).unwrap()
+    sink.flush().unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    let is_event = |line: &&str| !line.starts_with(r#"{"type":"LogOpened""#);
+    text.split_inclusive('\n').filter(is_event).collect()
 }
 
 #[test]
@@ -65,7 +67,7 @@ fn events_names_the_kinds_that_are_wanted() {
     let wanted = EventKind::ALL.iter().copied().filter(|&kind| sink.enabled(kind));
     assert!(wanted.eq([EventKind::CacheEviction, EventKind::ResourceCreated]));
     one_of_each().iter().for_each(|event| sink.record(event));
-    sink.flush();
+    sink.flush().unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 2);
 }
 
@@ -74,10 +76,14 @@ fn max_bytes_and_keep_rotate_the_log() {
     let dir = tempdir().unwrap();
     let path = dir.path().join("log.jsonl");
     let max_bytes = line(0).len().to_string();
-    let vars = [("METALLIC_METRICS_JSONL_MAX_BYTES", &*max_bytes), ("METALLIC_METRICS_JSONL_KEEP", "1")];
+    let vars = [
+        ("METALLIC_METRICS_JSONL_MAX_BYTES", &*max_bytes),
+        ("METALLIC_METRICS_JSONL_KEEP", "1"),
+        ("METALLIC_METRICS_EVENTS", "ResourceCacheAccess"),
+    ];
     let sink = sink_of(&path, &vars).unwrap().unwrap();
     (0..3).for_each(|number| sink.record(&access(number)));
-    sink.flush();
+    sink.flush().unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), line(2));
     assert_eq!(fs::read_to_string(dir.path().join("log.jsonl.1")).unwrap(), line(1));
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
@@ -101,7 +107,7 @@ fn a_bad_value_is_named_with_what_is_accepted_and_the_log_is_left_alone() {
             "a list, with commas, of ResourceCacheAccess, ",
         ),
     ] {
-        let error = sink_of(&path, &[(name, bad)]).err().expect("a bad value is an error");
+        let error = sink_of(&path, &[(name, bad)]).expect_err("a bad value is an error");
         let message = error.to_string();
         assert!(
             message.starts_with(&format!("environment variable {name} is {bad:?}, expected {accepted}")),
@@ -115,7 +121,7 @@ fn a_bad_value_is_named_with_what_is_accepted_and_the_log_is_left_alone() {
 fn a_log_that_cannot_be_opened_is_named_with_its_cause() {
     let dir = tempdir().unwrap();
     let path = dir.path().join("missing").join("log.jsonl");
-    let error = sink_of(&path, &[]).err().expect("the folder does not exist");
+    let error = sink_of(&path, &[]).expect_err("the folder does not exist");
     assert_eq!(error.to_string(), format!("cannot write the event log {}", path.display()));
     let cause = error.source().unwrap().downcast_ref::<std::io::Error>().unwrap();
     assert_eq!(cause.kind(), std::io::ErrorKind::NotFound);

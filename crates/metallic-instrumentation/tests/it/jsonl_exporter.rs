@@ -1,5 +1,4 @@
 use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 
 use metallic_instrumentation::{
@@ -7,11 +6,8 @@ use metallic_instrumentation::{
 };
 use tempfile::tempdir;
 
-use crate::doubles::{Page, access, line, lines, one_of_each};
-
-fn text(path: impl AsRef<Path>) -> String {
-    fs::read_to_string(path).unwrap()
-}
+use crate::doubles::{Page, bare, text};
+use crate::samples::{access, dropped_line, line, lines, one_of_each};
 
 #[test]
 fn the_examples_of_the_specification_come_out_byte_for_byte() {
@@ -63,7 +59,7 @@ fn the_time_of_an_event_stands_behind_its_data() {
 fn flush_returns_when_everything_recorded_is_in_the_file() {
     let dir = tempdir().unwrap();
     let path = dir.path().join("log.jsonl");
-    let exporter = JsonlExporter::create(&path).unwrap();
+    let exporter = bare().create(&path).unwrap();
     for number in 0..100 {
         exporter.record(&access(number));
         exporter.flush().unwrap();
@@ -79,7 +75,7 @@ fn flush_returns_when_everything_recorded_is_in_the_file() {
 fn dropping_the_exporter_writes_what_is_queued() {
     let dir = tempdir().unwrap();
     let path = dir.path().join("log.jsonl");
-    let exporter = JsonlExporter::create(&path).unwrap();
+    let exporter = bare().create(&path).unwrap();
     (0..1000).for_each(|number| exporter.record(&access(number)));
     drop(exporter);
     assert_eq!(text(&path), lines(0..1000));
@@ -90,12 +86,12 @@ fn create_empties_the_file_and_append_goes_on_in_it() {
     let dir = tempdir().unwrap();
     let path = dir.path().join("log.jsonl");
     for (number, expected) in [(0, lines([0])), (1, lines([0, 1]))] {
-        let exporter = JsonlExporter::append(&path).unwrap();
+        let exporter = bare().append(&path).unwrap();
         exporter.record(&access(number));
         drop(exporter);
         assert_eq!(text(&path), expected);
     }
-    let exporter = JsonlExporter::create(&path).unwrap();
+    let exporter = bare().create(&path).unwrap();
     exporter.record(&access(2));
     drop(exporter);
     assert_eq!(text(&path), lines([2]));
@@ -106,7 +102,7 @@ fn appending_after_a_torn_line_leaves_one_bad_line() {
     let dir = tempdir().unwrap();
     let path = dir.path().join("log.jsonl");
     fs::write(&path, line(0) + r#"{"type":"Resou"#).unwrap();
-    let exporter = JsonlExporter::append(&path).unwrap();
+    let exporter = bare().append(&path).unwrap();
     exporter.record(&access(1));
     drop(exporter);
     assert_eq!(text(&path), line(0) + "{\"type\":\"Resou\n" + &line(1));
@@ -119,8 +115,8 @@ fn appending_after_a_torn_line_leaves_one_bad_line() {
 fn a_file_that_cannot_be_opened_is_an_error() {
     let dir = tempdir().unwrap();
     let path = dir.path().join("missing").join("log.jsonl");
-    assert_eq!(JsonlExporter::create(&path).unwrap_err().kind(), std::io::ErrorKind::NotFound);
-    assert_eq!(JsonlExporter::append(&path).unwrap_err().kind(), std::io::ErrorKind::NotFound);
+    assert_eq!(bare().create(&path).unwrap_err().kind(), std::io::ErrorKind::NotFound);
+    assert_eq!(bare().append(&path).unwrap_err().kind(), std::io::ErrorKind::NotFound);
 }
 
 #[test]
@@ -129,7 +125,7 @@ fn waiting_loses_nothing_and_keeps_the_order_of_each_of_many_threads() {
     const EACH: u64 = 50_000;
     let dir = tempdir().unwrap();
     let path = dir.path().join("log.jsonl");
-    let exporter = JsonlExporter::builder().capacity(256).create(&path).unwrap();
+    let exporter = bare().capacity(256).create(&path).unwrap();
     std::thread::scope(|scope| {
         for thread in 0..THREADS {
             let exporter = &exporter;
@@ -199,73 +195,6 @@ fn a_key_at_the_address_of_one_that_was_freed_is_not_taken_for_it() {
 }
 
 #[test]
-fn a_full_file_is_rotated_and_the_oldest_go() {
-    let dir = tempdir().unwrap();
-    let path = dir.path().join("log.jsonl");
-    let exporter = JsonlExporter::builder().rotate(2 * line(0).len() as u64, 2).create(&path).unwrap();
-    (0..7).for_each(|number| exporter.record(&access(number)));
-    exporter.flush().unwrap();
-    assert_eq!(text(&path), lines([6]));
-    assert_eq!(text(dir.path().join("log.jsonl.1")), lines([4, 5]));
-    assert_eq!(text(dir.path().join("log.jsonl.2")), lines([2, 3]));
-    assert!(!dir.path().join("log.jsonl.3").exists());
-    let stats = exporter.stats();
-    assert_eq!((stats.written, stats.rotations, stats.rotation_errors), (7, 3, 0));
-}
-
-#[test]
-fn a_rotation_that_keeps_nothing_starts_the_file_anew() {
-    let dir = tempdir().unwrap();
-    let path = dir.path().join("log.jsonl");
-    let exporter = JsonlExporter::builder().rotate(2 * line(0).len() as u64, 0).create(&path).unwrap();
-    (0..5).for_each(|number| exporter.record(&access(number)));
-    drop(exporter);
-    assert_eq!(text(&path), lines([4]));
-    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
-}
-
-#[test]
-fn a_line_longer_than_a_file_may_be_gets_a_file_to_itself() {
-    let dir = tempdir().unwrap();
-    let path = dir.path().join("log.jsonl");
-    let exporter = JsonlExporter::builder().rotate(1, 9).create(&path).unwrap();
-    (0..3).for_each(|number| exporter.record(&access(number)));
-    drop(exporter);
-    assert_eq!(text(&path), line(2));
-    assert_eq!(text(dir.path().join("log.jsonl.1")), line(1));
-    assert_eq!(text(dir.path().join("log.jsonl.2")), line(0));
-}
-
-#[test]
-fn what_a_file_already_holds_counts_for_its_rotation() {
-    let dir = tempdir().unwrap();
-    let path = dir.path().join("log.jsonl");
-    fs::write(&path, lines([0, 1])).unwrap();
-    let exporter = JsonlExporter::builder().rotate(2 * line(0).len() as u64, 1).append(&path).unwrap();
-    exporter.record(&access(2));
-    drop(exporter);
-    assert_eq!(text(&path), line(2));
-    assert_eq!(text(dir.path().join("log.jsonl.1")), lines([0, 1]));
-}
-
-#[test]
-fn a_rotation_that_fails_is_counted_and_loses_nothing() {
-    let dir = tempdir().unwrap();
-    let path = dir.path().join("log.jsonl");
-    // A file cannot take the place of a directory.
-    fs::create_dir_all(dir.path().join("log.jsonl.1").join("in the way")).unwrap();
-    let exporter = JsonlExporter::builder().rotate(2 * line(0).len() as u64, 1).create(&path).unwrap();
-    for number in 0..7 {
-        exporter.record(&access(number));
-        exporter.flush().unwrap();
-    }
-    assert_eq!(text(&path), lines(0..7));
-    let stats = exporter.stats();
-    assert_eq!((stats.written, stats.dropped, stats.rotations, stats.rotation_errors), (7, 0, 0, 5));
-    assert!(stats.last_error.is_some());
-}
-
-#[test]
 fn events_of_every_kind_are_written_in_the_form_serde_gives_them() {
     let page = Page::default();
     let exporter = JsonlExporter::to_writer(page.clone()).unwrap();
@@ -274,4 +203,65 @@ fn events_of_every_kind_are_written_in_the_form_serde_gives_them() {
     let expected =
         one_of_each().iter().map(|event| serde_json::to_string(event).unwrap() + "\n").collect::<String>();
     assert_eq!(page.text(), expected);
+}
+
+#[test]
+fn a_registry_stands_behind_the_time_of_an_event() {
+    let page = Page::default();
+    let exporter = JsonlExporter::to_writer(page.clone()).unwrap();
+    let label: Arc<str> = "gemm:K".into();
+    let access = |bytes| ResourceCacheAccess { cache_key: label.clone(), hit: true, bytes };
+    // One label in two registries, and in none.
+    exporter.record(&Event::at(5, access(1)).in_registry(0));
+    exporter.record(&Event::new(access(2)).in_registry(7));
+    exporter.record(&Event::new(access(3)));
+    exporter.flush().unwrap();
+    let line = |number: u64, rest: &str| {
+        format!(
+            r#"{{"type":"ResourceCacheAccess","data":{{"cache_key":"gemm:K","hit":true,"bytes":{number}}}{rest}}}"#
+        ) + "\n"
+    };
+    let expected =
+        [line(1, r#","timestamp":5,"registry":0"#), line(2, r#","registry":7"#), line(3, "")].concat();
+    assert_eq!(page.text(), expected);
+}
+
+#[test]
+fn a_long_key_is_not_kept_once_it_is_written() {
+    let page = Page::default();
+    let exporter = JsonlExporter::to_writer(page.clone()).unwrap();
+    let label: Arc<str> = format!("gemm:{}", "x".repeat(5000)).into();
+    for _ in 0..2 {
+        let access = ResourceCacheAccess { cache_key: label.clone(), hit: true, bytes: 0 };
+        exporter.record(&Event::new(access));
+    }
+    exporter.flush().unwrap();
+    assert_eq!(page.text().matches(&*label).count(), 2);
+    // The writer forgets a batch before it takes the next.
+    exporter.record(&access(1));
+    exporter.flush().unwrap();
+    assert_eq!(Arc::strong_count(&label), 1);
+}
+
+#[test]
+fn an_event_that_no_reader_would_take_is_counted_as_lost_and_told_of() {
+    let page = Page::default();
+    let exporter = JsonlExporter::to_writer(page.clone()).unwrap();
+    let of_line = |len: usize| {
+        let rest = line(0).len() - 1 - "gemm:GemmKey{m:64}".len();
+        let cache_key = "x".repeat(len - rest).into();
+        Event::new(ResourceCacheAccess { cache_key, hit: true, bytes: 0 })
+    };
+    exporter.record(&access(0));
+    exporter.record(&of_line(JsonlReader::<&[u8]>::MAX_LINE));
+    exporter.record(&of_line(JsonlReader::<&[u8]>::MAX_LINE + 1));
+    exporter.record(&access(1));
+    exporter.flush().unwrap();
+    let stats = exporter.stats();
+    assert_eq!((stats.recorded, stats.written, stats.dropped), (4, 3, 1));
+    let page = page.text();
+    assert!(page.ends_with(&(dropped_line(1) + &line(1))), "{:?}", &page[page.len() - 300..]);
+    let mut reader = JsonlReader::new(page.as_bytes());
+    assert_eq!(reader.by_ref().count(), 4);
+    assert_eq!(reader.skipped().total(), 0);
 }

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use metallic_instrumentation::{EventSink, JsonlExporter, JsonlReader, Overflow};
 
-use crate::doubles::{Gated, Page, PanickingWriter, SmallDisk, access, dropped_line, line, lines};
+use crate::doubles::{Gated, Page, PanickingWriter, SmallDisk};
+use crate::samples::{access, dropped_line, line, lines};
 
 #[test]
 fn a_full_queue_drops_and_counts_and_the_log_says_where() {
@@ -125,6 +126,37 @@ fn a_line_torn_by_a_full_disk_does_not_spoil_the_next() {
     let mut reader = JsonlReader::new(page.as_bytes());
     assert_eq!(reader.by_ref().count(), 3);
     assert_eq!(reader.skipped().total(), 1);
+}
+
+#[test]
+fn a_line_that_lacks_only_its_end_is_written() {
+    let disk = SmallDisk::default();
+    disk.room.store(2 * line(0).len() - 1, Ordering::SeqCst);
+    let exporter = JsonlExporter::to_writer(disk.clone()).unwrap();
+    (0..2).for_each(|number| exporter.record(&access(number)));
+    assert_eq!(exporter.flush().unwrap_err().kind(), ErrorKind::StorageFull);
+    assert_eq!((exporter.stats().written, exporter.stats().dropped), (2, 0));
+
+    disk.room.store(usize::MAX, Ordering::SeqCst);
+    exporter.record(&access(2));
+    exporter.flush().unwrap();
+    assert_eq!(disk.page.text(), lines(0..3));
+    assert_eq!(exporter.stats().bytes_written, disk.page.text().len() as u64);
+}
+
+#[test]
+fn an_announcement_that_lacks_only_its_end_is_not_repeated() {
+    let disk = SmallDisk::default();
+    let exporter = JsonlExporter::to_writer(disk.clone()).unwrap();
+    exporter.record(&access(0));
+    exporter.flush().unwrap_err();
+    disk.room.store(dropped_line(1).len() - 1, Ordering::SeqCst);
+    exporter.record(&access(1));
+    exporter.flush().unwrap_err();
+    disk.room.store(usize::MAX, Ordering::SeqCst);
+    exporter.record(&access(2));
+    exporter.flush().unwrap();
+    assert_eq!(disk.page.text(), dropped_line(1) + &dropped_line(1) + &line(2));
 }
 
 #[test]

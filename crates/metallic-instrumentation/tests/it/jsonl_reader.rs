@@ -2,7 +2,7 @@ use std::io::{self, BufReader, ErrorKind, Read};
 
 use metallic_instrumentation::{Event, EventData, JsonlReader, SkipReason, Skipped};
 
-use crate::doubles::{access, line, one_of_each};
+use crate::samples::{access, line, one_of_each};
 
 fn read(log: impl AsRef<[u8]>) -> (Vec<Event>, Skipped) {
     let mut reader = JsonlReader::new(log.as_ref());
@@ -54,7 +54,6 @@ fn lines_that_are_no_events_are_skipped_and_say_why() {
         r#"{"type":"ResourceCacheAccess"}"#,
         r#"{"type":"ResourceCacheAccess","data":{"cache_key":"a","hit":"yes","bytes":0}}"#,
         r#"{"type":"EventsDropped","data":{"count":-1}}"#,
-        r#"{"type":"EventsDropped","data":{"count":1},"timestamp":"noon"}"#,
         r#"{"type":"EventsDropped","data":{"count":1}} trailing"#,
     ];
     let (events, skipped) = read(bad.map(|bad| format!("{bad}\n{}", line(0))).concat());
@@ -108,6 +107,64 @@ fn fields_in_another_order_and_unknown_fields_do_not_disturb() {
     let (events, skipped) = read(log);
     assert_eq!(events, [Event { timestamp: Some(5), ..access(2) }]);
     assert_eq!(skipped.total(), 0);
+}
+
+#[test]
+fn a_byte_order_mark_does_not_cost_the_first_event() {
+    let (events, skipped) = read(format!("\u{feff}{}{}", line(0), line(1)));
+    assert_eq!(events, [access(0), access(1)]);
+    assert_eq!(skipped.total(), 0);
+    let (events, skipped) = read(line(0) + "\u{feff}" + &line(1));
+    assert_eq!(events, [access(0)]);
+    assert_eq!(skipped.malformed, 1, "elsewhere it is none");
+}
+
+#[test]
+fn a_time_is_read_as_other_programs_pass_it_on() {
+    let cases = [
+        (r#""timestamp":5"#, Some(5), 0),
+        (r#""timestamp":5.0"#, Some(5), 0),
+        (r#""timestamp":1.7e18"#, Some(1_700_000_000_000_000_000), 0),
+        (r#""timestamp":"1732374000000000001""#, Some(1_732_374_000_000_000_001), 0),
+        (r#""timestamp":null"#, None, 0),
+        (r#""timestamp":"noon""#, None, 1),
+        (r#""timestamp":-1"#, None, 1),
+        (r#""timestamp":1e300"#, None, 1),
+        (r#""timestamp":[5]"#, None, 1),
+    ];
+    for (field, timestamp, unread) in cases {
+        let log = line(1).replace("}}\n", &format!("}},{field}}}\n"));
+        let mut reader = JsonlReader::new(log.as_bytes());
+        assert_eq!(reader.next().unwrap().unwrap(), Event { timestamp, ..access(1) }, "{field}");
+        assert_eq!(reader.unread_fields(), unread, "{field}");
+        assert_eq!(reader.skipped().total(), 0);
+    }
+}
+
+#[test]
+fn a_registry_is_a_number_of_32_bits_or_left_out() {
+    let cases =
+        [("0", Some(0), 0), ("4294967295", Some(u32::MAX), 0), ("4294967296", None, 1), ("[]", None, 1)];
+    for (field, registry, unread) in cases {
+        let log = line(1).replace("}}\n", &format!("}},\"registry\":{field}}}\n"));
+        let mut reader = JsonlReader::new(log.as_bytes());
+        assert_eq!(reader.next().unwrap().unwrap(), Event { registry, ..access(1) }, "{field}");
+        assert_eq!(reader.unread_fields(), unread, "{field}");
+    }
+}
+
+#[test]
+fn logs_of_the_first_version_are_read() {
+    let log = concat!(
+        r#"{"type":"ResourceCreated","data":{"cache":"a","cache_key":"a:K","duration_ns":7,"outcome":"created","bytes":1}}"#,
+        "\n",
+        r#"{"type":"CachePolicyChanged","data":{"cache":"a","strategy":"lru","max_entries":null,"max_idle_ns":5,"min_entries":0}}"#,
+        "\n",
+    );
+    let (events, skipped) = read(log);
+    assert_eq!(skipped.total(), 0);
+    assert!(matches!(&events[0].data, EventData::ResourceCreated(e) if e.own_duration_ns == 7));
+    assert!(matches!(&events[1].data, EventData::CachePolicyChanged(e) if e.max_idle_generations.is_none()));
 }
 
 #[test]

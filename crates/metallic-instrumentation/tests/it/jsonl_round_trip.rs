@@ -1,86 +1,173 @@
-use std::borrow::Cow;
-use std::sync::Arc;
-
 use metallic_instrumentation::{
-    CacheCleared, CacheEviction, CachePolicyChanged, CreationOutcome, EntryRemoved, Event, EventData,
-    EventSink, EventsDropped, JsonlExporter, JsonlReader, KvCacheRefused, KvCacheResized, KvCacheTruncated,
-    RemovalCause, ResourceCacheAccess, ResourceCacheSummary, ResourceCreated,
+    ArtifactEvicted, ArtifactFound, ArtifactMissed, ArtifactRejected, ArtifactWritten, CacheCleared,
+    CacheEviction, CacheKind, CacheOpened, CachePolicyChanged, CreationOutcome, CreationViolation,
+    EntryRemoved, Event, EventData, EventSink, EventsDropped, JsonlExporter, JsonlReader, KvCacheRefused,
+    KvCacheResized, KvCacheTruncated, LogOpened, RegistryOpened, RemoteFailed, RemovalCause,
+    ResourceCacheAccess, ResourceCacheSummary, ResourceCreated, ViolationMode, ViolationVerdict,
+    WarmUpFinished,
 };
 use proptest::prelude::*;
 
 use crate::doubles::Page;
 
-fn name() -> impl Strategy<Value = Cow<'static, str>> {
-    any::<String>().prop_map(Cow::Owned)
-}
-
 /// Any text, and text of what JSON has to escape.
-fn key() -> impl Strategy<Value = Arc<str>> {
-    prop_oneof![any::<String>(), "[\"\\\\\n\r\t\u{0}\u{7f}\u{2028}é𝄞:{} ]{0,40}"].prop_map(Arc::from)
+fn text<T: From<String> + std::fmt::Debug>() -> impl Strategy<Value = T> {
+    prop_oneof![any::<String>(), "[\"\\\\\n\r\t\u{0}\u{7f}\u{2028}é𝄞:{} ]{0,40}"].prop_map(T::from)
 }
 
-fn data() -> impl Strategy<Value = EventData> {
+fn maybe<T: From<String> + std::fmt::Debug>() -> impl Strategy<Value = Option<T>> {
+    prop::option::of(text())
+}
+
+fn one_of<T: Copy + std::fmt::Debug + 'static>(all: &'static [T]) -> impl Strategy<Value = T> {
+    prop::sample::select(all)
+}
+
+/// A strategy for an event of this type from one for each of its fields, by their names.
+macro_rules! data {
+    ($event:ident { $($field:ident: $strategy:expr),* $(,)? }) => {
+        ($($strategy,)*).prop_map(|($($field,)*)| EventData::from($event { $($field,)* })).boxed()
+    };
+}
+
+fn accesses() -> BoxedStrategy<EventData> {
+    data!(ResourceCacheAccess { cache_key: text(), hit: any::<bool>(), bytes: any::<u64>() })
+}
+
+fn others() -> impl Strategy<Value = EventData> {
     let n = any::<u64>;
-    let outcome = prop::sample::select(vec![
-        CreationOutcome::Created,
-        CreationOutcome::Failed,
-        CreationOutcome::Panicked,
-    ]);
-    let cause = prop::sample::select(vec![
-        RemovalCause::SizeLimit,
-        RemovalCause::IdleTimeout,
-        RemovalCause::Removed,
-        RemovalCause::Cleared,
-        RemovalCause::Stale,
-    ]);
-    prop_oneof![
-        4 => (key(), any::<bool>(), n())
-            .prop_map(|(cache_key, hit, bytes)| ResourceCacheAccess { cache_key, hit, bytes }.into()),
-        1 => (name(), n(), n(), prop::num::f64::NORMAL | prop::num::f64::ZERO, n()).prop_map(
-            |(cache, hits, misses, hit_rate, size)| {
-                ResourceCacheSummary { cache, hits, misses, hit_rate, size }.into()
-            }
-        ),
-        1 => (name(), name(), n(), name(), n()).prop_map(|(cache, strategy, count, reason, size_after)| {
-            CacheEviction { cache, strategy, count, reason, size_after }.into()
+    let optional = any::<Option<u64>>;
+    let list = || prop::collection::vec(text::<String>(), 0..3);
+    let of_caches = prop_oneof![
+        data!(ResourceCacheSummary {
+            cache: text(),
+            hits: n(),
+            misses: n(),
+            hit_rate: prop::num::f64::NORMAL | prop::num::f64::ZERO,
+            size: n(),
         }),
-        1 => (name(), key(), n(), outcome, any::<Option<String>>(), n()).prop_map(
-            |(cache, cache_key, duration_ns, outcome, error, bytes)| {
-                ResourceCreated { cache, cache_key, duration_ns, outcome, error, bytes }.into()
-            }
-        ),
-        1 => (name(), key(), cause, n(), n(), n(), n(), n()).prop_map(
-            |(cache, cache_key, cause, age_ns, idle_ns, reuse_count, creation_ns, bytes)| {
-                EntryRemoved { cache, cache_key, cause, age_ns, idle_ns, reuse_count, creation_ns, bytes }.into()
-            }
-        ),
-        1 => (name(), n(), n())
-            .prop_map(|(cache, count, size_after)| CacheCleared { cache, count, size_after }.into()),
-        1 => (name(), name(), any::<Option<u64>>(), any::<Option<u64>>(), n()).prop_map(
-            |(cache, strategy, max_entries, max_idle_ns, min_entries)| {
-                CachePolicyChanged { cache, strategy, max_entries, max_idle_ns, min_entries }.into()
-            }
-        ),
-        1 => n().prop_map(|count| EventsDropped { count }.into()),
-        1 => (name(), n(), n(), n(), n(), n(), n()).prop_map(
-            |(cache, layers, len, capacity, bytes, peak_bytes, duration_ns)| {
-                KvCacheResized { cache, layers, len, capacity, bytes, peak_bytes, duration_ns }.into()
-            }
-        ),
-        1 => (name(), n(), n()).prop_map(|(cache, from, to)| KvCacheTruncated { cache, from, to }.into()),
-        1 => (name(), n(), n(), n(), n(), any::<String>()).prop_map(
-            |(cache, positions, capacity, needed_bytes, limit_bytes, error)| {
-                KvCacheRefused { cache, positions, capacity, needed_bytes, limit_bytes, error }.into()
-            }
-        ),
-    ]
+        data!(CacheEviction { cache: text(), strategy: text(), count: n(), reason: text(), size_after: n() }),
+        data!(ResourceCreated {
+            cache: text(),
+            cache_key: text(),
+            duration_ns: n(),
+            own_duration_ns: n(),
+            outcome: one_of(CreationOutcome::ALL),
+            error: maybe(),
+            bytes: n(),
+        }),
+        data!(EntryRemoved {
+            cache: text(),
+            cache_key: text(),
+            cause: one_of(RemovalCause::ALL),
+            age_ns: n(),
+            idle_ns: n(),
+            reuse_count: n(),
+            creation_ns: n(),
+            bytes: n(),
+        }),
+        data!(CacheCleared { cache: text(), count: n(), size_after: n() }),
+        data!(CachePolicyChanged {
+            cache: text(),
+            strategy: text(),
+            max_entries: optional(),
+            max_idle_ns: optional(),
+            max_idle_generations: optional(),
+            min_entries: n(),
+        }),
+        data!(CacheOpened {
+            cache: text(),
+            kind: one_of(CacheKind::ALL),
+            strategy: text(),
+            max_entries: optional(),
+            max_idle_ns: optional(),
+            max_idle_generations: optional(),
+            min_entries: n(),
+        }),
+    ];
+    let of_kv_caches = prop_oneof![
+        data!(KvCacheResized {
+            cache: text(),
+            layers: n(),
+            len: n(),
+            capacity: n(),
+            bytes: n(),
+            peak_bytes: n(),
+            duration_ns: n(),
+        }),
+        data!(KvCacheTruncated { cache: text(), from: n(), to: n() }),
+        data!(KvCacheRefused {
+            cache: text(),
+            positions: n(),
+            capacity: n(),
+            needed_bytes: n(),
+            limit_bytes: n(),
+            error: text(),
+        }),
+    ];
+    let of_stores = prop_oneof![
+        data!(ArtifactFound {
+            cache: text(),
+            cache_key: text(),
+            level: text(),
+            bytes: n(),
+            duration_ns: n(),
+        }),
+        data!(ArtifactMissed { cache: text(), cache_key: text(), cause: text() }),
+        data!(ArtifactWritten { cache: text(), cache_key: text(), bytes: n(), duration_ns: n() }),
+        data!(ArtifactRejected { cache: text(), cache_key: text(), level: text(), cause: text() }),
+        data!(ArtifactEvicted { count: n(), bytes: n() }),
+        data!(RemoteFailed { level: text(), operation: text(), error: text() }),
+    ];
+    let rest = prop_oneof![
+        data!(EventsDropped { count: n() }),
+        data!(LogOpened {
+            program: text(),
+            version: maybe(),
+            library: text(),
+            process_id: any::<u32>(),
+            opened_unix_ns: n(),
+            rotations: n(),
+            devices: list(),
+        }),
+        data!(RegistryOpened { name: maybe(), device: maybe(), shared: any::<bool>() }),
+        data!(CreationViolation {
+            cache: text(),
+            cache_key: text(),
+            scope: text(),
+            mode: one_of(ViolationMode::ALL),
+            verdict: one_of(ViolationVerdict::ALL),
+            evicted_by: maybe(),
+            nearest_key: maybe(),
+            caller: maybe(),
+            loaded: any::<bool>(),
+            duration_ns: n(),
+            differing_fields: list(),
+        }),
+        data!(WarmUpFinished {
+            created: n(),
+            loaded: n(),
+            present: n(),
+            failed: n(),
+            skipped: n(),
+            left_out: n(),
+            duration_ns: n(),
+        }),
+    ];
+    prop_oneof![of_caches, of_kv_caches, of_stores, rest]
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let data = prop_oneof![1 => accesses(), 2 => others()];
+    (data, any::<Option<u64>>(), any::<Option<u32>>()).prop_map(|(data, timestamp, registry)| Event {
+        data,
+        timestamp,
+        registry,
+    })
 }
 
 fn events() -> impl Strategy<Value = Vec<Event>> {
-    prop::collection::vec(
-        (data(), any::<Option<u64>>()).prop_map(|(data, timestamp)| Event { data, timestamp }),
-        1..20,
-    )
+    prop::collection::vec(event(), 1..20)
 }
 
 proptest! {
@@ -103,8 +190,7 @@ proptest! {
     }
 
     #[test]
-    fn an_event_survives_serde(data in data(), timestamp in any::<Option<u64>>()) {
-        let event = Event { data, timestamp };
+    fn an_event_survives_serde(event in event()) {
         let json = serde_json::to_string(&event).unwrap();
         prop_assert_eq!(serde_json::from_str::<Event>(&json).unwrap(), event);
     }

@@ -3,17 +3,28 @@
 
 mod doubles;
 #[cfg(feature = "jsonl")]
+mod faulty;
+#[cfg(feature = "jsonl")]
 mod from_vars;
 #[cfg(feature = "jsonl")]
 mod jsonl_exporter;
 #[cfg(feature = "jsonl")]
 mod jsonl_faults;
 #[cfg(feature = "jsonl")]
+mod jsonl_one_exporter;
+#[cfg(feature = "jsonl")]
 mod jsonl_reader;
 #[cfg(feature = "jsonl")]
+mod jsonl_rotation;
+#[cfg(feature = "jsonl")]
 mod jsonl_round_trip;
+#[cfg(feature = "jsonl")]
+mod jsonl_under_faults;
 #[cfg(feature = "metrics")]
 mod metrics_exporter;
+mod samples;
+#[cfg(feature = "jsonl")]
+mod schema;
 mod sinks;
 #[cfg(feature = "tracing")]
 mod tracing_exporter;

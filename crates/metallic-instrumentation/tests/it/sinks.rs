@@ -5,16 +5,70 @@ use metallic_instrumentation::{
     ChannelExporter, Event, EventKind, EventSink, FanOut, KindFilter, Recorder, Sampling, SinkGuard,
 };
 
-use crate::doubles::{Panicking, access, one_of_each};
+use crate::doubles::Panicking;
+use crate::samples::{access, one_of_each};
 
 #[test]
 fn a_guard_catches_and_counts_every_panic_of_its_sink() {
     let guard = SinkGuard::new(Arc::new(Panicking));
-    guard.record(&access(1));
+    guard.record(access(1));
     guard.flush();
     assert!(!guard.enabled(EventKind::EventsDropped), "a sink that panics when asked wants nothing");
     assert!(guard.enabled(EventKind::CacheEviction));
     assert_eq!(guard.clone().panics(), 3);
+}
+
+#[test]
+fn a_guard_of_a_registry_says_so_in_each_event_that_names_none() {
+    let recorder = Arc::new(Recorder::new());
+    let guard = SinkGuard::new(recorder.clone());
+    let of_registry = guard.clone().with_registry(7);
+    assert_eq!((guard.registry(), of_registry.registry()), (None, Some(7)));
+    guard.record(access(1));
+    of_registry.record(access(2));
+    of_registry.record(access(3).in_registry(1));
+    assert_eq!(recorder.events(), [access(1), access(2).in_registry(7), access(3).in_registry(1)]);
+}
+
+#[test]
+fn guards_of_several_registries_share_the_count_of_panics() {
+    let guard = SinkGuard::new(Arc::new(Panicking));
+    let (one, two) = (guard.clone().with_registry(1), guard.clone().with_registry(2));
+    one.record(access(1));
+    two.record(access(2));
+    assert_eq!((guard.panics(), one.panics(), two.panics()), (2, 2, 2));
+}
+
+/// Panics with a value that panics when it is dropped, with a value that panics when it is dropped.
+struct Stubborn;
+
+struct Bomb(u32);
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if self.0 > 0 {
+            std::panic::panic_any(Bomb(self.0 - 1));
+        }
+    }
+}
+
+impl EventSink for Stubborn {
+    fn record(&self, _event: &Event) {
+        std::panic::panic_any(Bomb(2));
+    }
+}
+
+#[test]
+fn a_panic_with_a_value_that_panics_when_dropped_is_caught_too() {
+    let guard = SinkGuard::new(Arc::new(Stubborn));
+    guard.record(access(1));
+    assert_eq!(guard.panics(), 1);
+}
+
+#[test]
+fn a_sink_behind_its_trait_can_be_part_of_a_type_that_prints() {
+    let sink: Arc<dyn EventSink> = Arc::new(Recorder::new());
+    assert_eq!(format!("{sink:?}"), "EventSink");
 }
 
 #[test]

@@ -2,12 +2,14 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 
-use metallic_instrumentation::{CreationOutcome, Event, EventData, EventKind, EventSink, TracingExporter};
+use metallic_instrumentation::{
+    CreationOutcome, Event, EventData, EventKind, EventSink, TracingExporter, ViolationMode,
+};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Level, Metadata, Subscriber};
 
-use crate::doubles::one_of_each;
+use crate::samples::one_of_each;
 
 /// The level and the fields of an event.
 type Heard = (Level, BTreeMap<&'static str, String>);
@@ -74,6 +76,7 @@ fn every_field_of_every_event_is_passed_on() {
         assert!(!expected.is_empty());
         assert_eq!(fields["message"], event.kind().name());
         assert_eq!(fields["timestamp"], event.timestamp.unwrap().to_string());
+        assert_eq!(fields["registry"], event.registry.unwrap().to_string());
     }
     assert_eq!(heard[0].1["cache_key"], "\"a:K{m:1}\"");
     assert_eq!(heard[3].1["outcome"], "\"failed\"");
@@ -89,21 +92,18 @@ fn a_listener_hears_the_kinds_of_its_level() {
             .collect()
     };
     assert_eq!(kinds(Level::ERROR), [""; 0]);
-    assert_eq!(kinds(Level::INFO), ["ResourceCreated", "EventsDropped", "KvCacheRefused"]);
-    assert_eq!(
-        kinds(Level::DEBUG),
-        [
-            "ResourceCacheSummary",
-            "CacheEviction",
-            "ResourceCreated",
-            "CacheCleared",
-            "CachePolicyChanged",
-            "EventsDropped",
-            "KvCacheResized",
-            "KvCacheTruncated",
-            "KvCacheRefused"
-        ]
-    );
+    let warnings = [
+        "ResourceCreated",
+        "EventsDropped",
+        "KvCacheRefused",
+        "ArtifactRejected",
+        "RemoteFailed",
+        "CreationViolation",
+    ];
+    assert_eq!(kinds(Level::INFO), warnings);
+    let mut details: Vec<_> = EventKind::ALL.iter().map(|kind| kind.name()).collect();
+    details.retain(|kind| !["ResourceCacheAccess", "EntryRemoved"].contains(kind));
+    assert_eq!(kinds(Level::DEBUG), details);
     assert_eq!(kinds(Level::TRACE).len(), EventKind::ALL.len());
 }
 
@@ -118,6 +118,20 @@ fn a_creation_warns_only_when_it_did_not_succeed() {
     let events = [CreationOutcome::Created, CreationOutcome::Failed, CreationOutcome::Panicked].map(of);
     let levels = heard(Level::DEBUG, &events).into_iter().map(|(level, _)| level);
     assert!(levels.eq([Level::DEBUG, Level::WARN, Level::WARN]));
+    assert_eq!(heard(Level::INFO, &events).len(), 2);
+}
+
+#[test]
+fn a_violation_warns_unless_it_is_only_counted() {
+    let of = |mode| {
+        let events = one_of_each().into_iter();
+        let mut event = events.rev().find(|event| event.kind() == EventKind::CreationViolation).unwrap();
+        let EventData::CreationViolation(violation) = &mut event.data else { panic!("not a violation") };
+        violation.mode = mode;
+        event
+    };
+    let events = [ViolationMode::Count, ViolationMode::Warn, ViolationMode::Refuse].map(of);
+    assert_eq!(heard(Level::DEBUG, &events).len(), 3);
     assert_eq!(heard(Level::INFO, &events).len(), 2);
 }
 

@@ -67,10 +67,13 @@ impl Reporter {
         error: Option<&dyn Error>,
     ) {
         if self.wants(EventKind::ResourceCreated) {
+            // A creation has no way to ask for another.
+            let duration_ns = self.time.ns_between(0, creation.ticks);
             let created = ResourceCreated {
                 cache: self.cache.into(),
                 cache_key: self.label(id, key),
-                duration_ns: self.time.ns_between(0, creation.ticks),
+                duration_ns,
+                own_duration_ns: duration_ns,
                 outcome: creation.outcome,
                 error: error.map(chain),
                 bytes,
@@ -158,6 +161,7 @@ impl Reporter {
                 strategy: policy.strategy().name().into(),
                 max_entries: policy.max_entries().map(|max| max as u64),
                 max_idle_ns: policy.max_idle_duration().map(saturating_ns),
+                max_idle_generations: None,
                 min_entries: policy.min_entries() as u64,
             };
             self.send(now, changed);
@@ -178,6 +182,6 @@ impl Reporter {
     }
 
     fn send(&self, at: u64, data: impl Into<EventData>) {
-        self.sink.record(&Event::at(self.time.unix_ns(at), data));
+        self.sink.record(Event::at(self.time.unix_ns(at), data));
     }
 }

@@ -109,7 +109,7 @@ impl SlotContext {
         if let Some(sink) = &self.sink
             && sink.enabled(kind)
         {
-            sink.record(&Event::at(self.time.unix_ns(at.0), event()));
+            sink.record(Event::at(self.time.unix_ns(at.0), event()));
         }
     }
 

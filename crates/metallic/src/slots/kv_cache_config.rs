@@ -1,6 +1,6 @@
 //! What a KV cache is to hold, and how much.
 
-use std::borrow::Cow;
+use metallic_instrumentation::CacheName;
 
 use crate::error::MetalError;
 use crate::tensor::Dtype;
@@ -20,7 +20,7 @@ const CAPACITY_STEP: usize = 16;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KvCacheConfig {
-    pub(super) name: Cow<'static, str>,
+    pub(super) name: CacheName,
     pub(super) layers: usize,
     pub(super) batch: usize,
     pub(super) width: usize,
@@ -36,7 +36,7 @@ impl KvCacheConfig {
     /// [`KvCacheState::reserve`](super::KvCacheState::reserve) for what growing takes beyond that.
     pub const fn new(layers: usize, width: usize, dtype: Dtype, max_bytes: u64) -> Self {
         Self {
-            name: Cow::Borrowed("kv_cache"),
+            name: CacheName::from_static("kv_cache"),
             layers,
             batch: 1,
             width,
@@ -63,7 +63,7 @@ impl KvCacheConfig {
     }
 
     /// The name in events; `kv_cache` if nothing is said. Who has several should tell them apart.
-    pub fn with_name(self, name: impl Into<Cow<'static, str>>) -> Self {
+    pub fn with_name(self, name: impl Into<CacheName>) -> Self {
         Self { name: name.into(), ..self }
     }
 

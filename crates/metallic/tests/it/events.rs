@@ -139,7 +139,14 @@ fn a_change_of_policy_is_told_with_all_its_limits() {
     let changed = |strategy: &'static str, max_entries, max_idle_ns, min_entries| {
         let cache = "cast".into();
         let strategy = strategy.into();
-        EventData::from(CachePolicyChanged { cache, strategy, max_entries, max_idle_ns, min_entries })
+        EventData::from(CachePolicyChanged {
+            cache,
+            strategy,
+            max_entries,
+            max_idle_ns,
+            max_idle_generations: None,
+            min_entries,
+        })
     };
     let cases = [
         (EvictionPolicy::none(), changed("none", None, None, 0)),

@@ -19,7 +19,7 @@ const SPEC_EVICTION: &str = r#"{"type":"CacheEviction","data":{"cache":"mps_gemm
 /// A log without times, and what a cache writes to it.
 fn logged(name: &str, kinds: &[EventKind], action: impl FnOnce(&Arc<dyn EventSink>)) -> String {
     let path: PathBuf = [env!("CARGO_TARGET_TMPDIR"), name].iter().collect();
-    let log = Arc::new(JsonlExporter::builder().timestamps(false).create(&path).unwrap());
+    let log = Arc::new(JsonlExporter::builder().timestamps(false).header(false).create(&path).unwrap());
     let sink: Arc<dyn EventSink> = Arc::new(KindFilter::new(log.clone(), kinds.iter().copied()));
     action(&sink);
     log.flush().unwrap();

@@ -64,6 +64,7 @@ fn every_step_of_a_prepared_tensor_is_an_event() {
             cache: name.into(),
             cache_key: cache_key.clone(),
             duration_ns: seconds * 1_000_000_000,
+            own_duration_ns: seconds * 1_000_000_000,
             outcome: CreationOutcome::Created,
             error: None,
             bytes: 8,
@@ -100,6 +101,7 @@ fn every_step_of_a_prepared_tensor_is_an_event() {
                 strategy: "size_limited_lru".into(),
                 max_entries: Some(1),
                 max_idle_ns: None,
+                max_idle_generations: None,
                 min_entries: 0,
             }
             .into(),
@@ -116,6 +118,7 @@ fn every_step_of_a_prepared_tensor_is_an_event() {
                 cache: name.into(),
                 cache_key: other_key.clone(),
                 duration_ns: 0,
+                own_duration_ns: 0,
                 outcome: CreationOutcome::Failed,
                 error: Some("upload failed: lost".to_owned()),
                 bytes: 0,

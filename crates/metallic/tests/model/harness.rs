@@ -261,7 +261,10 @@ fn cache_of(event: &Event) -> &str {
 fn forget_times_of_event(event: &mut Event) {
     event.timestamp = None;
     match &mut event.data {
-        EventData::ResourceCreated(created) => created.duration_ns = 0,
+        EventData::ResourceCreated(created) => {
+            created.duration_ns = 0;
+            created.own_duration_ns = 0;
+        }
         EventData::EntryRemoved(removed) => {
             (removed.age_ns, removed.idle_ns, removed.creation_ns) = (0, 0, 0);
         }

@@ -129,8 +129,15 @@ impl Naive {
             self.last_event = Some(CacheEvent::CreationFailed { cache_key: cache_key.clone() });
         }
         let cache = self.name.into();
-        let created =
-            ResourceCreated { cache, cache_key: cache_key.clone(), duration_ns: cost, outcome, error, bytes };
+        let created = ResourceCreated {
+            cache,
+            cache_key: cache_key.clone(),
+            duration_ns: cost,
+            own_duration_ns: cost,
+            outcome,
+            error,
+            bytes,
+        };
         self.report(self.now(), created);
         self.report(began, ResourceCacheAccess { cache_key, hit: false, bytes });
         self.summarize(began);
@@ -179,6 +186,7 @@ impl Naive {
             strategy: self.strategy().into(),
             max_entries: self.max_entries().map(|max| max as u64),
             max_idle_ns: self.max_idle().map(nanoseconds),
+            max_idle_generations: None,
             min_entries: self.min_entries() as u64,
         };
         self.report(self.now(), changed);

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use metallic_instrumentation::{
-    CachePolicyChanged, CreationOutcome, EntryRemoved, Event, EventData, RemovalCause, ResourceCacheAccess,
-    ResourceCreated,
+    CachePolicyChanged, CreationOutcome, EntryRemoved, Event, EventData, EventKind, RemovalCause,
+    ResourceCacheAccess, ResourceCreated,
 };
 
 use super::keys::{KeyLedger, Presence};
@@ -54,6 +54,10 @@ impl Collector {
 
     /// Takes in the next event.
     pub fn add(&mut self, event: &Event) {
+        if event.kind() == EventKind::LogOpened {
+            // Of the exporter and not of a cache, and without a time, which is not to say that the log has none.
+            return;
+        }
         let time = self.time_of(event);
         match &event.data {
             EventData::ResourceCacheAccess(access) => self.access(access, time),

@@ -3,7 +3,7 @@
 use metrics::{Counter, Gauge, Unit};
 
 /// The registered handles of one KV cache.
-pub(crate) struct KvCacheHandles {
+pub(super) struct KvCacheHandles {
     bytes: Gauge,
     capacity: Gauge,
     resizes: Counter,
@@ -12,7 +12,7 @@ pub(crate) struct KvCacheHandles {
 }
 
 impl KvCacheHandles {
-    pub(crate) fn describe() {
+    pub(super) fn describe() {
         use metrics::{describe_counter, describe_gauge};
         describe_gauge!("metallic_kv_cache_bytes", Unit::Bytes, "Device memory of a KV cache");
         describe_gauge!(
@@ -29,7 +29,7 @@ impl KvCacheHandles {
         describe_counter!("metallic_kv_cache_refusals_total", Unit::Count, "Times a KV cache could not grow");
     }
 
-    pub(crate) fn register(cache: &str) -> Self {
+    pub(super) fn register(cache: &str) -> Self {
         let cache: metrics::SharedString = cache.to_owned().into();
         Self {
             bytes: metrics::gauge!("metallic_kv_cache_bytes", "cache" => cache.clone()),
@@ -40,17 +40,17 @@ impl KvCacheHandles {
         }
     }
 
-    pub(crate) fn resized(&self, bytes: u64, capacity: u64) {
+    pub(super) fn resized(&self, bytes: u64, capacity: u64) {
         self.bytes.set(bytes as f64);
         self.capacity.set(capacity as f64);
         self.resizes.increment(1);
     }
 
-    pub(crate) fn rolled_back(&self) {
+    pub(super) fn rolled_back(&self) {
         self.rollbacks.increment(1);
     }
 
-    pub(crate) fn refused(&self) {
+    pub(super) fn refused(&self) {
         self.refusals.increment(1);
     }
 }

@@ -1,38 +1,9 @@
 //! A policy as the Rust code that makes it.
 
-use std::time::Duration;
-
-use metallic::caching::{EvictionPolicy, EvictionStrategy};
+use metallic::caching::EvictionPolicy;
 
 pub(super) fn of(policy: &EvictionPolicy) -> String {
-    let (max, idle) = (policy.max_entries(), policy.max_idle_duration());
-    let text = |max: Option<usize>| max.map_or_else(String::new, |max| max.to_string());
-    let idle_text = idle.map_or_else(String::new, duration);
-    let (mut code, needs_max, needs_idle) = match policy.strategy() {
-        EvictionStrategy::SizeLimitedLru => (format!("size_limited_lru({})", text(max)), false, true),
-        EvictionStrategy::IdleTimeout => (format!("idle_timeout({idle_text})"), true, false),
-        EvictionStrategy::Hybrid => (format!("hybrid({}, {idle_text})", text(max)), false, false),
-        other => (format!("{other}()"), true, true),
-    };
-    if needs_max && let Some(max) = max {
-        code.push_str(&format!(".with_max_entries({max})"));
-    }
-    if needs_idle && let Some(idle) = idle {
-        code.push_str(&format!(".with_max_idle_duration({})", duration(idle)));
-    }
-    if policy.min_entries() > 0 {
-        code.push_str(&format!(".with_min_entries({})", policy.min_entries()));
-    }
-    format!("EvictionPolicy::{code}")
-}
-
-/// A duration as the code that makes it, in the largest unit that it is a whole number of.
-fn duration(duration: Duration) -> String {
-    let ns = duration.as_nanos();
-    let units = [(1_000_000_000, "secs"), (1_000_000, "millis"), (1_000, "micros"), (1, "nanos")];
-    let (length, unit) =
-        units.into_iter().find(|(length, _)| ns.is_multiple_of(*length)).unwrap_or((1, "nanos"));
-    format!("Duration::from_{unit}({})", ns / length)
+    policy.to_code()
 }
 
 #[cfg(test)]

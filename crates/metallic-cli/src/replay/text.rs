@@ -128,6 +128,8 @@ fn write_curves(
             Candidate::SizeLimitedLru => 'l',
             Candidate::Fifo => 'f',
             Candidate::Hybrid(_) => 'h',
+            Candidate::S3Fifo => '3',
+            Candidate::Sieve => 's',
         };
         let values = curve.outcomes.iter().map(|outcome| value(outcome.misses, outcome.cost_ns)).collect();
         lines.push(Line { mark, values });
@@ -137,7 +139,7 @@ fn write_curves(
     writeln!(out)?;
     draw(out, &sweep.capacities, &lines, label)?;
     let hybrid = if lines.iter().any(|line| line.mark == 'h') { ", h hybrid" } else { "" };
-    writeln!(out, "    l lru and size_limited_lru, f fifo{hybrid}, o optimum (Belady)")
+    writeln!(out, "    l lru and size_limited_lru, f fifo{hybrid}, 3 s3_fifo, s sieve, o optimum (Belady)")
 }
 
 fn write_advice(
@@ -150,8 +152,9 @@ fn write_advice(
     let Setting { candidate, capacity, outcome, .. } = setting;
     let percent = TOLERANCE * 100.0;
     let what = if trace.is_costed() { "time spent in creations" } else { "misses" };
-    // Under FIFO fewer entries can miss less, so that the search may have passed over some.
-    let fewest = if *candidate == Candidate::Fifo { "the fewest found" } else { "the fewest" };
+    // Under these fewer entries can miss less, so that the search may have passed over some.
+    let is_anomalous = matches!(candidate, Candidate::Fifo | Candidate::S3Fifo | Candidate::Sieve);
+    let fewest = if is_anomalous { "the fewest found" } else { "the fewest" };
     writeln!(
         out,
         "  advice: {capacity} entries under {}, {fewest} within {percent} % of the best in {what}",

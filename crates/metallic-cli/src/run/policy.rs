@@ -7,7 +7,7 @@ use metallic::caching::{EvictionPolicy, EvictionStrategy};
 
 use crate::error::Error;
 
-const SYNTAX: &str = "none, size_limited_lru:N, lru[:N], fifo[:N], idle_timeout:TIME, hybrid:N:TIME, each with ,max=N ,min=N ,idle=TIME";
+const SYNTAX: &str = "none, size_limited_lru:N, lru[:N], fifo[:N], idle_timeout:TIME, hybrid:N:TIME, s3_fifo:N, sieve:N, each with ,max=N ,min=N ,idle=TIME";
 
 /// The policy of one cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +48,12 @@ fn parse(text: &str) -> Result<EvictionPolicy, String> {
         ("fifo", [max]) => EvictionPolicy::fifo().with_max_entries(entries(max)?),
         ("idle_timeout", [idle]) => EvictionPolicy::idle_timeout(time(idle)?),
         ("hybrid", [max, idle]) => EvictionPolicy::hybrid(entries(max)?, time(idle)?),
-        ("none" | "size_limited_lru" | "lru" | "fifo" | "idle_timeout" | "hybrid", _) => {
+        ("s3_fifo", [max]) => EvictionPolicy::s3_fifo(entries(max)?),
+        ("sieve", [max]) => EvictionPolicy::sieve(entries(max)?),
+        (
+            "none" | "size_limited_lru" | "lru" | "fifo" | "idle_timeout" | "hybrid" | "s3_fifo" | "sieve",
+            _,
+        ) => {
             return Err(format!("`{name}` has other arguments; there are: {SYNTAX}"));
         }
         _ => return Err(format!("no policy has the name `{name}`; there are: {SYNTAX}")),
@@ -92,9 +97,11 @@ impl fmt::Display for Written {
         let (mut max, mut idle) = (policy.max_entries(), policy.max_idle_duration());
         write!(f, "{}", policy.strategy())?;
         let (takes_max, takes_idle) = match policy.strategy() {
-            EvictionStrategy::SizeLimitedLru | EvictionStrategy::Lru | EvictionStrategy::Fifo => {
-                (true, false)
-            }
+            EvictionStrategy::SizeLimitedLru
+            | EvictionStrategy::Lru
+            | EvictionStrategy::Fifo
+            | EvictionStrategy::S3Fifo
+            | EvictionStrategy::Sieve => (true, false),
             EvictionStrategy::IdleTimeout => (false, true),
             EvictionStrategy::Hybrid => (true, true),
             _ => (false, false),

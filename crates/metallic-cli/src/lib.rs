@@ -20,7 +20,6 @@ pub mod error;
 pub mod input;
 pub mod label;
 mod overwrite;
-mod policy_text;
 pub mod progress;
 pub mod table;
 mod units;

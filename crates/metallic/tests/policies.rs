@@ -9,6 +9,10 @@ use std::panic;
 use std::sync::Once;
 use std::time::Duration;
 
+use metallic::Device;
+use metallic::caching::{CacheableKernel, EvictionPolicy, KernelCache};
+use metallic::error::MetalError;
+use model::papers::{S3Fifo, Sieve};
 use model::{CacheOp, Creation, Ending, Op, Policy, Start, Time, UNIT, decode, run};
 use proptest::collection::vec;
 use proptest::option;
@@ -61,6 +65,82 @@ fn a_registry_on_the_machines_clock_does_what_the_model_does() {
 fn any_bytes_are_operations_that_do_what_the_model_does() {
     let bytes = vec(any::<u8>(), 0..1000);
     prove("bytes", &bytes.prop_map(|bytes| decode(&bytes)), Time::Manual, 400);
+}
+
+#[test]
+fn s3_fifo_hits_what_the_papers_algorithm_hits() {
+    compare_with(EvictionPolicy::s3_fifo, |capacity| {
+        let mut plain = S3Fifo::new(capacity);
+        move |key| plain.read(key)
+    });
+}
+
+#[test]
+fn sieve_hits_what_the_papers_algorithm_hits() {
+    compare_with(EvictionPolicy::sieve, |capacity| {
+        let mut plain = Sieve::new(capacity);
+        move |key| plain.read(key)
+    });
+}
+
+/// Every access to every trace, at capacities from 1 to 200, is a hit in a cache with the policy where it is one in the
+/// plain implementation.
+fn compare_with<Read: FnMut(u32) -> bool>(policy: fn(usize) -> EvictionPolicy, plain: fn(usize) -> Read) {
+    let mut accesses = 0;
+    for (name, trace) in traces() {
+        for capacity in (1..=20).chain((25..=200).step_by(25)) {
+            let mut cache = KernelCache::<Number>::default();
+            cache.set_eviction_policy(policy(capacity));
+            let mut read = plain(capacity);
+            for (index, key) in trace.iter().enumerate() {
+                let misses = cache.metrics().misses;
+                cache.get_or_create(key, None).expect("every number can be made");
+                let hit = cache.metrics().misses == misses;
+                assert_eq!(hit, read(*key), "{name}, capacity {capacity}, access {index} to {key}");
+            }
+            cache.validate();
+            accesses += trace.len();
+        }
+    }
+    println!("{accesses} accesses");
+}
+
+/// Accesses with few popular keys, loops, scans through popular ones, phases in which others are popular, and all in turn.
+fn traces() -> Vec<(&'static str, Vec<u32>)> {
+    let mut state = 20261124_u64;
+    let mut random = move || {
+        // SplitMix64.
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    };
+    // About Zipf's law: the logarithm of the rank is even.
+    let mut zipf = |keys: u32| f64::from(keys).powf((random() >> 11) as f64 / (1_u64 << 53) as f64) as u32;
+    let popular: Vec<u32> = (0..3000).map(|_| zipf(600)).collect();
+    let loops: Vec<u32> = (0..3000).map(|at| if at % 3 == 0 { zipf(40) } else { 1000 + at % 110 }).collect();
+    let scans: Vec<u32> = (0..3000).map(|at| if at / 200 % 3 == 2 { 2000 + at } else { zipf(250) }).collect();
+    let phases: Vec<u32> = (0..3000).map(|at| 5000 + at / 500 * 70 + zipf(150)).collect();
+    let mixed = [&popular[..1000], &loops[..1000], &scans[..1000], &phases[..1000], &popular[..]].concat();
+    vec![("popular", popular), ("loops", loops), ("scans", scans), ("phases", phases), ("mixed", mixed)]
+}
+
+struct Number;
+
+impl CacheableKernel for Number {
+    type Key = u32;
+    type CachedResource = ();
+    type Params = u32;
+
+    const CACHE_NAME: &'static str = "number";
+
+    fn create_cache_key(number: &u32) -> u32 {
+        *number
+    }
+
+    fn create_cached_resource(_: &u32, _: Option<&Device>) -> Result<(), MetalError> {
+        Ok(())
+    }
 }
 
 fn check(name: &str, plan: Plan, length: Range<usize>, cases: u32) {
@@ -168,6 +248,8 @@ fn policy(plan: Plan) -> impl Strategy<Value = Policy> {
         Just(Start::Fifo),
         idle.clone().prop_map(Start::IdleTimeout),
         (limit.clone(), idle.clone()).prop_map(|(max, idle)| Start::Hybrid(max, idle)),
+        limit.clone().prop_map(Start::S3Fifo),
+        limit.clone().prop_map(Start::Sieve),
     ];
     let min = prop_oneof![30 => 0..=plan.limit / 2, 1 => Just(usize::MAX)];
     let builders = (option::weighted(0.6, limit), option::weighted(0.3, idle), option::weighted(0.3, min));

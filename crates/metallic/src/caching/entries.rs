@@ -7,7 +7,7 @@ use rustc_hash::FxBuildHasher;
 use super::index::Index;
 use super::order::{EntryId, reserve_one};
 
-/// The keys and resources of one cache. The ids come from its [`EntryOrder`](super::order::EntryOrder).
+/// The keys and resources of one cache. The ids come from its [`Order`](super::order::Order).
 pub(super) struct Entries<Key, R> {
     index: Index,
     /// By id. Kept, so that removal and growth call no code of the key's.

@@ -7,11 +7,10 @@ use metallic_instrumentation::{EventSink, RemovalCause, SinkGuard};
 
 use super::clock::{Clock, TimeSource};
 use super::entries::{Entries, Entry};
-use super::eviction::nothing_expires_before;
 use super::kernel::CacheableKernel;
 use super::label::label;
 use super::metrics::{CacheEvent, CacheMetrics, Counters, LastEvent};
-use super::order::{EntryId, EntryOrder};
+use super::order::{EntryId, Order, all_told};
 use super::policy::EvictionPolicy;
 use super::reporter::Reporter;
 use crate::device::Device;
@@ -44,7 +43,7 @@ use crate::error::MetalError;
 /// ```
 pub struct KernelCache<K: CacheableKernel<D>, D = Device> {
     pub(super) entries: Entries<K::Key, K::CachedResource>,
-    pub(super) order: EntryOrder,
+    pub(super) order: Order,
     pub(super) time: TimeSource,
     /// Before this stamp no entry can have been idle for too long.
     pub(super) nothing_expires_before: u64,
@@ -137,7 +136,7 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
             removed.push(self.entries.take(id));
         }
         self.entries = Entries::default();
-        self.order.shrink_if_empty();
+        self.order.clear();
         self.watch();
         self.count_removals(removed.len() as u64, now);
     }
@@ -169,8 +168,7 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
     pub fn set_eviction_policy(&mut self, policy: EvictionPolicy) {
         self.policy = policy;
         self.capacity = policy.capacity().unwrap_or(usize::MAX);
-        self.order.keep_recency(policy.needs_recency());
-        self.order.keep_creation(policy.needs_creation());
+        self.order.set_policy(&policy);
         self.watch();
         if let Some(reporter) = &self.reporter {
             reporter.policy_changed(&policy, self.time.stamp());
@@ -270,7 +268,8 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
 
     /// Finds out how long look-ups are nothing but look-ups. To be called after whatever may shorten that.
     pub(super) fn watch(&mut self) {
-        self.nothing_expires_before = nothing_expires_before(&self.policy, &self.order, &self.time);
+        self.nothing_expires_before =
+            self.order.nothing_expires_before(&self.policy, &self.time, &mut all_told);
         let quiet = self.reporter.is_none() && self.time.is_counter();
         self.quiet_until = if quiet { self.nothing_expires_before } else { 0 };
     }
@@ -298,7 +297,7 @@ impl<K: CacheableKernel<D>, D> Default for KernelCache<K, D> {
     fn default() -> Self {
         let mut cache = Self {
             entries: Entries::default(),
-            order: EntryOrder::new(),
+            order: Order::new(),
             time: TimeSource::default(),
             nothing_expires_before: 0,
             quiet_until: 0,

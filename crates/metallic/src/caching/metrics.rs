@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock::TimeSource;
-use super::eviction::EvictionReason;
-use super::order::{EntryId, EntryOrder};
+use super::order::{EntryId, Order};
+use super::policy::EvictionReason;
 
 /// The state of one cache at one moment: an owned snapshot that does not change any more.
 ///
@@ -132,7 +132,7 @@ impl Counters {
     }
 
     /// The metrics of a cache with these counters and entries, all but its last event.
-    pub(super) fn snapshot(&self, order: &EntryOrder, time: &TimeSource) -> CacheMetrics {
+    pub(super) fn snapshot(&self, order: &Order, time: &TimeSource) -> CacheMetrics {
         let now = time.stamp();
         let duration = |ticks| Duration::from_nanos(time.ns_between(0, ticks));
         let since = |stamp| Duration::from_nanos(time.ns_between(stamp, now));

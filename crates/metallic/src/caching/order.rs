@@ -1,9 +1,27 @@
-//! Which entry is the oldest, and which was used last: two lists threaded through one array.
+//! Which entry is evicted next, and the history of each. Knows ids, stamps and counts, never a key or a resource.
 //!
-//! Knows ids, stamps and counts, never a key or a resource. A list is kept only while a policy asks for its order;
-//! otherwise entries have numbers from which it can be made. Every operation is O(1) but those that say otherwise.
+//! Every operation is O(1) but those that say otherwise. A hit changes the history of its entry, and its place in recency
+//! order while that is kept, and nothing else: the algorithms find out from the history what they missed.
 
-/// Names an entry of one cache. Place 0 of the lists is their sentinel, so an id is never 0.
+mod expiry;
+mod heap;
+mod links;
+mod nodes;
+mod s3_fifo;
+mod sieve;
+#[cfg(test)]
+mod tests;
+
+use heap::{LastUse, RecencyHeap};
+use links::CreationList;
+pub(super) use links::reserve_one;
+use nodes::Nodes;
+use s3_fifo::S3Fifo;
+use sieve::Sieve;
+
+use super::policy::{EvictionPolicy, VictimOrder};
+
+/// Names an entry of one cache. Place 0 of every array by id is a sentinel, so an id is never 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct EntryId(pub(super) u32);
 
@@ -13,48 +31,6 @@ impl EntryId {
     pub(super) fn index(self) -> usize {
         self.0 as usize
     }
-}
-
-/// A place in a list: the two neighbours. While recency order is not kept, the low and the high half of a number.
-#[derive(Clone, Copy, Default)]
-struct Link {
-    prev: u32,
-    next: u32,
-}
-
-impl Link {
-    #[inline]
-    fn numbered(number: u64) -> Self {
-        Self { prev: number as u32, next: (number >> 32) as u32 }
-    }
-
-    fn number(self) -> u64 {
-        u64::from(self.prev) | u64::from(self.next) << 32
-    }
-}
-
-/// What a hit reads and writes, and what fits beside it in half a cache line.
-#[derive(Clone, Copy)]
-struct Node {
-    /// From the least recently used entry to the most. The vacant places are chained through `next`.
-    recency: Link,
-    last_used: u64,
-    reuse_count: u64,
-    creation_number: u32,
-    creation_ticks: f32,
-}
-
-/// The reuse count of a vacant place.
-const VACANT: u64 = u64::MAX;
-
-impl Node {
-    const VACANT: Self = Self {
-        recency: Link { prev: 0, next: 0 },
-        last_used: 0,
-        reuse_count: VACANT,
-        creation_number: 0,
-        creation_ticks: 0.0,
-    };
 }
 
 /// The history of one entry. Stamps are those of the cache's time source.
@@ -74,323 +50,331 @@ impl EntryHistory {
     }
 }
 
-/// The order of the entries of one cache.
-pub(super) struct EntryOrder {
-    /// By id. The circular lists begin and end at place 0, so that no case is special.
-    nodes: Vec<Node>,
-    /// By id.
-    created_at: Vec<u64>,
-    /// By id, from the oldest entry to the newest; empty while creation order is not kept.
-    creation: Vec<Link>,
-    /// The first of the vacant places.
-    vacant: u32,
-    len: usize,
-    recency_kept: bool,
-    /// The number given last to a use, while recency order is not kept.
-    last_use: u64,
-    last_creation: u32,
+/// The uses of an entry, as they were counted elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Uses {
+    pub(super) last_used: u64,
+    pub(super) reuse_count: u64,
 }
 
-const SENTINEL: u32 = 0;
+/// Of whom every use is told by [`Order::touch`].
+pub(super) fn all_told(_: EntryId) -> Option<Uses> {
+    None
+}
 
-impl EntryOrder {
+/// The order of the entries of one cache.
+pub(super) struct Order {
+    nodes: Nodes,
+    /// Who is evicted to make room.
+    victims: Victims,
+    /// Recency order in the shared form, while a policy needs it.
+    heap: Option<RecencyHeap>,
+    is_shared: bool,
+}
+
+/// What an algorithm knows beside the histories.
+enum Victims {
+    LeastRecent,
+    Oldest(CreationList),
+    Sieve(Sieve),
+    S3Fifo(Box<S3Fifo>),
+}
+
+impl Order {
+    /// An order that is told of every use by [`touch`](Self::touch).
     pub(super) fn new() -> Self {
-        Self {
-            nodes: vec![Node::VACANT],
-            created_at: vec![0],
-            creation: Vec::new(),
-            vacant: SENTINEL,
-            len: 0,
-            recency_kept: false,
-            last_use: 0,
-            last_creation: 0,
-        }
+        Self { nodes: Nodes::new(), victims: Victims::LeastRecent, heap: None, is_shared: false }
+    }
+
+    /// An order that asks for the uses of an entry before it judges it. What looks for an entry is O(log n) and more by
+    /// O(log n) for each entry that was used since.
+    pub(super) fn new_shared() -> Self {
+        Self { is_shared: true, ..Self::new() }
     }
 
     #[inline]
     pub(super) fn len(&self) -> usize {
-        self.len
+        self.nodes.len()
     }
 
-    /// Inserts an entry as the newest and the most recently used one. No room is reserved beyond `capacity` entries.
+    /// Inserts an entry as the newest and the most recently used one. By its `hash`, it is recognized when it comes back. No
+    /// room is reserved beyond `capacity` entries.
     #[inline(always)]
-    pub(super) fn insert(&mut self, now: u64, creation_ticks: u64, capacity: usize) -> EntryId {
-        if self.vacant == SENTINEL {
+    pub(super) fn insert(&mut self, now: u64, creation_ticks: u64, hash: u64, capacity: usize) -> EntryId {
+        if self.nodes.is_full() {
             self.add_place(capacity);
         }
-        if self.last_creation == u32::MAX {
-            self.renumber_creations();
+        let id = self.nodes.insert(now, creation_ticks);
+        match &mut self.victims {
+            Victims::LeastRecent => {}
+            Victims::Oldest(list) => list.insert(id),
+            Victims::Sieve(sieve) => sieve.insert(id),
+            Victims::S3Fifo(queues) => queues.insert(id, hash),
         }
-        self.last_creation += 1;
-        let id = EntryId(self.vacant);
-        let nodes = &mut self.nodes[..];
-        let node = &mut nodes[id.index()];
-        self.vacant = node.recency.next;
-        node.last_used = now;
-        node.reuse_count = 0;
-        node.creation_number = self.last_creation;
-        node.creation_ticks = creation_ticks as f32;
-        if self.recency_kept {
-            link_last(nodes, id, |node| &mut node.recency);
-        } else {
-            self.last_use += 1;
-            node.recency = Link::numbered(self.last_use);
+        if let Some(heap) = &mut self.heap {
+            heap.insert(id, last_use(&self.nodes, id));
         }
-        self.created_at[id.index()] = now;
-        if !self.creation.is_empty() {
-            link_last(&mut self.creation, id, |link| link);
-        }
-        self.len += 1;
         id
     }
 
     /// Takes an entry out.
     #[inline(always)]
     pub(super) fn remove(&mut self, id: EntryId) {
-        let nodes = &mut self.nodes[..];
-        if self.recency_kept {
-            unlink(nodes, id, |node| &mut node.recency);
+        match &mut self.victims {
+            Victims::LeastRecent => {}
+            Victims::Oldest(list) => list.remove(id),
+            Victims::Sieve(sieve) => sieve.remove(id),
+            Victims::S3Fifo(queues) => queues.remove(id),
         }
-        let node = &mut nodes[id.index()];
-        node.reuse_count = VACANT;
-        node.recency.next = self.vacant;
-        self.vacant = id.0;
-        if !self.creation.is_empty() {
-            unlink(&mut self.creation, id, |link| link);
+        if let Some(heap) = &mut self.heap {
+            heap.remove(id);
         }
-        self.len -= 1;
+        self.nodes.remove(id);
     }
 
     /// Notes a use of an entry.
     #[inline(always)]
     pub(super) fn touch(&mut self, id: EntryId, now: u64) {
-        // A slice of its own, so that the compiler knows that no link written changes where the nodes are.
-        let nodes = &mut self.nodes[..];
-        let node = &mut nodes[id.index()];
-        node.last_used = now;
-        node.reuse_count += 1;
-        if self.recency_kept {
-            unlink(nodes, id, |node| &mut node.recency);
-            link_last(nodes, id, |node| &mut node.recency);
-        } else {
-            self.last_use += 1;
-            node.recency = Link::numbered(self.last_use);
+        // The heap learns of it when it looks.
+        self.nodes.touch(id, now);
+    }
+
+    /// Notes uses that were counted elsewhere: `reuse_count` in all.
+    pub(super) fn record_uses(&mut self, id: EntryId, Uses { last_used, reuse_count }: Uses) {
+        self.nodes.record_uses(id, last_used, reuse_count);
+    }
+
+    /// Sets the stamp of the last use back, for a clock that went back. The order of the entries stays.
+    pub(super) fn set_last_used(&mut self, id: EntryId, stamp: u64) {
+        self.nodes.set_last_used(id, stamp);
+        if let Some(heap) = &mut self.heap {
+            heap.update(id, last_use(&self.nodes, id));
         }
     }
 
-    /// Keeps recency order from now on, or stops keeping it. The order is exact either way: the list is made by sorting
-    /// the entries by the numbers of their last use, in O(n log n), and given up by numbering them, in O(n).
-    pub(super) fn keep_recency(&mut self, keep: bool) {
-        if keep == self.recency_kept {
-            return;
+    /// Evicts as this policy says from now on. What is known of the order stays; an order that begins to matter is exact, and
+    /// takes O(n log n). To SIEVE no entry is visited then; to S3-FIFO all are in the main queue, without hits.
+    pub(super) fn set_policy(&mut self, policy: &EvictionPolicy) {
+        let keeps_recency = policy.needs_recency();
+        self.nodes.keep_list(keeps_recency && !self.is_shared);
+        if !keeps_recency || !self.is_shared {
+            self.heap = None;
+        } else if self.heap.is_none() {
+            self.heap = Some(self.new_heap());
         }
-        let in_order = self.by_recency();
-        self.recency_kept = keep;
-        self.nodes[SENTINEL as usize].recency = Link::default();
-        for id in in_order {
-            if keep {
-                link_last(&mut self.nodes, id, |node| &mut node.recency);
-            } else {
-                self.last_use += 1;
-                self.nodes[id.index()].recency = Link::numbered(self.last_use);
-            }
+        match (policy.victim_order(), &mut self.victims) {
+            (VictimOrder::Creation, Victims::Oldest(_)) | (VictimOrder::Sieve, Victims::Sieve(_)) => {}
+            (VictimOrder::S3Fifo, Victims::S3Fifo(queues)) => queues.resize(policy),
+            (order, _) => self.victims = self.new_victims(order, policy),
         }
     }
 
-    /// Keeps creation order from now on, which takes O(n log n) once, or stops keeping it.
-    pub(super) fn keep_creation(&mut self, keep: bool) {
-        if !keep {
-            self.creation = Vec::new();
-        } else if self.creation.is_empty() {
-            self.creation = vec![Link::default(); self.nodes.len()];
-            for id in self.by_creation() {
-                link_last(&mut self.creation, id, |link| link);
-            }
+    /// The entry to evict to make room, which must then be removed; `None` if there is none. `uses` is asked for the uses of
+    /// an entry that is looked at, if not all were told.
+    #[inline(always)]
+    pub(super) fn next_victim(&mut self, uses: &mut impl FnMut(EntryId) -> Option<Uses>) -> Option<EntryId> {
+        let nodes = &mut self.nodes;
+        match &mut self.victims {
+            Victims::LeastRecent => self.least_recent(uses),
+            Victims::Oldest(list) => list.oldest(),
+            Victims::Sieve(sieve) => sieve.next_victim(nodes.len(), |id| refreshed_count(nodes, id, uses)),
+            Victims::S3Fifo(queues) => queues.next_victim(|id| refreshed_count(nodes, id, uses)),
         }
     }
 
-    /// The entry unused for longest; `None` if there is none, or if recency order is not kept.
+    /// Whether the eviction of the last victim has another one, even if there is room now.
     #[inline]
-    pub(super) fn least_recent(&self) -> Option<EntryId> {
-        let first = self.nodes[SENTINEL as usize].recency.next;
-        (self.recency_kept && first != SENTINEL).then_some(EntryId(first))
+    pub(super) fn is_mid_eviction(&self) -> bool {
+        matches!(&self.victims, Victims::S3Fifo(queues) if queues.is_mid_eviction())
     }
 
-    /// The entry created first; `None` if there is none, or if creation order is not kept.
-    #[inline]
-    pub(super) fn oldest(&self) -> Option<EntryId> {
-        let first = self.creation.get(SENTINEL as usize)?.next;
-        (first != SENTINEL).then_some(EntryId(first))
+    /// The entry unused for longest; `None` if there is none, or if the policy does not need recency order.
+    #[inline(always)]
+    pub(super) fn least_recent(&mut self, uses: &mut impl FnMut(EntryId) -> Option<Uses>) -> Option<EntryId> {
+        if !self.is_shared {
+            return self.nodes.least_recent();
+        }
+        self.least_recent_of_heap(uses)
     }
 
-    /// The entry used last; `None` if there is none. O(n) while recency order is not kept.
+    /// The entry used last, as far as it was told; `None` if there is none. O(n) while recency order is not kept.
     pub(super) fn most_recent(&self) -> Option<EntryId> {
-        if !self.recency_kept {
-            return self.ids().max_by_key(|id| self.use_number(*id));
+        if self.is_shared {
+            return self.nodes.ids().max_by_key(|id| last_use(&self.nodes, *id));
         }
-        let last = self.nodes[SENTINEL as usize].recency.prev;
-        (last != SENTINEL).then_some(EntryId(last))
+        self.nodes.most_recent()
     }
 
     /// All entries from the oldest to the newest, in O(n log n).
     pub(super) fn by_creation(&self) -> Vec<EntryId> {
-        let mut ids: Vec<EntryId> = self.ids().collect();
-        ids.sort_unstable_by_key(|id| self.nodes[id.index()].creation_number);
-        ids
+        self.nodes.by_creation()
     }
 
+    #[inline]
     pub(super) fn last_used(&self, id: EntryId) -> u64 {
-        self.nodes[id.index()].last_used
+        self.nodes.last_used(id)
     }
 
     #[inline]
     pub(super) fn reuse_count(&self, id: EntryId) -> u64 {
-        self.nodes[id.index()].reuse_count
+        self.nodes.reuse_count(id)
     }
 
+    #[inline]
     pub(super) fn history(&self, id: EntryId) -> EntryHistory {
-        let Node { last_used, reuse_count, creation_ticks, .. } = self.nodes[id.index()];
-        EntryHistory { created_at: self.created_at[id.index()], last_used, reuse_count, creation_ticks }
+        self.nodes.history(id)
     }
 
-    /// The histories of all entries, in no order.
+    /// The histories of all entries, in no order: one look at each, and at most at three vacant places beside it where
+    /// [`compact`](Self::compact) is called after evictions.
     pub(super) fn histories(&self) -> impl Iterator<Item = EntryHistory> + '_ {
-        self.ids().map(|id| self.history(id))
+        self.nodes.ids().map(|id| self.nodes.history(id))
     }
 
-    /// Gives the memory back when all entries are removed.
-    pub(super) fn shrink_if_empty(&mut self) {
-        if self.len == 0 {
-            let (recency_kept, creation_kept) = (self.recency_kept, !self.creation.is_empty());
-            *self = Self { recency_kept, ..Self::new() };
-            self.keep_creation(creation_kept);
+    /// Removes all entries, forgets those that were evicted, and gives the memory back. The policy stays.
+    pub(super) fn clear(&mut self) {
+        self.nodes.clear();
+        let places = self.nodes.places();
+        match &mut self.victims {
+            Victims::LeastRecent => {}
+            Victims::Oldest(list) => *list = CreationList::new(places, &[]),
+            Victims::Sieve(sieve) => *sieve = Sieve::new(places, &[], |_| 0),
+            Victims::S3Fifo(queues) => queues.clear(places),
+        }
+        if let Some(heap) = &mut self.heap {
+            *heap = RecencyHeap::new(places, std::iter::empty());
         }
     }
 
-    /// Panics unless the lists that are kept hold every entry once, in both directions, and no stamp is out of order.
+    /// Numbers the entries anew and gives memory back, if fewer than a quarter of the places are in use. O(n) of the places,
+    /// of which most were paid for by removals since the last time. Every id known outside must then follow.
+    pub(super) fn compact(&mut self) -> Option<Renumbering> {
+        let places = self.nodes.places();
+        if places < MIN_PLACES || self.len() >= places / 4 {
+            return None;
+        }
+        let mut map = vec![0; places];
+        for (new, id) in (1..).zip(self.nodes.ids()) {
+            map[id.index()] = new;
+        }
+        let places = self.len() + 1;
+        self.nodes.renumber(&map, places);
+        if let Some(heap) = &mut self.heap {
+            heap.renumber(&map, places);
+        }
+        match &mut self.victims {
+            Victims::LeastRecent => {}
+            Victims::Oldest(list) => list.renumber(&map, places),
+            Victims::Sieve(sieve) => sieve.renumber(&map, places),
+            Victims::S3Fifo(queues) => queues.renumber(&map, places),
+        }
+        Some(Renumbering { map })
+    }
+
+    /// Panics unless every structure holds every entry once, in the order that it is for.
     pub(super) fn validate(&self) {
-        assert_eq!(self.ids().count(), self.len, "the entries are as many as are counted");
-        if self.recency_kept {
-            let listed = validate_list(&self.nodes, self.len, |node| node.recency);
-            assert_eq!(listed, self.by_recency(), "the list is recency order");
-            assert!(listed.is_sorted_by_key(|id| self.last_used(*id)), "recency order follows time");
+        self.nodes.validate();
+        if let Some(heap) = &self.heap {
+            heap.validate(self.len());
         }
-        let by_creation = self.by_creation();
-        if !self.creation.is_empty() {
-            let listed = validate_list(&self.creation, self.len, |link| *link);
-            assert_eq!(listed, by_creation, "the list is creation order");
+        let reuse_count = |id| self.nodes.reuse_count(id);
+        match &self.victims {
+            Victims::LeastRecent => {}
+            Victims::Oldest(list) => list.validate(&self.by_creation()),
+            Victims::Sieve(sieve) => sieve.validate(&self.by_creation(), reuse_count),
+            Victims::S3Fifo(queues) => queues.validate(self.len(), reuse_count),
         }
-        let created_at = |id: &EntryId| self.created_at[id.index()];
-        assert!(by_creation.is_sorted_by_key(created_at), "creation order follows time");
-        let mut vacant = 0;
-        let mut index = self.vacant;
-        while index != SENTINEL && vacant <= self.nodes.len() {
-            (vacant, index) = (vacant + 1, self.nodes[index as usize].recency.next);
-        }
-        assert_eq!(
-            1 + self.len + vacant,
-            self.nodes.len(),
-            "a place is the sentinel's, an entry's or vacant"
-        );
-    }
-
-    fn ids(&self) -> impl Iterator<Item = EntryId> + '_ {
-        let occupied = |(_, node): &(u32, &Node)| node.reuse_count != VACANT;
-        (0..).zip(&self.nodes).filter(occupied).map(|(index, _)| EntryId(index))
-    }
-
-    /// All entries from the least recently used to the most.
-    fn by_recency(&self) -> Vec<EntryId> {
-        if self.recency_kept {
-            return walk(&self.nodes, |node| node.recency).collect();
-        }
-        let mut ids: Vec<EntryId> = self.ids().collect();
-        ids.sort_unstable_by_key(|id| self.use_number(*id));
-        ids
-    }
-
-    fn use_number(&self, id: EntryId) -> u64 {
-        self.nodes[id.index()].recency.number()
     }
 
     #[cold]
     fn add_place(&mut self, capacity: usize) {
-        let id = u32::try_from(self.nodes.len()).expect("a cache has fewer than 2^32 entries");
-        reserve_one(&mut self.nodes, capacity);
-        reserve_one(&mut self.created_at, capacity);
-        self.nodes.push(Node::VACANT);
-        self.created_at.push(0);
-        if !self.creation.is_empty() {
-            reserve_one(&mut self.creation, capacity);
-            self.creation.push(Link::default());
+        self.nodes.add_place(capacity);
+        match &mut self.victims {
+            Victims::LeastRecent => {}
+            Victims::Oldest(list) => list.add_place(capacity),
+            Victims::Sieve(sieve) => sieve.add_place(capacity),
+            Victims::S3Fifo(queues) => queues.add_place(capacity),
         }
-        self.vacant = id;
-    }
-
-    /// Gives the entries new numbers from 1, in their order, when the numbers are used up.
-    #[cold]
-    fn renumber_creations(&mut self) {
-        self.last_creation = 0;
-        for id in self.by_creation() {
-            self.last_creation += 1;
-            self.nodes[id.index()].creation_number = self.last_creation;
+        if let Some(heap) = &mut self.heap {
+            heap.add_place(capacity);
         }
     }
-}
 
-#[inline(always)]
-fn link_last<T>(places: &mut [T], id: EntryId, link: impl Fn(&mut T) -> &mut Link) {
-    let last = link(&mut places[SENTINEL as usize]).prev;
-    *link(&mut places[id.index()]) = Link { prev: last, next: SENTINEL };
-    link(&mut places[last as usize]).next = id.0;
-    link(&mut places[SENTINEL as usize]).prev = id.0;
-}
-
-#[inline(always)]
-fn unlink<T>(places: &mut [T], id: EntryId, link: impl Fn(&mut T) -> &mut Link) {
-    let Link { prev, next } = *link(&mut places[id.index()]);
-    link(&mut places[prev as usize]).next = next;
-    link(&mut places[next as usize]).prev = prev;
-}
-
-fn walk<T>(places: &[T], link: fn(&T) -> Link) -> impl Iterator<Item = EntryId> + '_ {
-    let mut index = SENTINEL;
-    std::iter::from_fn(move || {
-        index = link(&places[index as usize]).next;
-        (index != SENTINEL).then_some(EntryId(index))
-    })
-}
-
-/// The ids in a list, which must be as many as `len` and linked in both directions.
-fn validate_list<T>(places: &[T], len: usize, link: fn(&T) -> Link) -> Vec<EntryId> {
-    let listed: Vec<EntryId> = walk(places, link).take(len + 1).collect();
-    assert_eq!(listed.len(), len, "a list that is kept holds every entry");
-    for id in &listed {
-        let Link { prev, next } = link(&places[id.index()]);
-        assert_eq!(link(&places[prev as usize]).next, id.0, "links agree");
-        assert_eq!(link(&places[next as usize]).prev, id.0, "links agree");
+    fn new_victims(&self, order: VictimOrder, policy: &EvictionPolicy) -> Victims {
+        let (places, reuse_count) = (self.nodes.places(), |id| self.nodes.reuse_count(id));
+        match order {
+            VictimOrder::Recency => Victims::LeastRecent,
+            VictimOrder::Creation => Victims::Oldest(CreationList::new(places, &self.by_creation())),
+            VictimOrder::Sieve => Victims::Sieve(Sieve::new(places, &self.by_creation(), reuse_count)),
+            VictimOrder::S3Fifo => {
+                Victims::S3Fifo(Box::new(S3Fifo::new(policy, places, &self.by_creation(), reuse_count)))
+            }
+        }
     }
-    listed
-}
 
-/// Makes room for one more element in an array of a sentinel and entries: for twice as many as there were, but not for
-/// more than `capacity` entries.
-pub(super) fn reserve_one<T>(elements: &mut Vec<T>, capacity: usize) {
-    let len = elements.len();
-    if len < elements.capacity() {
-        return;
+    fn new_heap(&self) -> RecencyHeap {
+        let mut uses: Vec<_> = self.nodes.ids().map(|id| (last_use(&self.nodes, id), id)).collect();
+        uses.sort_unstable_by_key(|(last_use, _)| *last_use);
+        RecencyHeap::new(self.nodes.places(), uses.into_iter())
     }
-    let doubled = len.saturating_mul(2).max(4);
-    elements.reserve_exact(doubled.min(capacity.saturating_add(1)).saturating_sub(len).max(1));
+
+    fn least_recent_of_heap(&mut self, uses: &mut impl FnMut(EntryId) -> Option<Uses>) -> Option<EntryId> {
+        let heap = self.heap.as_mut()?;
+        // So many steps bring every entry up to date. Uses by other threads meanwhile must not keep the search going.
+        for _ in 0..self.nodes.len() {
+            let (known, id) = heap.first()?;
+            refreshed_count(&mut self.nodes, id, uses);
+            let last_use = last_use(&self.nodes, id);
+            if last_use == known {
+                break;
+            }
+            heap.update(id, last_use);
+        }
+        heap.first().map(|(_, id)| id)
+    }
 }
 
-#[cfg(test)]
-#[test]
-fn creation_order_outlives_the_numbers_it_is_kept_by() {
-    let mut order = EntryOrder { last_creation: u32::MAX - 2, ..EntryOrder::new() };
-    let mut ids: Vec<EntryId> = (0..3).map(|now| order.insert(now, 0, usize::MAX)).collect();
-    order.remove(ids.remove(1));
-    ids.extend((3..6).map(|now| order.insert(now, 0, usize::MAX)));
-    assert_eq!((order.last_creation, order.by_creation()), (6, ids), "numbered anew from 1, in order");
-    order.validate();
+/// The reuse count of an entry after its uses were asked for.
+#[inline(always)]
+fn refreshed_count(nodes: &mut Nodes, id: EntryId, uses: &mut impl FnMut(EntryId) -> Option<Uses>) -> u64 {
+    if let Some(Uses { last_used, reuse_count }) = uses(id) {
+        nodes.record_uses(id, last_used, reuse_count);
+    }
+    nodes.reuse_count(id)
+}
+
+/// In the shared form, whose nodes keep no list.
+fn last_use(nodes: &Nodes, id: EntryId) -> LastUse {
+    LastUse { stamp: nodes.last_used(id), number: nodes.use_number(id) }
+}
+
+/// Fewer places are not worth a compaction.
+const MIN_PLACES: usize = 64;
+
+/// Where each entry went when they were numbered anew. No entry has a larger id than before.
+pub(super) struct Renumbering {
+    /// New ids by old ones; 0 where there was no entry.
+    map: Vec<u32>,
+}
+
+impl Renumbering {
+    /// The new id of an entry; `None` if it had been removed.
+    pub(super) fn new_id(&self, old: EntryId) -> Option<EntryId> {
+        self.map.get(old.index()).filter(|new| **new != 0).map(|new| EntryId(*new))
+    }
+
+    /// The old and the new id of every entry, ascending: one can follow the other in place.
+    pub(super) fn moves(&self) -> impl Iterator<Item = (EntryId, EntryId)> + '_ {
+        (0..).map(EntryId).zip(&self.map).filter(|(_, new)| **new != 0).map(|(old, new)| (old, EntryId(*new)))
+    }
+}
+
+/// Moves the elements of an array by id to the places that `map` has for their old ones, and the sentinel's along.
+fn renumber_array<T: Copy>(array: &mut Vec<T>, map: &[u32], places: usize, empty: T) {
+    let mut moved = vec![empty; places];
+    moved[0] = array[0];
+    for (old, new) in map.iter().enumerate().filter(|(_, new)| **new != 0) {
+        moved[*new as usize] = array[old];
+    }
+    *array = moved;
 }

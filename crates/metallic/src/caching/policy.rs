@@ -1,9 +1,15 @@
 //! Which entries a cache lets go, and when.
 
+mod reason;
+mod spelling;
+
 use std::fmt;
 use std::time::Duration;
 
-/// How a cache chooses the entries that leave. Six strategies to start from, and limits to adjust them with:
+pub use reason::EvictionReason;
+pub use spelling::ParsePolicyError;
+
+/// The rule by which a cache evicts entries: a strategy to start from, and limits to adjust it with.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -14,22 +20,42 @@ use std::time::Duration;
 ///     .with_max_idle_duration(Duration::from_secs(300))
 ///     .with_min_entries(10);
 /// assert_eq!(policy.max_entries(), Some(1000));
+/// assert_eq!(policy.to_string(), "lru:1000,idle=300s,min=10");
+/// assert_eq!("lru:1000,idle=300s,min=10".parse(), Ok(policy));
 /// ```
 ///
-/// A limit that is set holds, whichever strategy it is set on: with an idle time every strategy lets idle entries go,
-/// with a maximum every strategy makes room. The strategy decides who leaves to make room, and how many at once:
+/// A limit holds on every strategy: with an idle time idle entries expire, with a maximum entries are evicted to make room.
+/// The strategy decides which entries those are, and how many per miss:
 ///
-/// | strategy | victim | entries that leave on a miss when the cache is over its limit |
+/// | strategy | victim | entries evicted on a miss when the cache is over its limit |
 /// |---|---|---|
 /// | `none`, `size_limited_lru`, `idle_timeout`, `hybrid` | least recently used | as many as are over it |
 /// | `lru` | least recently used | one |
 /// | `fifo` | created first | one |
+/// | `sieve` | the next in creation order that was not used since it was last passed over | as many as are over it |
+/// | `s3_fifo` | a newcomer used at most once, or one that is used no more | as many as are over it |
+///
+/// A scan, which uses many keys once, empties an LRU cache; `sieve` and `s3_fifo` resist it, and cost a hit no more than
+/// `fifo` does.
+///
+/// As text, a policy is its strategy with the arguments of its constructor and then the other limits, as in
+/// `hybrid:100:5s,min=10`; see [`FromStr`](#impl-FromStr-for-EvictionPolicy).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EvictionPolicy {
     strategy: EvictionStrategy,
     max_entries: Option<usize>,
     max_idle: Option<Duration>,
+    max_idle_generations: Option<u32>,
     min_entries: usize,
+}
+
+/// The order in which entries are evicted to make room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum VictimOrder {
+    Recency,
+    Creation,
+    Sieve,
+    S3Fifo,
 }
 
 /// The strategy a policy started from.
@@ -48,6 +74,10 @@ pub enum EvictionStrategy {
     IdleTimeout,
     /// Both a limit and an idle time.
     Hybrid,
+    /// S3-FIFO: newcomers that are not used twice are evicted early.
+    S3Fifo,
+    /// SIEVE: of the oldest entries, those not used lately are evicted.
+    Sieve,
 }
 
 impl EvictionStrategy {
@@ -60,6 +90,8 @@ impl EvictionStrategy {
             Self::Fifo => "fifo",
             Self::IdleTimeout => "idle_timeout",
             Self::Hybrid => "hybrid",
+            Self::S3Fifo => "s3_fifo",
+            Self::Sieve => "sieve",
         }
     }
 }
@@ -105,6 +137,18 @@ impl EvictionPolicy {
         Self::start(EvictionStrategy::Hybrid).with_max_entries(max_entries).with_max_idle_duration(max_idle)
     }
 
+    /// At most `max_entries` entries, evicted by S3-FIFO (Yang et al., SOSP 2023): a newcomer passes through a small queue of
+    /// a tenth of them, and goes on to the main queue if it was used twice, or if its key was evicted lately. 0 acts as 1.
+    pub const fn s3_fifo(max_entries: usize) -> Self {
+        Self::start(EvictionStrategy::S3Fifo).with_max_entries(max_entries)
+    }
+
+    /// At most `max_entries` entries, evicted by SIEVE (Zhang et al., NSDI 2024): a hand passes over them in creation order,
+    /// and the first that was not used since it last passed is evicted. 0 acts as 1.
+    pub const fn sieve(max_entries: usize) -> Self {
+        Self::start(EvictionStrategy::Sieve).with_max_entries(max_entries)
+    }
+
     /// Sets the limit on entries.
     pub const fn with_max_entries(mut self, max_entries: usize) -> Self {
         self.max_entries = Some(max_entries);
@@ -114,6 +158,13 @@ impl EvictionPolicy {
     /// Sets the time after which an unused entry leaves.
     pub const fn with_max_idle_duration(mut self, max_idle: Duration) -> Self {
         self.max_idle = Some(max_idle);
+        self
+    }
+
+    /// Sets the number of generations after which an unused entry expires. A generation is what the engine calls one: a
+    /// frame, a batch, a request.
+    pub const fn with_max_idle_generations(mut self, max_idle_generations: u32) -> Self {
+        self.max_idle_generations = Some(max_idle_generations);
         self
     }
 
@@ -139,6 +190,11 @@ impl EvictionPolicy {
         self.max_idle
     }
 
+    /// The number of generations after which an unused entry expires.
+    pub const fn max_idle_generations(&self) -> Option<u32> {
+        self.max_idle_generations
+    }
+
     /// The number of entries that eviction leaves in place.
     pub const fn min_entries(&self) -> usize {
         self.min_entries
@@ -149,14 +205,20 @@ impl EvictionPolicy {
         self.max_entries.map(|max| max.max(self.min_entries.saturating_add(1)))
     }
 
-    /// Whether the entries that leave depend on when entries were used.
+    /// Whether recency order decides, on victims or on idle entries.
     pub(super) fn needs_recency(&self) -> bool {
-        self.max_idle.is_some() || (self.max_entries.is_some() && !self.needs_creation())
+        let to_make_room = self.max_entries.is_some() && self.victim_order() == VictimOrder::Recency;
+        self.max_idle.is_some() || self.max_idle_generations.is_some() || to_make_room
     }
 
-    /// Whether the entries that leave depend on when entries were created.
-    pub(super) fn needs_creation(&self) -> bool {
-        self.max_entries.is_some() && self.strategy == EvictionStrategy::Fifo
+    /// The order in which entries are evicted to make room; where there is no limit, that which keeps no state.
+    pub(super) fn victim_order(&self) -> VictimOrder {
+        match self.strategy {
+            EvictionStrategy::Fifo if self.max_entries.is_some() => VictimOrder::Creation,
+            EvictionStrategy::S3Fifo => VictimOrder::S3Fifo,
+            EvictionStrategy::Sieve => VictimOrder::Sieve,
+            _ => VictimOrder::Recency,
+        }
     }
 
     /// Whether one miss evicts at most one entry for size.
@@ -165,7 +227,7 @@ impl EvictionPolicy {
     }
 
     const fn start(strategy: EvictionStrategy) -> Self {
-        Self { strategy, max_entries: None, max_idle: None, min_entries: 0 }
+        Self { strategy, max_entries: None, max_idle: None, max_idle_generations: None, min_entries: 0 }
     }
 }
 

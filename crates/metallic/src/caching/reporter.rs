@@ -10,11 +10,10 @@ use metallic_instrumentation::{
 };
 
 use super::clock::{TimeSource, saturating_ns};
-use super::eviction::EvictionReason;
 use super::label::label;
 use super::metrics::Counters;
 use super::order::{EntryHistory, EntryId};
-use super::policy::EvictionPolicy;
+use super::policy::{EvictionPolicy, EvictionReason};
 use crate::error::chain;
 
 /// Operations of one cache from one summary to the next.

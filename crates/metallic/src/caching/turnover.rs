@@ -5,11 +5,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use metallic_instrumentation::{CreationOutcome, RemovalCause};
 
 use super::entries::Entry;
-use super::eviction::{EvictionReason, next_expired, next_victim};
 use super::kernel::CacheableKernel;
 use super::kernel_cache::KernelCache;
 use super::metrics::LastEvent;
-use super::order::EntryId;
+use super::order::{EntryId, all_told};
+use super::policy::EvictionReason;
 use super::reporter::Creation;
 use crate::error::MetalError;
 
@@ -66,9 +66,10 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
     #[inline(always)]
     pub(super) fn make_room(&mut self, now: u64) {
         let mut count = 0;
-        while self.len() >= self.capacity
-            && let Some(id) = next_victim(&self.policy, &self.order)
+        while self.len() > self.policy.min_entries()
+            && (self.len() >= self.capacity || self.order.is_mid_eviction())
         {
+            let Some(id) = self.order.next_victim(&mut all_told) else { break };
             self.evict(id, RemovalCause::SizeLimit, now);
             count += 1;
             if self.policy.evicts_one_at_a_time() {
@@ -90,7 +91,7 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
         creation: Creation,
     ) -> &mut K::CachedResource {
         self.counters.bytes += u128::from(K::resource_bytes(&resource));
-        let id = self.order.insert(creation.done, creation.ticks, self.capacity);
+        let id = self.order.insert(creation.done, creation.ticks, hash.into(), self.capacity);
         self.counters.note(LastEvent::Miss(id));
         if self.policy.max_idle_duration().is_some() {
             self.watch();
@@ -110,7 +111,7 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
         }
         let Some(max_idle) = self.policy.max_idle_duration() else { return };
         let mut count = 0;
-        while let Some(id) = next_expired(&self.policy, &self.order, &self.time, now) {
+        while let Some(id) = self.order.next_expired(&self.policy, &self.time, now, &mut all_told) {
             self.evict(id, RemovalCause::IdleTimeout, now);
             count += 1;
         }

@@ -96,7 +96,11 @@ impl Source {
 
     /// The file a path leads to from within `depth` modules of this one; none if it is this one or of another folder.
     fn target(&self, path: &[usize], depth: usize) -> Option<Import> {
-        let mut place = vec!["caching", "this file"];
+        let name = self.path.trim_end_matches(".rs");
+        let folders = name.strip_prefix("caching/").unwrap_or(name).split('/');
+        let mut place = vec!["caching"];
+        place.extend(folders.clone().take(folders.count() - 1));
+        place.push("this file");
         place.extend(vec!["module"; depth]);
         for at in path {
             match self.word(*at) {

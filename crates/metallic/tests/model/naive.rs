@@ -12,14 +12,16 @@ use metallic_instrumentation::{
 };
 
 use super::op::{Creation, Ending, Policy, Start};
+use super::queues::{Queue, Queues};
 use super::workshop::{COMPLAINT, bytes_of};
 
 pub(crate) struct Naive {
     name: &'static str,
     /// Nanoseconds on the clock that all caches share.
     clock: Rc<Cell<u64>>,
-    entries: Vec<Entry>,
-    policy: Policy,
+    pub(super) entries: Vec<Entry>,
+    pub(super) policy: Policy,
+    pub(super) queues: Queues,
     /// Numbers everything that happens, for the order of what happens at one time.
     sequence: u64,
     hits: u64,
@@ -35,15 +37,22 @@ pub(crate) struct Naive {
     pub(crate) events: Vec<Event>,
 }
 
-struct Entry {
-    key: u16,
+pub(super) struct Entry {
+    pub(super) key: u16,
     serial: u64,
-    created_seq: u64,
+    pub(super) created_seq: u64,
     created_at: u64,
     used_seq: u64,
     used_at: u64,
     reuse: u64,
     cost: u64,
+    /// SIEVE's bit.
+    pub(super) visited: bool,
+    /// S3-FIFO's counter.
+    pub(super) frequency: u8,
+    pub(super) queue: Queue,
+    /// When it came into its queue.
+    pub(super) queued_seq: u64,
 }
 
 /// What a look-up comes to.
@@ -61,6 +70,7 @@ impl Naive {
             clock,
             entries: Vec::new(),
             policy: Policy { start: Start::None, max: None, idle: None, min: None },
+            queues: Queues::default(),
             sequence: 0,
             hits: 0,
             misses: 0,
@@ -84,6 +94,8 @@ impl Naive {
             entry.used_seq = used_seq;
             entry.used_at = began;
             entry.reuse += 1;
+            entry.visited = true;
+            entry.frequency = (entry.frequency + 1).min(3);
             let (serial, uses) = (entry.serial, entry.reuse + 1);
             self.hits += 1;
             self.saved_ns += u128::from(entry.cost);
@@ -113,6 +125,8 @@ impl Naive {
         if creation.ending == Ending::Success {
             let (created_seq, created_at) = (used_seq, self.now());
             let used_at = created_at;
+            let (visited, frequency, queue) = (false, 0, self.queue_of_newcomer(key));
+            let queued_seq = self.next_in_sequence();
             self.entries.push(Entry {
                 key,
                 serial,
@@ -122,6 +136,10 @@ impl Naive {
                 used_at,
                 reuse: 0,
                 cost,
+                visited,
+                frequency,
+                queue,
+                queued_seq,
             });
             self.last_event = Some(CacheEvent::Miss { cache_key: cache_key.clone() });
         } else {
@@ -159,6 +177,7 @@ impl Naive {
             self.leave(oldest, RemovalCause::Cleared);
             count += 1;
         }
+        self.queues = Queues::default();
         self.cleared(count);
     }
 
@@ -180,7 +199,8 @@ impl Naive {
     }
 
     pub(crate) fn set_policy(&mut self, policy: Policy) {
-        self.policy = policy;
+        let before = std::mem::replace(&mut self.policy, policy);
+        self.change_queues(before.start);
         let changed = CachePolicyChanged {
             cache: self.name.into(),
             strategy: self.strategy().into(),
@@ -223,30 +243,39 @@ impl Naive {
         metrics
     }
 
+    pub(super) fn capacity(&self) -> Option<usize> {
+        self.max_entries().map(|max| max.max(self.min_entries().saturating_add(1)))
+    }
+
     /// LRU: the oldest use leaves; FIFO: the oldest creation. Both let go of one entry a miss; the others go down to where
     /// the newcomer fits.
     fn make_room(&mut self) {
-        let Some(max) = self.max_entries() else { return };
-        let capacity = max.max(self.min_entries().saturating_add(1));
+        let Some(capacity) = self.capacity() else { return };
         let one_a_miss = matches!(self.policy.start, Start::Lru | Start::Fifo);
         let mut count = 0;
         while self.entries.len() >= capacity && !(one_a_miss && count == 1) {
-            let victim = match self.policy.start {
-                Start::Fifo => self.lowest(|entry| entry.created_seq),
-                _ => self.lowest(|entry| entry.used_seq),
+            count += match self.policy.start {
+                Start::S3Fifo(_) => self.s3_fifo_evict(),
+                Start::Sieve(_) => self.sieve_evict(),
+                Start::Fifo => self.evict(self.lowest(|entry| entry.created_seq)),
+                _ => self.evict(self.lowest(|entry| entry.used_seq)),
             };
-            self.leave(victim.expect("a full cache has entries"), RemovalCause::SizeLimit);
-            count += 1;
         }
         let text = format!("size_limit_exceeded_max_{capacity}");
         self.evicted(count, EvictionReason::SizeLimit(capacity), text);
     }
 
-    fn lowest(&self, of: impl Fn(&Entry) -> u64) -> Option<usize> {
+    pub(super) fn evict(&mut self, victim: Option<usize>) -> u64 {
+        self.leave(victim.expect("a full cache has entries"), RemovalCause::SizeLimit);
+        1
+    }
+
+    pub(super) fn lowest(&self, of: impl Fn(&Entry) -> u64) -> Option<usize> {
         (0..self.entries.len()).min_by_key(|position| of(&self.entries[*position]))
     }
 
     fn leave(&mut self, position: usize, cause: RemovalCause) -> Entry {
+        self.hand_leaves(position);
         let entry = self.entries.remove(position);
         let now = self.now();
         let removed = EntryRemoved {
@@ -302,7 +331,7 @@ impl Naive {
         self.clock.get()
     }
 
-    fn next_in_sequence(&mut self) -> u64 {
+    pub(super) fn next_in_sequence(&mut self) -> u64 {
         self.sequence += 1;
         self.sequence
     }
@@ -315,12 +344,16 @@ impl Naive {
             Start::Fifo => "fifo",
             Start::IdleTimeout(_) => "idle_timeout",
             Start::Hybrid(..) => "hybrid",
+            Start::S3Fifo(_) => "s3_fifo",
+            Start::Sieve(_) => "sieve",
         }
     }
 
     fn max_entries(&self) -> Option<usize> {
         self.policy.max.or(match self.policy.start {
-            Start::SizeLimitedLru(max) | Start::Hybrid(max, _) => Some(max),
+            Start::SizeLimitedLru(max) | Start::Hybrid(max, _) | Start::S3Fifo(max) | Start::Sieve(max) => {
+                Some(max)
+            }
             _ => None,
         })
     }
@@ -332,7 +365,7 @@ impl Naive {
         })
     }
 
-    fn min_entries(&self) -> usize {
+    pub(super) fn min_entries(&self) -> usize {
         self.policy.min.unwrap_or(0)
     }
 }

@@ -66,6 +66,8 @@ pub(crate) enum Start {
     Fifo,
     IdleTimeout(Duration),
     Hybrid(usize, Duration),
+    S3Fifo(usize),
+    Sieve(usize),
 }
 
 impl Policy {
@@ -77,6 +79,8 @@ impl Policy {
             Start::Fifo => EvictionPolicy::fifo(),
             Start::IdleTimeout(idle) => EvictionPolicy::idle_timeout(idle),
             Start::Hybrid(max, idle) => EvictionPolicy::hybrid(max, idle),
+            Start::S3Fifo(max) => EvictionPolicy::s3_fifo(max),
+            Start::Sieve(max) => EvictionPolicy::sieve(max),
         };
         if let Some(max) = self.max {
             policy = policy.with_max_entries(max);
@@ -160,13 +164,15 @@ fn duration(byte: u8) -> Duration {
 
 fn policy([start, max, idle, min]: [u8; 4]) -> Policy {
     Policy {
-        start: match start % 6 {
+        start: match start % 8 {
             0 => Start::None,
             1 => Start::SizeLimitedLru(limit(max)),
             2 => Start::Lru,
             3 => Start::Fifo,
             4 => Start::IdleTimeout(duration(idle)),
-            _ => Start::Hybrid(limit(max), duration(idle)),
+            5 => Start::Hybrid(limit(max), duration(idle)),
+            6 => Start::S3Fifo(limit(max)),
+            _ => Start::Sieve(limit(max)),
         },
         max: (start & 0x20 != 0).then(|| limit(max)),
         idle: (start & 0x40 != 0).then(|| duration(idle)),

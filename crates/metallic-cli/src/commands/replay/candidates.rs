@@ -6,7 +6,6 @@ use std::time::Duration;
 use metallic::caching::EvictionPolicy;
 
 use super::trace::Trace;
-use crate::policy_text;
 
 /// A policy without its capacity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +18,10 @@ pub enum Candidate {
     Fifo,
     /// `EvictionPolicy::hybrid(n, idle)`.
     Hybrid(Duration),
+    /// `EvictionPolicy::s3_fifo(n)`.
+    S3Fifo,
+    /// `EvictionPolicy::sieve(n)`.
+    Sieve,
 }
 
 impl Candidate {
@@ -29,12 +32,14 @@ impl Candidate {
             Self::Lru => EvictionPolicy::lru().with_max_entries(capacity),
             Self::Fifo => EvictionPolicy::fifo().with_max_entries(capacity),
             Self::Hybrid(idle) => EvictionPolicy::hybrid(capacity, idle),
+            Self::S3Fifo => EvictionPolicy::s3_fifo(capacity),
+            Self::Sieve => EvictionPolicy::sieve(capacity),
         }
     }
 
     /// The policy with this capacity, as Rust code.
     pub fn code(self, capacity: usize) -> String {
-        policy_text::code(&self.policy(capacity))
+        self.policy(capacity).to_code()
     }
 
     /// The strategy, as it is in the log.

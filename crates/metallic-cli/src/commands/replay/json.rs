@@ -12,7 +12,7 @@ use super::results::CacheReplay;
 use super::simulation::Outcome;
 use super::trace::Trace;
 use crate::args::TraceFormat;
-use crate::policy_text;
+use metallic::caching::EvictionPolicy;
 
 /// The number that is raised when a field changes its meaning or leaves.
 const SCHEMA: u32 = 1;
@@ -66,7 +66,7 @@ fn cache_json(input: &Input, replay: &CacheReplay) -> Value {
             "hits": recording.hits,
             "misses": trace.len() as u64 - recording.hits,
             "evictions": recording.evictions,
-            "policies": recording.policies.iter().map(policy_text::code).collect::<Value>(),
+            "policies": recording.policies.iter().map(EvictionPolicy::to_code).collect::<Value>(),
             "missing": recording.missing,
             "earlier": recording.earlier,
             "restarts": recording.restarts,

@@ -240,6 +240,8 @@ fn policy(changed: &CachePolicyChanged) -> Option<EvictionPolicy> {
         "fifo" => EvictionPolicy::fifo(),
         "idle_timeout" => EvictionPolicy::idle_timeout(idle?),
         "hybrid" => EvictionPolicy::hybrid(max?, idle?),
+        "s3_fifo" => EvictionPolicy::s3_fifo(max?),
+        "sieve" => EvictionPolicy::sieve(max?),
         _ => return None,
     };
     if let Some(max) = max {

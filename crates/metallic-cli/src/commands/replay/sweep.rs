@@ -143,6 +143,7 @@ fn candidates(recording: &Recording, idle_times: &[Duration]) -> Vec<Candidate> 
     let mut in_force = recording.policies.iter().filter_map(EvictionPolicy::max_idle_duration);
     let usual = in_force.next_back().filter(|idle| idle_times.contains(idle)).or(idle_times.last().copied());
     candidates.extend(usual.map(Candidate::Hybrid));
+    candidates.extend([Candidate::S3Fifo, Candidate::Sieve]);
     candidates
 }
 

@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use metallic::caching::EvictionPolicy;
+
 use super::advice::{Advice, Setting, TOLERANCE, weight};
 use super::candidates::Candidate;
 use super::plot::{Line, draw};
@@ -9,7 +11,6 @@ use super::recording::Recording;
 use super::results::CacheReplay;
 use super::simulation::Outcome;
 use super::trace::Trace;
-use crate::policy_text;
 use crate::table::Table;
 use crate::units::{count, nanoseconds, printable};
 
@@ -93,7 +94,7 @@ fn write_recorded(out: &mut dyn Write, recording: &Recording, replayed: &Outcome
             count(divergence.first as u64 + 1)
         )?,
     }
-    let policies: Vec<String> = recording.policies.iter().map(policy_text::code).collect();
+    let policies: Vec<String> = recording.policies.iter().map(EvictionPolicy::to_code).collect();
     if !policies.is_empty() {
         writeln!(out, "  under: {}", policies.join(", then "))?;
     }
@@ -136,6 +137,8 @@ fn write_curves(
             Candidate::SizeLimitedLru => 'l',
             Candidate::Fifo => 'f',
             Candidate::Hybrid(_) => 'h',
+            Candidate::S3Fifo => '3',
+            Candidate::Sieve => 's',
         };
         let values = curve.outcomes.iter().map(|outcome| value(outcome.misses, outcome.cost_ns)).collect();
         lines.push(Line { mark, values });
@@ -145,7 +148,7 @@ fn write_curves(
     writeln!(out)?;
     draw(out, &sweep.capacities, &lines, label)?;
     let hybrid = if lines.iter().any(|line| line.mark == 'h') { ", h hybrid" } else { "" };
-    writeln!(out, "    l lru and size_limited_lru, f fifo{hybrid}, o optimum (Belady)")
+    writeln!(out, "    l lru and size_limited_lru, f fifo{hybrid}, 3 s3_fifo, s sieve, o optimum (Belady)")
 }
 
 fn write_advice(
@@ -158,8 +161,9 @@ fn write_advice(
     let Setting { candidate, capacity, outcome, .. } = setting;
     let percent = TOLERANCE * 100.0;
     let what = if trace.is_costed() { "time spent in creations" } else { "misses" };
-    // Under FIFO fewer entries can miss less, so that the search may have passed over some.
-    let fewest = if *candidate == Candidate::Fifo { "the fewest found" } else { "the fewest" };
+    // Under these fewer entries can miss less, so that the search may have passed over some.
+    let is_anomalous = matches!(candidate, Candidate::Fifo | Candidate::S3Fifo | Candidate::Sieve);
+    let fewest = if is_anomalous { "the fewest found" } else { "the fewest" };
     writeln!(
         out,
         "  advice: {capacity} entries under {}, {fewest} within {percent} % of the best in {what}",

@@ -16,7 +16,6 @@ use serde::Serialize;
 
 use super::policy::CachePolicy;
 use crate::by_name::by_name;
-use crate::policy_text;
 use metallic_transformer::engine::TransformerDevice;
 
 /// The figures of one cache.
@@ -57,7 +56,7 @@ impl CacheRow {
         Self {
             cache: cache.to_owned(),
             kind,
-            policy: policy.map(policy_text::spelled),
+            policy: policy.map(|policy| policy.to_string()),
             entries: metrics.size as u64,
             hits: Some(metrics.hits),
             misses: metrics.misses,

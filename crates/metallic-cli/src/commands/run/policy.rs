@@ -1,9 +1,8 @@
 //! The value of `--policy`.
 
-use metallic::caching::EvictionPolicy;
+use metallic::caching::{EvictionPolicy, ParsePolicyError};
 
 use crate::error::Error;
-use crate::policy_text;
 
 /// The policy of one cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +25,10 @@ impl CachePolicy {
         if !caches.contains(&cache) {
             return Err(usage(format!("no cache has the name `{cache}`; there are: {}", caches.join(", "))));
         }
-        Ok(Self { cache: cache.to_owned(), policy: policy_text::parse(policy).map_err(usage)? })
+        Ok(Self {
+            cache: cache.to_owned(),
+            policy: policy.parse().map_err(|error: ParsePolicyError| usage(error.to_string()))?,
+        })
     }
 }
 
@@ -39,12 +41,12 @@ mod tests {
         for (text, message) in [
             ("gemm", "CACHE=POLICY"),
             ("gem=none", "no cache has the name `gem`; there are: gemm"),
-            ("gemm=mru:3", "no policy has the name `mru`; there are: none, size_limited_lru:N"),
-            ("gemm=hybrid:3", "`hybrid` has other arguments"),
-            ("gemm=size_limited_lru", "`size_limited_lru` has other arguments"),
+            ("gemm=mru:3", "`mru` is not a strategy; there are: none, size_limited_lru:N"),
+            ("gemm=hybrid:3", "`hybrid` is written hybrid:N:TIME"),
+            ("gemm=size_limited_lru", "`size_limited_lru` is written size_limited_lru:N"),
             ("gemm=lru:-1", "`-1` is not a number of entries"),
             ("gemm=idle_timeout:5", "`5` is not a time"),
-            ("gemm=idle_timeout:1e99h", "not a time"),
+            ("gemm=idle_timeout:99999999999999999999h", "not a time"),
             ("gemm=lru,most=3", "`most=3` is not a limit"),
         ] {
             let error = CachePolicy::parse(text, &["gemm"]).expect_err(text);

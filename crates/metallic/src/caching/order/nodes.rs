@@ -1,0 +1,298 @@
+//! What is known of each entry, and the order in which they were used: a list threaded through the nodes, kept only while a
+//! policy asks for it; otherwise each use has a number from which the order can be made.
+
+use super::links::{Link, SENTINEL, link_last, reserve_one, unlink, validate, walk};
+use super::{EntryHistory, EntryId};
+
+/// What a hit reads and writes, and what fits beside it in half a cache line.
+#[derive(Clone, Copy)]
+struct Node {
+    /// From the least recently used entry to the most; while that list is not kept, the halves of the number of the last
+    /// use. The vacant places are chained through `next`.
+    recency: Link,
+    last_used: u64,
+    reuse_count: u64,
+    creation_number: u32,
+    creation_ticks: f32,
+}
+
+/// The reuse count of a vacant place.
+const VACANT: u64 = u64::MAX;
+
+impl Node {
+    const VACANT: Self = Self {
+        recency: Link { prev: 0, next: 0 },
+        last_used: 0,
+        reuse_count: VACANT,
+        creation_number: 0,
+        creation_ticks: 0.0,
+    };
+
+    #[inline]
+    fn set_use_number(&mut self, number: u64) {
+        self.recency = Link { prev: number as u32, next: (number >> 32) as u32 };
+    }
+
+    fn use_number(&self) -> u64 {
+        u64::from(self.recency.prev) | u64::from(self.recency.next) << 32
+    }
+}
+
+/// The nodes of all entries, by id. Place 0 is the list's sentinel.
+pub(super) struct Nodes {
+    places: Vec<Node>,
+    /// By id.
+    created_at: Vec<u64>,
+    /// The first of the vacant places.
+    vacant: u32,
+    len: usize,
+    listed: bool,
+    /// The number given last to a use, while the list is not kept.
+    last_use: u64,
+    last_creation: u32,
+}
+
+impl Nodes {
+    pub(super) fn new() -> Self {
+        Self {
+            places: vec![Node::VACANT],
+            created_at: vec![0],
+            vacant: SENTINEL,
+            len: 0,
+            listed: false,
+            last_use: 0,
+            last_creation: 0,
+        }
+    }
+
+    /// Removes all entries and gives their memory back.
+    pub(super) fn clear(&mut self) {
+        *self = Self { listed: self.listed, ..Self::new() };
+    }
+
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The length of an array by id.
+    pub(super) fn places(&self) -> usize {
+        self.places.len()
+    }
+
+    #[inline]
+    pub(super) fn is_full(&self) -> bool {
+        self.vacant == SENTINEL
+    }
+
+    pub(super) fn add_place(&mut self, capacity: usize) {
+        let place = u32::try_from(self.places.len()).expect("a cache has fewer than 2^32 entries");
+        reserve_one(&mut self.places, capacity);
+        reserve_one(&mut self.created_at, capacity);
+        self.places.push(Node::VACANT);
+        self.created_at.push(0);
+        self.vacant = place;
+    }
+
+    /// Takes a vacant place, which there must be, for the newest and most recently used entry.
+    #[inline(always)]
+    pub(super) fn insert(&mut self, now: u64, creation_ticks: u64) -> EntryId {
+        if self.last_creation == u32::MAX {
+            self.renumber_creations();
+        }
+        self.last_creation += 1;
+        let id = EntryId(self.vacant);
+        let places = &mut self.places[..];
+        let node = &mut places[id.index()];
+        self.vacant = node.recency.next;
+        node.last_used = now;
+        node.reuse_count = 0;
+        node.creation_number = self.last_creation;
+        node.creation_ticks = creation_ticks as f32;
+        if self.listed {
+            link_last(places, SENTINEL, id.0, |node| &mut node.recency);
+        } else {
+            self.last_use += 1;
+            node.set_use_number(self.last_use);
+        }
+        self.created_at[id.index()] = now;
+        self.len += 1;
+        id
+    }
+
+    #[inline(always)]
+    pub(super) fn remove(&mut self, id: EntryId) {
+        let places = &mut self.places[..];
+        if self.listed {
+            unlink(places, id.0, |node| &mut node.recency);
+        }
+        let node = &mut places[id.index()];
+        node.reuse_count = VACANT;
+        node.recency.next = self.vacant;
+        self.vacant = id.0;
+        self.len -= 1;
+    }
+
+    #[inline(always)]
+    pub(super) fn touch(&mut self, id: EntryId, now: u64) {
+        // A slice of its own, so that the compiler knows that no link written changes where the nodes are.
+        let places = &mut self.places[..];
+        let node = &mut places[id.index()];
+        node.last_used = now;
+        node.reuse_count += 1;
+        if self.listed {
+            unlink(places, id.0, |node| &mut node.recency);
+            link_last(places, SENTINEL, id.0, |node| &mut node.recency);
+        } else {
+            self.last_use += 1;
+            node.set_use_number(self.last_use);
+        }
+    }
+
+    /// Notes uses that were counted elsewhere. What is known already is no use.
+    pub(super) fn record_uses(&mut self, id: EntryId, last_used: u64, reuse_count: u64) {
+        let node = self.places[id.index()];
+        if reuse_count > node.reuse_count || last_used > node.last_used {
+            self.touch(id, last_used.max(node.last_used));
+            self.places[id.index()].reuse_count = reuse_count.max(node.reuse_count);
+        }
+    }
+
+    /// Keeps the list from now on, or stops keeping it. The order is exact either way: the list is made by sorting the
+    /// entries by the numbers of their last use, in O(n log n), and given up by numbering them, in O(n).
+    pub(super) fn keep_list(&mut self, keep: bool) {
+        if keep == self.listed {
+            return;
+        }
+        let in_order = self.by_recency();
+        self.listed = keep;
+        self.places[SENTINEL as usize].recency = Link::default();
+        for id in in_order {
+            if keep {
+                link_last(&mut self.places, SENTINEL, id.0, |node| &mut node.recency);
+            } else {
+                self.last_use += 1;
+                self.places[id.index()].set_use_number(self.last_use);
+            }
+        }
+    }
+
+    /// The entry unused for longest; `None` if there is none, or if the list is not kept.
+    #[inline]
+    pub(super) fn least_recent(&self) -> Option<EntryId> {
+        let first = self.places[SENTINEL as usize].recency.next;
+        (self.listed && first != SENTINEL).then_some(EntryId(first))
+    }
+
+    /// The entry used last; `None` if there is none. O(n) while the list is not kept.
+    pub(super) fn most_recent(&self) -> Option<EntryId> {
+        if !self.listed {
+            return self.ids().max_by_key(|id| self.use_number(*id));
+        }
+        let last = self.places[SENTINEL as usize].recency.prev;
+        (last != SENTINEL).then_some(EntryId(last))
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = EntryId> + '_ {
+        let occupied = |(_, node): &(u32, &Node)| node.reuse_count != VACANT;
+        (0..).zip(&self.places).filter(occupied).map(|(place, _)| EntryId(place))
+    }
+
+    /// All entries from the oldest to the newest, in O(n log n).
+    pub(super) fn by_creation(&self) -> Vec<EntryId> {
+        let mut ids: Vec<EntryId> = self.ids().collect();
+        ids.sort_unstable_by_key(|id| self.places[id.index()].creation_number);
+        ids
+    }
+
+    /// All entries from the least recently used to the most.
+    fn by_recency(&self) -> Vec<EntryId> {
+        if self.listed {
+            return walk(&self.places, SENTINEL, |node| node.recency).map(EntryId).collect();
+        }
+        let mut ids: Vec<EntryId> = self.ids().collect();
+        ids.sort_unstable_by_key(|id| self.use_number(*id));
+        ids
+    }
+
+    /// The number of the last use, while the list is not kept.
+    pub(super) fn use_number(&self, id: EntryId) -> u64 {
+        self.places[id.index()].use_number()
+    }
+
+    #[inline]
+    pub(super) fn last_used(&self, id: EntryId) -> u64 {
+        self.places[id.index()].last_used
+    }
+
+    pub(super) fn set_last_used(&mut self, id: EntryId, stamp: u64) {
+        self.places[id.index()].last_used = stamp;
+    }
+
+    #[inline]
+    pub(super) fn reuse_count(&self, id: EntryId) -> u64 {
+        self.places[id.index()].reuse_count
+    }
+
+    #[inline]
+    pub(super) fn history(&self, id: EntryId) -> EntryHistory {
+        let Node { last_used, reuse_count, creation_ticks, .. } = self.places[id.index()];
+        EntryHistory { created_at: self.created_at[id.index()], last_used, reuse_count, creation_ticks }
+    }
+
+    /// Gives each entry the place that `map` has for its old one.
+    pub(super) fn renumber(&mut self, map: &[u32], places: usize) {
+        if self.listed {
+            for node in self.places.iter_mut().filter(|node| node.reuse_count != VACANT) {
+                node.recency = node.recency.map(|place| map[place as usize]);
+            }
+            let sentinel = &mut self.places[SENTINEL as usize].recency;
+            *sentinel = sentinel.map(|place| map[place as usize]);
+        }
+        super::renumber_array(&mut self.places, map, places, Node::VACANT);
+        super::renumber_array(&mut self.created_at, map, places, 0);
+        self.vacant = SENTINEL;
+    }
+
+    /// Panics unless the list, if it is kept, holds every entry once, in both directions, and every other place is vacant.
+    pub(super) fn validate(&self) {
+        assert_eq!(self.ids().count(), self.len, "the entries are as many as are counted");
+        if self.listed {
+            validate(&self.places, SENTINEL, self.len, |node| node.recency);
+        }
+        let mut vacant = 0;
+        let mut place = self.vacant;
+        while place != SENTINEL && vacant <= self.places.len() {
+            (vacant, place) = (vacant + 1, self.places[place as usize].recency.next);
+        }
+        let places = self.places.len();
+        assert_eq!(1 + self.len + vacant, places, "a place is the sentinel's, an entry's or vacant");
+    }
+
+    /// Gives the entries new numbers from 1, in their order, when the numbers are used up.
+    #[cold]
+    fn renumber_creations(&mut self) {
+        self.last_creation = 0;
+        for id in self.by_creation() {
+            self.last_creation += 1;
+            self.places[id.index()].creation_number = self.last_creation;
+        }
+    }
+}
+
+#[cfg(test)]
+#[test]
+fn creation_order_outlives_the_numbers_it_is_kept_by() {
+    let mut nodes = Nodes { last_creation: u32::MAX - 2, ..Nodes::new() };
+    let insert = |nodes: &mut Nodes, now| {
+        if nodes.is_full() {
+            nodes.add_place(usize::MAX);
+        }
+        nodes.insert(now, 0)
+    };
+    let mut ids: Vec<EntryId> = (0..3).map(|now| insert(&mut nodes, now)).collect();
+    nodes.remove(ids.remove(1));
+    ids.extend((3..6).map(|now| insert(&mut nodes, now)));
+    assert_eq!((nodes.last_creation, nodes.by_creation()), (6, ids), "numbered anew from 1, in order");
+    nodes.validate();
+}

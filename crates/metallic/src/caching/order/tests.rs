@@ -1,0 +1,117 @@
+//! The two forms of recency order against each other, and numbering anew against not doing it.
+
+use std::collections::BTreeMap;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::{EntryId, Order, Uses, all_told};
+use crate::caching::policy::EvictionPolicy;
+
+/// A step, and the entry that it is done to, among those that are there.
+type Step = (u8, prop::sample::Index);
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    vec((0..12_u8, any::<prop::sample::Index>()), 0..300)
+}
+
+fn policies() -> impl Strategy<Value = EvictionPolicy> {
+    prop_oneof![
+        Just(EvictionPolicy::size_limited_lru(40)),
+        Just(EvictionPolicy::fifo().with_max_entries(40)),
+        Just(EvictionPolicy::s3_fifo(20)),
+        Just(EvictionPolicy::sieve(40)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Uses that the heap learns of when it looks, or by chance before, lead to the victims of a list that is told of each.
+    #[test]
+    fn a_heap_that_learns_of_uses_late_is_exact(steps in steps(), policy in policies()) {
+        let (mut told, mut shared) = (Order::new(), Order::new_shared());
+        // Ids stay the same on both sides, since places are taken and vacated alike.
+        let mut counted: BTreeMap<EntryId, Uses> = BTreeMap::new();
+        told.set_policy(&policy);
+        shared.set_policy(&policy);
+        for (now, (step, index)) in (1_u64..).zip(steps) {
+            let ids = told.by_creation();
+            let id = (!ids.is_empty()).then(|| *index.get(&ids));
+            match (step, id) {
+                (0..=3, _) => {
+                    let [id, other] = [&mut told, &mut shared].map(|order| order.insert(now, 0, now, 100));
+                    prop_assert_eq!(id, other);
+                    counted.insert(id, Uses { last_used: now, reuse_count: 0 });
+                }
+                (4..=7, Some(id)) => {
+                    told.touch(id, now);
+                    let reuse_count = told.reuse_count(id);
+                    counted.insert(id, Uses { last_used: now, reuse_count });
+                }
+                (8, Some(id)) => shared.record_uses(id, counted[&id]),
+                (9, Some(id)) => {
+                    told.remove(id);
+                    shared.remove(id);
+                },
+                (10, _) => {
+                    let least = told.least_recent(&mut all_told);
+                    prop_assert_eq!(shared.least_recent(&mut |id| Some(counted[&id])), least);
+                }
+                _ => {
+                    let victim = told.next_victim(&mut all_told);
+                    prop_assert_eq!(shared.next_victim(&mut |id| Some(counted[&id])), victim);
+                    prop_assert_eq!(told.is_mid_eviction(), shared.is_mid_eviction());
+                    victim.into_iter().for_each(|id| {
+                    told.remove(id);
+                    shared.remove(id);
+                });
+                }
+            }
+            told.validate();
+            shared.validate();
+        }
+    }
+
+    /// What is numbered anew evicts what it would have evicted, with the same histories, in either form.
+    #[test]
+    fn numbering_anew_changes_nothing_but_numbers(
+        steps in steps(),
+        kept in 0..15_usize,
+        policy in policies(),
+        is_shared in any::<bool>(),
+    ) {
+        let mut orders = if is_shared { [Order::new_shared(), Order::new_shared()] } else { [Order::new(), Order::new()] };
+        for order in &mut orders {
+            order.set_policy(&policy);
+            for now in 0..200 {
+                order.insert(now, now, now, 1000);
+            }
+            for (now, (step, index)) in (200..).zip(&steps) {
+                let id = *index.get(&order.by_creation());
+                if *step < 10 { order.touch(id, now) } else if order.len() > 15 { order.remove(id) }
+            }
+            while order.len() > kept {
+                let victim = order.next_victim(&mut all_told);
+                order.remove(victim.expect("there are entries"));
+            }
+        }
+        let [plain, compacted] = &mut orders;
+        let renumbering = compacted.compact().expect("few of 200 places are in use");
+        prop_assert!(compacted.compact().is_none());
+        compacted.validate();
+        prop_assert_eq!(renumbering.moves().count(), kept);
+        prop_assert!(renumbering.moves().all(|(old, new)| new <= old && renumbering.new_id(old) == Some(new)));
+        let followed: Vec<_> = plain.by_creation().into_iter().map(|id| renumbering.new_id(id)).collect();
+        prop_assert_eq!(followed, compacted.by_creation().into_iter().map(Some).collect::<Vec<_>>());
+        while let Some(id) = plain.next_victim(&mut all_told) {
+            let victim = compacted.next_victim(&mut all_told);
+            prop_assert_eq!(renumbering.new_id(id), victim);
+            let victim = victim.expect("it is the other's");
+            prop_assert_eq!(plain.history(id), compacted.history(victim));
+            plain.remove(id);
+            compacted.remove(victim);
+        }
+        prop_assert_eq!(compacted.len(), 0);
+    }
+}

@@ -16,7 +16,7 @@ fn an_unknown_policy_or_cache_is_refused_with_those_there_are() {
     );
     assert_fails(&["run", "--policy", "gem=none"], "", 2, &["`gem`", "gemm", "layer_norm", "kv_cache_write"]);
     assert_fails(&["run", "--policy", "gemm"], "", 2, &["CACHE=POLICY"]);
-    assert_fails(&["run", "--policy", "gemm=hybrid:3"], "", 2, &["`hybrid` has other arguments"]);
+    assert_fails(&["run", "--policy", "gemm=hybrid:3"], "", 2, &["`hybrid` is written hybrid:N:TIME"]);
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn a_policy_is_in_force_and_changes_no_result() {
     assert!(cache(&bound, "gemm")["evictions"].as_u64() > Some(0));
     assert_eq!(cache(&bound, "gemm")["entries"], 1);
     assert_eq!(cache(&bound, "gemm")["policy"], "size_limited_lru:1");
-    assert_eq!(cache(&bound, "layer_norm")["policy"], "lru:5,idle=30000ms,min=2");
+    assert_eq!(cache(&bound, "layer_norm")["policy"], "lru:5,idle=30s,min=2");
     assert!(cache(&bound, "tensor_preparation")["evictions"].as_u64() > Some(100));
     assert_eq!(cache(&bound, "tensor_preparation")["entries"], 3);
     let generated = |run: &serde_json::Value| {

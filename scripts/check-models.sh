@@ -4,7 +4,7 @@
 # one (METALLIC_REQUIRE_WGPU=1 makes its absence a failure).
 #
 #     scripts/check-models.sh             # compare
-#     scripts/check-models.sh fixtures    # make crates/metallic-cli/tests/data/{gpt2,bert}-tiny anew
+#     scripts/check-models.sh fixtures    # make crates/metallic-transformer/tests/data/{gpt2,bert}-tiny anew
 #
 # Needs Python 3 and installs PyTorch, which with the libraries it is linked to takes some 6 GB under target/: too heavy for CI,
 # which compares with the fixtures instead. Nothing but packages is downloaded.
@@ -19,7 +19,7 @@ mkdir -p "$folder"
 export HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 
 if [ "${1:-}" = fixtures ]; then
-    exec "$folder/venv/bin/python" scripts/check-models/fixtures.py crates/metallic-cli/tests/data
+    exec "$folder/venv/bin/python" scripts/check-models/fixtures.py crates/metallic-transformer/tests/data
 fi
 
 # Weights under the Apache licence, in a package of somebody else's; they are not part of this repository.

@@ -20,7 +20,7 @@ use metallic::device::ComputeDevice;
 use metallic_host::HostDevice;
 use metallic::error::MetalError;
 use metallic::kernels::gemm::GemmParams;
-use metallic_cli::model::{Gpt2, Shape, builtin};
+use metallic_transformer::model::{Gpt2, Shape, builtin};
 use metallic_wgpu::{AdapterSelection, WgpuDevice};
 use null_device::NullDevice;
 use subject::{Cached, Subject};

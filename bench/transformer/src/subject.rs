@@ -3,8 +3,8 @@
 use metallic::Dtype;
 use metallic::caching::{CacheMetrics, ResourceCache};
 use metallic_host::HostDevice;
-use metallic_cli::engine::{Decoder, TransformerDevice};
-use metallic_cli::model::Gpt2;
+use metallic_transformer::engine::{Decoder, TransformerDevice};
+use metallic_transformer::model::Gpt2;
 use metallic_wgpu::WgpuDevice;
 
 use crate::candle_gpt2::CandleGpt2;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use metallic_cli::model::{Gpt2, Weight};
+use metallic_transformer::model::{Gpt2, Weight};
 
 use crate::candle_gpt2::Sizes;
 

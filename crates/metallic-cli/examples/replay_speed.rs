@@ -1,10 +1,10 @@
-//! How many accesses a second a replay takes on one core:
+//! The rate of a replay on one core, in accesses per second:
 //! `cargo run --release -p metallic-cli --example replay_speed [ACCESSES [KEYS]]`
 
 use std::time::{Duration, Instant};
 
 use metallic::caching::EvictionPolicy;
-use metallic_cli::replay::{Access, Candidate, Foresight, Trace, under};
+use metallic_cli::commands::replay::{Access, Candidate, Foresight, Trace, under};
 
 fn main() {
     let mut args = std::env::args().skip(1).map(|arg| arg.parse::<u32>().expect("arguments are numbers"));

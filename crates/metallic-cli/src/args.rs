@@ -34,7 +34,7 @@ const EXAMPLES: &str = "Examples:
 A LOG is a file, plain or `.zst`, or `-` for standard input. With `log.jsonl` go `log.jsonl.1`, `log.jsonl.2` and so on,
 which rotation left beside it; they are read before it, the oldest first.";
 
-/// What clap says about arguments that it refuses, in one line: the cause with the values there are, which it puts before
+/// clap's refusal of arguments in one line: the cause with the valid values, which it puts before
 /// the first empty line, and not the tips and the usage behind that.
 pub fn wrong(error: &clap::Error) -> Error {
     let text = error.to_string();
@@ -95,7 +95,7 @@ pub struct ReportArgs {
   metallic replay log.jsonl
   metallic replay log.jsonl --cache gemm --capacities 64,128,256
   metallic replay --format arc OLTP.lis --capacities 1000,2000,5000,10000,15000
-  cut -f3 requests.tsv | metallic replay --format keys -\n\n", include_str!("replay/schema.txt")))]
+  cut -f3 requests.tsv | metallic replay --format keys -\n\n", include_str!("commands/replay/schema.txt")))]
 pub struct ReplayArgs {
     /// Logs, or traces in another format; `-` is standard input.
     #[arg(required = true, value_name = "LOG")]
@@ -126,7 +126,7 @@ pub struct ReplayArgs {
     pub json: bool,
 }
 
-/// What a trace consists of.
+/// The format of a trace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum TraceFormat {
     /// Seen from the file's name and first lines.
@@ -149,12 +149,12 @@ pub enum TraceFormat {
   metallic explain log.jsonl 'GemmKey{m:64,n:64,k:1024}' --json",
     after_long_help = concat!("Examples:
   metallic explain log.jsonl 'gemm:GemmKey{m:64,n:64,k:1024}'
-  metallic explain log.jsonl 'GemmKey{m:64,n:64,k:1024}' --json\n\n", include_str!("explain/schema.txt")))]
+  metallic explain log.jsonl 'GemmKey{m:64,n:64,k:1024}' --json\n\n", include_str!("commands/explain/schema.txt")))]
 pub struct ExplainArgs {
     /// The log.
     #[arg(value_name = "LOG")]
     pub log: PathBuf,
-    /// The key as it stands in the log, with or without its cache's name; spaces do not matter.
+    /// The key as it is in the log, with or without its cache's name; spaces do not matter.
     #[arg(value_name = "KEY")]
     pub key: String,
     /// Print JSON instead of text. `--help` shows its schema.

@@ -1,9 +1,11 @@
-//! What can go wrong, in one line each.
+//! Errors, in one line each.
 
 use std::error::Error as _;
 use std::io;
 
 use metallic::error::MetalError;
+
+use crate::units::printable;
 
 /// Why a command ended early. The message is one line, and names the file and the line where there is one.
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +26,7 @@ pub enum Error {
         file: String,
         /// The number of the line; the first is 1.
         line: u64,
-        /// What is wrong with it, or what went wrong behind it.
+        /// The defect of the line, or the error behind it.
         cause: String,
     },
     /// A file was read, and does not hold what it should.
@@ -32,9 +34,12 @@ pub enum Error {
     Content {
         /// The file as the user named it, or as it was found in the folder that the user named.
         file: String,
-        /// What is wrong with it.
+        /// The defect.
         cause: String,
     },
+    /// The model cannot be loaded, or its tokenizer cannot be used.
+    #[error(transparent)]
+    Model(#[from] metallic_transformer::Error),
     /// The device, a kernel or a slot failed.
     #[error("{}", chain(.0))]
     Device(#[from] MetalError),
@@ -44,9 +49,9 @@ pub enum Error {
     /// The arguments cannot be meant.
     #[error("{0}")]
     Usage(String),
-    /// There is nothing in the input that the command could work on.
+    /// The input, or this program, lacks what the command needs.
     #[error("{0}")]
-    Nothing(String),
+    NotFound(String),
     /// The output could not be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
@@ -58,12 +63,17 @@ impl Error {
         Self::File { file: file.into(), source }
     }
 
-    /// The file, and what is wrong with what stands in it.
+    /// A file that does not hold what it should.
     pub fn content(file: impl Into<String>, cause: impl Into<String>) -> Self {
         Self::Content { file: file.into(), cause: cause.into() }
     }
 
-    /// Whether the output went to a program that has ended.
+    /// The message, so that text of a log or of a command line in it cannot steer a terminal.
+    pub fn line(&self) -> String {
+        printable(&self.to_string(), usize::MAX)
+    }
+
+    /// Returns `true` if the output went to a program that has ended.
     pub fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
@@ -86,7 +96,7 @@ fn chain(error: &MetalError) -> String {
 }
 
 impl From<serde_json::Error> for Error {
-    /// What the tools serialize always has a JSON form; what can fail is the writing.
+    /// Only writing can fail: all that the tools serialize has a JSON form.
     fn from(error: serde_json::Error) -> Self {
         Self::Output(error.into())
     }

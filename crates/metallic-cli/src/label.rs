@@ -1,4 +1,4 @@
-//! What a cache key consists of, as it stands in events: the cache's name, a colon, the key's debug form.
+//! The parts of a cache key in events: the cache's name, a colon, the key's debug form.
 
 use std::collections::BTreeSet;
 

@@ -1,50 +1,46 @@
-//! The binary `metallic` as functions that take parsed arguments and write to any writer: a transformer that runs out of the
-//! caches, and tools over the event log that it and other programs write.
+//! The program `metallic` as functions that take parsed arguments and write to any writer: it runs a transformer out of the
+//! caches, and has the tools for the event log that it and other programs write.
 //!
 //! ```text
-//! model, prompts, device --engine--> run --> out, and a log
+//! model, prompts, device --metallic-transformer--> run --> out, and a log
 //! LOG... --input--> events, with file and line --> report | replay | explain | top --> out
 //! ```
 //!
-//! Each command has a module with a function `run`. [`engine`] is the worked example of the library: a transformer on any
-//! device, each of its operations a plan out of the registry. [`input`] opens logs for all commands that read one.
+//! [`commands`] has a module for each command, with a function `run`. [`devices`] chooses what a model runs on, from the backends
+//! that the program was built with. [`input`] opens logs for all commands that read one.
 #![forbid(unsafe_code)]
 
 use std::io::Write;
 
 pub mod args;
+pub mod commands;
 pub mod devices;
-pub mod engine;
 pub mod error;
-pub mod explain;
 pub mod input;
 pub mod label;
-pub mod model;
+mod overwrite;
+pub mod progress;
 pub mod quiet;
-pub mod reference;
-pub mod replay;
-pub mod report;
-pub mod run;
-pub mod shell;
 pub mod table;
-pub mod top;
+mod units;
 
 use args::{Args, Command, RunArgs};
+use commands::{completions, explain, man, replay, report, run, top};
 pub use error::Error;
 
 /// Runs the command, which writes its results to `out`.
 ///
 /// # Errors
-/// Whatever stopped it: see [`Error`].
+/// The cause that stopped it: see [`Error`].
 pub fn run(args: Args, out: &mut dyn Write) -> Result<(), Error> {
     match args.command.unwrap_or_else(|| Command::Run(RunArgs::default())) {
         Command::Run(args) => run::run(&args, out),
-        Command::Devices(args) => devices::run(&args, out),
+        Command::Devices(args) => commands::devices::run(&args, out),
         Command::Report(args) => report::run(&args, out),
         Command::Replay(args) => replay::run(&args, out),
         Command::Explain(args) => explain::run(&args, out),
         Command::Top(args) => top::run(&args, out),
-        Command::Completions(args) => shell::completions(&args, out),
-        Command::Man(args) => shell::man(&args, out),
+        Command::Completions(args) => completions::run(&args, out),
+        Command::Man(args) => man::run(&args, out),
     }
 }

@@ -16,7 +16,7 @@ fn main() -> ExitCode {
         Err(error) if error.is_closed_pipe() => ExitCode::SUCCESS,
         Err(error) => {
             // Where it cannot be said, the exit code says it; `eprintln!` would panic.
-            let _ = writeln!(io::stderr(), "metallic: {error}");
+            let _ = writeln!(io::stderr(), "metallic: {}", error.line());
             ExitCode::from(error.exit_code())
         }
     }

@@ -58,41 +58,10 @@ impl Table {
     }
 }
 
-/// A count with its thousands apart: `1_234_567`, as it can be pasted into code.
-pub fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push('_');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A time given in nanoseconds, to three or four digits in a unit that suits it.
-pub fn nanoseconds(ns: f64) -> String {
-    let (value, unit) = match ns {
-        _ if ns < 1e3 => return format!("{ns:.0} ns"),
-        _ if ns < 1e6 => (ns / 1e3, "µs"),
-        _ if ns < 1e9 => (ns / 1e6, "ms"),
-        _ if ns < 60e9 => (ns / 1e9, "s"),
-        _ if ns < 3600e9 => (ns / 60e9, "min"),
-        _ => (ns / 3600e9, "h"),
-    };
-    if value < 10.0 {
-        format!("{value:.2} {unit}")
-    } else if value < 100.0 {
-        format!("{value:.1} {unit}")
-    } else {
-        format!("{value:.0} {unit}")
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Table, count, nanoseconds};
+    use super::Table;
+    use crate::units::count;
 
     #[test]
     fn figures_are_aligned_to_the_right() {
@@ -105,14 +74,5 @@ mod tests {
             String::from_utf8(text).unwrap(),
             "  cache       hits\n  gemm   1_234_567\n  a             12\n"
         );
-    }
-
-    #[test]
-    fn times_have_a_unit_that_suits_them() {
-        let cases =
-            [(0.0, "0 ns"), (1500.0, "1.50 µs"), (12.3e6, "12.3 ms"), (2e9, "2.00 s"), (90e9, "1.50 min")];
-        for (ns, text) in cases {
-            assert_eq!(nanoseconds(ns), text);
-        }
     }
 }

@@ -219,3 +219,93 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success());
 }
+
+/// A log of one access.
+fn short_log(folder: &Path) -> std::path::PathBuf {
+    let log = folder.join("log.jsonl");
+    let event =
+        r#"{"type":"ResourceCacheAccess","data":{"cache_key":"gemm:k","hit":false,"bytes":0},"timestamp":1}"#;
+    fs::write(&log, format!("{event}\n")).expect("it can be written");
+    log
+}
+
+#[test]
+fn a_page_never_replaces_the_log_that_it_is_made_of() {
+    let folder = tempfile::tempdir().expect("there is a folder for temporary files");
+    let log = short_log(folder.path());
+    let older = folder.path().join("log.jsonl.1");
+    fs::copy(&log, &older).expect("it can be written");
+    for read in [&log, &older] {
+        let before = fs::read(read).expect("it can be read");
+        let output = metallic(&["report", path(&log), "--html", path(read)], b"");
+        assert_eq!(output.status.code(), Some(2));
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(stderr.contains("the page would overwrite") && stderr.lines().count() == 1, "{stderr}");
+        assert_eq!(fs::read(read).expect("it is still there"), before);
+    }
+}
+
+#[test]
+fn a_page_takes_the_place_of_another_only_when_it_is_complete() {
+    let folder = tempfile::tempdir().expect("there is a folder for temporary files");
+    let (log, page, new) =
+        (short_log(folder.path()), folder.path().join("page.html"), folder.path().join("new.html"));
+    fs::write(&page, "an older page").expect("it can be written");
+    let empty = folder.path().join("empty.jsonl");
+    fs::write(&empty, "").expect("it can be written");
+    for log in [&empty, &folder.path().join("no such log")] {
+        for page in [&page, &new] {
+            let output = metallic(&["report", path(log), "--html", path(page)], b"");
+            assert_eq!(output.status.code(), Some(1));
+        }
+    }
+    assert_eq!(fs::read_to_string(&page).expect("it is still there"), "an older page");
+    assert_eq!(fs::read_dir(folder.path()).expect("it can be listed").count(), 3, "nothing is left behind");
+    stdout(&metallic(&["report", path(&log), "--html", path(&page)], b""));
+    assert!(fs::read_to_string(&page).expect("it is there").starts_with("<!DOCTYPE html>"));
+    assert_eq!(fs::read_dir(folder.path()).expect("it can be listed").count(), 3, "nothing is left behind");
+}
+
+#[test]
+fn a_page_can_go_to_standard_output() {
+    let folder = tempfile::tempdir().expect("there is a folder for temporary files");
+    let log = short_log(folder.path());
+    assert!(stdout(&metallic(&["report", path(&log), "--html", "-"], b"")).starts_with("<!DOCTYPE html>"));
+    let output = metallic(&["report", path(&log), "--json", "--html", "-"], b"");
+    assert_eq!(output.status.code(), Some(2));
+    #[cfg(unix)]
+    assert!(
+        stdout(&metallic(&["report", path(&log), "--html", "/dev/stdout"], b""))
+            .starts_with("<!DOCTYPE html>")
+    );
+}
+
+#[test]
+fn text_of_a_log_cannot_steer_the_terminal() {
+    let event = |cache: &str, hit: bool| {
+        let key = format!("{cache}\\u001b[31m:key\\u0007");
+        format!(r#"{{"type":"ResourceCacheAccess","data":{{"cache_key":"{key}","hit":{hit},"bytes":0}}}}"#)
+            + "\n"
+    };
+    let log = event("gemm", false) + &event("gemm", true);
+    for args in [
+        &["report", "-"][..],
+        &["replay", "-", "--format", "jsonl"],
+        &["replay", "-", "--format", "jsonl", "--cache", "nope"],
+        &["explain", "-", "gemm\u{1b}[31m:key\u{7}"],
+        &["explain", "-", "other"],
+    ] {
+        let output = metallic(args, log.as_bytes());
+        let text = [output.stdout, output.stderr].concat();
+        assert!(!text.is_empty() && !text.iter().any(|byte| matches!(byte, 0x1b | 0x07)), "{args:?}");
+        assert!(String::from_utf8_lossy(&text).contains("\\u{1b}[31m"), "{args:?}");
+    }
+}
+
+#[test]
+fn more_points_than_a_plot_can_show_are_refused() {
+    let output =
+        metallic(&["replay", "-", "--format", "keys", "--points", "100000000"], loop_trace().as_bytes());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--points 100000000: there are at most 1000"));
+}

@@ -7,8 +7,9 @@ use std::time::Duration;
 use metallic::Device;
 use metallic::caching::{CacheRegistry, CacheableKernel, EvictionPolicy, ManualClock};
 use metallic::error::MetalError;
-use metallic_cli::explain::{Difference, Found, What, search};
-use metallic_cli::input::{LogReader, Progress};
+use metallic_cli::commands::explain::{Difference, Found, LifeEventKind, search};
+use metallic_cli::input::LogReader;
+use metallic_cli::progress::Progress;
 use metallic_instrumentation::{Event, Recorder};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -65,8 +66,8 @@ impl Bench {
     }
 }
 
-fn life(found: &Found) -> Vec<&What> {
-    found.life.iter().flat_map(|life| &life.chapters).map(|chapter| &chapter.what).collect()
+fn life(found: &Found) -> Vec<&LifeEventKind> {
+    found.life.iter().flat_map(|life| &life.events).map(|event| &event.kind).collect()
 }
 
 #[test]
@@ -76,12 +77,12 @@ fn an_evicted_key_is_told_by_what_and_why_and_what_would_have_kept_it() {
     let found = bench.explain("GemmKey { m: 1, shape: [1, 7] }");
     assert_eq!(found.key, "gemm:GemmKey{m:1,shape:[1,7]}");
     let [first, created, hits, left, missed, rebuilt] = life(&found)[..] else { panic!("{found:?}") };
-    assert!(matches!(first, What::Missed { why: "first", .. }));
-    assert!(matches!(created, What::Created { .. }));
-    assert_eq!(*hits, What::Hits { count: 2, until_ns: Some(4_000_000_000) });
+    assert!(matches!(first, LifeEventKind::Missed { why: "first", .. }));
+    assert!(matches!(created, LifeEventKind::Created { .. }));
+    assert_eq!(*hits, LifeEventKind::Hits { count: 2, until_ns: Some(4_000_000_000) });
     assert_eq!(
         *left,
-        What::Left {
+        LifeEventKind::Left {
             cause: "size_limit",
             strategy: Some("fifo".to_owned()),
             reason: Some("size_limit_exceeded_max_2".to_owned()),
@@ -93,8 +94,11 @@ fn an_evicted_key_is_told_by_what_and_why_and_what_would_have_kept_it() {
     );
     // Two other keys were used in between, so that with three entries under LRU it would have stayed.
     let would_keep = Some(3);
-    assert_eq!(*missed, What::Missed { why: "size_limit", away_ns: Some(2_000_000_000), would_keep });
-    assert!(matches!(rebuilt, What::Created { .. }));
+    assert_eq!(
+        *missed,
+        LifeEventKind::Missed { why: "size_limit", away_ns: Some(2_000_000_000), would_keep }
+    );
+    assert!(matches!(rebuilt, LifeEventKind::Created { .. }));
 
     // And so it does.
     let mut bench = Bench::new(EvictionPolicy::size_limited_lru(3));
@@ -139,7 +143,12 @@ fn failed_creations_removals_and_idle_times_are_told_as_such() {
     bench.get(&[1]);
 
     let unlucky = bench.explain("GemmKey{m:13,shape:[3,7]}");
-    let [_, What::Failed { error, .. }, What::Missed { why, .. }, What::Failed { .. }] = life(&unlucky)[..]
+    let [
+        _,
+        LifeEventKind::Failed { error, .. },
+        LifeEventKind::Missed { why, .. },
+        LifeEventKind::Failed { .. },
+    ] = life(&unlucky)[..]
     else {
         panic!("{unlucky:?}")
     };
@@ -148,7 +157,7 @@ fn failed_creations_removals_and_idle_times_are_told_as_such() {
     let whys: Vec<&str> = life(&bench.explain("GemmKey{m:1,shape:[1,7]}"))
         .into_iter()
         .filter_map(|what| match what {
-            What::Missed { why, .. } => Some(*why),
+            LifeEventKind::Missed { why, .. } => Some(*why),
             _ => None,
         })
         .collect();

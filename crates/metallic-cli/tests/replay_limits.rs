@@ -1,6 +1,6 @@
 //! The replay against independent models of the policies, and against results from the literature.
 
-use metallic_cli::replay::{Access, Candidate, Deed, Foresight, Trace, under};
+use metallic_cli::commands::replay::{Access, Candidate, Foresight, StepKind, Trace, under};
 use proptest::prelude::*;
 
 fn trace(keys: &[u32]) -> Trace {
@@ -36,7 +36,7 @@ fn beladys_anomaly_shows_under_fifo() {
     assert_eq!(misses(&trace, Candidate::Fifo, 4), 10);
 }
 
-/// What was asked of the models below.
+/// A query for the models below.
 #[derive(Clone, Debug)]
 enum Op {
     Get { key: u32, fails: bool },
@@ -59,8 +59,8 @@ fn trace_of(ops: &[Op]) -> Trace {
     for op in ops {
         match *op {
             Op::Get { key, fails } => trace.push(Access { key, fails, hit: false }, None, None),
-            Op::Remove(key) => trace.push_step(None, Deed::Remove(key)),
-            Op::Clear => trace.push_step(None, Deed::Clear),
+            Op::Remove(key) => trace.push_step(None, StepKind::Remove(key)),
+            Op::Clear => trace.push_step(None, StepKind::Clear),
         }
     }
     trace.finish(Vec::new());

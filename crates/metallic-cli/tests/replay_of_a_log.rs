@@ -7,7 +7,7 @@ use std::time::Duration;
 use metallic::Device;
 use metallic::caching::{CacheRegistry, CacheableKernel, EvictionPolicy, ManualClock};
 use metallic::error::MetalError;
-use metallic_cli::replay::{Recorder, as_recorded};
+use metallic_cli::commands::replay::{Recorder, as_recorded};
 use metallic_instrumentation::{Event, EventData, JsonlExporter, JsonlReader};
 use proptest::prelude::*;
 
@@ -18,7 +18,7 @@ struct Key {
 }
 
 thread_local! {
-    /// What the next creations do: how long they take, and whether they end well.
+    /// The durations of the next creations, and their outcomes.
     static CREATION: RefCell<(Option<ManualClock>, Duration, Ending)> =
         const { RefCell::new((None, Duration::ZERO, Ending::Success)) };
 }
@@ -140,7 +140,7 @@ where
     }
 }
 
-/// What an event says of hits, misses and departures, with keys by their order of first appearance in accesses, creations
+/// The part of an event that is about hits, misses and departures, with keys by their order of first appearance in accesses, creations
 /// and removals by the caller, as the replay numbers them.
 fn essence(event: Event, number: &mut impl FnMut(&str) -> u32) -> Option<String> {
     let at = event.timestamp;

@@ -1,11 +1,11 @@
-//! What is made of logs that are not as complete as those of one program from start to end.
+//! Replays of logs that are not as complete as those of one program from start to end.
 
 use std::time::Duration;
 
 use metallic::caching::EvictionPolicy;
 use metallic_cli::args::ReplayArgs;
-use metallic_cli::replay::{
-    Access, Advice, Candidate, Deed, Input, Recorder, Recording, Sweep, Trace, as_recorded, load, replay,
+use metallic_cli::commands::replay::{
+    Access, Advice, Candidate, Input, Recorder, Recording, StepKind, Sweep, Trace, as_recorded, load, replay,
     under,
 };
 use metallic_instrumentation::{
@@ -95,7 +95,7 @@ fn a_clear_is_known_without_the_removals_it_consists_of() {
     events.push(Event::at(clock, CacheCleared { cache: "gemm".into(), count: 5, size_after: 0 }));
     events.extend(program((0..10).map(|n| n % 5), &mut clock));
     let recording = record(events);
-    assert_eq!(recording.trace.steps().iter().map(|step| step.deed).collect::<Vec<_>>(), [Deed::Clear]);
+    assert_eq!(recording.trace.steps().iter().map(|step| step.kind).collect::<Vec<_>>(), [StepKind::Clear]);
     assert_eq!(as_recorded(&recording.trace, None).divergence, None);
 }
 
@@ -162,8 +162,8 @@ proptest! {
         let misses = |candidate: Candidate, capacity| under(&recording.trace, candidate.policy(capacity)).misses;
         let good_enough = sweep.unlimited.misses as f64 * 1.01;
         let smallest = (1..).find(|capacity| misses(Candidate::Lru, *capacity) as f64 <= good_enough);
-        let lru = setting.rivals.iter().find(|rival| rival.candidate == Candidate::Lru);
-        prop_assert_eq!(lru.and_then(|rival| rival.needs), smallest);
+        let lru = setting.alternatives.iter().find(|alternative| alternative.candidate == Candidate::Lru);
+        prop_assert_eq!(lru.and_then(|alternative| alternative.needs), smallest);
         prop_assert!(Some(setting.capacity) <= smallest);
         prop_assert!(misses(setting.candidate, setting.capacity) as f64 <= good_enough);
     }

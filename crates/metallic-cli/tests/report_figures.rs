@@ -1,4 +1,4 @@
-//! What `metallic report` says of logs, and that no log is too odd for it.
+//! The figures of `metallic report`, and odd logs that it must not trip over.
 
 use std::io::Cursor;
 use std::sync::Arc;
@@ -7,9 +7,9 @@ use std::time::Duration;
 use metallic::caching::{CacheRegistry, CacheableKernel, EvictionPolicy, ManualClock};
 use metallic::error::MetalError;
 use metallic_cli::Error;
+use metallic_cli::commands::report::{Axis, CountedBy, Report, collect, html, write_tables};
+use metallic_cli::commands::top::{Live, Screen, draw};
 use metallic_cli::input::LogReader;
-use metallic_cli::report::{Axis, CountedBy, Report, collect, html, write_tables};
-use metallic_cli::top::{Live, Screen, draw};
 use metallic_instrumentation::{Event, Recorder};
 use proptest::prelude::*;
 use ratatui::Terminal;
@@ -116,7 +116,7 @@ fn lines_that_are_no_events_are_counted_and_named() {
 #[test]
 fn a_log_without_events_is_refused_with_the_reason() {
     let error = |log: &str| try_reported(log, MANY).unwrap_err().to_string();
-    assert_eq!(error(""), "the log is empty");
+    assert!(error("").ends_with("log.jsonl: the log is empty"));
     let foreign = error("hello\nworld\n");
     assert!(foreign.contains("no events, but 2 other lines") && foreign.contains("line 1"), "{foreign}");
 }

@@ -8,10 +8,11 @@ use metallic::Dtype;
 use metallic::caching::{CacheMetrics, CacheRegistry, EvictionPolicy, ManualClock};
 use metallic::slots::{PreparedForm, TensorPreparationCache, Versioned};
 use metallic::tensor::Tensor;
-use metallic_cli::explain::{What, search};
-use metallic_cli::input::{LogReader, Progress};
-use metallic_cli::replay::{Recorder as Replayed, as_recorded, under};
-use metallic_cli::report::collect;
+use metallic_cli::commands::explain::{LifeEventKind, search};
+use metallic_cli::commands::replay::{Recorder as Replayed, as_recorded, under};
+use metallic_cli::commands::report::collect;
+use metallic_cli::input::LogReader;
+use metallic_cli::progress::Progress;
 use metallic_instrumentation::{
     Event, EventData, EventSink, KvCacheRefused, KvCacheResized, KvCacheTruncated, Recorder, RemovalCause,
 };
@@ -117,7 +118,7 @@ fn the_life_of_a_prepared_tensor_tells_when_it_was_outdated() {
         })
         .expect("one was outdated");
     let found = search(&mut log(&events), stale).expect("a log in memory can be read");
-    let chapters = found.life.expect("the key is in the log").chapters;
-    assert!(chapters.iter().any(|chapter| matches!(chapter.what, What::Left { cause: "stale", .. })));
-    assert!(chapters.iter().any(|chapter| matches!(chapter.what, What::Missed { why: "stale", .. })));
+    let events = found.life.expect("the key is in the log").events;
+    assert!(events.iter().any(|event| matches!(event.kind, LifeEventKind::Left { cause: "stale", .. })));
+    assert!(events.iter().any(|event| matches!(event.kind, LifeEventKind::Missed { why: "stale", .. })));
 }

@@ -1,6 +1,6 @@
-//! What `metallic top` shows.
+//! The screen of `metallic top`.
 
-use metallic_cli::top::{Live, Screen, Sort, draw};
+use metallic_cli::commands::top::{Live, Screen, Sort, draw};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -134,4 +134,39 @@ fn a_name_cannot_steer_the_terminal() {
     let mut live = Live::default();
     live.feed(access("evil\\u001b[2J", true, START).as_bytes(), 0);
     assert!(!shown(&live, &Screen::default(), 100, 20).concat().contains('\u{1b}'));
+}
+
+#[test]
+fn a_narrow_screen_drops_columns_and_never_digits() {
+    let live = busy();
+    let wide = shown(&live, &Screen::default(), 160, 24);
+    let wide: Vec<&str> = wide[row_of(&wide, "gemm")].split("  ").flat_map(str::split_whitespace).collect();
+    for (width, titles) in [
+        (40, &["hit rate", "creating"][..]),
+        (60, &["look-ups/s", "hit rate", "creating", "entries"]),
+        (80, &["look-ups/s", "hit rate", "misses/s", "creating", "evicted/s", "entries"]),
+    ] {
+        let rows = shown(&live, &Screen::default(), width, 24);
+        let head = &rows[2];
+        assert!(titles.iter().all(|title| head.contains(title)), "{width}: {head}");
+        let gemm = &rows[row_of(&rows, "gemm")];
+        assert!(gemm.split_whitespace().all(|figure| wide.contains(&figure)), "{width}: {gemm}");
+        assert!(gemm.contains("90.0 %"), "{width}: {gemm}");
+        let eviction = rows.iter().find(|row| row.contains("1.00 s ago"));
+        assert!(width < 80 || eviction.is_some_and(|row| row.ends_with(", 5 left")), "{rows:#?}");
+    }
+}
+
+#[test]
+fn rates_of_a_short_log_are_taken_over_its_own_length() {
+    let mut live = Live::default();
+    let log: String = (0..2000).map(|n| access("gemm", true, START + n * SECOND / 1000)).collect();
+    live.feed(log.as_bytes(), 0);
+    let rows = shown(&live, &Screen::default(), 140, 24);
+    let gemm = &rows[row_of(&rows, "gemm")];
+    assert_eq!(
+        gemm.split_whitespace().nth(1).zip(gemm.split_whitespace().nth(2)),
+        Some(("1", "k")),
+        "{gemm}"
+    );
 }

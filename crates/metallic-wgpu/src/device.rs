@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use metallic::Dtype;
-use metallic::caching::{CacheMetrics, SendRegistry};
+use metallic::caching::{CacheMetrics, CacheName, SharedRegistry};
 use metallic::error::MetalError;
 
 use crate::adapter::{self, AdapterDescription, AdapterSelection};
-use crate::descriptors::{Allocation, Connection, Descriptors};
+use crate::descriptors::{self, Allocation, Connection};
 use crate::stream::Stream;
 
 /// A GPU, or a software adapter, through wgpu: a [`ComputeDevice`](metallic::device::ComputeDevice) for all operations of
@@ -32,7 +32,7 @@ struct Shared {
     tuning: Tuning,
     connection: Connection,
     // No caller holds both: a dispatch asks the descriptors first, and then locks the stream.
-    descriptors: Descriptors,
+    descriptors: SharedRegistry<Connection>,
     stream: Mutex<Stream>,
 }
 
@@ -66,7 +66,7 @@ impl WgpuDevice {
         let shared = Shared {
             adapter: description,
             tuning: tuning.unwrap_or(own),
-            descriptors: Descriptors::new(connection.clone()),
+            descriptors: descriptors::registry(connection.clone()),
             connection,
             stream: Mutex::default(),
         };
@@ -83,10 +83,9 @@ impl WgpuDevice {
         self.shared.tuning
     }
 
-    /// Calls `look` with the device's own registry, of [`PipelineKernel`](crate::PipelineKernel),
-    /// [`LayoutKernel`](crate::LayoutKernel) and [`BindGroupKernel`](crate::BindGroupKernel). Its policies, metrics, clock and
-    /// sink are apart from those of the caller's registry. Operations of other threads wait meanwhile. An operation of this
-    /// device inside `look` deadlocks.
+    /// The device's own registry, of [`PipelineKernel`](crate::PipelineKernel), [`LayoutKernel`](crate::LayoutKernel) and
+    /// [`BindGroupKernel`](crate::BindGroupKernel), for all threads. Its policies, metrics and sink are apart from those of the
+    /// caller's registry.
     ///
     /// ```no_run
     /// # use std::sync::Arc;
@@ -95,20 +94,19 @@ impl WgpuDevice {
     /// # use metallic_instrumentation::EventSink;
     /// # fn open(sink: Arc<dyn EventSink>) -> Result<(), metallic::error::MetalError> {
     /// let device = WgpuDevice::new(&AdapterSelection::Any)?;
-    /// device.with_descriptors(|registry| {
-    ///     registry.set_eviction_policy::<BindGroupKernel>(EvictionPolicy::size_limited_lru(500));
-    ///     *registry = std::mem::take(registry).with_sink(sink);
-    /// });
+    /// let registry = device.descriptors();
+    /// registry.set_eviction_policy::<BindGroupKernel>(EvictionPolicy::size_limited_lru(500));
+    /// registry.set_sink(Some(sink));
     /// # Ok(())
     /// # }
     /// ```
-    pub fn with_descriptors<R>(&self, look: impl FnOnce(&mut SendRegistry<Connection>) -> R) -> R {
-        self.descriptors().with(look)
+    pub fn descriptors(&self) -> &SharedRegistry<Connection> {
+        &self.shared.descriptors
     }
 
     /// The metrics of the device's own caches, by name and in the order of their names.
-    pub fn descriptor_metrics(&self) -> Vec<(&'static str, CacheMetrics)> {
-        self.with_descriptors(|registry| registry.metrics_by_name().collect())
+    pub fn descriptor_metrics(&self) -> Vec<(CacheName, CacheMetrics)> {
+        self.descriptors().metrics_by_name().collect()
     }
 
     /// The wgpu device, for what this crate does not offer. An error that wgpu reports outside an error scope is returned by
@@ -133,10 +131,6 @@ impl WgpuDevice {
 
     pub(crate) fn connection(&self) -> &Connection {
         &self.shared.connection
-    }
-
-    pub(crate) fn descriptors(&self) -> &Descriptors {
-        &self.shared.descriptors
     }
 
     pub(crate) fn stream(&self) -> MutexGuard<'_, Stream> {

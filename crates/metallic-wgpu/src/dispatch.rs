@@ -3,7 +3,9 @@
 use metallic::error::MetalError;
 
 use crate::arguments::{Argument, encode};
-use crate::descriptors::{BindGroupKey, LayoutKey, PipelineKey, WgpuPipeline};
+use crate::descriptors::{
+    BindGroupKernel, BindGroupKey, LayoutKey, PipelineKernel, PipelineKey, WgpuPipeline,
+};
 use crate::device::WgpuDevice;
 use crate::limits::MAX_BUFFERS;
 use crate::shader::Shader;
@@ -39,7 +41,7 @@ impl WgpuDevice {
 
     fn find(&self, key: &PipelineKey) -> Result<WgpuPipeline, MetalError> {
         self.connection().faults.check("pipeline compilation")?;
-        self.descriptors().pipeline(key)
+        self.descriptors().get_or_create::<PipelineKernel>(key, None)
     }
 
     /// Runs `workgroups` workgroups of a kernel, after all earlier operations.
@@ -75,7 +77,7 @@ impl WgpuDevice {
         let workgroups = self.check_workgroups(workgroups)?;
         let arguments = encode(arguments)?;
         let key = BindGroupKey::new(key, tensors().map(|tensor| &*tensor.allocation));
-        let group = self.descriptors().bind_group(&key)?;
+        let group = self.descriptors().get_or_create::<BindGroupKernel>(&key, None)?;
         self.stream().dispatch(connection, pipeline, &group, &arguments, workgroups);
         Ok(())
     }

@@ -69,7 +69,7 @@
 //! | the device's | `wgpu_bind_group` | a layout and buffers | a bind group |
 //!
 //! Everything is created in one of these, also at a call: a plan whose operands are not aligned as expected asks the device's
-//! registry for another pipeline. [`WgpuDevice::with_descriptors`] gives access to that registry. Sizes are arguments of a
+//! registry for another pipeline. [`WgpuDevice::descriptors`] gives access to that registry. Sizes are arguments of a
 //! pipeline and no part of its key, so that products of different sizes share one.
 //!
 //! Software adapters and OpenGL compile at a pipeline's first dispatch. Creation then includes one with nothing to do: the

@@ -14,6 +14,13 @@ mod ticks;
 
 pub use compute::device::{self, Device};
 pub use compute::tensor::{self, Dtype};
+#[doc(no_inline)]
+pub use error::Error;
+#[doc(no_inline)]
+pub use metallic_instrumentation::{self as instrumentation, EventSink};
+#[cfg(feature = "jsonl")]
+#[doc(no_inline)]
+pub use metallic_instrumentation::from_env;
 
 /// The README's program, so that it is compiled and run like every other example.
 #[cfg(doctest)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, ValueEnum};
 
-use crate::model::builtin;
+use metallic_transformer::model::builtin;
 
 const EXAMPLES: &str = "Examples:
   metallic run
@@ -24,13 +24,13 @@ first one whose name, interface or driver has NAME in it, `wgpu:2` the one of th
 /// Arguments of `run`.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES,
-    after_long_help = format!("{EXAMPLES}\n\n{POLICIES}\n\n{}", include_str!("../run/schema.txt")))]
+    after_long_help = format!("{EXAMPLES}\n\n{POLICIES}\n\n{}", include_str!("../commands/run/schema.txt")))]
 pub struct RunArgs {
     /// What to run on: `auto`, `host`, `wgpu`, `wgpu:NAME`, `wgpu:NUMBER` or `software`.
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: String,
     /// A Hugging Face folder of type gpt2 or bert, with config.json, model.safetensors and, for text, tokenizer.json; by default
-    /// a built-in decoder that nobody taught anything.
+    /// a built-in decoder with random weights.
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,
     /// Prompts or sentences, one a line; `-` is standard input. By default some that come with the program.

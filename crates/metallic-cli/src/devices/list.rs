@@ -1,13 +1,19 @@
-//! What there is, and what it supports.
+//! The devices of this machine, and what they support.
 
 use serde::Serialize;
+
+use super::backends::wgpu::Adapter;
+use super::backends::{host, wgpu};
+use super::choice::Choice;
+use super::wanted::Wanted;
+use crate::error::Error;
 
 /// All devices, and which of them `--device auto` takes: the schema of `metallic devices --json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Devices {
     /// The version of this schema.
     pub schema: u32,
-    /// What `--device auto` takes.
+    /// The device that `--device auto` takes.
     pub auto: String,
     /// `host` or `wgpu`: what kind of device that is.
     pub auto_kind: &'static str,
@@ -28,52 +34,24 @@ pub struct Host {
     pub threads: usize,
     /// Extensions that matrix products profit from.
     pub extensions: Vec<&'static str>,
-    /// Whether tensors can have 16-bit floats.
+    /// `true` if tensors can have 16-bit floats.
     pub f16: bool,
 }
 
-/// An adapter of wgpu.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Adapter {
-    /// Its own name.
-    pub name: String,
-    /// The interface it is reached through.
-    pub backend: &'static str,
-    /// What it is.
-    pub kind: &'static str,
-    /// The driver, with its version where it says one.
-    pub driver: String,
-    /// Whether it runs on the processor.
-    pub is_software: bool,
-    /// Whether its driver puts off compilation to the first dispatch.
-    pub compiles_lazily: bool,
-    /// Whether tensors can have 16-bit floats.
-    pub f16: bool,
-    /// Whether shaders can work across a subgroup.
-    pub subgroups: bool,
-    /// Whether it can measure its own time.
-    pub timestamps: bool,
-    /// Whether small arguments can be part of a command.
-    pub immediates: bool,
-    /// The size of the largest buffer.
-    pub max_buffer_bytes: u64,
-    /// The size of the largest tensor.
-    pub max_tensor_bytes: u64,
-    /// The largest number of invocations of a workgroup.
-    pub max_workgroup_invocations: u32,
-    /// The memory that a workgroup shares.
-    pub max_workgroup_bytes: u32,
-}
-
-impl Adapter {
-    /// What it supports, in words.
-    pub(super) fn features(&self) -> Vec<&'static str> {
-        let features = [
-            ("f16", self.f16),
-            ("subgroups", self.subgroups),
-            ("timestamps", self.timestamps),
-            ("immediates", self.immediates),
-        ];
-        features.into_iter().filter(|(_, has)| *has).map(|(name, _)| name).collect()
+impl Devices {
+    /// Lists what this machine has.
+    ///
+    /// # Errors
+    /// The device that `auto` takes cannot be opened.
+    pub fn list() -> Result<Self, Error> {
+        let choice = Choice::make(&Wanted::Auto, None, 0)?;
+        Ok(Self {
+            schema: 1,
+            auto: choice.name,
+            auto_kind: choice.device.kind(),
+            why: choice.why,
+            host: host::describe(),
+            adapters: wgpu::adapters(),
+        })
     }
 }

@@ -1,14 +1,20 @@
-//! What there is to run on: the choice of a device, and `metallic devices`.
+//! The devices of this machine, and the choice of one for a run.
+//!
+//! ```text
+//! --device --> Wanted --> Choice --> backends: host | wgpu --> Chosen --> a Task, performed on the device
+//! ```
 
-#[cfg(feature = "wgpu")]
-mod adapters;
+mod backends;
+mod caches;
 mod choice;
-mod command;
 mod list;
-mod processor;
+mod task;
 mod wanted;
 
+pub use backends::wgpu::Adapter;
+pub(crate) use backends::wgpu::CACHES;
+pub use caches::{DeviceCache, DeviceCaches};
 pub use choice::{Choice, Chosen};
-pub use command::{collect, run};
-pub use list::{Adapter, Devices, Host};
-pub use wanted::Wanted;
+pub use list::{Devices, Host};
+pub use task::Task;
+pub use wanted::{Wanted, WantedAdapter};

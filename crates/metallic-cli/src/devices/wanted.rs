@@ -1,21 +1,28 @@
-//! What `--device` asks for.
+//! The value of `--device`.
 
 use crate::error::Error;
 
-/// What to run on.
+/// The device to run on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wanted {
     /// A real GPU if there is one, else the host.
     Auto,
     /// The processor.
     Host,
-    /// The first adapter of wgpu.
-    AnyAdapter,
-    /// The adapter of wgpu whose name has this in it.
+    /// An adapter of wgpu.
+    Wgpu(WantedAdapter),
+}
+
+/// Which adapter of wgpu to run on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WantedAdapter {
+    /// The first one.
+    Any,
+    /// The first one that has this in its name, interface or driver.
     Named(String),
-    /// The adapter of this number in the list of `metallic devices`.
+    /// The one of this number in the list of `metallic devices`.
     Numbered(usize),
-    /// An adapter of wgpu that runs on the processor.
+    /// The first one that runs on the processor.
     Software,
 }
 
@@ -23,18 +30,19 @@ impl Wanted {
     /// Reads the value of `--device`.
     ///
     /// # Errors
-    /// [`Error::Usage`] if it is none.
+    /// [`Error::Usage`] if it is not a device.
     pub fn parse(text: &str) -> Result<Self, Error> {
         match text.split_once(':') {
             None => match text {
                 "auto" => Ok(Self::Auto),
                 "host" => Ok(Self::Host),
-                "wgpu" => Ok(Self::AnyAdapter),
-                "software" => Ok(Self::Software),
+                "wgpu" => Ok(Self::Wgpu(WantedAdapter::Any)),
+                "software" => Ok(Self::Wgpu(WantedAdapter::Software)),
                 _ => Err(unknown(text)),
             },
             Some(("wgpu", name)) if !name.is_empty() => {
-                Ok(name.parse().map_or_else(|_| Self::Named(name.to_owned()), Self::Numbered))
+                let named = || WantedAdapter::Named(name.to_owned());
+                Ok(Self::Wgpu(name.parse().map_or_else(|_| named(), WantedAdapter::Numbered)))
             }
             Some(_) => Err(unknown(text)),
         }
@@ -48,16 +56,16 @@ fn unknown(text: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::Wanted;
+    use super::{Wanted, WantedAdapter};
 
     #[test]
     fn a_device_is_named_by_kind_name_or_number() {
         for (text, wanted) in [
             ("auto", Wanted::Auto),
-            ("wgpu", Wanted::AnyAdapter),
-            ("wgpu:1", Wanted::Numbered(1)),
-            ("wgpu:llvmpipe", Wanted::Named("llvmpipe".to_owned())),
-            ("software", Wanted::Software),
+            ("wgpu", Wanted::Wgpu(WantedAdapter::Any)),
+            ("wgpu:1", Wanted::Wgpu(WantedAdapter::Numbered(1))),
+            ("wgpu:llvmpipe", Wanted::Wgpu(WantedAdapter::Named("llvmpipe".to_owned()))),
+            ("software", Wanted::Wgpu(WantedAdapter::Software)),
         ] {
             assert_eq!(Wanted::parse(text).expect(text), wanted);
         }

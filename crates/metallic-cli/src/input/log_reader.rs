@@ -6,11 +6,11 @@ use std::vec;
 
 use metallic_instrumentation::{Event, JsonlReader, Skipped};
 
-use super::progress::Progress;
 use super::source::{Source, sources};
 use crate::error::Error;
+use crate::progress::Progress;
 
-/// Reads the events of all logs, one after the other, in bounded memory. Lines that are no events are passed over and
+/// Reads the events of all logs, one after the other, in bounded memory. Lines that are not events are passed over and
 /// counted; see [`skipped`](Self::skipped).
 pub struct LogReader {
     sources: vec::IntoIter<Source>,
@@ -20,7 +20,7 @@ pub struct LogReader {
     lines_before: u64,
 }
 
-/// What was passed over in one file.
+/// The lines of one file that were passed over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SkippedIn {
     /// The file as the user named it.
@@ -56,6 +56,12 @@ impl LogReader {
         Self { sources: rest.into_iter(), current, skipped: Vec::new(), progress, lines_before: 0 }
     }
 
+    /// The file that is read first, as the user named it.
+    pub fn first_name(&self) -> &str {
+        let next = self.sources.as_slice().first().map_or("", Source::name);
+        self.current.as_ref().map_or(next, |(name, _)| name)
+    }
+
     /// The file and the line of the event that was read last.
     pub fn position(&self) -> (&str, u64) {
         self.current.as_ref().map_or(("", 0), |(name, reader)| (name, reader.lines()))
@@ -66,7 +72,7 @@ impl LogReader {
         self.lines_before + self.position().1
     }
 
-    /// What was passed over, in the files that had such lines; complete once the iterator has ended.
+    /// The lines that were passed over, by file; complete once the iterator has ended.
     pub fn skipped(&self) -> &[SkippedIn] {
         &self.skipped
     }

@@ -3,10 +3,8 @@
 //! [`LogReader`] is what most commands want: the events of all logs, in order, and at the end what was passed over.
 
 mod log_reader;
-mod progress;
 mod source;
 mod zst;
 
 pub use log_reader::{LogReader, SkippedIn};
-pub use progress::Progress;
 pub use source::{Source, sources};

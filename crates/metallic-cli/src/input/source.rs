@@ -6,9 +6,9 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use super::progress::{Progress, Watched};
 use super::zst::{ZstReader, is_zst};
 use crate::error::Error;
+use crate::progress::{Progress, Watched};
 
 const BUFFER: usize = 256 << 10;
 
@@ -74,12 +74,17 @@ impl Source {
         &self.name
     }
 
+    /// Its path; `None` for standard input.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
     /// Its size in bytes, as it lies there, if it has one.
     pub fn len(&self) -> Option<u64> {
         self.len
     }
 
-    /// Whether it is known to be empty.
+    /// Returns `true` if it is known to be empty.
     pub fn is_empty(&self) -> bool {
         self.len == Some(0)
     }
@@ -127,7 +132,7 @@ fn without_zst(path: &Path) -> PathBuf {
     }
 }
 
-/// What rotation left of this log, as long as the ages have no gap.
+/// The rotated files of this log, up to the first gap in their ages.
 fn rotated(log: &Path) -> Vec<(u32, PathBuf)> {
     let aged = |age: u32, suffix: &str| {
         let mut name = OsString::from(log);

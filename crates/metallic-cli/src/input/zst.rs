@@ -12,7 +12,7 @@ pub(super) struct ZstReader<R> {
     within_frame: bool,
 }
 
-/// Whether a file that begins like this is compressed.
+/// Returns `true` if a file that begins like this is compressed.
 pub(super) fn is_zst(start: &[u8]) -> bool {
     let Some(magic) = start.first_chunk().map(|bytes| u32::from_le_bytes(*bytes)) else { return false };
     magic == 0xFD2F_B528 || magic & !0xF == 0x184D_2A50

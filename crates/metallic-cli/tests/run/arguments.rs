@@ -1,9 +1,10 @@
-//! What is wrong with the arguments is said in one line, with what there is instead.
+//! Wrong arguments end in one line that names the valid ones.
 
 use clap::Parser;
 use metallic_cli::args::{Args, RunArgs};
 
-use crate::program::{assert_fails, fixture, json, stdout, text};
+use crate::checkpoints::fixture;
+use crate::program::{assert_fails, json, stdout, text};
 
 #[test]
 fn an_unknown_policy_or_cache_is_refused_with_those_there_are() {
@@ -15,7 +16,7 @@ fn an_unknown_policy_or_cache_is_refused_with_those_there_are() {
     );
     assert_fails(&["run", "--policy", "gem=none"], "", 2, &["`gem`", "gemm", "layer_norm", "kv_cache_write"]);
     assert_fails(&["run", "--policy", "gemm"], "", 2, &["CACHE=POLICY"]);
-    assert_fails(&["run", "--policy", "gemm=hybrid:3"], "", 2, &["`hybrid` has other arguments"]);
+    assert_fails(&["run", "--policy", "gemm=hybrid:3"], "", 2, &["`hybrid` is written hybrid:N:TIME"]);
 }
 
 #[test]
@@ -33,7 +34,7 @@ fn arguments_that_the_model_has_no_use_for_are_refused() {
         &[&on(&gpt2)[..], &["--ids", "1,280"]].concat(),
         "",
         2,
-        &["280 is no token", "which has 280"],
+        &["280 is not a token", "which has 280"],
     );
     assert_fails(&[&on(&gpt2)[..], &["--ids", ","]].concat(), "", 2, &["there is no token id"]);
     let many = vec!["1"; 65].join(",");
@@ -60,6 +61,7 @@ fn numbers_that_cannot_be_meant_are_refused() {
     assert_fails(&[&args[..], &["--ids", "1,-2"]].concat(), "", 2, &["1,-2: neither a list of token ids"]);
     let threads = ["--threads", "18446744073709551615"];
     assert_fails(&[&args[..], &threads].concat(), "", 2, &["--threads", "there are at most "]);
+    assert_fails(&["run", "--device", "wgpu", "--threads", "2"], "", 2, &["--threads is for the host"]);
     let many = json(&[&args[..], &["--ids", "1,2", "--tokens", "18446744073709551615"]].concat(), "");
     assert_eq!(many["prompts"][0]["generated_ids"].as_array().map(Vec::len), Some(63));
 }
@@ -96,7 +98,7 @@ fn a_policy_is_in_force_and_changes_no_result() {
     assert!(cache(&bound, "gemm")["evictions"].as_u64() > Some(0));
     assert_eq!(cache(&bound, "gemm")["entries"], 1);
     assert_eq!(cache(&bound, "gemm")["policy"], "size_limited_lru:1");
-    assert_eq!(cache(&bound, "layer_norm")["policy"], "lru:5,idle=30000ms,min=2");
+    assert_eq!(cache(&bound, "layer_norm")["policy"], "lru:5,idle=30s,min=2");
     assert!(cache(&bound, "tensor_preparation")["evictions"].as_u64() > Some(100));
     assert_eq!(cache(&bound, "tensor_preparation")["entries"], 3);
     let generated = |run: &serde_json::Value| {

@@ -1,9 +1,9 @@
-//! What a run prints and writes.
+//! The output and the log of a run.
 
 use std::fs;
 
-use crate::checkpoints::copy;
-use crate::program::{assert_fails, fixture, json, stdout, text};
+use crate::checkpoints::{copy, fixture};
+use crate::program::{assert_fails, json, stdout, text};
 
 #[test]
 fn the_text_has_the_device_the_answers_the_times_and_the_caches() {
@@ -27,11 +27,11 @@ fn the_text_has_the_device_the_answers_the_times_and_the_caches() {
         "device  host, 1 thread",
         "as asked for",
         "first token",
-        "a token after",
+        "per token",
         "cold, the first pass",
         "warm, the second",
         "hit rate",
-        "time saved",
+        "creating",
         "\ngemm ",
         "\nkv_cache_write ",
         "\nscaled_dot_product_attention ",
@@ -138,6 +138,18 @@ fn input_without_a_prompt_is_an_error() {
     let args = ["run", "--device", "host", "--model", text(&model), "--input"];
     assert_fails(&[&args[..], &["-"]].concat(), "\n \n", 1, &["-: there is no prompt in it"]);
     assert_fails(&[&args[..], &["/no/such/file"]].concat(), "", 1, &["/no/such/file: No such file"]);
+}
+
+#[test]
+fn a_prompt_that_is_not_utf_8_is_named_by_its_line_and_a_byte_order_mark_is_no_token() {
+    let folder = tempfile::tempdir().expect("there is a folder for temporary files");
+    let model = fixture("gpt2-tiny");
+    let input = folder.path().join("prompts.txt");
+    let args = ["run", "--device", "host", "--model", text(&model), "--tokens", "1", "--input", text(&input)];
+    fs::write(&input, b"a\nb\n\xff\n").expect("it can be written");
+    assert_fails(&args, "", 1, &["prompts.txt:3: the text is not UTF-8"]);
+    fs::write(&input, "\u{feff}a\n").expect("it can be written");
+    assert_eq!(json(&args, "")["prompts"][0]["text"], "a");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The binary as a process.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
@@ -24,7 +24,7 @@ pub(crate) fn metallic(args: &[&str], input: &str) -> Output {
     child.wait_with_output().expect("the process can be waited for")
 }
 
-/// What a run that went well printed, with nothing beside it on standard error.
+/// The output of a run that ended well and wrote nothing to standard error.
 pub(crate) fn stdout(args: &[&str], input: &str) -> String {
     let output = metallic(args, input);
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -32,7 +32,7 @@ pub(crate) fn stdout(args: &[&str], input: &str) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// What a run that went well printed with `--json`.
+/// The JSON of a run that ended well.
 pub(crate) fn json(args: &[&str], input: &str) -> Value {
     let args: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
     serde_json::from_str(&stdout(&args, input)).expect("the output is JSON")
@@ -49,11 +49,6 @@ pub(crate) fn assert_fails(args: &[&str], input: &str, code: i32, parts: &[&str]
         assert!(stderr.contains(part), "{args:?}: `{part}` is not in: {stderr}");
     }
     assert!(output.stdout.is_empty(), "{args:?}");
-}
-
-/// A checkpoint that transformers made: see `scripts/check-models/fixtures.py`.
-pub(crate) fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
 }
 
 pub(crate) fn text(path: &Path) -> &str {

@@ -5,11 +5,12 @@ use std::process::Command;
 
 use metallic::Dtype;
 use metallic::caching::ResourceCache;
-use metallic_cli::engine::Decoder;
-use metallic_cli::model::{Gpt2, Loaded, Model, Shape, builtin};
+use metallic_transformer::engine::Decoder;
+use metallic_transformer::model::{Gpt2, Loaded, Model, Shape, builtin};
 use metallic_wgpu::{AdapterSelection, WgpuDevice};
 
-use crate::program::{assert_fails, fixture, json, stdout, text};
+use crate::checkpoints::fixture;
+use crate::program::{assert_fails, json, stdout, text};
 use crate::results::{assert_as_transformers, assert_f16_as_the_reference};
 
 /// Arguments that choose a software adapter; `None`, and the reason, if the tests have to be skipped.

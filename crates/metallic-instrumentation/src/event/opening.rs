@@ -86,7 +86,7 @@ named! {
 pub struct CachePolicyChanged {
     /// The cache's name.
     pub cache: CacheName,
-    /// The new strategy, named as in [`CacheEviction::strategy`].
+    /// The new strategy, named as in [`CacheEviction::strategy`](super::CacheEviction::strategy).
     pub strategy: Cow<'static, str>,
     /// The limit on entries, if there is one.
     pub max_entries: Option<u64>,

@@ -28,7 +28,7 @@ pub struct CacheEviction {
 pub struct EntryRemoved {
     /// The cache's name.
     pub cache: CacheName,
-    /// The key, in the form of [`ResourceCacheAccess::cache_key`].
+    /// The key, in the form of [`ResourceCacheAccess::cache_key`](super::ResourceCacheAccess::cache_key).
     pub cache_key: Arc<str>,
     /// The cause.
     pub cause: RemovalCause,

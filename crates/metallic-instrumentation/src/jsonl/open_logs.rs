@@ -10,11 +10,15 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::running::Running;
 
-/// By [`identity`]. An exporter that is starting, or being dropped, has a dead entry here: a caller that asks for it then waits.
+/// By [`identity`]. An exporter that is starting, or being dropped, has a dead entry here, and a caller that asks for it
+/// waits until that is settled.
 static OPEN: Mutex<BTreeMap<PathBuf, Weak<Running>>> = Mutex::new(BTreeMap::new());
 
 /// Signals that a dead entry of [`OPEN`] has come alive or was removed.
 static SETTLED: Condvar = Condvar::new();
+
+/// The files that were [`begun`], by [`identity`].
+static BEGUN: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
 /// The path by which a file is known, whether or not it is there yet: without links and relative parts.
 ///
@@ -68,10 +72,14 @@ pub(super) fn closed(log: &Path) {
     SETTLED.notify_all();
 }
 
-/// Returns `true` at the first call for this file in the process.
-pub(super) fn is_first(log: &Path) -> bool {
-    static BEGUN: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
-    BEGUN.lock().unwrap_or_else(PoisonError::into_inner).insert(log.to_owned())
+/// Notes that this process has begun the file, and is not to empty it again.
+pub(super) fn begun(log: PathBuf) {
+    BEGUN.lock().unwrap_or_else(PoisonError::into_inner).insert(log);
+}
+
+/// Tells the files that this process has [`begun`].
+pub(super) fn is_begun(log: &Path) -> bool {
+    BEGUN.lock().unwrap_or_else(PoisonError::into_inner).contains(log)
 }
 
 /// The map is whole between any two of its operations, so poison means nothing here.

@@ -64,6 +64,19 @@ fn a_log_that_is_asked_for_again_later_goes_on() {
 }
 
 #[test]
+fn a_first_call_that_fails_has_not_begun_the_log() {
+    let dir = tempdir().unwrap();
+    let path = dir.path().join("log.jsonl");
+    let vars = HashMap::from([("METALLIC_METRICS_JSONL_PATH", OsString::from(&path))]);
+    fs::create_dir(&path).unwrap();
+    from_vars(|name| vars.get(name).cloned()).unwrap_err();
+    fs::remove_dir(&path).unwrap();
+    fs::write(&path, "what another process left\n").unwrap();
+    log_at(&path, &[]).record(&access(0));
+    assert_eq!(accesses(dir.path()), (1, 0));
+}
+
+#[test]
 fn the_log_of_the_environment_tells_what_became_of_its_events() {
     let dir = tempdir().unwrap();
     let path = dir.path().join("log.jsonl");

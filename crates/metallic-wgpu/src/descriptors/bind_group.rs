@@ -3,12 +3,13 @@
 use std::fmt;
 use std::num::NonZeroU64;
 
-use metallic::caching::CacheableKernel;
+use metallic::caching::{CacheableKernel, Creation};
 use metallic::error::MetalError;
 
 use super::bindable::Allocation;
 use super::bindings::LayoutKey;
 use super::connection::Connection;
+use super::layout::LayoutKernel;
 use crate::fault::captured;
 use crate::limits::{ARGUMENT_BYTES, MAX_BUFFERS};
 
@@ -62,13 +63,21 @@ impl CacheableKernel<Connection> for BindGroupKernel {
         *params
     }
 
+    /// Fails: it is created from its layout, which [`create`](Self::create) finds.
     fn create_cached_resource(
-        key: &BindGroupKey,
-        device: Option<&Connection>,
+        _: &BindGroupKey,
+        _: Option<&Connection>,
     ) -> Result<wgpu::BindGroup, MetalError> {
-        let connection = device.ok_or(MetalError::DeviceNotAvailable)?;
+        Err(MetalError::NoRegistry)
+    }
+
+    fn create(
+        key: &BindGroupKey,
+        cx: &mut Creation<'_, Self, Connection>,
+    ) -> Result<wgpu::BindGroup, MetalError> {
+        let connection = cx.device().ok_or(MetalError::DeviceNotAvailable)?;
+        let layouts = cx.get_or_create::<LayoutKernel>(&key.layout)?;
         let gone = || MetalError::invalid_params("a bind group of buffers that were dropped");
-        let layouts = connection.bindable.layouts(key.layout).ok_or_else(gone)?;
         let buffers = connection.bindable.buffers(key.bound()).ok_or_else(gone)?;
         bind(&connection.device, &layouts.group, &connection.arguments, buffers.iter())
     }

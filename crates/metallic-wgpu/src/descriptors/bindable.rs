@@ -1,17 +1,13 @@
-//! Layouts and buffers, by the numbers that stand for them in keys.
+//! Buffers, by the numbers that stand for them in keys.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::bindings::{LayoutKey, Layouts};
-
-/// Layouts and buffers by their numbers in the keys of pipelines and bind groups. A key has no handles: a dispatch makes one
-/// and compares it, and only a creation needs the handles. No other lock is taken while one of these is held.
+/// Buffers by their numbers in the keys of bind groups. A key has no handles: a dispatch makes one and compares it, and only a
+/// creation needs the handles. No other lock is taken while this one is held.
 #[derive(Debug, Default)]
 pub(crate) struct Bindable {
-    /// Never removed: there are few shapes.
-    layouts: Mutex<HashMap<LayoutKey, Layouts>>,
     /// The buffers of all allocations that exist.
     buffers: Mutex<HashMap<u64, wgpu::Buffer>>,
 }
@@ -25,14 +21,6 @@ pub(crate) struct Allocation {
 }
 
 impl Bindable {
-    pub(super) fn add_layouts(&self, layouts: Layouts) {
-        locked(&self.layouts).insert(layouts.key, layouts);
-    }
-
-    pub(super) fn layouts(&self, key: LayoutKey) -> Option<Layouts> {
-        locked(&self.layouts).get(&key).cloned()
-    }
-
     /// The buffers of these numbers; `None` if one was dropped.
     pub(super) fn buffers(&self, ids: &[u64]) -> Option<Vec<wgpu::Buffer>> {
         let buffers = locked(&self.buffers);

@@ -26,8 +26,8 @@ impl CacheableKernel<Connection> for LayoutKernel {
     }
 
     fn create_cached_resource(key: &LayoutKey, device: Option<&Connection>) -> Result<Layouts, MetalError> {
-        let Connection { device, bindable, .. } = device.ok_or(MetalError::DeviceNotAvailable)?;
-        let layouts = captured(device, "creation of a layout", || {
+        let Connection { device, .. } = device.ok_or(MetalError::DeviceNotAvailable)?;
+        captured(device, "creation of a layout", || {
             let arguments = entry(
                 0,
                 wgpu::BindingType::Buffer {
@@ -53,9 +53,7 @@ impl CacheableKernel<Connection> for LayoutKernel {
                 immediate_size: 0,
             });
             Layouts { key: *key, group, pipeline }
-        })?;
-        bindable.add_layouts(layouts.clone());
-        Ok(layouts)
+        })
     }
 }
 

@@ -17,4 +17,4 @@ pub use bindings::{LayoutKey, Layouts};
 pub use connection::Connection;
 pub use layout::LayoutKernel;
 pub use pipeline::{PipelineKernel, PipelineKey, WgpuPipeline};
-pub(crate) use registry::Descriptors;
+pub(crate) use registry::registry;

@@ -5,13 +5,14 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use metallic::caching::CacheableKernel;
+use metallic::caching::{CacheableKernel, Creation};
 use metallic::error::MetalError;
 
 use super::bind_group::bind;
 use super::bindable::Allocation;
 use super::bindings::{LayoutKey, Layouts};
 use super::connection::Connection;
+use super::layout::LayoutKernel;
 use crate::fault::captured;
 use crate::limits::{ARGUMENT_BYTES, TENSOR_PADDING};
 use crate::shader::Shader;
@@ -37,10 +38,6 @@ enum ShaderKey {
 impl PipelineKey {
     pub(crate) fn built_in(shader: Shader, layout: LayoutKey) -> Self {
         Self { shader: ShaderKey::BuiltIn(shader), layout }
-    }
-
-    pub(super) fn layout(&self) -> LayoutKey {
-        self.layout
     }
 
     pub(crate) fn custom(name: &str, source: &str, layout: LayoutKey) -> Self {
@@ -88,13 +85,17 @@ impl CacheableKernel<Connection> for PipelineKernel {
         params.clone()
     }
 
-    fn create_cached_resource(
+    /// Fails: it is created from its layout, which [`create`](Self::create) finds.
+    fn create_cached_resource(_: &PipelineKey, _: Option<&Connection>) -> Result<WgpuPipeline, MetalError> {
+        Err(MetalError::NoRegistry)
+    }
+
+    fn create(
         key: &PipelineKey,
-        device: Option<&Connection>,
+        cx: &mut Creation<'_, Self, Connection>,
     ) -> Result<WgpuPipeline, MetalError> {
-        let connection = device.ok_or(MetalError::DeviceNotAvailable)?;
-        let unknown = || MetalError::invalid_params("a pipeline whose layout was not created before");
-        let layouts = connection.bindable.layouts(key.layout).ok_or_else(unknown)?;
+        let connection = cx.device().ok_or(MetalError::DeviceNotAvailable)?;
+        let layouts = cx.get_or_create::<LayoutKernel>(&key.layout)?;
         let pipeline =
             captured(&connection.device, "pipeline compilation", || compile(connection, key, &layouts))?;
         let compiled = WgpuPipeline { pipeline, layouts };

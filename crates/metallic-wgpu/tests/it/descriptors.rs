@@ -153,10 +153,8 @@ fn decoding_creates_nothing_once_every_bucket_was_met() {
 fn descriptors_have_a_policy_and_events_of_their_own() {
     let Some(device) = open() else { return };
     let sink = Arc::new(Recorder::new());
-    device.with_descriptors(|registry| {
-        registry.set_eviction_policy::<BindGroupKernel>(EvictionPolicy::size_limited_lru(2));
-        *registry = std::mem::take(registry).with_sink(sink.clone());
-    });
+    device.descriptors().set_eviction_policy::<BindGroupKernel>(EvictionPolicy::size_limited_lru(2));
+    device.descriptors().set_sink(Some(sink.clone()));
     let mut cache = ResourceCache::with_device(device.clone());
     let sum = cache.get_or_create_add(&AddParams { dtype: DTYPE }, None).unwrap();
     let one = device.upload(&[1.0; 8], DTYPE).unwrap();
@@ -189,16 +187,15 @@ fn the_pipeline_of_copies_inside_a_word_is_created_by_the_registry() {
     }
     let from = device.upload(&[1.0, 2.0, 3.0, 4.0], Dtype::F16).unwrap();
     let mut to = device.zeros(4, Dtype::F16).unwrap();
-    let created = |device: &WgpuDevice| {
-        device.with_descriptors(|registry| registry.metrics::<PipelineKernel>().map_or(0, |all| all.misses))
-    };
+    let created =
+        |device: &WgpuDevice| device.descriptors().metrics::<PipelineKernel>().map_or(0, |all| all.misses);
     let mut copy = || {
         device.copy(&from, 1, &mut to, 0, 3).unwrap();
         assert_eq!(device.read(&to, 0..4).unwrap(), [2.0, 3.0, 4.0, 0.0]);
         created(&device)
     };
     assert_eq!([copy(), copy()], [1, 1]);
-    device.with_descriptors(|registry| registry.clear_cache::<PipelineKernel>());
+    device.descriptors().clear_cache::<PipelineKernel>();
     assert_eq!(copy(), 2, "no other place keeps it");
 }
 
@@ -206,7 +203,7 @@ fn the_pipeline_of_copies_inside_a_word_is_created_by_the_registry() {
 fn two_sources_of_one_name_are_two_pipelines_and_have_two_labels() {
     let Some(device) = open() else { return };
     let sink = Arc::new(Recorder::new());
-    device.with_descriptors(|registry| *registry = std::mem::take(registry).with_sink(sink.clone()));
+    device.descriptors().set_sink(Some(sink.clone()));
     let source = |threads: u32| {
         format!(
             "@group(0) @binding(1) var<storage, read_write> output: array<f32>;

@@ -148,17 +148,15 @@ fn operands_that_are_not_aligned_take_a_pipeline_that_the_device_compiles_once()
         let case =
             Case { batch: 1, shape: [4, 12, 36], transpose: [false, true], bias: true, slack, beta: 0.0 };
         check(&device, &mut cache, &case);
-        device.with_descriptors(|registry| {
-            let metrics = registry.metrics::<PipelineKernel>().unwrap();
-            (metrics.misses, metrics.hits)
-        })
+        let metrics = device.descriptors().metrics::<PipelineKernel>().unwrap();
+        (metrics.misses, metrics.hits)
     };
     assert_eq!(multiply([0, 0, 0]), (1, 0));
     assert_eq!(multiply([4, 0, 8]), (1, 0), "all rows begin at a multiple of four");
     assert_eq!(multiply([0, 0, 1]), (2, 0));
     assert_eq!(multiply([3, 0, 0]), (2, 1));
     assert_eq!(multiply([0, 0, 0]), (2, 1), "a plan keeps the pipeline of the operands it expects");
-    device.with_descriptors(|registry| registry.clear_cache::<PipelineKernel>());
+    device.descriptors().clear_cache::<PipelineKernel>();
     assert_eq!(multiply([0, 0, 1]), (3, 1), "and no other, so that the registry sees every creation");
 }
 

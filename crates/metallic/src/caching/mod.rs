@@ -36,6 +36,7 @@ pub use equivalent::Equivalent;
 pub use kernel::{CacheableKernel, Creation};
 pub use kernel_cache::KernelCache;
 pub use keyed_cache::KeyedCache;
+pub use metallic_instrumentation::CacheName;
 pub use policy::{EvictionPolicy, EvictionReason, EvictionStrategy, ParsePolicyError};
 pub use query::Query;
 pub use registry::{

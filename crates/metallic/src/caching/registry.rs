@@ -88,6 +88,8 @@ pub struct CacheRegistry<D = Device> {
     time: TimeSource,
     sink: Option<SinkGuard>,
     name: Option<CacheName>,
+    /// Policies of caches that do not exist yet, by name.
+    policies_to_come: HashMap<String, EvictionPolicy, FxBuildHasher>,
     /// Tells this registry from all others of the process.
     number: u32,
 }
@@ -271,6 +273,9 @@ impl<D: 'static> CacheRegistry<D> {
                 EvictionPolicy::none(),
                 self.time.clone(),
             );
+            if let Some(policy) = self.policies_to_come.remove(name.as_str()) {
+                cache.set_eviction_policy(policy);
+            }
             cache.set_sink(self.sink.clone());
             self.keyed.insert(name.clone(), Box::new(cache));
         }
@@ -430,6 +435,8 @@ impl<D: 'static> CacheRegistry<D> {
             }
             if let Some(first) = self.owner_of_name(cache.name()) {
                 cache.keyed_mut().refuse(first);
+            } else if let Some(policy) = self.policies_to_come.remove(cache.name().as_str()) {
+                cache.set_eviction_policy(policy);
             }
             cache.set_sink(self.sink.clone());
             self.caches.insert(Box::new(cache));
@@ -445,6 +452,10 @@ impl<D: 'static> CacheRegistry<D> {
             let mut slot = init();
             let taken_by = slot.cache_name().and_then(|name| self.owner_of_name(name));
             slot.connect(&SlotContext::new(self.sink.clone(), self.time.clone(), taken_by));
+            let policy = slot.cache_name().and_then(|name| self.policies_to_come.remove(name));
+            if let Some(policy) = policy.filter(|_| taken_by.is_none()) {
+                slot.set_cache_policy(policy);
+            }
             self.slots.insert(Box::new(slot));
         }
         let slot = self.slots.get_mut().expect("it was inserted just now");
@@ -483,6 +494,7 @@ impl<D> Default for CacheRegistry<D> {
             time: TimeSource::default(),
             sink: None,
             name: None,
+            policies_to_come: HashMap::default(),
             number: next_number(),
         }
     }

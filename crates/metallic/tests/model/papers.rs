@@ -38,7 +38,8 @@ impl S3Fifo {
 
     fn evict_s(&mut self) {
         let mut evicted = false;
-        while !evicted && let Some(t) = self.small.pop_back() {
+        while !evicted {
+            let Some(t) = self.small.pop_back() else { break };
             if self.freq[&t] > 1 {
                 self.freq.insert(t, 0);
                 self.main.push_front(t);
@@ -56,7 +57,8 @@ impl S3Fifo {
 
     fn evict_m(&mut self) {
         let mut evicted = false;
-        while !evicted && let Some(t) = self.main.pop_back() {
+        while !evicted {
+            let Some(t) = self.main.pop_back() else { break };
             if self.freq[&t] > 0 {
                 self.main.push_front(t);
                 *self.freq.get_mut(&t).unwrap() -= 1;

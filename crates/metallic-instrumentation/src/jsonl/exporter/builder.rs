@@ -129,7 +129,11 @@ impl JsonlBuilder {
     /// Does what [`create`](Self::create) does at the first call for this file in the process, and what
     /// [`append`](Self::append) does at the others.
     pub(crate) fn create_once(self, path: impl AsRef<Path>) -> io::Result<JsonlExporter> {
-        self.open(path.as_ref(), |log| !open_logs::is_first(log))
+        let log = open_logs::identity(path.as_ref())?;
+        let exporter = self.open(path.as_ref(), open_logs::is_begun)?;
+        // Before the exporter can be dropped, and so before another can be started.
+        open_logs::begun(log);
+        Ok(exporter)
     }
 
     /// Starts an exporter to a pipe, a socket or anything else that takes bytes and waits until it can; it is flushed

@@ -30,7 +30,8 @@ impl<D: 'static> CacheRegistry<D> {
         self.named_cache(name).map(ErasedCache::eviction_policy).or_else(slot)
     }
 
-    /// Changes the policy of the cache of this name, and returns `true` if there is one that has a policy.
+    /// Changes the policy of the cache of this name, and returns `true` if there is one that has a policy. Otherwise the first
+    /// cache that comes into being with this name has it from the start.
     pub fn set_eviction_policy_of(&mut self, name: &str, policy: EvictionPolicy) -> bool {
         let mut caches = self.all_caches_mut();
         if let Some(cache) = caches.find(|cache| **cache.name() == *name && !cache.is_refused()) {
@@ -38,8 +39,13 @@ impl<D: 'static> CacheRegistry<D> {
             return true;
         }
         drop(caches);
-        let slot = self.slots.iter_mut().find(|slot| slot.cache_name() == Some(name));
-        slot.is_some_and(|slot| slot.set_cache_policy(policy))
+        let mut slots = self.slots.iter_mut();
+        if let Some(slot) = slots.find(|slot| slot.cache_name() == Some(name)) {
+            return slot.set_cache_policy(policy);
+        }
+        drop(slots);
+        self.policies_to_come.insert(name.to_owned(), policy);
+        false
     }
 
     /// Removes all entries of the cache of this name, and returns `true` if there is one.

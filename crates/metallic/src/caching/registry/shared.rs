@@ -68,6 +68,8 @@ struct Inner<D> {
     /// Taken while a cache comes into being or the sink changes, so that every cache has the registry's sink.
     sink: Mutex<Option<SinkGuard>>,
     device: RwLock<Option<Arc<D>>>,
+    /// Policies of caches that do not exist yet, by name.
+    policies_to_come: Mutex<HashMap<String, EvictionPolicy, FxBuildHasher>>,
     time: TimeSource,
     name: Option<CacheName>,
     number: u32,
@@ -103,6 +105,7 @@ impl<D: 'static> SharedRegistry<D> {
             keyed: Mutex::default(),
             sink: Mutex::default(),
             device: RwLock::new(device.map(Arc::new)),
+            policies_to_come: Mutex::default(),
             time,
             name,
             number: next_number(),
@@ -316,9 +319,18 @@ impl<D: 'static> SharedRegistry<D> {
         self.named_cache(name).map(|cache| cache.eviction_policy())
     }
 
-    /// Changes the policy of the cache of this name, and returns `true` if there is one.
+    /// Changes the policy of the cache of this name, and returns `true` if there is one. Otherwise the first cache that comes
+    /// into being with this name has it from the start.
     pub fn set_eviction_policy_of(&self, name: &str, policy: EvictionPolicy) -> bool {
-        self.named_cache(name).map(|cache| cache.set_eviction_policy(policy)).is_some()
+        // Held so that no cache of the name comes into being meanwhile.
+        let sink = lock(&self.0.sink);
+        let Some(cache) = self.named_cache(name) else {
+            lock(&self.0.policies_to_come).insert(name.to_owned(), policy);
+            return false;
+        };
+        drop(sink);
+        cache.set_eviction_policy(policy);
+        true
     }
 
     /// Removes all entries of the cache of this name, and returns `true` if there is one.
@@ -346,7 +358,7 @@ impl<D: 'static> SharedRegistry<D> {
                 if let Some(first) = self.owner_of_name(&name) {
                     return Err(Error::DuplicateCacheName { name, first, second });
                 }
-                let policy = EvictionPolicy::none();
+                let policy = self.policy_to_come(&name).unwrap_or_else(EvictionPolicy::none);
                 let format = <Key as fmt::Debug>::fmt;
                 let time = self.0.time.clone();
                 let core = SharedCore::<Key, R>::new(
@@ -388,7 +400,8 @@ impl<D: 'static> SharedRegistry<D> {
             let name = CacheName::from_static(K::CACHE_NAME);
             return Err(Error::DuplicateCacheName { name, first, second: type_name::<K>() });
         }
-        let kernel = Arc::new(SharedKernel::<K, D>::new(self.0.time.clone(), sink.clone()));
+        let policy = self.policy_to_come(K::CACHE_NAME).unwrap_or_else(K::default_policy);
+        let kernel = Arc::new(SharedKernel::<K, D>::new(policy, self.0.time.clone(), sink.clone()));
         let id = TypeId::of::<SharedKernel<K, D>>();
         let mut entry = (id, kernel.clone() as Arc<dyn ErasedShared>);
         for place in places(id) {
@@ -423,6 +436,10 @@ impl<D: 'static> SharedRegistry<D> {
         let (_, cache) = self.0.near[first].get()?;
         let cache: &dyn Any = &**cache;
         cache.downcast_ref()
+    }
+
+    fn policy_to_come(&self, name: &str) -> Option<EvictionPolicy> {
+        lock(&self.0.policies_to_come).remove(name)
     }
 
     fn all_caches(&self) -> Vec<Arc<dyn ErasedShared>> {

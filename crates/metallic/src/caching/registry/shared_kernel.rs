@@ -23,9 +23,9 @@ pub(super) struct SharedKernel<K: CacheableKernel<D>, D: 'static> {
 const UNKNOWN: u64 = u64::MAX;
 
 impl<K: CacheableKernel<D>, D: 'static> SharedKernel<K, D> {
-    pub(super) fn new(time: TimeSource, sink: Option<SinkGuard>) -> Self {
+    pub(super) fn new(policy: EvictionPolicy, time: TimeSource, sink: Option<SinkGuard>) -> Self {
         let name = CacheName::from_static(K::CACHE_NAME);
-        let core = SharedCore::new(name, CacheKind::Kernel, K::fmt_key, K::default_policy(), time, sink);
+        let core = SharedCore::new(name, CacheKind::Kernel, K::fmt_key, policy, time, sink);
         Self { core: Arc::new(core), made_on: AtomicU64::new(UNKNOWN) }
     }
 

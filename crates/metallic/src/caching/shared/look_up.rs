@@ -97,7 +97,7 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
     ) -> Option<Arc<Node<R>>> {
         let state = self.lock();
         let id = state.cache.find(hash_of(query), query)?;
-        let past = state.cache.is_past_its_time(id, self.time.stamp());
+        let past = state.cache.would_expire(id, self.time.stamp());
         (!past).then(|| state.cache.get(id).resource.clone())
     }
 
@@ -377,7 +377,6 @@ fn report_failure(
     totals: CacheCounters,
 ) {
     let Some(reporter) = reporter else { return };
-    let text = text.as_ref().map(|text| text as &dyn std::fmt::Display);
     reporter.miss(|| label.clone(), ended, text);
     reporter.operation_complete(totals, ended.began);
 }

@@ -1,0 +1,34 @@
+//! `metallic devices`: what there is to run on.
+
+use std::io::{self, Write};
+
+use crate::args::DevicesArgs;
+use crate::devices::Devices;
+use crate::error::Error;
+
+/// Runs the command.
+///
+/// # Errors
+/// The output cannot be written.
+pub fn run(args: &DevicesArgs, out: &mut dyn Write) -> Result<(), Error> {
+    let devices = Devices::list()?;
+    if args.json {
+        serde_json::to_writer(&mut *out, &devices)?;
+        return Ok(writeln!(out)?);
+    }
+    Ok(write(&devices, out)?)
+}
+
+fn write(devices: &Devices, out: &mut dyn Write) -> io::Result<()> {
+    let host = &devices.host;
+    let name = host.name.as_deref().unwrap_or("the processor");
+    let f16 = if host.f16 { "f32, f16" } else { "f32" };
+    writeln!(out, "host    {name}: {} threads, {f16}; {}", host.threads, host.extensions.join(", "))?;
+    for (number, adapter) in devices.adapters.iter().enumerate() {
+        writeln!(out, "wgpu:{number:<2} {adapter}")?;
+        for detail in adapter.details() {
+            writeln!(out, "        {detail}")?;
+        }
+    }
+    writeln!(out, "\n--device auto takes {}; {}", devices.auto, devices.why)
+}

@@ -1,0 +1,186 @@
+//! One pass over the log: finds the key, follows its life, and remembers which keys could be near it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use metallic_instrumentation::{Event, EventData};
+use rustc_hash::FxHashSet;
+use serde::Serialize;
+
+use super::key_form::{Difference, KeyForm};
+use super::life::Life;
+use crate::label::CacheNames;
+
+/// A search for one key. Memory grows with the distinct keys of the log, not with its length.
+#[derive(Debug)]
+pub struct Search {
+    asked: String,
+    names: CacheNames,
+    /// By cache: its keys, in the order of first appearance.
+    keys: BTreeMap<Box<str>, Keys>,
+    /// The life of the key, once it was met.
+    life: Option<Life>,
+    /// The nearest of the keys that came before the first miss.
+    nearest: Option<Nearest>,
+    also_in: Vec<String>,
+    cache: Option<String>,
+}
+
+#[derive(Debug, Default)]
+struct Keys {
+    known: FxHashSet<Arc<str>>,
+    in_order: Vec<Arc<str>>,
+}
+
+/// The key that is most like the one that was asked for.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Nearest {
+    /// The key as it is in the log, with its cache's name.
+    pub key: String,
+    /// The fields that differ.
+    pub differences: Vec<Difference>,
+}
+
+/// The result of a search.
+#[derive(Debug)]
+pub struct Found {
+    /// The key's cache; if the key was not found, that of the nearest.
+    pub cache: Option<String>,
+    /// The key as it is in the log, or as it was asked for.
+    pub key: String,
+    /// Its life; `None` if the log does not know the key.
+    pub life: Option<Life>,
+    /// The nearest of those keys that came before the first miss; of all, if the key was not found.
+    pub nearest: Option<Nearest>,
+    /// Other caches that have a key like this.
+    pub also_in: Vec<String>,
+}
+
+impl Search {
+    /// Looks for this key, with or without its cache's name.
+    pub fn new(asked: &str) -> Self {
+        Self {
+            asked: without_spaces(asked),
+            names: CacheNames::default(),
+            keys: BTreeMap::new(),
+            life: None,
+            nearest: None,
+            also_in: Vec::new(),
+            cache: None,
+        }
+    }
+
+    /// Takes the next event of the log, which is in this line.
+    pub fn take(&mut self, event: &Event, line: u64) {
+        let (label, cache) = match &event.data {
+            EventData::ResourceCacheAccess(access) => (Some(&access.cache_key), None),
+            EventData::ResourceCreated(created) => (Some(&created.cache_key), Some(&*created.cache)),
+            EventData::EntryRemoved(removed) => (Some(&removed.cache_key), Some(&*removed.cache)),
+            EventData::CacheEviction(eviction) => (None, Some(&*eviction.cache)),
+            _ => return,
+        };
+        if let Some(cache) = cache {
+            self.names.learn(cache);
+        }
+        let name = match (cache, label) {
+            (Some(cache), _) => cache,
+            (None, Some(label)) => self.names.split(label).0,
+            (None, None) => return,
+        };
+        if let Some(label) = label {
+            if !self.keys.contains_key(name) {
+                self.keys.insert(name.into(), Keys::default());
+            }
+            if let Some(keys) = self.keys.get_mut(name)
+                && !keys.known.contains(label)
+            {
+                keys.known.insert(label.clone());
+                let key = label.get(name.len() + 1..).unwrap_or(label);
+                if **label == *self.asked || key == self.asked {
+                    if self.life.is_none() {
+                        self.nearest = nearest(key, keys.in_order.iter(), name);
+                        self.life = Some(Life::new(label.clone(), name.to_owned()));
+                        self.cache = Some(name.to_owned());
+                    } else {
+                        self.also_in.push(name.to_owned());
+                    }
+                }
+                keys.in_order.push(label.clone());
+            }
+        }
+        if let Some(life) = &mut self.life {
+            life.take(event, line, name);
+        }
+    }
+
+    /// The result over the whole log.
+    pub fn finish(mut self) -> Found {
+        let key = match (&self.cache, &self.life) {
+            (Some(cache), Some(_)) if !self.asked.starts_with(&format!("{cache}:")) => {
+                format!("{cache}:{}", self.asked)
+            }
+            _ => self.asked.clone(),
+        };
+        if self.life.is_none() {
+            let (name, asked) = self.names.split(&self.asked);
+            let of_one = self.keys.get_key_value(name).map(|(name, keys)| (asked, vec![(name, keys)]));
+            let (asked, caches) = of_one.unwrap_or_else(|| (&self.asked, self.keys.iter().collect()));
+            let best = caches
+                .into_iter()
+                .filter_map(|(name, keys)| Some((name, nearest(asked, keys.in_order.iter(), name)?)))
+                .min_by_key(|(_, nearest)| nearest.differences.len());
+            if let Some((name, nearest)) = best {
+                self.cache = Some(name.to_string());
+                self.nearest = Some(nearest);
+            }
+        }
+        let Self { life, nearest, also_in, cache, .. } = self;
+        Found { cache, key, life, nearest, also_in }
+    }
+}
+
+/// The key that differs in the fewest fields; of several, that which appeared first.
+fn nearest<'a>(asked: &str, labels: impl Iterator<Item = &'a Arc<str>>, cache: &str) -> Option<Nearest> {
+    let asked = KeyForm::parse(asked);
+    let form_of = |label: &str| KeyForm::parse(label.get(cache.len() + 1..).unwrap_or(label));
+    let label = labels.min_by_key(|label| asked.distance(&form_of(label)))?;
+    let differences = asked.differences(&form_of(label)).collect();
+    Some(Nearest { key: label.to_string(), differences })
+}
+
+/// A key as labels have it: without the spaces outside string and character literals.
+fn without_spaces(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut quote = None;
+    let mut chars = text.trim().chars();
+    while let Some(c) = chars.next() {
+        if c != ' ' || quote.is_some() {
+            kept.push(c);
+        }
+        match c {
+            '\\' if quote.is_some() => kept.extend(chars.next()),
+            '"' if quote.is_none() => quote = Some(c),
+            '\'' if quote.is_none() && chars.as_str().chars().nth(1) == Some('\'') => quote = Some(c),
+            _ if Some(c) == quote => quote = None,
+            _ => {}
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_spaces;
+
+    #[test]
+    fn spaces_outside_literals_do_not_matter() {
+        let cases = [
+            ("gemm: Key { m: 1, s: \"a b\" }", "gemm:Key{m:1,s:\"a b\"}"),
+            ("Key { q: ' ', s: \"a \\\" b\", t: 1 }", "Key{q:' ',s:\"a \\\" b\",t:1}"),
+            ("Key<'a, 'b> { m: 1 }", "Key<'a,'b>{m:1}"),
+        ];
+        for (text, kept) in cases {
+            assert_eq!(without_spaces(text), kept);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! A life as text for the terminal.
+
+use std::io::{self, Write};
+
+use super::life::{LifeEvent, LifeEventKind};
+use super::search::{Found, Nearest};
+use crate::units::{count, nanoseconds, printable};
+
+/// Text of a log, as long as it is, that cannot steer a terminal.
+fn safe(text: &str) -> String {
+    printable(text, usize::MAX)
+}
+
+pub(super) fn write(out: &mut dyn Write, found: &Found) -> io::Result<()> {
+    writeln!(out, "{}", safe(&found.key))?;
+    let Some(life) = &found.life else {
+        writeln!(out, "  is not in the log")?;
+        return found.nearest.iter().try_for_each(|nearest| write_nearest(out, nearest, "  "));
+    };
+    let totals = life.totals;
+    write!(
+        out,
+        "  {} hits, {} misses, removed {} times; {} spent in creations",
+        count(totals.hits),
+        count(totals.misses),
+        count(totals.departures),
+        nanoseconds(totals.creation_seconds * 1e9)
+    )?;
+    if totals.failures > 0 {
+        write!(out, ", {} of which failed", count(totals.failures))?;
+    }
+    writeln!(out)?;
+    if !found.also_in.is_empty() {
+        writeln!(out, "  (a key like this is in {} too: name the cache)", safe(&found.also_in.join(", ")))?;
+    }
+    writeln!(out)?;
+    let start = life.events.iter().find_map(|event| event.at_ns);
+    let width = life.events.last().map_or(0, |event| event.line.to_string().len());
+    for event in &life.events {
+        let when = event
+            .at_ns
+            .zip(start)
+            .map(|(at, start)| format!("+{}", nanoseconds(at.saturating_sub(start) as f64)));
+        write!(out, "  line {:>width$}  {:>9}  ", event.line, when.unwrap_or_default())?;
+        write_event(out, event)?;
+        if matches!(event.kind, LifeEventKind::Missed { why: "first", .. }) {
+            let indent = " ".repeat(width + 20);
+            found.nearest.iter().try_for_each(|nearest| write_nearest(out, nearest, &indent))?;
+        }
+    }
+    Ok(())
+}
+
+fn write_event(out: &mut dyn Write, event: &LifeEvent) -> io::Result<()> {
+    let seconds = |seconds: f64| nanoseconds(seconds * 1e9);
+    match &event.kind {
+        LifeEventKind::Created { seconds: took } => writeln!(out, "created in {}", seconds(*took)),
+        LifeEventKind::Failed { seconds: took, error } => {
+            let error = error.as_ref().map_or_else(String::new, |error| format!(": {}", safe(error)));
+            writeln!(out, "creation failed after {}{error}", seconds(*took))
+        }
+        LifeEventKind::Hits { count: 1, .. } => writeln!(out, "hit"),
+        LifeEventKind::Hits { count: hits, until_ns } => {
+            write!(out, "hit {} times", count(*hits))?;
+            let during = until_ns.zip(event.at_ns).map(|(last, first)| last.saturating_sub(first));
+            match during {
+                Some(ns) => writeln!(out, " in {}", nanoseconds(ns as f64)),
+                None => writeln!(out),
+            }
+        }
+        LifeEventKind::Missed { why, away_ns, would_keep } => {
+            match *why {
+                "first" => write!(out, "missed: never seen before")?,
+                "failed" => write!(out, "missed: its last creation failed")?,
+                "unknown" => write!(out, "missed: the log does not say why it was removed")?,
+                "removed" | "cleared" => write!(out, "missed: the program had {why} it")?,
+                "stale" => write!(out, "missed: what it was made from had changed")?,
+                "size_limit" => write!(out, "missed: it was evicted to make room")?,
+                "idle_timeout" => write!(out, "missed: it had expired")?,
+                other => write!(out, "missed: it had been removed ({other})")?,
+            }
+            if let Some(ns) = away_ns {
+                write!(out, " {} before", nanoseconds(*ns as f64))?;
+            }
+            if let Some(entries) = would_keep {
+                write!(out, "; an LRU cache of {} entries would have kept it", count(*entries as u64))?;
+            }
+            writeln!(out)
+        }
+        LifeEventKind::Left { cause, strategy, reason, for_key, idle_seconds, age_seconds, reuse_count } => {
+            let left = match *cause {
+                "size_limit" => "evicted to make room",
+                "idle_timeout" => "expired",
+                "removed" => "removed by the program",
+                "cleared" => "cleared by the program",
+                "stale" => "outdated by a change of what it was made from",
+                other => other,
+            };
+            write!(out, "{left}")?;
+            if let Some(key) = for_key {
+                write!(out, " for {}", safe(key))?;
+            }
+            if let (Some(strategy), Some(reason)) = (strategy, reason) {
+                write!(out, " by {} ({})", safe(strategy), safe(reason))?;
+            }
+            writeln!(
+                out,
+                "; {} old, idle for {}, {} hits",
+                seconds(*age_seconds),
+                seconds(*idle_seconds),
+                count(*reuse_count)
+            )
+        }
+    }
+}
+
+fn write_nearest(out: &mut dyn Write, nearest: &Nearest, indent: &str) -> io::Result<()> {
+    writeln!(out, "{indent}nearest: {}", safe(&nearest.key))?;
+    for difference in &nearest.differences {
+        let value = |value: &Option<String>| value.as_deref().map_or_else(|| "nothing".to_owned(), safe);
+        let field = if difference.field.is_empty() { "the key".to_owned() } else { safe(&difference.field) };
+        writeln!(
+            out,
+            "{indent}  {field}: {} here, {} there",
+            value(&difference.asked),
+            value(&difference.other)
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,10 @@
+//! The commands: a module each, with a function `run` that takes the parsed arguments and writes to any writer.
+
+pub mod completions;
+pub mod devices;
+pub mod explain;
+pub mod man;
+pub mod replay;
+pub mod report;
+pub mod run;
+pub mod top;

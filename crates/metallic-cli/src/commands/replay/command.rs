@@ -1,0 +1,49 @@
+//! The command itself.
+
+use std::io::Write;
+
+use super::formats::load;
+use super::results::replay;
+use super::{json, text};
+use crate::args::{ReplayArgs, TraceFormat};
+use crate::error::Error;
+use crate::units::{lines_text, printable};
+
+/// Runs the command.
+///
+/// # Errors
+/// The log cannot be read or has nothing to replay, or the output cannot be written.
+pub fn run(args: &ReplayArgs, out: &mut dyn Write) -> Result<(), Error> {
+    let input = load(args)?;
+    let caches = replay(&input, args)?;
+    if args.json {
+        serde_json::to_writer(&mut *out, &json::document(&input, &caches))?;
+        return Ok(writeln!(out)?);
+    }
+    if args.format == TraceFormat::Auto {
+        let format = match input.format {
+            TraceFormat::Keys => "one key a line",
+            TraceFormat::Csv => "CSV",
+            TraceFormat::Arc => "a trace of blocks: start block, count, ignored, request number",
+            TraceFormat::Auto | TraceFormat::Jsonl => "",
+        };
+        if !format.is_empty() {
+            writeln!(out, "read as {format}; --format says otherwise")?;
+        }
+    }
+    for skipped in &input.skipped {
+        let first = skipped.skipped.first.first().map_or_else(String::new, |first| format!("; {first}"));
+        let lines = lines_text(skipped.skipped.total());
+        writeln!(out, "{}: {lines} passed over{}", skipped.file, printable(&first, 200))?;
+    }
+    if input.dropped > 0 {
+        writeln!(out, "the log's exporter dropped {} events", input.dropped)?;
+    }
+    for (number, cache) in caches.iter().enumerate() {
+        if number > 0 {
+            writeln!(out)?;
+        }
+        text::write(out, &input.recordings[cache.recording], cache)?;
+    }
+    Ok(())
+}

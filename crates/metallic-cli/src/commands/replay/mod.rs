@@ -1,0 +1,34 @@
+//! `metallic replay`: what other policies and capacities would have done with the accesses of a log.
+//!
+//! ```text
+//! LOG --formats--> recording (log) --> trace --simulation--> outcome of each policy and capacity --> advice, tables, JSON
+//!                                            --belady------> the limit
+//! ```
+
+mod advice;
+mod belady;
+mod candidates;
+mod command;
+mod formats;
+mod json;
+mod plot;
+mod recording;
+mod results;
+mod simulation;
+mod sweep;
+mod text;
+mod trace;
+
+pub use advice::{
+    Advice, Alternative, LEAST_ACCESSES, LEAST_ACCESSES_PER_ENTRY, LEAST_REUSES, MOST_LOST, Setting,
+    TOLERANCE,
+};
+pub use belady::{Foresight, Optimum};
+pub use candidates::Candidate;
+pub use command::run;
+pub use formats::{Input, load};
+pub use recording::{Recorder, Recording};
+pub use results::{CacheReplay, replay};
+pub use simulation::{Divergence, Outcome, as_recorded, under};
+pub use sweep::{Curve, Sweep};
+pub use trace::{Access, Step, StepKind, Trace};

@@ -1,0 +1,73 @@
+//! The replays of all caches: what the text and the JSON are made from.
+
+use std::time::Duration;
+
+use super::advice::Advice;
+use super::formats::Input;
+use super::simulation::{Outcome, as_recorded};
+use super::sweep::Sweep;
+use crate::args::{ReplayArgs, TraceFormat};
+use crate::error::Error;
+
+/// The results for one cache.
+#[derive(Debug)]
+pub struct CacheReplay {
+    /// Which of the input's recordings it is.
+    pub recording: usize,
+    /// The replay under the policies of the log; `None` for a trace that is no log.
+    pub recorded: Option<Outcome>,
+    /// The outcomes of the candidates.
+    pub sweep: Sweep,
+    /// The advice.
+    pub advice: Advice,
+}
+
+/// The most capacities that `--points` may ask for: far more than a table or a plot can show.
+const MAX_POINTS: usize = 1000;
+
+/// Replays each cache that the arguments name and that was accessed.
+///
+/// # Errors
+/// There is no such cache, none was accessed, or an argument is out of its range.
+pub fn replay(input: &Input, args: &ReplayArgs) -> Result<Vec<CacheReplay>, Error> {
+    let names = || input.recordings.iter().map(|recording| &recording.trace.cache);
+    if let Some(missing) = args.caches.iter().find(|name| !names().any(|other| other == *name)) {
+        let names: Vec<&str> = names().map(String::as_str).collect();
+        return Err(Error::NotFound(format!(
+            "no cache has the name `{missing}`; there are: {}",
+            names.join(", ")
+        )));
+    }
+    if args.points > MAX_POINTS {
+        let cause = format!("--points {}: there are at most {MAX_POINTS}", args.points);
+        return Err(Error::Usage(cause));
+    }
+    if args.points < 2 || args.capacities.contains(&0) {
+        return Err(Error::Usage(
+            "a replay needs at least two points, and capacities of at least 1".to_owned(),
+        ));
+    }
+    if args.idle.iter().any(|seconds| Duration::try_from_secs_f64(*seconds).is_err()) {
+        return Err(Error::Usage("--idle: an idle time is a number of seconds, 0 or more".to_owned()));
+    }
+    if !args.idle.is_empty() && !input.recordings.iter().any(|recording| recording.trace.is_timed()) {
+        return Err(Error::Usage("--idle: no access in the input has a time".to_owned()));
+    }
+    let wanted = input.recordings.iter().enumerate().filter(|(_, recording)| {
+        !recording.trace.is_empty()
+            && (args.caches.is_empty() || args.caches.contains(&recording.trace.cache))
+    });
+    let caches: Vec<CacheReplay> = wanted
+        .map(|(at, recording)| {
+            let is_log = input.format == TraceFormat::Jsonl;
+            let recorded = is_log.then(|| as_recorded(&recording.trace, None));
+            let sweep = Sweep::over(recording, args);
+            let advice = Advice::from(recording, &sweep, recorded.as_ref(), input.dropped);
+            CacheReplay { recording: at, recorded, sweep, advice }
+        })
+        .collect();
+    if caches.is_empty() {
+        return Err(Error::NotFound(format!("{}: no accesses to replay", args.logs[0].display())));
+    }
+    Ok(caches)
+}

@@ -1,0 +1,209 @@
+//! The results as tables and plots for the terminal.
+
+use std::io::{self, Write};
+
+use metallic::caching::EvictionPolicy;
+
+use super::advice::{Advice, Setting, TOLERANCE, weight};
+use super::candidates::Candidate;
+use super::plot::{Line, draw};
+use super::recording::Recording;
+use super::results::CacheReplay;
+use super::simulation::Outcome;
+use super::trace::Trace;
+use crate::table::Table;
+use crate::units::{count, nanoseconds, printable};
+
+pub(super) fn write(out: &mut dyn Write, recording: &Recording, replay: &CacheReplay) -> io::Result<()> {
+    let (trace, sweep) = (&recording.trace, &replay.sweep);
+    write!(
+        out,
+        "{}: {} accesses of {} keys",
+        printable(&trace.cache, 200),
+        count(trace.len() as u64),
+        trace.keys()
+    )?;
+    match trace.unmeasured_keys {
+        _ if !trace.is_costed() => writeln!(out, "; what creations cost is not known")?,
+        0 => writeln!(out)?,
+        unmeasured => writeln!(out, "; {unmeasured} of them, never created in the log, count as the mean")?,
+    }
+    if let Some(replayed) = &replay.recorded {
+        write_recorded(out, recording, replayed)?;
+    }
+    let (misses, cost) = sweep.compulsory;
+    let what = "that no policy can save: the first use of a key, or of one that was removed or failed";
+    writeln!(out, "  compulsory: {} {what}", weighed(trace, misses, cost))?;
+    if let Some(replayed) = &replay.recorded {
+        let (policy, cost) = (replayed.misses.saturating_sub(misses), (replayed.cost_ns - cost).max(0.0));
+        writeln!(out, "  the policy's: {}", weighed(trace, policy, cost))?;
+    }
+
+    writeln!(out, "\n  misses, in % of the accesses")?;
+    let percent = |misses: u64| misses as f64 * 100.0 / trace.len().max(1) as f64;
+    write_curves(out, replay, |value| format!("{value:.2}"), |misses, _| percent(misses))?;
+    if trace.is_costed() {
+        writeln!(out, "\n  time spent in creations")?;
+        write_curves(out, replay, nanoseconds, |_, cost_ns| cost_ns)?;
+        writeln!(
+            out,
+            "    Belady's rule has the fewest misses; where creations differ in cost, less time may be possible."
+        )?;
+    }
+    if !sweep.idle.is_empty() {
+        writeln!(out, "\n  idle_timeout")?;
+        let mut table = Table::new(["idle for", "misses %", "creations", "entries at most", "on average"]);
+        for (idle, outcome) in &sweep.idle {
+            table.row([
+                nanoseconds(idle.as_nanos() as f64),
+                format!("{:.2}", percent(outcome.misses)),
+                if trace.is_costed() { nanoseconds(outcome.cost_ns) } else { "?".to_owned() },
+                outcome.peak.to_string(),
+                format!("{:.0}", outcome.mean_entries),
+            ]);
+        }
+        table.write(out, 4)?;
+    }
+    writeln!(out)?;
+    match &replay.advice {
+        Advice::Refused(reasons) => {
+            writeln!(out, "  no advice:")?;
+            reasons.iter().try_for_each(|reason| writeln!(out, "    - {reason}"))
+        }
+        Advice::Set(setting) => write_advice(out, recording, replay, setting),
+    }
+}
+
+fn write_recorded(out: &mut dyn Write, recording: &Recording, replayed: &Outcome) -> io::Result<()> {
+    let Recording { trace, hits, evictions, .. } = recording;
+    let misses = trace.len() as u64 - hits;
+    write!(
+        out,
+        "  recorded: {} hits, {}, {} evictions",
+        count(*hits),
+        weighed(trace, misses, replayed.cost_ns),
+        count(*evictions)
+    )?;
+    match replayed.divergence {
+        None if replayed.evictions == *evictions => writeln!(out, "; a replay gives the same")?,
+        None => writeln!(out, "; a replay gives the same but for {} evictions", count(replayed.evictions))?,
+        Some(divergence) => writeln!(
+            out,
+            "; a replay differs in {} accesses, first in number {}",
+            count(divergence.accesses),
+            count(divergence.first as u64 + 1)
+        )?,
+    }
+    let policies: Vec<String> = recording.policies.iter().map(EvictionPolicy::to_code).collect();
+    if !policies.is_empty() {
+        writeln!(out, "  under: {}", policies.join(", then "))?;
+    }
+    let notes = [
+        (recording.missing, "accesses are missing from the log: it is sampled, or events were dropped"),
+        (recording.earlier, "accesses came before the log begins: their keys count as new"),
+        (recording.restarts, "times the program was started anew, with an empty cache"),
+        (recording.unknown_removals, "entries were removed of which the log does not say which"),
+    ];
+    for (number, what) in notes.into_iter().filter(|(number, _)| *number > 0) {
+        writeln!(out, "  note: {} {what}", count(number))?;
+    }
+    Ok(())
+}
+
+/// A table and a plot of one value, which is made of misses and their cost.
+fn write_curves(
+    out: &mut dyn Write,
+    replay: &CacheReplay,
+    label: impl Fn(f64) -> String,
+    value: impl Fn(u64, f64) -> f64,
+) -> io::Result<()> {
+    let sweep = &replay.sweep;
+    let titles = sweep.curves.iter().map(|curve| title(curve.candidate));
+    let titles: Vec<String> =
+        ["entries".to_owned()].into_iter().chain(titles).chain(["optimum".to_owned()]).collect();
+    let mut table = Table::new(titles.iter().map(String::as_str));
+    for (at, capacity) in sweep.capacities.iter().enumerate() {
+        let values =
+            sweep.curves.iter().map(|curve| value(curve.outcomes[at].misses, curve.outcomes[at].cost_ns));
+        let optimum = value(sweep.optimum[at].misses, sweep.optimum[at].cost_ns);
+        table.row([capacity.to_string()].into_iter().chain(values.chain([optimum]).map(&label)));
+    }
+    table.write(out, 4)?;
+    let mut lines = Vec::new();
+    for curve in sweep.curves.iter().rev() {
+        let mark = match curve.candidate {
+            // The same as the next one at a constant capacity.
+            Candidate::Lru => continue,
+            Candidate::SizeLimitedLru => 'l',
+            Candidate::Fifo => 'f',
+            Candidate::Hybrid(_) => 'h',
+            Candidate::S3Fifo => '3',
+            Candidate::Sieve => 's',
+        };
+        let values = curve.outcomes.iter().map(|outcome| value(outcome.misses, outcome.cost_ns)).collect();
+        lines.push(Line { mark, values });
+    }
+    let optimum = sweep.optimum.iter().map(|limit| value(limit.misses, limit.cost_ns)).collect();
+    lines.push(Line { mark: 'o', values: optimum });
+    writeln!(out)?;
+    draw(out, &sweep.capacities, &lines, label)?;
+    let hybrid = if lines.iter().any(|line| line.mark == 'h') { ", h hybrid" } else { "" };
+    writeln!(out, "    l lru and size_limited_lru, f fifo{hybrid}, 3 s3_fifo, s sieve, o optimum (Belady)")
+}
+
+fn write_advice(
+    out: &mut dyn Write,
+    recording: &Recording,
+    replay: &CacheReplay,
+    setting: &Setting,
+) -> io::Result<()> {
+    let trace = &recording.trace;
+    let Setting { candidate, capacity, outcome, .. } = setting;
+    let percent = TOLERANCE * 100.0;
+    let what = if trace.is_costed() { "time spent in creations" } else { "misses" };
+    // Under these fewer entries can miss less, so that the search may have passed over some.
+    let is_anomalous = matches!(candidate, Candidate::Fifo | Candidate::S3Fifo | Candidate::Sieve);
+    let fewest = if is_anomalous { "the fewest found" } else { "the fewest" };
+    writeln!(
+        out,
+        "  advice: {capacity} entries under {}, {fewest} within {percent} % of the best in {what}",
+        title(*candidate)
+    )?;
+    writeln!(out, "    {}", weighed(trace, outcome.misses, outcome.cost_ns))?;
+    if let Some(replayed) = &replay.recorded {
+        let (old, new) = (weight(trace, replayed), weight(trace, outcome));
+        if old > 0.0 {
+            writeln!(out, "    against the recorded run: {:+.1} % {what}", (new / old - 1.0) * 100.0)?;
+        }
+    }
+    for alternative in &setting.alternatives {
+        let more = (weight(trace, &alternative.outcome) / weight(trace, outcome) - 1.0) * 100.0;
+        let needs = match alternative.needs {
+            Some(needs) if needs == *capacity => "it needs as many entries".to_owned(),
+            Some(needs) => format!("it needs {needs} entries to be as good"),
+            None => "it is as good at no capacity tried".to_owned(),
+        };
+        writeln!(
+            out,
+            "    against {} at {capacity}: {more:+.1} % {what}; {needs}",
+            title(alternative.candidate)
+        )?;
+    }
+    writeln!(out, "\n    {}", setting.code)
+}
+
+fn title(candidate: Candidate) -> String {
+    match candidate {
+        Candidate::Hybrid(idle) => format!("hybrid({})", nanoseconds(idle.as_nanos() as f64)),
+        other => other.name().to_owned(),
+    }
+}
+
+fn weighed(trace: &Trace, misses: u64, cost_ns: f64) -> String {
+    let misses = count(misses);
+    if trace.is_costed() {
+        format!("{misses} misses ({})", nanoseconds(cost_ns))
+    } else {
+        format!("{misses} misses")
+    }
+}

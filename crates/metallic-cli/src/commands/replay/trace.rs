@@ -1,0 +1,250 @@
+//! The accesses of one cache, as they were recorded.
+
+use metallic::caching::EvictionPolicy;
+
+/// The accesses to one cache, in order. An access takes 4 bytes, and 8 more where times are known; a recorded miss with
+/// times another 8. What is known of a key is 8 bytes.
+#[derive(Debug, Default)]
+pub struct Trace {
+    /// The cache's name; of a trace in another format, the file's.
+    pub cache: String,
+    accesses: Vec<u32>,
+    /// When each look-up began, in nanoseconds; empty if that is not known of every access.
+    times: Vec<u64>,
+    /// When the creation of each recorded miss was over, in their order; empty if `times` is.
+    done: Vec<u64>,
+    /// The steps between the accesses, in order.
+    steps: Vec<Step>,
+    /// The mean creation time of each key in nanoseconds; NaN where none was measured, before [`finish`](Self::finish).
+    costs: Vec<f64>,
+    /// Keys of which no creation was measured, and that count as costing the mean of the others.
+    pub unmeasured_keys: usize,
+    untimed: bool,
+}
+
+/// One look-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// Numbers the key, from 0 in the order of first appearance.
+    pub key: u32,
+    /// `true` if the recorded creation failed. In a replay in which the look-up misses, it fails too.
+    pub fails: bool,
+    /// `true` if the resource was there; `false` in a trace that does not say.
+    pub hit: bool,
+}
+
+/// A change of a cache between two accesses.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Step {
+    /// It came before the access with this number.
+    pub before: u32,
+    /// When, in nanoseconds, if that is known.
+    pub at: Option<u64>,
+    /// The kind of event.
+    pub kind: StepKind,
+}
+
+/// See [`Step`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum StepKind {
+    /// The caller set a policy.
+    SetPolicy(EvictionPolicy),
+    /// The caller removed this key.
+    Remove(u32),
+    /// The caller cleared the cache.
+    Clear,
+    /// Idle entries left without a look-up.
+    ExpireIdle,
+    /// The program was started anew: the cache was empty and had no policy.
+    Restart,
+}
+
+const KEY: u32 = (1 << 30) - 1;
+const FAILS: u32 = 1 << 30;
+const HIT: u32 = 1 << 31;
+
+impl Trace {
+    /// A trace without accesses.
+    pub fn new(cache: impl Into<String>) -> Self {
+        Self { cache: cache.into(), ..Self::default() }
+    }
+
+    /// The most keys a trace can have.
+    pub const MAX_KEYS: usize = KEY as usize;
+    /// The most accesses a trace can have.
+    pub const MAX_ACCESSES: usize = u32::MAX as usize - 2;
+
+    /// Why nothing may be added any more, if the trace is full.
+    pub fn obstacle(&self) -> Option<&'static str> {
+        match () {
+            () if self.keys() >= Self::MAX_KEYS => Some("more keys than a replay can number, 2^30"),
+            () if self.len() >= Self::MAX_ACCESSES => Some("more accesses than a replay can number, 2^32"),
+            () => None,
+        }
+    }
+
+    /// Adds an access. `at` is when the look-up began, `done`, of a recorded miss, when its creation was over.
+    pub fn push(&mut self, access: Access, at: Option<u64>, done: Option<u64>) {
+        let Access { key, fails, hit } = access;
+        self.number(key);
+        self.accesses.push(key | if fails { FAILS } else { 0 } | if hit { HIT } else { 0 });
+        let Some(at) = at.filter(|_| !self.untimed) else {
+            self.forget_times();
+            return;
+        };
+        self.times.push(at);
+        if !hit {
+            self.done.push(done.unwrap_or(at).max(at));
+        }
+    }
+
+    /// Adds something that was done before the next access.
+    pub fn push_step(&mut self, at: Option<u64>, kind: StepKind) {
+        if let StepKind::Remove(key) = kind {
+            self.number(key);
+        }
+        self.steps.push(Step { before: self.accesses.len() as u32, at, kind });
+    }
+
+    /// Takes the last step back, if nothing was accessed since and it is one that `is_meant`.
+    pub(super) fn take_step_back(&mut self, is_meant: impl Fn(&Step) -> bool) {
+        let next = self.accesses.len() as u32;
+        self.steps.pop_if(|step| step.before == next && is_meant(step));
+    }
+
+    /// Adds that the program was started anew before the access with this number.
+    pub(super) fn insert_restart(&mut self, before: u32) {
+        let at = self.steps.partition_point(|step| step.before < before);
+        self.steps.insert(at, Step { before, at: None, kind: StepKind::Restart });
+    }
+
+    /// Sets what creating each key costs, in nanoseconds, by its number; NaN if that was not measured. A key without a
+    /// measured creation counts as the mean of the others, and as nothing if there are none.
+    pub fn finish(&mut self, mut costs: Vec<f64>) {
+        costs.resize(self.costs.len(), f64::NAN);
+        let measured = || costs.iter().filter(|cost| !cost.is_nan());
+        self.unmeasured_keys = costs.len() - measured().count();
+        let mean = measured().sum::<f64>() / measured().count().max(1) as f64;
+        self.costs = costs.into_iter().map(|cost| if cost.is_nan() { mean } else { cost }).collect();
+        for list in [&mut self.times, &mut self.done] {
+            list.shrink_to_fit();
+        }
+        self.accesses.shrink_to_fit();
+    }
+
+    /// Accesses.
+    pub fn len(&self) -> usize {
+        self.accesses.len()
+    }
+
+    /// Returns `true` if there were no accesses.
+    pub fn is_empty(&self) -> bool {
+        self.accesses.is_empty()
+    }
+
+    /// Keys that were accessed, or removed.
+    pub fn keys(&self) -> usize {
+        self.costs.len()
+    }
+
+    /// Returns `true` if every access has a time.
+    pub fn is_timed(&self) -> bool {
+        !self.untimed && !self.times.is_empty()
+    }
+
+    /// Returns `true` if creation times were measured.
+    pub fn is_costed(&self) -> bool {
+        self.unmeasured_keys < self.costs.len()
+    }
+
+    /// The creation time of each key, in nanoseconds, by its number.
+    pub fn costs(&self) -> &[f64] {
+        &self.costs
+    }
+
+    /// The access with this number.
+    #[inline]
+    pub fn access(&self, number: usize) -> Access {
+        unpack(self.accesses[number])
+    }
+
+    /// All accesses.
+    pub fn accesses(&self) -> impl ExactSizeIterator<Item = Access> + DoubleEndedIterator + '_ {
+        self.accesses.iter().copied().map(unpack)
+    }
+
+    /// When the look-ups began, in nanoseconds; empty if the trace is not timed.
+    pub fn times(&self) -> &[u64] {
+        &self.times
+    }
+
+    /// When the creations of the recorded misses were over; empty if the trace is not timed.
+    pub fn done(&self) -> &[u64] {
+        &self.done
+    }
+
+    /// The steps between the accesses, in order.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// Makes room for what is known of a key.
+    fn number(&mut self, key: u32) {
+        if self.costs.len() <= key as usize {
+            self.costs.resize(key as usize + 1, f64::NAN);
+        }
+    }
+
+    fn forget_times(&mut self) {
+        self.untimed = true;
+        self.times = Vec::new();
+        self.done = Vec::new();
+    }
+}
+
+#[inline]
+fn unpack(packed: u32) -> Access {
+    Access { key: packed & KEY, fails: packed & FAILS != 0, hit: packed & HIT != 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Access, StepKind, Trace};
+
+    #[test]
+    fn accesses_come_out_as_they_went_in() {
+        let accesses = [
+            Access { key: 0, fails: false, hit: false },
+            Access { key: 0, fails: false, hit: true },
+            Access { key: Trace::MAX_KEYS as u32 / 1000, fails: true, hit: false },
+        ];
+        let mut trace = Trace::new("c");
+        trace.push_step(None, StepKind::Clear);
+        for access in accesses {
+            trace.push(access, Some(5), Some(7));
+        }
+        assert!(trace.accesses().eq(accesses));
+        assert_eq!((trace.times(), trace.done()), (&[5; 3][..], &[7; 2][..]));
+        assert_eq!(trace.steps()[0].before, 0);
+    }
+
+    #[test]
+    fn one_access_without_a_time_leaves_the_trace_without_times() {
+        let mut trace = Trace::new("c");
+        for at in [Some(1), None, Some(3)] {
+            trace.push(Access { key: 0, fails: false, hit: true }, at, None);
+        }
+        assert!(!trace.is_timed() && trace.times().is_empty());
+    }
+
+    #[test]
+    fn a_key_without_a_measured_creation_counts_as_the_mean() {
+        let mut trace = Trace::new("c");
+        for key in 0..3 {
+            trace.push(Access { key, fails: false, hit: false }, None, None);
+        }
+        trace.finish(vec![10.0, f64::NAN, 30.0]);
+        assert_eq!(trace.costs(), [10.0, 20.0, 30.0]);
+        assert_eq!(trace.unmeasured_keys, 1);
+    }
+}

@@ -1,0 +1,205 @@
+//! Takes in the events of a log, one after the other, in bounded memory.
+
+use std::collections::HashMap;
+
+use metallic_instrumentation::{
+    CachePolicyChanged, CreationOutcome, EntryRemoved, Event, EventData, EventKind, RemovalCause,
+    ResourceCacheAccess, ResourceCreated,
+};
+
+use super::keys::{KeyLedger, Presence};
+use super::tally::Tally;
+use crate::label::CacheNames;
+use crate::units::{count, nanoseconds};
+
+/// The name under which caches beyond [`Collector::CACHES`] are counted.
+pub(super) const OTHER_CACHES: &str = "(other caches)";
+
+/// The figures of a log while it is read.
+///
+/// Memory is bounded whatever the log holds: figures of [`Collector::CACHES`] caches, each with at most
+/// [`Buckets::MAX`](super::buckets::Buckets::MAX) buckets, and of as many keys as was asked for.
+#[derive(Debug)]
+pub struct Collector {
+    names: CacheNames,
+    places: HashMap<Box<str>, usize>,
+    pub(super) caches: Vec<Tally>,
+    pub(super) keys: KeyLedger,
+    pub(super) events: u64,
+    pub(super) dropped: u64,
+    /// `true` if the log has times; known from its first event.
+    pub(super) timed: Option<bool>,
+    latest: u64,
+    pub(super) span: Option<(u64, u64)>,
+}
+
+impl Collector {
+    /// The number of caches that are told apart.
+    pub const CACHES: usize = 64;
+
+    /// No events yet; the figures of at most `keys` keys will be kept.
+    pub fn new(keys: usize) -> Self {
+        Self {
+            names: CacheNames::default(),
+            places: HashMap::new(),
+            caches: Vec::new(),
+            keys: KeyLedger::new(keys),
+            events: 0,
+            dropped: 0,
+            timed: None,
+            latest: 0,
+            span: None,
+        }
+    }
+
+    /// Takes in the next event.
+    pub fn add(&mut self, event: &Event) {
+        if event.kind() == EventKind::LogOpened {
+            // Of the exporter and not of a cache, and without a time, which is not to say that the log has none.
+            return;
+        }
+        let time = self.time_of(event);
+        match &event.data {
+            EventData::ResourceCacheAccess(access) => self.access(access, time),
+            EventData::ResourceCreated(created) => self.creation(created, time),
+            EventData::EntryRemoved(removed) => self.departure(removed, time),
+            EventData::ResourceCacheSummary(summary) => {
+                let cache = self.place(&summary.cache);
+                self.caches[cache].summary(summary, time);
+            }
+            EventData::CacheEviction(eviction) => {
+                let cache = self.place(&eviction.cache);
+                self.caches[cache].eviction(eviction, time);
+            }
+            EventData::CacheCleared(cleared) => {
+                let cache = self.place(&cleared.cache);
+                let tally = &mut self.caches[cache];
+                tally.cleared = tally.cleared.saturating_add(cleared.count);
+                tally.set_entries(cleared.size_after, time);
+            }
+            EventData::CachePolicyChanged(changed) => {
+                let cache = self.place(&changed.cache);
+                self.caches[cache].policy = Some(policy(changed).into());
+            }
+            EventData::EventsDropped(dropped) => self.dropped = self.dropped.saturating_add(dropped.count),
+            _ => {}
+        }
+    }
+
+    /// The time of an event, or its number in a log without times.
+    fn time_of(&mut self, event: &Event) -> u64 {
+        let timed = *self.timed.get_or_insert(event.timestamp.is_some());
+        let time = if timed { event.timestamp.unwrap_or(self.latest) } else { self.events };
+        self.events += 1;
+        self.latest = time;
+        let (first, last) = self.span.get_or_insert((time, time));
+        *first = time.min(*first);
+        *last = time.max(*last);
+        time
+    }
+
+    /// The place of the figures of the cache with this name.
+    fn place(&mut self, name: &str) -> usize {
+        if let Some(&place) = self.places.get(name) {
+            return place;
+        }
+        self.names.learn(name);
+        if self.caches.len() < Self::CACHES {
+            self.places.insert(name.into(), self.caches.len());
+            self.caches.push(Tally::new(name));
+        } else if self.caches.len() == Self::CACHES {
+            self.caches.push(Tally::new(OTHER_CACHES));
+        }
+        self.places.get(name).copied().unwrap_or(Self::CACHES)
+    }
+
+    /// As [`place`](Self::place), of the cache that a key's label begins with.
+    fn place_of_label(&mut self, label: &str) -> usize {
+        let name = self.names.split(label).0;
+        match self.places.get(name) {
+            Some(&place) => place,
+            None => self.place(name),
+        }
+    }
+
+    fn access(&mut self, access: &ResourceCacheAccess, time: u64) {
+        let cache = self.place_of_label(&access.cache_key);
+        let tally = &mut self.caches[cache];
+        tally.access(access.hit, time);
+        if !access.hit {
+            let key = self.keys.entry(&access.cache_key, cache);
+            key.misses += 1;
+            key.used_at = key.used_at.max(Some(time));
+            return;
+        }
+        let Some(key) = self.keys.get_mut(&access.cache_key) else {
+            tally.unpriced_hits += 1;
+            return;
+        };
+        key.hits += 1;
+        match key.entry_ns {
+            Some(ns) => tally.saved_ns = tally.saved_ns.saturating_add(ns),
+            None => tally.unpriced_hits += 1,
+        }
+        if let (Some(true), Some(before)) = (self.timed, key.used_at) {
+            tally.idle_at_hit.add(time.saturating_sub(before));
+        }
+        key.used_at = key.used_at.max(Some(time));
+    }
+
+    fn creation(&mut self, creation: &ResourceCreated, time: u64) {
+        let cache = self.place(&creation.cache);
+        let ns = creation.duration_ns;
+        let created = creation.outcome == CreationOutcome::Created;
+        let tally = &mut self.caches[cache];
+        tally.creation(ns, created, time);
+        let key = self.keys.entry(&creation.cache_key, cache);
+        key.creation_ns = key.creation_ns.saturating_add(ns);
+        if !created {
+            key.failed += 1;
+            return;
+        }
+        key.created += 1;
+        match key.presence {
+            Presence::Evicted => {
+                key.rebuilt += 1;
+                key.rebuilt_ns = key.rebuilt_ns.saturating_add(ns);
+                tally.rebuilt.add(ns);
+            }
+            Presence::Present => tally.unexplained.add(ns),
+            Presence::Never | Presence::Removed => {}
+        }
+        key.presence = Presence::Present;
+        key.entry_ns = Some(ns);
+        key.used_at = key.used_at.max(Some(time));
+    }
+
+    fn departure(&mut self, removed: &EntryRemoved, time: u64) {
+        let cache = self.place(&removed.cache);
+        self.caches[cache].departure(removed, time);
+        let key = self.keys.entry(&removed.cache_key, cache);
+        key.entry_ns = None;
+        key.presence = match removed.cause {
+            RemovalCause::SizeLimit | RemovalCause::IdleTimeout => {
+                key.evicted += 1;
+                Presence::Evicted
+            }
+            _ => Presence::Removed,
+        };
+    }
+}
+
+/// A policy in a few words.
+fn policy(changed: &CachePolicyChanged) -> String {
+    let mut text = changed.strategy.to_string();
+    if let Some(max) = changed.max_entries {
+        text += &format!(", at most {}", count(max));
+    }
+    if let Some(ns) = changed.max_idle_ns {
+        text += &format!(", idle {}", nanoseconds(ns as f64));
+    }
+    if changed.min_entries > 0 {
+        text += &format!(", at least {}", count(changed.min_entries));
+    }
+    text
+}

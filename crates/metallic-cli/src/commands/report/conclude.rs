@@ -1,0 +1,200 @@
+//! From the figures that were kept to the report.
+
+use std::cmp::Reverse;
+
+use metallic_instrumentation::Skipped;
+
+use super::collector::Collector;
+use super::durations::IdleAges;
+use super::figures::{
+    Axis, CacheFigures, CountedBy, IdleBar, Key, KeyCoverage, Moment, Report, SkippedLines, Spread,
+};
+use super::keys::KeyFigures;
+use super::tally::{Lookups, Tally};
+use crate::input::SkippedIn;
+use crate::units::total;
+
+/// The number of keys in each list of a report.
+const NAMED_KEYS: usize = 20;
+
+impl Collector {
+    /// The report of what was read. `lines` is how many lines that was, `skipped` which of them are not events.
+    pub fn report(mut self, lines: u64, skipped: &[SkippedIn]) -> Report {
+        // Buckets of all caches are of one width, so that they can be added up.
+        let shift = self.caches.iter().map(|tally| tally.buckets.shift()).max().unwrap_or(0);
+        for tally in &mut self.caches {
+            tally.buckets.coarsen_to(shift);
+        }
+        let mut caches: Vec<_> = self.caches.iter().map(cache_figures).collect();
+        caches.sort_by(|a, b| {
+            (b.creation_ns.sum, b.misses)
+                .cmp(&(a.creation_ns.sum, a.misses))
+                .then_with(|| a.cache.cmp(&b.cache))
+        });
+        let dearest_keys = self.top_keys(|key| key.creation_ns);
+        let rebuilt_keys = self.top_keys(|key| key.rebuilt_ns);
+        Report {
+            schema: Report::SCHEMA,
+            lines,
+            events: self.events,
+            dropped_events: self.dropped,
+            skipped: skipped.iter().map(|file| skipped_lines(&file.file, &file.skipped)).collect(),
+            axis: if self.timed == Some(false) { Axis::Events } else { Axis::Time },
+            span: self.span,
+            bucket: 1 << shift,
+            keys: self.coverage(&dearest_keys, &rebuilt_keys),
+            caches,
+            dearest_keys,
+            rebuilt_keys,
+        }
+    }
+
+    /// The keys for which `cost` is highest, those without any left out.
+    fn top_keys(&self, cost: impl Fn(&KeyFigures) -> u64) -> Vec<Key> {
+        let mut keys: Vec<_> = self.keys.iter().filter(|key| cost(key) > 0).collect();
+        let order = |key: &&KeyFigures| Reverse(cost(key));
+        if keys.len() > NAMED_KEYS {
+            keys.select_nth_unstable_by(NAMED_KEYS, |a, b| {
+                order(a).cmp(&order(b)).then_with(|| a.label.cmp(&b.label))
+            });
+            keys.truncate(NAMED_KEYS);
+        }
+        keys.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.label.cmp(&b.label)));
+        keys.into_iter().map(key).collect()
+    }
+
+    fn coverage(&self, dearest: &[Key], rebuilt: &[Key]) -> KeyCoverage {
+        let forgotten = (0..self.caches.len()).map(|cache| self.keys.forgotten(cache));
+        let total_ns: u64 = total(self.caches.iter().map(|tally| tally.creations.sum()));
+        let rebuilt_ns: u64 = total(self.caches.iter().map(|tally| tally.rebuilt.ns));
+        let named = |keys: &[Key], cost: fn(&Key) -> u64| total(keys.iter().map(cost));
+        KeyCoverage {
+            tracked: self.keys.iter().count() as u64,
+            limit: self.keys.limit() as u64,
+            forgotten: total(forgotten.clone().map(|sums| sums.keys)),
+            forgotten_misses: total(forgotten.clone().map(|sums| sums.misses)),
+            forgotten_creation_ns: total(forgotten.clone().map(|sums| sums.creation_ns)),
+            forgotten_rebuilt_ns: total(forgotten.map(|sums| sums.rebuilt_ns)),
+            lacking_ns: self.keys.lacking_ns(),
+            other_creation_ns: total_ns.saturating_sub(named(dearest, |key| key.creation_ns)),
+            other_rebuilt_ns: rebuilt_ns.saturating_sub(named(rebuilt, |key| key.rebuilt_ns)),
+        }
+    }
+}
+
+fn cache_figures(tally: &Tally) -> CacheFigures {
+    let by_summaries = tally.counts_by_summaries();
+    let lookups = if by_summaries { tally.summaries } else { tally.accesses };
+    let departed = |cause| tally.departures.get(cause).copied().unwrap_or(0);
+    // What an eviction sums up, its entries say one by one; a filtered log may have only one of the two.
+    let mut reasons: Vec<(String, u64)> = if tally.reasons.is_empty() {
+        let causes = ["size_limit", "idle_timeout"].map(|cause| (cause.to_owned(), departed(cause)));
+        causes.into_iter().filter(|(_, count)| *count > 0).collect()
+    } else {
+        tally.reasons.iter().map(|(reason, count)| (reason.to_string(), *count)).collect()
+    };
+    reasons.sort_by_key(|(_, count)| Reverse(*count));
+    CacheFigures {
+        cache: tally.name.to_string(),
+        policy: tally.policy.as_deref().map(str::to_owned),
+        entries: tally.entries,
+        peak_entries: tally.peak_entries,
+        hits: lookups.hits,
+        misses: lookups.misses,
+        hit_rate: rate(lookups),
+        counted_by: if by_summaries { CountedBy::Summaries } else { CountedBy::Accesses },
+        logged_accesses: tally.accesses.count(),
+        evictions: total(reasons.iter().map(|(_, count)| *count)),
+        evictions_by_reason: reasons,
+        removals: tally.cleared.max(departed("removed") + departed("cleared") + departed("stale")),
+        creations: tally.creations.count(),
+        failed: tally.failed,
+        creation_ns: Spread {
+            sum: tally.creations.sum(),
+            p50: tally.creations.quantile(0.5),
+            p95: tally.creations.quantile(0.95),
+            max: tally.creations.max(),
+        },
+        rebuilt: tally.rebuilt.count,
+        rebuilt_ns: tally.rebuilt.ns,
+        unexplained: tally.unexplained.count,
+        unexplained_ns: tally.unexplained.ns,
+        saved_ns: tally.saved_ns,
+        unpriced_hits: tally.unpriced_hits,
+        restarts: tally.restarts,
+        idle_at_eviction: idle_bars(&tally.idle_at_eviction),
+        idle_at_hit: idle_bars(&tally.idle_at_hit),
+        series: series(tally, by_summaries),
+    }
+}
+
+fn rate(lookups: Lookups) -> Option<f64> {
+    (lookups.count() > 0).then(|| lookups.hits as f64 / lookups.count() as f64)
+}
+
+fn series(tally: &Tally, by_summaries: bool) -> Vec<Moment> {
+    let mut entries = None;
+    let mut moments = Vec::new();
+    for (at, bucket) in tally.buckets.iter() {
+        let lookups = if by_summaries { bucket.summaries } else { bucket.accesses };
+        let quiet =
+            lookups.count() == 0 && bucket.creation_ns == 0 && bucket.evicted == 0 && bucket.created == 0;
+        if quiet && (bucket.entries.is_none() || bucket.entries == entries) {
+            continue;
+        }
+        entries = bucket.entries.or(entries);
+        moments.push(Moment {
+            at,
+            hits: lookups.hits,
+            misses: lookups.misses,
+            created: bucket.created,
+            creation_ns: bucket.creation_ns,
+            evicted: bucket.evicted,
+            entries,
+        });
+    }
+    moments
+}
+
+fn idle_bars(ages: &IdleAges) -> Vec<IdleBar> {
+    let counts = ages.counts();
+    let bar = |at: usize| IdleBar {
+        from: at.checked_sub(1).map_or(0, |edge| IdleAges::EDGES[edge]),
+        below: IdleAges::EDGES.get(at).copied(),
+        count: counts[at],
+    };
+    let first = counts.iter().position(|&count| count > 0);
+    let last = counts.iter().rposition(|&count| count > 0);
+    first.zip(last).map(|(first, last)| (first..=last).map(bar).collect()).unwrap_or_default()
+}
+
+fn key(figures: &KeyFigures) -> Key {
+    Key {
+        key: figures.label.to_string(),
+        hits: figures.hits,
+        misses: figures.misses,
+        created: figures.created,
+        failed: figures.failed,
+        creation_ns: figures.creation_ns,
+        evicted: figures.evicted,
+        rebuilt: figures.rebuilt,
+        rebuilt_ns: figures.rebuilt_ns,
+    }
+}
+
+fn skipped_lines(file: &str, skipped: &Skipped) -> SkippedLines {
+    let reasons = [
+        ("torn", skipped.torn),
+        ("not events", skipped.malformed),
+        ("not UTF-8", skipped.invalid_utf8),
+        ("too long", skipped.too_long),
+        ("blank", skipped.blank),
+        ("of unknown type", skipped.unknown_type),
+    ];
+    SkippedLines {
+        file: file.to_owned(),
+        lines: skipped.total(),
+        reasons: reasons.iter().filter(|(_, n)| *n > 0).map(|(why, n)| ((*why).to_owned(), *n)).collect(),
+        first: skipped.first.iter().map(ToString::to_string).collect(),
+    }
+}

@@ -1,0 +1,24 @@
+//! `metallic report`: what the caches did, and what it cost.
+//!
+//! ```text
+//! events --Collector--> figures of each cache and key --conclude--> Report --> tables | JSON | page
+//! ```
+//!
+//! One pass, in memory that does not grow with the log. [`Report`] is the schema of `--json`.
+
+pub mod buckets;
+mod collector;
+mod command;
+mod conclude;
+pub mod durations;
+mod figures;
+pub mod html;
+mod idle_rows;
+pub mod keys;
+mod tables;
+mod tally;
+
+pub use collector::Collector;
+pub use command::{collect, run};
+pub use figures::*;
+pub use tables::write_tables;

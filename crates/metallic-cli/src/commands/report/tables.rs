@@ -1,0 +1,246 @@
+//! The report as tables for a terminal.
+
+use std::io::{self, Write};
+
+use super::figures::{Axis, CacheFigures, CountedBy, Key, Report};
+use super::idle_rows::idle_rows;
+use crate::table::Table;
+use crate::units::{count, duration, lines_text, percent, printable, utc};
+
+/// Longest key in a table, in characters.
+const KEY: usize = 96;
+/// Longest bar of a histogram, in characters.
+const BAR: u64 = 24;
+
+/// Writes the report as tables.
+///
+/// # Errors
+/// The writer's.
+pub fn write_tables(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    heading(report, out)?;
+    section("Caches", out)?;
+    caches(report).write(out, 2)?;
+    section("Creation", out)?;
+    creation(report).write(out, 2)?;
+    if report.caches.iter().any(|cache| cache.evictions > 0) {
+        section("Evictions by reason", out)?;
+        evictions(report).write(out, 2)?;
+    }
+    if !report.dearest_keys.is_empty() {
+        section("Keys that cost most to create", out)?;
+        dearest_keys(report).write(out, 2)?;
+    }
+    if !report.rebuilt_keys.is_empty() {
+        section("Keys evicted and then created again", out)?;
+        rebuilt_keys(report).write(out, 2)?;
+    }
+    for cache in report.caches.iter().filter(|cache| !cache.idle_at_eviction.is_empty()) {
+        section(&format!("How long entries of {} were idle", name(cache)), out)?;
+        idle_ages(cache).write(out, 2)?;
+    }
+    let notes = notes(report);
+    if !notes.is_empty() {
+        section("Notes", out)?;
+    }
+    notes.iter().try_for_each(|note| writeln!(out, "  {note}"))
+}
+
+fn section(title: &str, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "\n{title}")
+}
+
+fn name(cache: &CacheFigures) -> String {
+    printable(&cache.cache, 40)
+}
+
+fn heading(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    write!(out, "{} events in {} lines", count(report.events), count(report.lines))?;
+    if let (Axis::Time, Some((first, last))) = (report.axis, report.span) {
+        write!(out, " over {}", duration(last - first))?;
+        if let Some(first) = utc(first) {
+            write!(out, " from {first}")?;
+        }
+    }
+    writeln!(out)?;
+    for file in &report.skipped {
+        let reasons: Vec<_> = file.reasons.iter().map(|(why, n)| format!("{} {why}", count(*n))).collect();
+        let file_name = printable(&file.file, 200);
+        writeln!(out, "{file_name}: {} passed over: {}", lines_text(file.lines), reasons.join(", "))?;
+        for line in &file.first {
+            writeln!(out, "  {}", printable(line, 200))?;
+        }
+    }
+    Ok(())
+}
+
+fn caches(report: &Report) -> Table {
+    let mut table = Table::new([
+        "cache", "entries", "peak", "hits", "misses", "hit rate", "evicted", "removed", "policy",
+    ]);
+    for cache in &report.caches {
+        table.row([
+            name(cache),
+            cache.entries.map_or("?".to_owned(), count),
+            count(cache.peak_entries),
+            count(cache.hits),
+            count(cache.misses),
+            cache.hit_rate.map_or("-".to_owned(), percent),
+            count(cache.evictions),
+            count(cache.removals),
+            cache.policy.as_deref().map_or("?".to_owned(), |policy| printable(policy, 60)),
+        ]);
+    }
+    table
+}
+
+fn creation(report: &Report) -> Table {
+    let mut table = Table::new([
+        "cache",
+        "created",
+        "failed",
+        "sum",
+        "p50",
+        "p95",
+        "max",
+        "saved",
+        "rebuilt",
+        "rebuilt sum",
+    ]);
+    let some = |ns: Option<u64>| ns.map_or("-".to_owned(), duration);
+    for cache in &report.caches {
+        table.row([
+            name(cache),
+            count(cache.creations - cache.failed),
+            count(cache.failed),
+            duration(cache.creation_ns.sum),
+            some(cache.creation_ns.p50),
+            some(cache.creation_ns.p95),
+            duration(cache.creation_ns.max),
+            duration(cache.saved_ns),
+            count(cache.rebuilt),
+            duration(cache.rebuilt_ns),
+        ]);
+    }
+    table
+}
+
+fn evictions(report: &Report) -> Table {
+    let mut table = Table::new(["cache and reason", "entries"]);
+    for cache in &report.caches {
+        for (reason, entries) in &cache.evictions_by_reason {
+            table.row([format!("{}: {}", name(cache), printable(reason, KEY)), count(*entries)]);
+        }
+    }
+    table
+}
+
+fn dearest_keys(report: &Report) -> Table {
+    let mut table = Table::new(["key", "creation", "created", "failed", "hits", "misses"]);
+    for key in &report.dearest_keys {
+        table.row([
+            label(key),
+            duration(key.creation_ns),
+            count(key.created),
+            count(key.failed),
+            count(key.hits),
+            count(key.misses),
+        ]);
+    }
+    if report.keys.other_creation_ns > 0 {
+        table.row(["all others".to_owned(), duration(report.keys.other_creation_ns)]);
+    }
+    table
+}
+
+fn rebuilt_keys(report: &Report) -> Table {
+    let mut table = Table::new(["key", "rebuilding", "rebuilt", "evicted", "hits"]);
+    for key in &report.rebuilt_keys {
+        table.row([
+            label(key),
+            duration(key.rebuilt_ns),
+            count(key.rebuilt),
+            count(key.evicted),
+            count(key.hits),
+        ]);
+    }
+    if report.keys.other_rebuilt_ns > 0 {
+        table.row(["all others".to_owned(), duration(report.keys.other_rebuilt_ns)]);
+    }
+    table
+}
+
+fn label(key: &Key) -> String {
+    printable(&key.key, KEY)
+}
+
+fn idle_ages(cache: &CacheFigures) -> Table {
+    let rows = idle_rows(cache);
+    let most = rows.iter().map(|row| row.evicted).max().unwrap_or(0).max(1);
+    let mut table = Table::new(["idle for", "hit again", "evicted", ""]);
+    for row in rows {
+        let bar = "█".repeat((row.evicted * BAR).div_ceil(most) as usize);
+        table.row([row.label, count(row.hit), count(row.evicted), format!("{bar:<0$}", BAR as usize)]);
+    }
+    table
+}
+
+/// The gaps and contradictions of the log that a reader of the figures should know.
+pub(super) fn notes(report: &Report) -> Vec<String> {
+    let mut notes = Vec::new();
+    if report.dropped_events > 0 {
+        notes.push(format!(
+            "The exporter lost {} events; they are missing from what is counted here.",
+            count(report.dropped_events)
+        ));
+    }
+    if report.axis == Axis::Events {
+        notes.push("The log has no times: moments are numbers of events.".to_owned());
+    }
+    for cache in &report.caches {
+        cache_notes(cache, &mut notes);
+    }
+    let keys = &report.keys;
+    if keys.forgotten > 0 {
+        notes.push(format!(
+            "There were more than {} keys; {} of the cheaper ones were forgotten, with {} of creation time. A key named \
+             here may have taken up to {} longer than it says; times saved and rebuilds are lower bounds.",
+            count(keys.limit),
+            count(keys.forgotten),
+            duration(keys.forgotten_creation_ns),
+            duration(keys.lacking_ns)
+        ));
+    }
+    notes
+}
+
+fn cache_notes(cache: &CacheFigures, notes: &mut Vec<String>) {
+    let name = name(cache);
+    if cache.counted_by == CountedBy::Summaries {
+        notes.push(format!(
+            "{name}: the log has {} of the {} look-ups that the cache's summaries count (it was sampled or filtered, or \
+             has gaps). Hits and misses are those of the summaries; what is said of keys is of those in the log.",
+            count(cache.logged_accesses),
+            count(cache.hits.saturating_add(cache.misses))
+        ));
+    }
+    if cache.unexplained > 0 {
+        notes.push(format!(
+            "{name}: {} creations ({}) of what, as far as the log says, was there: another run of the program, or \
+             removals that are not in the log.",
+            count(cache.unexplained),
+            duration(cache.unexplained_ns)
+        ));
+    }
+    if cache.restarts > 0 {
+        notes.push(format!(
+            "{name}: the counters went back {} times: several runs or registries wrote this log.",
+            count(cache.restarts)
+        ));
+    }
+    if cache.unpriced_hits > 0 && cache.creations > 0 {
+        notes.push(format!(
+            "{name}: {} hits were on entries whose creation is not known; the time saved is without them.",
+            count(cache.unpriced_hits)
+        ));
+    }
+}

@@ -1,0 +1,109 @@
+//! The caches of a run: their policies, and what they did.
+
+use std::time::Duration;
+
+use metallic::caching::{CacheMetrics, EvictionPolicy, ResourceCache};
+use metallic::kernels::OPERATION_NAMES;
+use metallic::slots::KvCacheState;
+use metallic::tensor::Tensor;
+use serde::Serialize;
+
+use super::policy::CachePolicy;
+use metallic_transformer::engine::TransformerDevice;
+
+/// The figures of one cache.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CacheRow {
+    /// Its name.
+    pub cache: String,
+    /// `kernel`, `slot` or `device`: where it is.
+    pub kind: &'static str,
+    /// Its policy, as it can be given on the command line.
+    pub policy: Option<String>,
+    /// Entries now; of a KV cache the positions.
+    pub entries: u64,
+    /// Look-ups answered from it; `None` of a KV cache, which has none.
+    pub hits: Option<u64>,
+    /// Look-ups that had to create; of a KV cache the times it grew.
+    pub misses: u64,
+    /// Hits among all look-ups.
+    pub hit_rate: Option<f64>,
+    /// Entries that its policy evicted.
+    pub evictions: u64,
+    /// The bytes of its entries.
+    pub bytes: u64,
+    /// Time spent in creations, in nanoseconds.
+    pub creation_ns: u64,
+}
+
+impl CacheRow {
+    /// The row of a cache of this name.
+    pub fn new(
+        cache: &str,
+        kind: &'static str,
+        policy: Option<EvictionPolicy>,
+        metrics: &CacheMetrics,
+    ) -> Self {
+        Self {
+            cache: cache.to_owned(),
+            kind,
+            policy: policy.map(|policy| policy.to_string()),
+            entries: metrics.size as u64,
+            hits: Some(metrics.hits),
+            misses: metrics.misses,
+            hit_rate: metrics.hit_rate(),
+            evictions: metrics.evictions,
+            bytes: metrics.bytes,
+            creation_ns: ns(metrics.creation_time),
+        }
+    }
+
+    fn of_kv_cache<T: Tensor>(cache: &KvCacheState<T>) -> Self {
+        let metrics = cache.metrics();
+        Self {
+            cache: "kv_cache".to_owned(),
+            kind: "slot",
+            policy: None,
+            entries: metrics.len as u64,
+            hits: None,
+            misses: metrics.growths,
+            hit_rate: None,
+            evictions: 0,
+            bytes: metrics.bytes,
+            creation_ns: ns(metrics.growing_time),
+        }
+    }
+}
+
+fn ns(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The name of the slot with the prepared weights, as it is in its events.
+const PREPARED: &str = "tensor_preparation";
+
+/// The names of the caches that have a policy on every device.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    OPERATION_NAMES.iter().copied().chain([PREPARED])
+}
+
+/// Sets the policy, if the cache is one of [`names`].
+pub(super) fn set<D: TransformerDevice>(cache: &mut ResourceCache<D>, policy: &CachePolicy) {
+    if names().any(|name| name == policy.cache) {
+        cache.registry_mut().set_eviction_policy_of(&policy.cache, policy.policy);
+    }
+}
+
+/// The rows of all caches of kernels in the order of their names, then those of the slots.
+pub(super) fn rows<D: TransformerDevice>(cache: &ResourceCache<D>) -> Vec<CacheRow> {
+    let registry = cache.registry();
+    let (slots, mut rows): (Vec<_>, Vec<_>) = registry
+        .map(|(name, metrics)| {
+            let kind = if name == PREPARED { "slot" } else { "kernel" };
+            CacheRow::new(name, kind, registry.eviction_policy_of(name), &metrics)
+        })
+        .partition(|row| row.kind == "slot");
+    rows.extend(slots);
+    rows.extend(registry.slot::<KvCacheState<D::Tensor>>().map(CacheRow::of_kv_cache));
+    rows
+}

@@ -1,0 +1,133 @@
+//! Everything a run has to say: what all outputs are made from, and the schema of `--json`.
+
+use serde::Serialize;
+
+use super::answers::{Answer, Latency};
+use super::caches::CacheRow;
+use super::prompts::Prompt;
+use super::session::Outcome;
+use super::verify::Verification;
+use crate::error::Error;
+use metallic_transformer::model::Loaded;
+
+/// A run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Run {
+    /// The version of this schema.
+    pub schema: u32,
+    /// The device.
+    pub device: DeviceFigures,
+    /// The model.
+    pub model: ModelFigures,
+    /// The prompts and their answers.
+    pub prompts: Vec<PromptFigures>,
+    /// The number of passes.
+    pub passes: usize,
+    /// The mean times of the first pass.
+    pub cold: Option<Latency>,
+    /// The mean times of the passes after it.
+    pub warm: Option<Latency>,
+    /// The caches.
+    pub caches: Vec<CacheRow>,
+    /// The comparison with f64, if it was asked for.
+    pub verification: Option<Verification>,
+}
+
+/// The device of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DeviceFigures {
+    /// `host` or `wgpu`.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+    /// Why this one.
+    pub why: String,
+}
+
+/// The model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ModelFigures {
+    /// The folder, or what else it comes from.
+    pub source: String,
+    /// `gpt2` or `bert`.
+    pub model_type: &'static str,
+    /// Layers.
+    pub layers: usize,
+    /// Numbers in the state of a token.
+    pub width: usize,
+    /// Attention heads.
+    pub heads: usize,
+    /// Tokens there are.
+    pub vocabulary: usize,
+    /// Numbers it has learned.
+    pub parameters: usize,
+    /// The longest prompt.
+    pub limit: usize,
+    /// The type of numbers on the device.
+    pub dtype: &'static str,
+}
+
+/// One prompt and its answer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct PromptFigures {
+    /// Its line in the file, counted from 1; `None` if no file was given.
+    pub line: Option<u64>,
+    /// The text; `None` if tokens were given.
+    pub text: Option<String>,
+    /// `true` if the text lost its end.
+    pub truncated: bool,
+    /// The tokens that went in.
+    pub input_ids: Vec<u32>,
+    /// A decoder's tokens, each the likeliest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generated_ids: Option<Vec<u32>>,
+    /// Their text, where there is a tokenizer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generated_text: Option<String>,
+    /// With `--logits`, a decoder's logits at the last position of the prompt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logits: Option<Vec<f32>>,
+    /// An encoder's vector.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub embedding: Option<Vec<f32>>,
+    /// The latencies, by pass.
+    pub times: Vec<Latency>,
+}
+
+impl PromptFigures {
+    /// Pairs each prompt with its answer.
+    ///
+    /// # Errors
+    /// The tokenizer cannot make text of the tokens.
+    pub(super) fn of(
+        loaded: &Loaded,
+        prompts: &[Prompt],
+        outcome: &Outcome,
+        with_logits: bool,
+    ) -> Result<Vec<Self>, Error> {
+        let figures = prompts.iter().zip(&outcome.answers).enumerate().map(|(number, (prompt, answer))| {
+            let times = outcome.passes.iter().filter_map(|pass| Latency::mean(pass.get(number)));
+            let figures = Self {
+                line: prompt.line,
+                text: prompt.text.clone(),
+                truncated: prompt.truncated,
+                input_ids: prompt.ids.clone(),
+                times: times.collect(),
+                ..Self::default()
+            };
+            Ok(match answer {
+                Answer::Embedding(embedding) => Self { embedding: Some(embedding.clone()), ..figures },
+                Answer::Continuation(continuation) => Self {
+                    generated_text: match &loaded.tokens {
+                        Some(tokens) => Some(tokens.decode(&continuation.ids)?),
+                        None => None,
+                    },
+                    generated_ids: Some(continuation.ids.clone()),
+                    logits: continuation.logits.first().filter(|_| with_logits).cloned(),
+                    ..figures
+                },
+            })
+        });
+        figures.collect()
+    }
+}

@@ -1,0 +1,53 @@
+//! The log of a run.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use metallic_instrumentation::{EventSink, JsonlExporter};
+
+use crate::args::RunArgs;
+use crate::error::Error;
+use crate::overwrite;
+use metallic_transformer::model::FILES;
+
+/// A log that is being written.
+pub(super) struct Log {
+    file: String,
+    exporter: Arc<JsonlExporter>,
+}
+
+impl Log {
+    /// Begins the file anew: what it held is gone.
+    pub(super) fn create(path: &Path) -> Result<Self, Error> {
+        let file = path.display().to_string();
+        match JsonlExporter::create(path) {
+            Ok(exporter) => Ok(Self { file, exporter: Arc::new(exporter) }),
+            Err(error) => Err(Error::file(file, error)),
+        }
+    }
+
+    /// The sink of the log.
+    pub(super) fn sink(&self) -> Arc<dyn EventSink> {
+        Arc::clone(&self.exporter) as Arc<dyn EventSink>
+    }
+
+    /// Makes sure that all of it is in the file.
+    pub(super) fn finish(self) -> Result<(), Error> {
+        self.exporter.flush().map_err(|error| Error::file(&self.file, error))?;
+        match self.exporter.stats().dropped {
+            0 => Ok(()),
+            dropped => Err(Error::content(self.file, format!("{dropped} events could not be written"))),
+        }
+    }
+}
+
+/// Refuses a log in the place of a file that the run reads.
+///
+/// # Errors
+/// [`Error::Usage`] with both of their names.
+pub(super) fn refuse_inputs(args: &RunArgs) -> Result<(), Error> {
+    let Some(events) = &args.events else { return Ok(()) };
+    let folder = args.model.iter().flat_map(|folder| FILES.iter().map(|file| folder.join(file)));
+    let given = args.input.clone().into_iter().chain(args.ids.as_ref().map(PathBuf::from));
+    overwrite::refuse("--events", events, "log", given.chain(folder))
+}

@@ -1,0 +1,128 @@
+//! A run as text for a terminal.
+
+use std::io::{self, Write};
+
+use super::answers::Latency;
+use super::figures::{PromptFigures, Run};
+use crate::table::Table;
+use crate::units::{bytes, count, duration, nanoseconds, percent, printable};
+
+/// Longest text of a prompt, and of what the model made of it, in characters.
+const TEXT: usize = 44;
+
+/// Writes what came out, how long it took, and what the caches did.
+///
+/// # Errors
+/// The writer's.
+pub(super) fn write(run: &Run, out: &mut dyn Write) -> io::Result<()> {
+    let model = &run.model;
+    let parameters = match model.parameters {
+        few if few < 100_000 => format!("{} parameters", count(few as u64)),
+        many => format!("{:.1} million parameters", many as f64 / 1e6),
+    };
+    let [layers, width, heads] = [model.layers, model.width, model.heads];
+    writeln!(
+        out,
+        "model   {} ({}): {layers} layers of width {width}, {heads} heads, {parameters}, {}",
+        model.model_type, model.source, model.dtype
+    )?;
+    writeln!(out, "device  {}; {}", run.device.name, run.device.why)?;
+    writeln!(out)?;
+    answers(run).write(out, 0)?;
+    writeln!(out)?;
+    times(run).write(out, 0)?;
+    writeln!(out)?;
+    caches(run).write(out, 0)?;
+    // Or one would add up the column.
+    if run.device.kind == "wgpu" {
+        writeln!(out, "\ncreating kernels contains creating wgpu_pipeline and wgpu_layout for them")?;
+    }
+    if let Some(found) = &run.verification {
+        writeln!(
+            out,
+            "\nverified: {} numbers are those of f64 to within {:.1e}, with {:.1e} allowed; prompt {} is the farthest off",
+            count(found.compared),
+            found.worst,
+            found.allowed,
+            found.prompt
+        )?;
+    }
+    Ok(())
+}
+
+fn answers(run: &Run) -> Table {
+    let is_decoder = run.prompts.iter().any(|prompt| prompt.generated_ids.is_some());
+    let titles = ["prompt", "tokens", if is_decoder { "continuation" } else { "vector" }];
+    let mut table = Table::new(titles).ending_in_text();
+    for prompt in &run.prompts {
+        let cut = if prompt.truncated { " (cut)" } else { "" };
+        let input = prompt.input_ids.len();
+        let tokens = match &prompt.generated_ids {
+            Some(ids) => format!("{}{cut} + {}", count(input as u64), ids.len()),
+            None => format!("{}{cut}", count(input as u64)),
+        };
+        let text = prompt.text.clone().unwrap_or_else(|| joined(&prompt.input_ids));
+        table.row([printable(&text, TEXT), tokens, made_of_it(prompt)]);
+    }
+    table
+}
+
+fn made_of_it(prompt: &PromptFigures) -> String {
+    if let Some(embedding) = &prompt.embedding {
+        let first: Vec<String> = embedding.iter().take(4).map(|x| format!("{x:.4}")).collect();
+        return format!("{}, ... {} in all", first.join(", "), embedding.len());
+    }
+    let ids = prompt.generated_ids.as_deref().unwrap_or_default();
+    match &prompt.generated_text {
+        Some(text) => printable(text, TEXT),
+        None => printable(&joined(ids), TEXT),
+    }
+}
+
+fn joined(ids: &[u32]) -> String {
+    let ids: Vec<String> = ids.iter().map(u32::to_string).collect();
+    ids.join(",")
+}
+
+fn times(run: &Run) -> Table {
+    let has_tokens = run.cold.is_some_and(|times| times.token_ns.is_some());
+    let mut table = match has_tokens {
+        true => Table::new(["mean latency", "first token", "per token", "tokens/s"]),
+        false if run.prompts.iter().any(|prompt| prompt.embedding.is_some()) => {
+            Table::new(["mean latency", "vector"])
+        }
+        false => Table::new(["mean latency", "first token"]),
+    };
+    let mut row = |title: String, times: Option<Latency>| {
+        let Some(Latency { first_ns, token_ns }) = times else { return };
+        let rest = token_ns.map(|ns| [nanoseconds(ns), format!("{:.0}", 1e9 / ns)]);
+        table.row([title, nanoseconds(first_ns)].into_iter().chain(rest.into_iter().flatten()));
+    };
+    row("cold, the first pass".to_owned(), run.cold);
+    row(
+        match run.passes {
+            2 => "warm, the second".to_owned(),
+            passes => format!("warm, the {} after it", passes - 1),
+        },
+        run.warm,
+    );
+    table
+}
+
+fn caches(run: &Run) -> Table {
+    let mut table =
+        Table::new(["cache", "entries", "hits", "misses", "hit rate", "evictions", "bytes", "creating"]);
+    for row in &run.caches {
+        table.row([
+            row.cache.clone(),
+            count(row.entries),
+            row.hits.map_or_else(String::new, count),
+            count(row.misses),
+            row.hit_rate.map_or_else(String::new, percent),
+            count(row.evictions),
+            bytes(row.bytes),
+            duration(row.creation_ns),
+        ]);
+    }
+    table
+}

@@ -1,0 +1,19 @@
+//! `metallic top`: a log as it grows.
+//!
+//! ```text
+//! log --Tail--> lines --> events --Live--> figures of the last minutes --view--> terminal --keys--> Screen
+//! ```
+
+mod columns;
+mod command;
+mod keys;
+mod live;
+mod tail;
+mod view;
+mod window;
+
+pub use command::run;
+pub use keys::{Screen, Sort};
+pub use live::Live;
+pub use tail::Tail;
+pub use view::draw;

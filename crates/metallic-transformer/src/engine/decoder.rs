@@ -1,0 +1,163 @@
+//! A decoder like GPT-2 on a device.
+
+use metallic::Dtype;
+use metallic::caching::ResourceCache;
+use metallic::error::MetalError;
+use metallic::kernels::kv_cache_write::KvCacheWriteCall;
+use metallic::kernels::scaled_dot_product_attention::AttentionCall;
+use metallic::slots::{KvCacheConfig, KvCacheState};
+use metallic::tensor::{MatrixLayout, MatrixMut, MatrixRef};
+
+use super::device::TransformerDevice;
+use super::layers::Layers;
+use super::scratch::Scratch;
+use crate::model::Gpt2;
+
+/// A model that continues a sequence of tokens, whose keys and values it keeps in the registry's slot.
+pub struct Decoder<'m, D: TransformerDevice> {
+    model: &'m Gpt2,
+    layers: Layers<D>,
+    scratch: Option<Scratch<D::Tensor>>,
+    logits: Option<D::Tensor>,
+}
+
+impl<'m, D: TransformerDevice> Decoder<'m, D> {
+    /// The model on this device, its plans, weights, keys and values in this registry.
+    pub fn new(model: &'m Gpt2, device: D, cache: ResourceCache<D>, dtype: Dtype) -> Self {
+        Self { model, layers: Layers { device, cache, dtype }, scratch: None, logits: None }
+    }
+
+    /// The registry.
+    pub fn cache(&self) -> &ResourceCache<D> {
+        &self.layers.cache
+    }
+
+    /// The registry, with all that was made.
+    pub fn into_cache(self) -> ResourceCache<D> {
+        self.layers.cache
+    }
+
+    /// The number of tokens in the sequence.
+    pub fn positions(&self) -> usize {
+        self.layers.cache.registry().slot::<KvCacheState<D::Tensor>>().map_or(0, KvCacheState::len)
+    }
+
+    /// Makes room at once for sequences of `positions` positions, and for `tokens` tokens at a time. What is fed grows its tensors
+    /// by itself; with room for the longest sequence from the beginning, what a device keeps for them stays good.
+    ///
+    /// # Errors
+    /// As [`feed`](Self::feed).
+    pub fn reserve(&mut self, tokens: usize, positions: usize) -> Result<(), MetalError> {
+        let Self { model, layers, scratch, .. } = self;
+        let device = layers.device.clone();
+        let kv = kv_cache(layers, model);
+        kv.reserve(&device, positions.saturating_sub(kv.len()))?;
+        Scratch::reserve(scratch, &device, &model.config.shape, tokens, layers.dtype).map(|_| ())
+    }
+
+    /// Begins a new sequence, in the memory of the one before.
+    pub fn restart(&mut self) {
+        kv_cache(&mut self.layers, self.model).reset();
+    }
+
+    /// Adds tokens to the sequence. Returns the logits of the next token, one for each token of the vocabulary. If it
+    /// fails, the sequence is as before.
+    ///
+    /// # Errors
+    /// The device's; [`MetalError::KvCacheFull`] if these are more tokens than the model has positions left.
+    ///
+    /// # Panics
+    /// If there are no tokens, or one that the model does not have.
+    pub fn feed(&mut self, ids: &[u32]) -> Result<Vec<f32>, MetalError> {
+        let Self { model, layers, scratch, logits } = self;
+        let shape = &model.config.shape;
+        let (rows, width) = (ids.len(), shape.width);
+        let device = layers.device.clone();
+        let kv = kv_cache(layers, model);
+        kv.reserve(&device, rows)?;
+        let (past, seen) = (kv.len(), kv.len() + rows);
+        let scratch = Scratch::reserve(scratch, &device, shape, rows, layers.dtype)?;
+
+        let tokens: Vec<f32> = ids.iter().flat_map(|id| model.tokens.row(*id as usize)).copied().collect();
+        device.write(&mut scratch.attended, 0, &tokens)?;
+        device.write(&mut scratch.normed, 0, &model.positions.data()[past * width..seen * width])?;
+        layers.add(rows * width, &scratch.attended, &scratch.normed, &mut scratch.state)?;
+
+        let parts = MatrixLayout::dense(rows, 3 * width);
+        for (number, block) in model.blocks.iter().enumerate() {
+            layers.norm(
+                &block.attention_norm,
+                shape.epsilon,
+                (0, rows),
+                &scratch.state,
+                &mut scratch.normed,
+            )?;
+            layers.linear(&block.attention.input, rows, &scratch.normed, 0.0, &mut scratch.heads)?;
+            let part = |at: usize| MatrixRef { tensor: &scratch.heads, layout: parts.at(at * width) };
+
+            let write = layers.kv_cache_write(shape)?;
+            let room = kv_cache(layers, model).layer_mut(number)?;
+            let call = KvCacheWriteCall {
+                batch: 1,
+                positions: rows,
+                position: past,
+                capacity: room.capacity,
+                k: part(1),
+                v: part(2),
+                keys: room.keys,
+                values: room.values,
+            };
+            write.run(&device, call)?;
+
+            let attention = layers.attention(shape, (rows, seen), true)?;
+            let sequence = kv_cache(layers, model).layer(number)?;
+            let call = AttentionCall {
+                batch: 1,
+                seq_q: rows,
+                seq_k: seen,
+                scale: model.scale(number),
+                q: part(0),
+                k: MatrixRef::dense(sequence.keys, seen, width),
+                v: MatrixRef::dense(sequence.values, seen, width),
+                output: MatrixMut::dense(&mut scratch.attended, rows, width),
+            };
+            attention.run(&device, call)?;
+            layers.linear(&block.attention.output, rows, &scratch.attended, 1.0, &mut scratch.state)?;
+
+            layers.norm(&block.inner_norm, shape.epsilon, (0, rows), &scratch.state, &mut scratch.normed)?;
+            layers.linear(&block.up, rows, &scratch.normed, 0.0, &mut scratch.inner)?;
+            layers.activate(shape.activation, rows * shape.inner, &scratch.inner, &mut scratch.activated)?;
+            layers.linear(&block.down, rows, &scratch.activated, 1.0, &mut scratch.state)?;
+        }
+
+        // Only the last row says what comes next.
+        layers.norm(&model.norm, shape.epsilon, (rows - 1, 1), &scratch.state, &mut scratch.normed)?;
+        let logits = match logits {
+            Some(logits) => logits,
+            none => none.insert(device.zeros(shape.vocabulary, layers.dtype)?),
+        };
+        layers.scores(model.head(), MatrixRef::dense(&scratch.normed, 1, width), logits)?;
+        let logits = device.read(logits, 0..shape.vocabulary)?;
+        kv_cache(layers, model).advance(rows)?;
+        Ok(logits)
+    }
+}
+
+/// The most bytes that a device may add to each tensor of keys or values to round up its size.
+const ROUNDING: u64 = 4096;
+
+/// The keys and values in the registry's slot: room for all positions of the model, and no more. It is the positions that
+/// limit them. The bytes are a little more than these positions take, since a device may round up the size of a tensor, and
+/// the last positions would be refused for that.
+fn kv_cache<'a, D: TransformerDevice>(
+    layers: &'a mut Layers<D>,
+    model: &Gpt2,
+) -> &'a mut KvCacheState<D::Tensor> {
+    let (shape, dtype) = (&model.config.shape, layers.dtype);
+    layers.cache.kv_cache(|| {
+        let position = 2 * shape.layers * shape.width * dtype.size_bytes();
+        let rounding = ROUNDING.saturating_mul(2 * shape.layers as u64);
+        let max_bytes = (position as u64).saturating_mul(shape.positions as u64).saturating_add(rounding);
+        KvCacheConfig::new(shape.layers, shape.width, dtype, max_bytes).with_max_positions(shape.positions)
+    })
+}

@@ -1,0 +1,7 @@
+//! The engine and its models: results against transformers' and against f64, folders that are refused, what is created.
+
+mod checkpoints;
+mod folders;
+mod results;
+mod steady_state;
+mod tensors;

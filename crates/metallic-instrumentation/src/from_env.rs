@@ -108,8 +108,7 @@ pub fn from_vars(var: impl Fn(&str) -> Option<OsString>) -> Result<Option<Arc<En
     let overflow = parsed(&var, OVERFLOW, "wait or drop", overflow)?.unwrap_or_default();
     let max_bytes = parsed(&var, MAX_BYTES, "a number of bytes above 0", positive)?;
     let keep = parsed(&var, KEEP, "a number of files", |text| text.parse().ok())?.unwrap_or(DEFAULT_KEEP);
-    let names = || EventKind::ALL.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ");
-    let kinds = parsed(&var, EVENTS, &format!("a list, with commas, of {}", names()), kinds)?;
+    let kinds = parsed(&var, EVENTS, &format!("a list, with commas, of {}", names_of_kinds()), kinds)?;
     let sample = parsed(&var, SAMPLE, "a number above 0", positive)?;
 
     let header = kinds.as_ref().is_none_or(|kinds| kinds.contains(&EventKind::LogOpened));
@@ -141,6 +140,19 @@ fn parsed<T>(
         Some(parsed) => Ok(Some(parsed)),
         None => Err(FromEnvError::BadValue { variable, value, accepted: accepted.to_owned() }),
     }
+}
+
+/// Out of line: the optimizer would unroll it into its caller, and rustc 1.95 takes hours over what comes of that.
+#[inline(never)]
+fn names_of_kinds() -> String {
+    let mut names = String::new();
+    for kind in EventKind::ALL {
+        if !names.is_empty() {
+            names.push_str(", ");
+        }
+        names.push_str(kind.name());
+    }
+    names
 }
 
 fn flag(text: &str) -> Option<bool> {

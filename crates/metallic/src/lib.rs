@@ -16,11 +16,11 @@ pub use compute::device::{self, Device};
 pub use compute::tensor::{self, Dtype};
 #[doc(no_inline)]
 pub use error::Error;
-#[doc(no_inline)]
-pub use metallic_instrumentation::{self as instrumentation, EventSink};
 #[cfg(feature = "jsonl")]
 #[doc(no_inline)]
 pub use metallic_instrumentation::from_env;
+#[doc(no_inline)]
+pub use metallic_instrumentation::{self as instrumentation, EventSink};
 
 /// The README's program, so that it is compiled and run like every other example.
 #[cfg(doctest)]

@@ -17,7 +17,7 @@ use super::reporting::{CacheCounters, CacheMetrics};
 use crate::device::Device;
 use crate::error::Error;
 
-pub(super) use self::create::{create, get_or_create_slow};
+pub(super) use self::create::{Holds, create, get_or_create_slow};
 
 /// The resources of one kernel.
 ///
@@ -51,7 +51,7 @@ pub struct KernelCache<K: CacheableKernel<D>, D = Device> {
     made_on: Option<u64>,
 }
 
-impl<K: CacheableKernel<D>, D: 'static> KernelCache<K, D> {
+impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
     /// Has resources made on `device` when a caller names none.
     pub fn with_device(self, device: D) -> Self {
         self.with_shared_device(Some(Arc::new(device)))
@@ -106,14 +106,10 @@ impl<K: CacheableKernel<D>, D: 'static> KernelCache<K, D> {
         let hash = hash_of(&key);
         let id = match self.find_fast(hash, &key, device) {
             Found::Hit(id, now) => return Ok(self.keyed.hit(id, now)),
-            Found::Nothing(now) => create(self, Self::itself, |_| None, key, hash, now, device, None)?,
-            Found::Slow => get_or_create_slow(self, Self::itself, |_| None, key, hash, device, None)?,
+            Found::Nothing(now) => create(self, key, hash, now, device, None)?,
+            Found::Slow => get_or_create_slow(self, key, hash, device, None)?,
         };
         Ok(self.keyed.resource_mut(id))
-    }
-
-    fn itself(&mut self) -> &mut Self {
-        self
     }
 
     /// Returns the resource with this key, if a look-up would find it: an entry that was idle for too long is hidden. Does not
@@ -233,13 +229,13 @@ pub(super) enum Found {
     Slow,
 }
 
-impl<K: CacheableKernel<D>, D: 'static> Default for KernelCache<K, D> {
+impl<K: CacheableKernel<D>, D> Default for KernelCache<K, D> {
     fn default() -> Self {
         Self::new(TimeSource::default(), None)
     }
 }
 
-impl<K: CacheableKernel<D>, D: 'static> fmt::Debug for KernelCache<K, D> {
+impl<K: CacheableKernel<D>, D> fmt::Debug for KernelCache<K, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KernelCache")
             .field("name", self.name())

@@ -27,7 +27,7 @@ use rustc_hash::FxBuildHasher;
 use super::clock::{Clock, TimeSource};
 use super::entries::hash_of;
 use super::kernel::{CacheableKernel, Frame};
-use super::kernel_cache::{Found, KernelCache, create, get_or_create_slow};
+use super::kernel_cache::{Found, Holds, KernelCache, create, get_or_create_slow};
 use super::keyed_cache::KeyedCache;
 use super::policy::EvictionPolicy;
 use super::reporting::CacheMetrics;
@@ -184,12 +184,8 @@ impl<D: 'static> CacheRegistry<D> {
                 let cache = self.caches.near_mut::<KernelCache<K, D>>().expect("it was there just now");
                 return Ok(cache.keyed_mut().hit(id, now));
             }
-            Found::Nothing(now) => {
-                create(self, Self::cache_mut::<K>, Self::erase, key, hash, now, device, None)?
-            }
-            Found::Slow => {
-                get_or_create_slow(self, Self::cache_mut::<K>, Self::erase, key, hash, device, None)?
-            }
+            Found::Nothing(now) => create::<K, D, Self>(self, key, hash, now, device, None)?,
+            Found::Slow => get_or_create_slow::<K, D, Self>(self, key, hash, device, None)?,
         };
         Ok(self.cache_mut::<K>().keyed_mut().resource_mut(id))
     }
@@ -208,7 +204,7 @@ impl<D: 'static> CacheRegistry<D> {
                 cache.keyed_mut().hit(id, now);
                 id
             }
-            _ => get_or_create_slow(self, Self::cache_mut::<K>, Self::erase, key, hash, device, None)?,
+            _ => get_or_create_slow::<K, D, Self>(self, key, hash, device, None)?,
         };
         Ok(self.cache_mut::<K>().keyed_mut().resource_mut(id))
     }
@@ -221,12 +217,8 @@ impl<D: 'static> CacheRegistry<D> {
     ) -> Result<K::CachedResource, Error> {
         let key = K::create_cache_key(params);
         let hash = hash_of(&key);
-        let id = get_or_create_slow(self, Self::cache_mut::<K>, Self::erase, key, hash, None, Some(outer))?;
+        let id = get_or_create_slow::<K, D, Self>(self, key, hash, None, Some(outer))?;
         Ok(self.cache_mut::<K>().keyed().resource(id).clone())
-    }
-
-    fn erase(&mut self) -> Option<&mut dyn Any> {
-        Some(self)
     }
 
     /// The cache of kernel `K`, for a hot loop that finds it once. It makes resources on the registry's device, as the registry
@@ -475,6 +467,25 @@ impl<D: 'static> CacheRegistry<D> {
         let cache = self.all_caches().find(|cache| **cache.name() == *name && !cache.is_refused());
         let slot = || self.slots.iter().find(|slot| slot.cache_name() == Some(name));
         cache.map(ErasedCache::owner).or_else(|| slot().map(CacheRegistrySlot::slot_type))
+    }
+}
+
+impl<K: CacheableKernel<D>, D: 'static> Holds<K, D> for CacheRegistry<D> {
+    #[inline(always)]
+    fn keyed(&mut self) -> &mut KeyedCache<K::Key, K::CachedResource> {
+        self.cache_mut::<K>().keyed_mut()
+    }
+
+    fn check_device(&mut self, device: Option<&D>) -> Result<(), Error> {
+        self.cache_mut::<K>().check_device(device)
+    }
+
+    fn make_on(&mut self, device: Option<&D>) -> Result<Option<Arc<D>>, Error> {
+        self.cache_mut::<K>().make_on(device)
+    }
+
+    fn registry(&mut self) -> Option<&mut dyn Any> {
+        Some(self)
     }
 }
 

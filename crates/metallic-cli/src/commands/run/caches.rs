@@ -98,6 +98,7 @@ pub(super) fn set<D: TransformerDevice>(cache: &mut ResourceCache<D>, policy: &C
 pub(super) fn rows<D: TransformerDevice>(cache: &ResourceCache<D>) -> Vec<CacheRow> {
     let registry = cache.registry();
     let (slots, mut rows): (Vec<_>, Vec<_>) = registry
+        .metrics_by_name()
         .map(|(name, metrics)| {
             let kind = if name == PREPARED { "slot" } else { "kernel" };
             CacheRow::new(name, kind, registry.eviction_policy_of(name), &metrics)

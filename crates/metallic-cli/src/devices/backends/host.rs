@@ -5,7 +5,8 @@ mod processor;
 use std::num::NonZeroUsize;
 
 use metallic::Dtype;
-use metallic::device::{ComputeDevice, HostDevice};
+use metallic::device::ComputeDevice;
+use metallic_host::HostDevice;
 
 use crate::devices::{DeviceCaches, Host};
 

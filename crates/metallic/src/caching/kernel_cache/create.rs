@@ -1,67 +1,107 @@
 //! From a miss to an entry: a place is reserved, the kernel creates, the resource is inserted.
 //!
-//! The cache is not borrowed while the kernel creates. It is in a `holder`, a registry or itself, in which `reach` finds it
-//! again, and which the creation may use through [`Creation`].
+//! The cache is not borrowed while the kernel creates: it is found again in what [`Holds`] it, which the creation may use
+//! through [`Creation`].
 
 use std::any::{Any, type_name};
+use std::sync::Arc;
 
 use super::KernelCache;
 use crate::caching::kernel::{CacheableKernel, Creation, Frame};
-use crate::caching::keyed_cache::Arrival;
+use crate::caching::keyed_cache::{Arrival, KeyedCache};
 use crate::caching::order::EntryId;
 use crate::error::{Error, chain};
+
+/// What holds the cache of kernel `K`: a registry, or the cache itself.
+pub(in crate::caching) trait Holds<K: CacheableKernel<D>, D> {
+    fn keyed(&mut self) -> &mut KeyedCache<K::Key, K::CachedResource>;
+
+    /// # Errors
+    /// [`Error::AnotherDevice`] if what is in the cache was made on another device.
+    fn check_device(&mut self, device: Option<&D>) -> Result<(), Error>;
+
+    /// Notes that a resource is made on this device, or else on the holder's, which is returned: a handle, because the creation
+    /// may use the holder.
+    ///
+    /// # Errors
+    /// As [`check_device`](Self::check_device).
+    fn make_on(&mut self, device: Option<&D>) -> Result<Option<Arc<D>>, Error>;
+
+    /// The holder, if it has other caches, too.
+    fn registry(&mut self) -> Option<&mut dyn Any>;
+}
+
+impl<K: CacheableKernel<D>, D> Holds<K, D> for KernelCache<K, D> {
+    #[inline(always)]
+    fn keyed(&mut self) -> &mut KeyedCache<K::Key, K::CachedResource> {
+        &mut self.keyed
+    }
+
+    fn check_device(&mut self, device: Option<&D>) -> Result<(), Error> {
+        let asked_and_made = device.and_then(K::device_identity).zip(self.made_on);
+        match asked_and_made.filter(|(asked, made)| asked != made) {
+            Some((asked_for, made_on)) => {
+                Err(Error::AnotherDevice { cache: self.keyed.name().clone(), made_on, asked_for })
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn make_on(&mut self, device: Option<&D>) -> Result<Option<Arc<D>>, Error> {
+        let own = if device.is_none() { self.device.clone() } else { None };
+        let device = device.or(own.as_deref());
+        self.check_device(device)?;
+        self.made_on = self.made_on.or_else(|| device.and_then(K::device_identity));
+        Ok(own)
+    }
+
+    fn registry(&mut self) -> Option<&mut dyn Any> {
+        None
+    }
+}
 
 /// A look-up that could not take the fast path.
 #[cold]
 #[inline(never)]
-#[expect(clippy::too_many_arguments, reason = "a look-up under way, whose parts are in registers")]
-pub(in crate::caching) fn get_or_create_slow<K: CacheableKernel<D>, D: 'static, H: ?Sized>(
+pub(in crate::caching) fn get_or_create_slow<K: CacheableKernel<D>, D, H: Holds<K, D> + ?Sized>(
     holder: &mut H,
-    reach: impl Fn(&mut H) -> &mut KernelCache<K, D> + Copy,
-    registry: impl Fn(&mut H) -> Option<&mut dyn Any>,
     key: K::Key,
     hash: u64,
     device: Option<&D>,
     outer: Option<&Frame<'_>>,
 ) -> Result<EntryId, Error> {
-    let cache = reach(holder);
-    cache.check_device(device)?;
-    let (now, found) = cache.keyed.look_up(hash, &key);
+    holder.check_device(device)?;
+    let cache = holder.keyed();
+    let (now, found) = cache.look_up(hash, &key);
     if let Some(id) = found {
-        cache.keyed.hit_slow(id, now);
+        cache.hit_slow(id, now);
         return Ok(id);
     }
-    create(holder, reach, registry, key, hash, now, device, outer)
+    create::<K, D, H>(holder, key, hash, now, device, outer)
 }
 
 /// The rest of a look-up that began at `now` and found nothing.
 #[inline(never)]
-#[expect(clippy::too_many_arguments, reason = "a look-up under way, whose parts are in registers")]
-pub(in crate::caching) fn create<K: CacheableKernel<D>, D: 'static, H: ?Sized>(
+pub(in crate::caching) fn create<K: CacheableKernel<D>, D, H: Holds<K, D> + ?Sized>(
     holder: &mut H,
-    reach: impl Fn(&mut H) -> &mut KernelCache<K, D> + Copy,
-    registry: impl Fn(&mut H) -> Option<&mut dyn Any>,
     key: K::Key,
     hash: u64,
     now: u64,
     device: Option<&D>,
     outer: Option<&Frame<'_>>,
 ) -> Result<EntryId, Error> {
-    let cache = reach(holder);
-    cache.keyed.check_name(type_name::<K>())?;
+    let cache = holder.keyed();
+    cache.check_name(type_name::<K>())?;
     if outer.is_some_and(|outer| outer.is_creating::<K, K::Key>(&key)) {
-        return Err(Error::RecursiveCreation { cache_key: cache.keyed.format_label(&key) });
+        return Err(Error::RecursiveCreation { cache_key: cache.format_label(&key) });
     }
-    // A handle, because the creation may use what holds the cache.
-    let own = if device.is_none() { cache.device.clone() } else { None };
+    let own = holder.make_on(device)?;
     let device = device.or(own.as_deref());
-    cache.check_device(device)?;
-    cache.made_on = cache.made_on.or_else(|| device.and_then(K::device_identity));
-    let mut arrival = Arrival::begin(holder, |holder| reach(holder).keyed_mut(), key, hash, now);
+    let mut arrival = Arrival::begin(holder, H::keyed, key, hash, now);
     let (made, nested) = {
         let (holder, key) = arrival.parts();
         let frame = Frame::new::<K, K::Key>(key, outer);
-        (K::create(key, &mut Creation::new(device, &frame, registry(holder))), frame.nested())
+        (K::create(key, &mut Creation::new(device, &frame, holder.registry())), frame.nested())
     };
     arrival.add_nested(nested);
     let (ended, ticks) = match made {
@@ -79,19 +119,4 @@ pub(in crate::caching) fn create<K: CacheableKernel<D>, D: 'static, H: ?Sized>(
         outer.add_nested(ticks);
     }
     ended
-}
-
-impl<K: CacheableKernel<D>, D: 'static> KernelCache<K, D> {
-    /// # Errors
-    /// [`Error::AnotherDevice`] if what is in this cache was made on another device.
-    fn check_device(&self, device: Option<&D>) -> Result<(), Error> {
-        let other =
-            device.and_then(K::device_identity).zip(self.made_on).filter(|(asked, made)| asked != made);
-        match other {
-            Some((asked, made_on)) => {
-                Err(Error::AnotherDevice { cache: self.name().clone(), made_on, asked_for: asked })
-            }
-            None => Ok(()),
-        }
-    }
 }

@@ -1,0 +1,81 @@
+use std::time::{Duration, SystemTime};
+
+use crate::{Artifact, ArtifactKey, EntryId};
+
+/// What a store keeps under one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The whole key.
+    pub key: ArtifactKey,
+    /// The artifact, or where it is.
+    pub body: Body,
+}
+
+/// The content of an [`Entry`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// An artifact.
+    Artifact(Artifact),
+    /// The entry that has the artifact: a cheap key leads to a content key. Never another link.
+    Link(EntryId),
+}
+
+impl Body {
+    pub(crate) const LINK: &'static str = "link";
+
+    /// Length of the payloads, in bytes.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::Artifact(artifact) => artifact.bytes(),
+            Self::Link(_) => EntryId::LEN as u64,
+        }
+    }
+
+    /// What is lost with the entry. For a link: the content is put together and digested again, about a millisecond.
+    pub(crate) fn cost_ns(&self) -> u64 {
+        match self {
+            Self::Artifact(artifact) => artifact.cost().as_nanos().try_into().unwrap_or(u64::MAX),
+            Self::Link(_) => 1_000_000,
+        }
+    }
+
+    pub(crate) fn label(&self) -> &str {
+        match self {
+            Self::Artifact(artifact) => artifact.label(),
+            Self::Link(_) => "",
+        }
+    }
+
+    pub(crate) fn for_each_payload(&self, mut visit: impl FnMut(&str, &[u8])) {
+        match self {
+            Self::Artifact(artifact) => artifact.payloads().for_each(|(name, bytes)| visit(name, bytes)),
+            Self::Link(target) => visit(Self::LINK, &target.to_bytes()),
+        }
+    }
+}
+
+/// The header of an [`Entry`], for listings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EntryInfo {
+    /// The entry's name in the store.
+    pub id: EntryId,
+    /// The whole key.
+    pub key: ArtifactKey,
+    /// Whether it leads to another entry, which has the artifact.
+    pub is_link: bool,
+    /// Whether it carries a MAC.
+    pub is_authenticated: bool,
+    /// The readable name that its artifact was given.
+    pub label: String,
+    /// What creation took.
+    pub cost: Duration,
+    /// When it was written, in seconds since 1970; 0 if the writer had no clock.
+    pub written: u64,
+    /// Names and lengths of the payloads.
+    pub payloads: Vec<(String, u64)>,
+    /// Length of the entry with its header, in bytes.
+    pub bytes: u64,
+    /// When it was last used, where the store keeps that.
+    pub used: Option<SystemTime>,
+}

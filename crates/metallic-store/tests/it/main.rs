@@ -1,0 +1,8 @@
+//! The store through its public face.
+#![expect(clippy::unwrap_used, reason = "what fails in a test's helper fails the test")]
+
+mod conforming;
+mod damage;
+mod folder;
+mod golden;
+mod processes;

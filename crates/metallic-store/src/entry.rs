@@ -79,3 +79,23 @@ pub struct EntryInfo {
     /// When it was last used, where the store keeps that.
     pub used: Option<SystemTime>,
 }
+
+impl EntryInfo {
+    /// Describes an entry that is in memory and has no header.
+    pub(crate) fn of_resident(entry: &Entry) -> Self {
+        let mut payloads = Vec::new();
+        entry.body.for_each_payload(|name, bytes| payloads.push((name.to_owned(), bytes.len() as u64)));
+        Self {
+            id: entry.key.id(),
+            key: entry.key.clone(),
+            is_link: matches!(entry.body, Body::Link(_)),
+            is_authenticated: false,
+            label: entry.body.label().to_owned(),
+            cost: Duration::from_nanos(entry.body.cost_ns()),
+            written: 0,
+            payloads,
+            bytes: entry.body.bytes(),
+            used: None,
+        }
+    }
+}

@@ -76,6 +76,10 @@
 #![forbid(unsafe_code)]
 
 mod artifact;
+#[cfg(feature = "bundle")]
+mod bundle;
+#[cfg(feature = "bundle")]
+mod compression;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod digest;
@@ -86,6 +90,8 @@ mod fingerprint;
 mod format;
 mod journal;
 mod key;
+#[cfg(feature = "layered")]
+mod layered;
 pub mod limits;
 mod memory;
 mod miss;
@@ -95,6 +101,8 @@ mod secret;
 mod store;
 
 pub use artifact::Artifact;
+#[cfg(feature = "bundle")]
+pub use bundle::{Bundle, BundleError, BundleReport, BundleSigner, BundleTrust};
 pub use digest::Digest;
 #[cfg(feature = "disk")]
 pub use disk::{DiskOptions, DiskStore, DiskUsage};
@@ -103,6 +111,8 @@ pub use fingerprint::{Fingerprint, Layer, LayerChange};
 pub use format::FormatError;
 pub use journal::{Journal, StoreAction, StoreEvent, StoreObserver, StoreStats};
 pub use key::{ArtifactKey, Content, EntryId, EntryIdError, KeyError, KeyKind, Subject};
+#[cfg(feature = "layered")]
+pub use layered::LayeredStore;
 pub use memory::MemoryStore;
 pub use miss::{MissCause, SaveError};
 pub use obtain::{Obtain, Obtained, Origin};

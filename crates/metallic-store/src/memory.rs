@@ -3,8 +3,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::{
-    ArtifactStore, Body, Entry, EntryId, EntryInfo, Journal, Lease, LeaseGuard, MissCause, SaveError,
-    StoreAction, StoreObserver, Subject, profit,
+    ArtifactStore, Entry, EntryId, EntryInfo, Journal, Lease, LeaseGuard, MissCause, SaveError, StoreAction,
+    StoreObserver, Subject, profit,
 };
 
 /// A store in this process's memory: for tests, as a level above slower ones, and where there is no file system.
@@ -141,21 +141,8 @@ impl ArtifactStore for MemoryStore {
 
     fn info(&self, id: &EntryId) -> Result<EntryInfo, MissCause> {
         let entries = self.entries();
-        let entry = &entries.by_id.get(id).ok_or(MissCause::Absent)?.entry;
-        let mut payloads = Vec::new();
-        entry.body.for_each_payload(|name, bytes| payloads.push((name.to_owned(), bytes.len() as u64)));
-        Ok(EntryInfo {
-            id: *id,
-            key: entry.key.clone(),
-            is_link: matches!(entry.body, Body::Link(_)),
-            is_authenticated: false,
-            label: entry.body.label().to_owned(),
-            cost: Duration::from_nanos(entry.body.cost_ns()),
-            written: 0,
-            payloads,
-            bytes: entry.body.bytes(),
-            used: None,
-        })
+        let resident = entries.by_id.get(id).ok_or(MissCause::Absent)?;
+        Ok(EntryInfo::of_resident(&resident.entry))
     }
 
     fn lease(&self, id: &EntryId, wait: Duration) -> Lease {

@@ -66,6 +66,8 @@
 //! | `disk` | `DiskStore`: one folder, many processes, a hard bound; needs Rust 1.89 | |
 //! | `layered` | `LayeredStore`: read-only bases, one writable top, remote levels | |
 //! | `bundle` | `Bundle`: export and import as one compressed, signed file | |
+//! | `http`, `bazel`, `redis`, `s3` | `RemoteStore` on existing servers, by that protocol | |
+//! | `remote` | `RemoteStore` alone, for a transport of your own; any of those turns it on | |
 //! | `conformance` | `conformance`: what any store must do, for its author's tests | |
 //!
 //! # What is trusted
@@ -78,7 +80,7 @@
 mod artifact;
 #[cfg(feature = "bundle")]
 mod bundle;
-#[cfg(feature = "bundle")]
+#[cfg(any(feature = "bundle", feature = "remote"))]
 mod compression;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -97,6 +99,8 @@ mod memory;
 mod miss;
 mod obtain;
 mod profit;
+#[cfg(feature = "remote")]
+pub mod remote;
 mod secret;
 mod store;
 
@@ -117,5 +121,7 @@ pub use memory::MemoryStore;
 pub use miss::{MissCause, SaveError};
 pub use obtain::{Obtain, Obtained, Origin};
 pub use profit::profit;
+#[cfg(feature = "remote")]
+pub use remote::{RemoteOptions, RemoteStore, RemoteUrlError};
 pub use secret::{Secret, SecretError};
 pub use store::{ArtifactStore, Claim, Lease, LeaseGuard, Sibling, Why};

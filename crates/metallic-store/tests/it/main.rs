@@ -8,3 +8,4 @@ mod folder;
 mod golden;
 mod layers;
 mod processes;
+mod remote;

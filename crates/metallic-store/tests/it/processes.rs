@@ -19,6 +19,7 @@ fn child() {
     match name {
         "write" => killing::write_until_killed(Path::new(&folder), argument),
         "obtain" => leasing::obtain_all(Path::new(&folder), argument),
+        "remote" => crate::remote::check_url(argument),
         "hold" => leasing::hold_until_killed(Path::new(&folder)),
         _ => panic!("no task `{task}`"),
     }
@@ -26,16 +27,25 @@ fn child() {
 
 /// Starts a child. It is killed when the test ends, however it ends.
 fn spawn(folder: &Path, task: &str) -> Process {
+    spawn_with(folder, task, &[])
+}
+
+/// Starts a child with more in its environment.
+pub(crate) fn spawn_with(folder: &Path, task: &str, environment: &[(&str, &str)]) -> Process {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "processes::child", "--nocapture"]).env(TASK, task).env(FOLDER, folder);
+    command
+        .args(["--exact", "processes::child", "--nocapture"])
+        .env(TASK, task)
+        .env(FOLDER, folder)
+        .envs(environment.iter().copied());
     Process(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap())
 }
 
-struct Process(Child);
+pub(crate) struct Process(Child);
 
 impl Process {
     /// Waits for a line of the child's output that begins with `word`, and returns the rest of it.
-    fn expect(&mut self, word: &str) -> String {
+    pub(crate) fn expect(&mut self, word: &str) -> String {
         let lines = BufReader::new(self.0.stdout.as_mut().unwrap()).lines();
         let found = lines.map_while(Result::ok).find_map(|line| Some(line.split_once(word)?.1.to_owned()));
         found.unwrap_or_else(|| panic!("the child ended without `{word}`"))

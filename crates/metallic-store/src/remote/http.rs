@@ -58,7 +58,8 @@ impl HttpTransport {
             }
         };
         let mut response = sent.map_err(|error| failure(error, limit))?;
-        if response.body().content_length().is_some_and(|len| len > limit) {
+        // What HEAD tells is the length of what it does not send.
+        if method != "HEAD" && response.body().content_length().is_some_and(|len| len > limit) {
             return Err(TransportError::TooLong { limit });
         }
         // One byte more, since the limit itself is an error there.
@@ -76,6 +77,16 @@ impl HttpTransport {
         match answer.status {
             StatusCode::OK => Ok(Some(answer.body)),
             StatusCode::NOT_FOUND | StatusCode::GONE => Ok(None),
+            status => Err(unexpected(status)),
+        }
+    }
+
+    #[cfg(feature = "s3")]
+    pub(super) fn has_url(&self, url: &str, deadline: Instant) -> Result<bool, TransportError> {
+        let answer = self.send("HEAD", url, None, ANSWER, deadline)?;
+        match answer.status {
+            StatusCode::OK => Ok(true),
+            StatusCode::NOT_FOUND | StatusCode::GONE => Ok(false),
             status => Err(unexpected(status)),
         }
     }

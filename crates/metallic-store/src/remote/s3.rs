@@ -68,6 +68,11 @@ impl Transport for S3Transport {
 
     fn delete(&self, name: &str, deadline: Instant) -> Result<bool, TransportError> {
         let object = self.object(name);
+        // S3 says the same whether there was an object or not.
+        let url = self.bucket.head_object(Some(&self.credentials), &object).sign(VALID);
+        if !self.http.has_url(url.as_str(), deadline)? {
+            return Ok(false);
+        }
         let url = self.bucket.delete_object(Some(&self.credentials), &object).sign(VALID);
         self.http.delete_url(url.as_str(), deadline)
     }

@@ -18,7 +18,7 @@ const KNOWN: &str = "http://, bazel+http://, redis:// and s3:// are, each if it 
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(
     not(all(feature = "bazel", feature = "redis", feature = "s3")),
-    expect(dead_code, reason = "each protocol needs its part")
+    allow(dead_code, reason = "each protocol needs its part")
 )]
 pub(super) struct Location {
     /// Host and port, or a bucket.

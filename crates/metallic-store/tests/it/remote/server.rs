@@ -153,11 +153,12 @@ fn http(
     let mut words = head.split(' ');
     let (method, target) = (words.next()?, words.next()?);
     let path = target.split('?').next()?.to_owned();
+    let is_head = method == "HEAD";
     let failing = matches!(behaviour, Behaviour::FailsFirst(times) if state.requests.len() <= times);
     let wants = behaviour == Behaviour::WantsCollection && !state.has_collection;
     let (status, answer) = match method {
         _ if failing => ("503 Service Unavailable", Vec::new()),
-        "GET" => match state.values.get(&path) {
+        "GET" | "HEAD" => match state.values.get(&path) {
             Some(value) => ("200 OK", value.clone()),
             None => ("404 Not Found", b"there is no such thing".to_vec()),
         },
@@ -182,7 +183,7 @@ fn http(
         write!(writer, "content-length: {}\r\n", answer.len()).ok()?;
     }
     writer.write_all(b"\r\n").ok()?;
-    writer.write_all(&answer).ok()
+    if is_head { Some(()) } else { writer.write_all(&answer).ok() }
 }
 
 fn redis(reader: &mut impl BufRead, writer: &mut impl Write, state: &Mutex<State>) -> Option<()> {
@@ -197,7 +198,7 @@ fn redis(reader: &mut impl BufRead, writer: &mut impl Write, state: &Mutex<State
     let mut state = state.lock().unwrap();
     state.requests.push(words.iter().take(2).map(text).collect::<Vec<_>>().join(" "));
     let answer = match text(&words[0]).as_str() {
-        "GET" => match state.values.get(&text(&words[1])) {
+        "GET" | "HEAD" => match state.values.get(&text(&words[1])) {
             Some(value) => [format!("${}\r\n", value.len()).as_bytes(), value, b"\r\n"].concat(),
             None => b"$-1\r\n".to_vec(),
         },

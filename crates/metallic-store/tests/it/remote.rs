@@ -150,8 +150,8 @@ fn a_dead_slow_or_lying_server_costs_at_most_one_deadline() {
             }
             let took = start.elapsed();
             println!("{scheme}, {behaviour}: {took:.0?}, {:?}", remote.given_up());
-            // The machine's own delays come on top.
-            assert!(took < DEADLINE + Duration::from_millis(400), "{scheme}, {behaviour}: {took:?}");
+            // The machine's own delays come on top. A deadline for each key would be ten of them.
+            assert!(took < DEADLINE + Duration::from_secs(1), "{scheme}, {behaviour}: {took:?}");
             assert_eq!(remote.stats().found, 0);
         }
     }

@@ -178,12 +178,13 @@ fn http(
         _ => ("405 Method Not Allowed", Vec::new()),
     };
     drop(state);
-    write!(writer, "HTTP/1.1 {status}\r\n").ok()?;
+    // In one piece, or the client's kernel waits for more before it acknowledges the first.
+    let mut response = format!("HTTP/1.1 {status}\r\n");
     if !status.starts_with("204") {
-        write!(writer, "content-length: {}\r\n", answer.len()).ok()?;
+        response += &format!("content-length: {}\r\n", answer.len());
     }
-    writer.write_all(b"\r\n").ok()?;
-    if is_head { Some(()) } else { writer.write_all(&answer).ok() }
+    let body = if is_head { Vec::new() } else { answer };
+    writer.write_all(&[response.as_bytes(), b"\r\n", &body].concat()).ok()
 }
 
 fn redis(reader: &mut impl BufRead, writer: &mut impl Write, state: &Mutex<State>) -> Option<()> {

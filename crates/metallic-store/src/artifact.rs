@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::limits;
 
-/// What a compiler made: one or several named payloads, and what making them cost.
+/// The result of a compilation: one or several named payloads, and what making them cost.
 ///
 /// Usual payloads are [`Artifact::NATIVE`], code for one device such as a cubin, and [`Artifact::PORTABLE`], code that a
 /// driver can still translate such as PTX. A clone shares the bytes.
@@ -84,7 +84,7 @@ impl Artifact {
         self.payloads.iter().map(|(_, range)| range.len() as u64).sum()
     }
 
-    /// What creation took.
+    /// The time that creation took.
     pub fn cost(&self) -> Duration {
         self.cost
     }

@@ -32,7 +32,7 @@ impl BundleSigner {
     }
 }
 
-/// Whose bundles are accepted.
+/// Which bundles are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BundleTrust<'a> {
     /// Those that one of these public keys has signed.
@@ -54,11 +54,11 @@ pub enum BundleError {
     /// It does not decompress to what its header says.
     #[error("the bundle is damaged: {0}")]
     Compression(String),
-    /// No one has signed it.
+    /// It has no signature.
     #[error("the bundle is not signed")]
     Unsigned,
-    /// One who is not trusted has signed it.
-    #[error("the bundle is signed by `{key}`, who is not trusted", key = crate::Digest(*.0))]
+    /// It is signed by a key that is not trusted.
+    #[error("the bundle is signed by `{key}`, which is not trusted", key = crate::Digest(*.0))]
     UnknownSigner([u8; 32]),
     /// The signature is not of this content.
     #[error("the bundle's signature is wrong")]
@@ -73,7 +73,7 @@ pub enum BundleError {
     },
 }
 
-/// What was moved between a store and a bundle, and what was not.
+/// The entries that were moved between a store and a bundle, and those that were not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BundleReport {
     /// Entries moved.

@@ -1,4 +1,4 @@
-//! What any [`ArtifactStore`] must do, for its author's tests.
+//! Checks that any [`ArtifactStore`] keeps its contract, for its author's tests.
 //!
 //! Each function takes a new, empty store and panics with what differs from the [contract](ArtifactStore#contract).
 //! [`check_all`] calls them all.

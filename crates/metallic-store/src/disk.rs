@@ -28,7 +28,7 @@ use lock::Locked;
 /// A store in a folder that many processes share.
 ///
 /// Readers take no lock and see an entry whole or not at all. The folder never takes more than its limit: room is reserved
-/// before a write, and what is worth least leaves ([`profit`](crate::profit)). Creations are leased by file locks, which the
+/// before a write, and the entries of the least [`profit`](crate::profit) are evicted. Creations are leased by file locks, which the
 /// system frees when their process ends.
 ///
 /// Opening never fails, and no fault of the folder reaches a caller as anything but a named miss: a folder that belongs to
@@ -83,7 +83,7 @@ struct Inner {
     swept: AtomicBool,
 }
 
-/// What a [`DiskStore`] takes.
+/// The room that a [`DiskStore`] takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DiskUsage {
@@ -157,7 +157,7 @@ impl DiskOptions {
         self
     }
 
-    /// Sets who is told what the store does.
+    /// Sets the observer of the store's events.
     #[must_use]
     pub fn with_observer(mut self, observer: Arc<dyn StoreObserver>) -> Self {
         self.observer = Some(observer);
@@ -214,7 +214,7 @@ impl DiskStore {
         self.inner.layout.root()
     }
 
-    /// Why the folder is not used at all, if it is not.
+    /// Returns why the folder is not used at all, if it is not.
     pub fn refusal(&self) -> Option<&str> {
         self.inner.refusal.as_deref()
     }
@@ -332,7 +332,7 @@ impl fmt::Debug for DiskOptions {
     }
 }
 
-/// A lease whose file is removed and then unlocked. Who waits finds that the file has no name any more, and opens another.
+/// A lease whose file is removed and then unlocked. A waiter finds that the file has no name any more, and opens another.
 struct HeldLease {
     inner: Arc<Inner>,
     path: PathBuf,

@@ -2,7 +2,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::{Artifact, ArtifactKey, EntryId};
 
-/// What a store keeps under one key.
+/// A key, and what a store keeps under it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// The whole key.
@@ -31,7 +31,7 @@ impl Body {
         }
     }
 
-    /// What is lost with the entry. For a link: the content is put together and digested again, about a millisecond.
+    /// The cost of losing the entry. For a link: the content is put together and digested again, about a millisecond.
     pub(crate) fn cost_ns(&self) -> u64 {
         match self {
             Self::Artifact(artifact) => artifact.cost().as_nanos().try_into().unwrap_or(u64::MAX),
@@ -68,7 +68,7 @@ pub struct EntryInfo {
     pub is_authenticated: bool,
     /// The readable name that its artifact was given.
     pub label: String,
-    /// What creation took.
+    /// The time that creation took.
     pub cost: Duration,
     /// When it was written, in seconds since 1970; 0 if the writer had no clock.
     pub written: u64,

@@ -32,7 +32,7 @@ pub struct LayerChange {
 }
 
 impl Fingerprint {
-    /// The layer of the program's own build. [Content keys](crate::ArtifactKey::with_content) leave it out.
+    /// The layer of the program's own build. [Content keys](crate::ArtifactKey::with_content) omit it.
     pub const BUILD: &'static str = "build";
 
     /// A fingerprint without layers.

@@ -19,11 +19,11 @@ pub trait StoreObserver: Send + Sync {
 pub struct StoreEvent<'a> {
     /// The store's or level's name.
     pub store: &'a str,
-    /// What it did.
+    /// The action.
     pub action: StoreAction<'a>,
 }
 
-/// What a store did.
+/// An action of a store.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum StoreAction<'a> {
@@ -75,7 +75,7 @@ pub enum StoreAction<'a> {
         /// Bytes it took in the store.
         bytes: u64,
     },
-    /// The right to create an entry alone did not come in time, or is not to be had: the caller creates for itself.
+    /// The right to create an entry alone did not come in time, or is not supported: the caller creates for itself.
     Unleased {
         /// The entry.
         id: EntryId,
@@ -91,7 +91,7 @@ pub enum StoreAction<'a> {
     },
 }
 
-/// What a store did so far.
+/// Counters of what a store did so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoreStats {

@@ -25,7 +25,7 @@ pub enum KeyKind {
     Content,
 }
 
-/// A key that cannot be a key of the store.
+/// A key that the store cannot have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
@@ -107,7 +107,7 @@ impl ArtifactKey {
         }
     }
 
-    /// Whether the bytes are a typed key or the digest of a content.
+    /// Tells a typed key from the digest of a content.
     pub fn kind(&self) -> KeyKind {
         self.kind
     }
@@ -157,7 +157,7 @@ impl ArtifactKey {
         EntryId { subject: self.subject(), identity: Digest(*hasher.finalize().as_bytes()) }
     }
 
-    /// Whether both name the same artifact. The readable values of layers are not compared, their digests are.
+    /// Compares two keys, and returns whether both name the same artifact. The readable values of layers are not compared, their digests are.
     pub fn matches(&self, other: &Self) -> bool {
         let layers = |key: &Self| {
             key.fingerprint
@@ -169,7 +169,7 @@ impl ArtifactKey {
         self.is_same_subject(other) && self.schema == other.schema && layers(self) == layers(other)
     }
 
-    /// Whether both are one key of one cache, under any schema and fingerprint.
+    /// Returns whether both are one key of one cache, under any schema and fingerprint.
     pub fn is_same_subject(&self, other: &Self) -> bool {
         self.kind == other.kind && self.cache == other.cache && self.bytes == other.bytes
     }

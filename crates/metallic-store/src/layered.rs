@@ -92,7 +92,7 @@ impl LayeredStore {
         self
     }
 
-    /// Sets who is told what the whole store does. Each level has its own observer.
+    /// Sets the observer of the whole store's events. Each level has its own observer.
     #[must_use]
     pub fn with_observer(mut self, observer: Arc<dyn StoreObserver>) -> Self {
         self.journal = Arc::new(Journal::new(self.journal.store(), Some(observer)));
@@ -228,7 +228,7 @@ impl ArtifactStore for LayeredStore {
     }
 
     fn claim(&self, key: &ArtifactKey, wait: Duration) -> Claim {
-        // Whoever held the lease has saved to the top: the other levels were asked already.
+        // The process that held the lease has saved to the top: the other levels were asked already.
         let claim = self.levels.top.as_ref().map_or(Claim::Unsupported, |top| top.claim(key, wait));
         let id = key.id();
         match &claim {

@@ -1,7 +1,7 @@
 //! Artifacts of expensive GPU objects, kept across processes and machines, verified to the last byte.
 //!
 //! Compiling a kernel takes 10 to 500 ms, loading what was compiled takes less than one. This crate keeps what was
-//! compiled: pipelines caches, cubins, binaries of any driver. It knows no device and no cache; it moves bytes under keys.
+//! compiled: pipeline caches, cubins, binaries of any driver. It knows no device and no cache; it moves bytes under keys.
 //!
 //! ```text
 //! key ──load──▶ verified artifact
@@ -19,7 +19,7 @@
 //! - An [`Artifact`] is one or several named payloads, and what creating them cost.
 //! - An [`ArtifactKey`] is a cache's name, a schema, a key in canonical bytes, and a [`Fingerprint`] of named layers: build,
 //!   compiler, driver, operating system, device. Artifacts of many fingerprints exist side by side.
-//! - A **content key** ([`ArtifactKey::with_content`]) identifies what is compiled instead of who asks. A cheap key is
+//! - A **content key** ([`ArtifactKey::with_content`]) identifies what is compiled instead of what asks for it. A cheap key is
 //!   *linked* to it, so that a rebuilt program whose sources did not change compiles nothing.
 //! - An [`Entry`] is a key with an artifact or a link: one file. `docs/artifact-format.md` has it byte by byte.
 //! - A **lease** is the right to create an artifact alone. A **claim** is a lease, and another look once it is held.
@@ -67,12 +67,12 @@
 //! | `layered` | `LayeredStore`: read-only bases, one writable top, remote levels | |
 //! | `bundle` | `Bundle`: export and import as one compressed, signed file | |
 //! | `http`, `bazel`, `redis`, `s3` | `RemoteStore` on existing servers, by that protocol | |
-//! | `remote` | `RemoteStore` alone, for a transport of your own; any of those turns it on | |
+//! | `remote` | `RemoteStore` alone, for a custom transport; any of those turns it on | |
 //! | `conformance` | `conformance`: what any store must do, for its author's tests | |
 //!
 //! # What is trusted
 //!
-//! A driver executes what it is given, and few drivers check it. So nothing unverified leaves a store: length, digests, the
+//! A driver executes what it is given, and few drivers check it. So a store returns nothing unverified: length, digests, the
 //! whole key and every layer are compared, and a [`Secret`] authenticates entries where others can write. Digests alone protect
 //! against accidents, not against an attacker; a folder that belongs to others, or that others can write to, is refused.
 #![forbid(unsafe_code)]

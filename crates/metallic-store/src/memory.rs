@@ -43,7 +43,7 @@ impl MemoryStore {
         Self::with_limit(u64::MAX)
     }
 
-    /// A store of at most `limit` bytes of payloads. What is worth least leaves first: see [`profit`].
+    /// A store of at most `limit` bytes of payloads. Entries of the least [`profit`] are evicted first.
     pub fn with_limit(limit: u64) -> Self {
         Self {
             journal: Journal::new("memory", None),
@@ -53,7 +53,7 @@ impl MemoryStore {
         }
     }
 
-    /// Sets who is told what the store does.
+    /// Sets the observer of the store's events.
     #[must_use]
     pub fn with_observer(mut self, observer: Arc<dyn StoreObserver>) -> Self {
         self.journal = Journal::new(self.journal.store(), Some(observer));

@@ -2,7 +2,7 @@ use std::io;
 
 use crate::{FormatError, LayerChange};
 
-/// Why a store gave no artifact. Every cause is a miss: the resource is created as if there were no store.
+/// The reason why a store gave no artifact. Every cause is a miss: the resource is created as if there were no store.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MissCause {
@@ -72,13 +72,13 @@ impl MissCause {
         }
     }
 
-    /// Whether the store worked, and merely has no such artifact.
+    /// Returns true if the store worked, and merely has no such artifact.
     pub fn is_absence(&self) -> bool {
         matches!(self, Self::Absent | Self::Schema { .. } | Self::Changed(_))
     }
 }
 
-/// Why a store did not keep an artifact. The resource it belongs to is not affected.
+/// The reason why a store did not keep an artifact. The resource it belongs to is not affected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SaveError {

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
-/// What it is worth to keep an artifact: seconds of creation saved per byte and second since its last use.
+/// Returns the value of keeping an artifact: seconds of creation saved, per byte and second since its last use.
 ///
-/// `cost / (bytes * age)`. What has the least is evicted first. It is the profit of LNC-R with a reference history of one
+/// `cost / (bytes * age)`. The least is evicted first. It is the profit of LNC-R with a reference history of one
 /// (Scheuermann, Shim, Vingralek: WATCHMAN, VLDB 1996): the rate of references is estimated by the reciprocal of the time
 /// since the last one. Cost, bytes and age are all in an entry's header and its file, so that processes agree on the order
 /// without a common index. An artifact without a cost counts as a microsecond's, and ages under a second as a second.

@@ -74,7 +74,7 @@ impl RemoteStore {
         Self { transport, breaker: Breaker::new(options.deadline), options, journal }
     }
 
-    /// Why the server is not asked any more in this process, if it is not.
+    /// Returns why the server is not asked any more in this process, if it is not.
     pub fn given_up(&self) -> Option<String> {
         self.breaker.reason()
     }

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use crate::Digest;
 
-/// The key of the MAC that authenticates entries: what holds it can write entries that a store with it accepts.
+/// The key of the MAC that authenticates entries. With it, anyone can write entries that a store with the same secret accepts.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret([u8; 32]);
 

@@ -34,7 +34,7 @@ pub trait ArtifactStore: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     ///
-    /// Why there is none.
+    /// Why the entry is not returned.
     fn read(&self, id: &EntryId) -> Result<Entry, MissCause>;
 
     /// Writes an entry in the place of one that may be there.
@@ -62,7 +62,7 @@ pub trait ArtifactStore: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     ///
-    /// Why there is none.
+    /// Why the entry is not returned.
     fn info(&self, id: &EntryId) -> Result<EntryInfo, MissCause>;
 
     /// Waits up to `wait` for the right to create an entry alone. Callers want [`claim`](Self::claim).
@@ -75,7 +75,7 @@ pub trait ArtifactStore: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     ///
-    /// Why there is none. If there are artifacts of the same key under other schemas or fingerprints, that is the cause.
+    /// Why there is no artifact. If there are artifacts of the same key under other schemas or fingerprints, that is the cause.
     fn load(&self, key: &ArtifactKey) -> Result<Artifact, MissCause> {
         let watch = Stopwatch::start();
         let id = key.id();
@@ -120,7 +120,7 @@ pub trait ArtifactStore: Send + Sync + fmt::Debug {
     }
 
     /// Claims the creation of an artifact: waits for the lease up to `wait`, and looks again once it is held, since
-    /// whoever held it before has probably made the artifact.
+    /// its previous owner has probably made the artifact.
     fn claim(&self, key: &ArtifactKey, wait: Duration) -> Claim {
         let id = key.id();
         let (claim, unsupported) = match self.lease(&id, wait) {
@@ -210,7 +210,7 @@ impl fmt::Debug for LeaseGuard {
     }
 }
 
-/// What [`ArtifactStore::why`] found out.
+/// The answer to [`ArtifactStore::why`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Why {
     /// Whether the key has an artifact, and if not, why.

@@ -16,7 +16,7 @@ impl Bundle {
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, is damaged, or is not signed by one who is trusted.
+    /// If the file cannot be read, is damaged, or is not signed by a trusted key.
     pub fn open(path: impl AsRef<Path>, trust: BundleTrust<'_>) -> Result<Self, BundleError> {
         let file = std::fs::File::open(path)?;
         let mut bytes = Vec::new();

@@ -6,7 +6,7 @@ use crate::{ArtifactStore, Claim, Lease, Obtain};
 
 const LONG: Duration = Duration::from_secs(60);
 
-/// A lease excludes others of its id and no others, and goes on to who waits when it is dropped.
+/// A lease excludes others of its id and no others, and passes to a waiter when it is dropped.
 ///
 /// A store without leases must say so, every time.
 pub fn a_lease_excludes_until_it_is_dropped(store: &dyn ArtifactStore) {
@@ -18,7 +18,7 @@ pub fn a_lease_excludes_until_it_is_dropped(store: &dyn ArtifactStore) {
             assert!(matches!(store.claim(&key(1, "a"), LONG), Claim::Unsupported));
             return;
         }
-        Lease::TimedOut => panic!("no one holds a lease of a new store"),
+        Lease::TimedOut => panic!("a new store has no leases that are held"),
     };
     assert!(matches!(store.lease(&id, Duration::ZERO), Lease::TimedOut), "it is held");
     let start = Instant::now();
@@ -28,7 +28,7 @@ pub fn a_lease_excludes_until_it_is_dropped(store: &dyn ArtifactStore) {
     std::thread::scope(|scope| {
         let waiter = scope.spawn(|| drop(held_one(store, &id)));
         drop(held);
-        waiter.join().expect("the one who waits gets the lease");
+        waiter.join().expect("the waiter gets the lease");
     });
     drop(held_one(store, &id));
 }

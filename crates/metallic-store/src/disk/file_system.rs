@@ -1,4 +1,4 @@
-//! What a disk store asks of a file system: the port behind which tests inject faults.
+//! The calls that a disk store makes of a file system: the port behind which tests inject faults.
 
 mod native;
 
@@ -124,7 +124,7 @@ pub trait FileHandle: Send + Sync + fmt::Debug {
     fn touch(&self, time: SystemTime) -> io::Result<()>;
 }
 
-/// What a file is opened for.
+/// The purpose that a file is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Reading.
@@ -135,7 +135,7 @@ pub enum Access {
     Create,
 }
 
-/// What a file system tells of a file or folder.
+/// The facts about a file or folder.
 #[derive(Clone, Copy, Debug)]
 pub struct Stat {
     /// Its kind.

@@ -44,7 +44,7 @@ enum Attempt {
     Unsupported,
 }
 
-/// Locks the file if no one has it locked, and if it is still the one of that name.
+/// Locks the file if it is not locked, and if it is still the one of that name.
 fn try_lock(files: &dyn FileSystem, path: &Path) -> io::Result<Attempt> {
     let file = files.open(path, Access::Update)?;
     match file.try_lock() {
@@ -53,7 +53,7 @@ fn try_lock(files: &dyn FileSystem, path: &Path) -> io::Result<Attempt> {
         Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
         Err(_) => return Ok(Attempt::Unsupported),
     }
-    // The one who had the lock may have removed the file after it was opened here. Another one may then have locked a new file.
+    // The previous owner may have removed the file after it was opened here. Another process may then have locked a new file.
     match files.stat(path) {
         Ok(present) if present.identity == file.stat()?.identity => Ok(Attempt::Locked(file)),
         Ok(_) => Ok(Attempt::Taken),

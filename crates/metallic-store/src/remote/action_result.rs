@@ -25,7 +25,7 @@ pub(super) fn encode(hash: &str, len: u64) -> Vec<u8> {
     result
 }
 
-/// The SHA-256 and length of the first file; none if there is none, or if it is malformed.
+/// The SHA-256 and length of the first file; none if there is no file, or if it is malformed.
 pub(super) fn decode(result: &[u8]) -> Option<(String, u64)> {
     let file = field(result, 2)?.bytes()?;
     let digest = field(file, 2)?.bytes()?;

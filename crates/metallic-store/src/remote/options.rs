@@ -36,14 +36,14 @@ impl RemoteOptions {
         self
     }
 
-    /// Authenticates what is written, and accepts nothing else: who can write to the server cannot forge artifacts.
+    /// Authenticates what is written, and accepts nothing else: write access to the server is not enough to forge artifacts.
     #[must_use]
     pub fn with_secret(mut self, secret: Secret) -> Self {
         self.secret = Some(secret);
         self
     }
 
-    /// Accepts what is not authenticated: whoever can write to the server, or to the way there, can run code here.
+    /// Accepts entries without a MAC: write access to the server, or to the network, is then enough to run code here.
     #[must_use]
     pub fn trusted(mut self) -> Self {
         self.is_trusted = true;
@@ -71,7 +71,7 @@ impl RemoteOptions {
         self
     }
 
-    /// Sets who is told what the store does.
+    /// Sets the observer of the store's events.
     #[must_use]
     pub fn with_observer(mut self, observer: Arc<dyn StoreObserver>) -> Self {
         self.observer = Some(observer);

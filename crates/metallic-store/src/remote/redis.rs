@@ -92,7 +92,7 @@ fn resolve(address: String, deadline: Instant) -> Result<Vec<std::net::SocketAdd
     std::thread::Builder::new()
         .name("metallic-resolve".to_owned())
         .spawn(move || {
-            // No one waits any more if this takes too long.
+            // The receiver is gone if this takes too long.
             let _ = found.send(address.to_socket_addrs().map(Vec::from_iter));
         })
         .map_err(failed)?;

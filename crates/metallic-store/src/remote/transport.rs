@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// | `redis://[[user]:password@]host[:port][/database]` | Redis and its like | `metallic:name` |
 /// | `s3://bucket/prefix?endpoint=URL&region=NAME` | S3 and its like; `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN` from the environment | `prefix/name` |
 ///
-/// None of them encrypts: behind a secret no one can forge an artifact, but others on the way can read it.
+/// None of them encrypts: with a secret, artifacts cannot be forged on the way, but they can be read.
 pub trait Transport: Send + Sync + fmt::Debug {
     /// The protocol's name.
     fn name(&self) -> &str;
@@ -37,7 +37,7 @@ pub trait Transport: Send + Sync + fmt::Debug {
     fn delete(&self, name: &str, deadline: Instant) -> Result<bool, TransportError>;
 }
 
-/// Why a server did not do what it was asked.
+/// The reason why a server did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TransportError {
@@ -58,7 +58,7 @@ pub enum TransportError {
     },
 }
 
-/// What is left until the deadline.
+/// The time that is left until the deadline.
 #[cfg_attr(not(any(feature = "http", feature = "redis")), expect(dead_code, reason = "transports use it"))]
 pub(super) fn left(deadline: Instant) -> Result<Duration, TransportError> {
     let left = deadline.saturating_duration_since(Instant::now());

@@ -67,6 +67,7 @@
 //! | `layered` | `LayeredStore`: read-only bases, one writable top, remote levels | |
 //! | `bundle` | `Bundle`: export and import as one compressed, signed file | |
 //! | `http`, `bazel`, `redis`, `s3` | `RemoteStore` on existing servers, by that protocol | |
+//! | `tls` | `https` for these, except Redis | |
 //! | `remote` | `RemoteStore` alone, for a custom transport; any of those turns it on | |
 //! | `conformance` | `conformance`: what any store must do, for its author's tests | |
 //!

@@ -12,6 +12,8 @@ mod options;
 mod redis;
 #[cfg(feature = "s3")]
 mod s3;
+#[cfg(feature = "tls")]
+mod tls;
 mod transport;
 mod url;
 mod wire;
@@ -58,7 +60,7 @@ impl RemoteStore {
         Self::boxed(Box::new(transport), options)
     }
 
-    /// A store at a URL: `http://`, `bazel+http://`, `redis://` or `s3://`, each by the feature of its name. See
+    /// A store at a URL: `http[s]://`, `bazel+http[s]://`, `redis://` or `s3://`, each by the feature of its name. See
     /// [the transports](Transport) for what each takes.
     ///
     /// # Errors

@@ -28,6 +28,9 @@ impl HttpTransport {
             .max_redirects(3)
             .accept_encoding("identity")
             .user_agent(concat!("metallic-store/", env!("CARGO_PKG_VERSION")));
+        #[cfg(feature = "tls")]
+        // A redirection must not lose what was asked for.
+        let config = config.tls_config(super::tls::config()).https_only(location.is_encrypted);
         Self { agent: config.build().new_agent(), base: location.http_url() }
     }
 

@@ -4,12 +4,12 @@ use rusty_s3::{Bucket, Credentials, S3Action, UrlStyle};
 
 use super::http::HttpTransport;
 use super::transport::{Transport, TransportError};
-use super::url::{Location, RemoteUrlError};
+use super::url::{Location, RemoteUrlError, can_encrypt};
 
 /// S3, and what speaks its protocol: signed GET, PUT and DELETE of objects.
 ///
 /// Objects are addressed by path, since that works with every server. Without an endpoint it is Amazon's of the region, by
-/// plain HTTP.
+/// TLS if that is compiled in.
 #[derive(Debug)]
 pub struct S3Transport {
     http: HttpTransport,
@@ -25,9 +25,11 @@ impl S3Transport {
     pub(super) fn at(location: &Location) -> Result<Self, RemoteUrlError> {
         let incomplete = |what: &str| RemoteUrlError::Incomplete(what.to_owned());
         let region = location.parameter("region").unwrap_or_else(|| "us-east-1".to_owned());
-        let endpoint =
-            location.parameter("endpoint").unwrap_or_else(|| format!("http://s3.{region}.amazonaws.com"));
-        if !endpoint.starts_with("http://") {
+        let scheme = if can_encrypt() { "https" } else { "http" };
+        let amazons = || format!("{scheme}://s3.{region}.amazonaws.com");
+        let endpoint = location.parameter("endpoint").unwrap_or_else(amazons);
+        let is_encrypted = endpoint.starts_with("https://");
+        if !(endpoint.starts_with("http://") || is_encrypted && can_encrypt()) {
             return Err(RemoteUrlError::Unsupported(endpoint));
         }
         let endpoint = endpoint.parse().map_err(|_| incomplete("an endpoint that is a URL"))?;
@@ -37,7 +39,7 @@ impl S3Transport {
             .ok_or_else(|| incomplete("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment"))?;
         Ok(Self {
             // Objects are asked for by whole URLs, in which the signature is.
-            http: HttpTransport::at(&Location::default()),
+            http: HttpTransport::at(&Location { is_encrypted, ..Location::default() }),
             bucket,
             credentials,
             prefix: location.path.trim_matches('/').to_owned(),

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 ///
 /// | URL | server | names |
 /// |---|---|---|
-/// | `http://[user:password@]host[:port]/path` | plain HTTP with PUT, WebDAV | `path/name` |
-/// | `bazel+http://[user:password@]host[:port]/path` | bazel's HTTP protocol, bazel-remote | `path/ac/..`, `path/cas/..` |
+/// | `http[s]://[user:password@]host[:port]/path` | plain HTTP with PUT, WebDAV | `path/name` |
+/// | `bazel+http[s]://[user:password@]host[:port]/path` | bazel's HTTP protocol, bazel-remote | `path/ac/..`, `path/cas/..` |
 /// | `redis://[[user]:password@]host[:port][/database]` | Redis and its like | `metallic:name` |
 /// | `s3://bucket/prefix?endpoint=URL&region=NAME` | S3 and its like; `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN` from the environment | `prefix/name` |
 ///
-/// None of them encrypts: with a secret, artifacts cannot be forged on the way, but they can be read.
+/// The `s` needs the feature `tls`. Without it, and always for Redis, artifacts can be read on the way; with a secret they cannot
+/// be forged there.
 pub trait Transport: Send + Sync + fmt::Debug {
     /// The protocol's name.
     fn name(&self) -> &str;

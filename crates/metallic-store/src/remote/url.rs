@@ -12,7 +12,15 @@ pub enum RemoteUrlError {
     Incomplete(String),
 }
 
-const KNOWN: &str = "http://, bazel+http://, redis:// and s3:// are, each if it is compiled in";
+const KNOWN: &str = "http(s)://, bazel+http(s)://, redis:// and s3:// are, each if it is compiled in";
+
+/// Whether TLS is compiled in, and this processor can.
+pub(super) fn can_encrypt() -> bool {
+    #[cfg(feature = "tls")]
+    return super::tls::is_supported();
+    #[cfg(not(feature = "tls"))]
+    return false;
+}
 
 /// A URL taken apart.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +29,8 @@ const KNOWN: &str = "http://, bazel+http://, redis:// and s3:// are, each if it 
     allow(dead_code, reason = "each protocol needs its part")
 )]
 pub(super) struct Location {
+    /// Whether the server is to be spoken to by TLS.
+    pub(super) is_encrypted: bool,
     /// Host and port, or a bucket.
     pub(super) authority: String,
     /// User and password, as they are written.
@@ -31,7 +41,7 @@ pub(super) struct Location {
 }
 
 impl Location {
-    fn parse(rest: &str) -> Result<Self, RemoteUrlError> {
+    fn parse(rest: &str, is_encrypted: bool) -> Result<Self, RemoteUrlError> {
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let (user_info, authority) = match authority.rsplit_once('@') {
@@ -42,6 +52,7 @@ impl Location {
             return Err(RemoteUrlError::Incomplete("a host".to_owned()));
         }
         Ok(Self {
+            is_encrypted,
             authority: authority.to_owned(),
             user_info,
             path: path.to_owned(),
@@ -65,7 +76,8 @@ impl Location {
     /// The URL again, with user and password, which the client makes a header of.
     pub(super) fn http_url(&self) -> String {
         let at = self.user_info.as_ref().map_or(String::new(), |user_info| format!("{user_info}@"));
-        format!("http://{at}{}{}", self.authority, self.path.trim_end_matches('/'))
+        let scheme = if self.is_encrypted { "https" } else { "http" };
+        format!("{scheme}://{at}{}{}", self.authority, self.path.trim_end_matches('/'))
     }
 }
 
@@ -83,12 +95,16 @@ impl Location {
 pub(super) fn transport(url: &str) -> Result<Box<dyn Transport>, RemoteUrlError> {
     let unsupported = || RemoteUrlError::Unsupported(url.to_owned());
     let (scheme, rest) = url.split_once("://").ok_or_else(unsupported)?;
-    let location = Location::parse(rest)?;
+    let is_encrypted = scheme.ends_with("https");
+    if is_encrypted && !can_encrypt() {
+        return Err(unsupported());
+    }
+    let location = Location::parse(rest, is_encrypted)?;
     match scheme {
         #[cfg(feature = "http")]
-        "http" => Ok(Box::new(super::HttpTransport::at(&location))),
+        "http" | "https" => Ok(Box::new(super::HttpTransport::at(&location))),
         #[cfg(feature = "bazel")]
-        "bazel+http" => Ok(Box::new(super::BazelTransport::at(&location))),
+        "bazel+http" | "bazel+https" => Ok(Box::new(super::BazelTransport::at(&location))),
         #[cfg(feature = "redis")]
         "redis" => Ok(Box::new(super::RedisTransport::at(&location)?)),
         #[cfg(feature = "s3")]

@@ -219,7 +219,7 @@ fn what_is_damaged_on_the_wire_is_a_named_miss() {
 
 #[test]
 fn urls_that_name_no_store_are_refused() {
-    for url in ["", "ftp://host/", "https://host/", "http://", "redis://user@", "/a/folder"] {
+    for url in ["", "ftp://host/", "rediss://host/", "http://", "redis://user@", "/a/folder"] {
         let refused = RemoteStore::at(url, patient()).unwrap_err();
         assert!(
             matches!(refused, RemoteUrlError::Unsupported(_) | RemoteUrlError::Incomplete(_)),

@@ -50,6 +50,17 @@ impl Plan {
 pub(super) struct InjectingFileSystem {
     plan: Arc<Mutex<Plan>>,
     without_locks: bool,
+    meanwhile: Meanwhile,
+}
+
+/// What happens between the opening of a lease's file and the attempt to lock it.
+#[derive(Default)]
+struct Meanwhile(Mutex<Option<Box<dyn FnOnce() + Send>>>);
+
+impl std::fmt::Debug for Meanwhile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Meanwhile")
+    }
 }
 
 impl InjectingFileSystem {
@@ -59,6 +70,11 @@ impl InjectingFileSystem {
 
     pub(super) fn inject(&self, fault: Fault, call: u64, lasting: bool) {
         *self.plan.lock().unwrap() = Plan { fault: Some(fault), left: call, lasting, reached: false };
+    }
+
+    /// Lets something happen once, after the next lease's file is opened and before it is locked.
+    pub(super) fn meanwhile(&self, happens: impl FnOnce() + Send + 'static) {
+        *self.meanwhile.0.lock().unwrap() = Some(Box::new(happens));
     }
 
     /// Ends the fault, and returns whether it was reached.
@@ -83,6 +99,10 @@ impl FileSystem for InjectingFileSystem {
     fn open(&self, path: &Path, access: Access) -> io::Result<Box<dyn FileHandle>> {
         self.fail()?;
         let file = NativeFileSystem.open(path, access)?;
+        if path.parent().is_some_and(|folder| folder.ends_with("leases")) {
+            let happens = self.meanwhile.0.lock().unwrap().take();
+            happens.into_iter().for_each(|happens| happens());
+        }
         Ok(Box::new(InjectingFile { file, plan: self.plan.clone(), without_locks: self.without_locks }))
     }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metallic_store::conformance::{artifact, key};
-use metallic_store::{Artifact, ArtifactStore, DiskOptions, DiskStore, Obtain, Origin};
+use metallic_store::{Artifact, ArtifactStore, DiskOptions, DiskStore, Lease, Obtain, Origin};
 
 use injecting::{Fault, InjectingFileSystem};
 
@@ -168,6 +168,30 @@ fn where_there_are_no_locks_a_store_keeps_its_bound_and_says_that_creations_are_
     }
     assert_eq!(store.stats().unleased, 20);
     assert!(store.stats().evicted > 0);
+}
+
+#[test]
+fn a_lease_whose_file_was_removed_before_it_was_locked_is_not_taken_for_the_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let id = key(1, "a").id();
+    let others = DiskStore::open(folder.path(), options());
+    let Lease::Held(first) = others.lease(&id, Duration::ZERO) else { panic!("it is free") };
+
+    let files = Arc::new(InjectingFileSystem::default());
+    let (keep, kept) = std::sync::mpsc::channel();
+    files.meanwhile(move || {
+        drop(first);
+        let second = others.lease(&id, Duration::ZERO);
+        assert!(matches!(second, Lease::Held(_)), "it is free again");
+        keep.send(second).unwrap();
+    });
+    let store = DiskStore::open(folder.path(), options().with_file_system(files));
+    assert!(
+        matches!(store.lease(&id, Duration::from_millis(20)), Lease::TimedOut),
+        "the second owner has it"
+    );
+    drop(kept.recv().unwrap());
+    assert!(matches!(store.lease(&id, Duration::from_millis(20)), Lease::Held(_)));
 }
 
 #[test]

@@ -12,7 +12,7 @@
 mod leases;
 mod model;
 
-pub use leases::{a_lease_excludes_until_it_is_dropped, many_threads_create_once};
+pub use leases::{a_lease_excludes_until_it_is_dropped, many_threads_create_once, what_is_added_is_not_lost};
 pub use model::a_store_does_what_a_map_does;
 
 use std::time::Duration;
@@ -29,6 +29,7 @@ pub fn check_all(mut open: impl FnMut() -> Box<dyn ArtifactStore>) {
     a_store_does_what_a_map_does(&*open(), 0x5eed, 300);
     a_lease_excludes_until_it_is_dropped(&*open());
     many_threads_create_once(&*open());
+    what_is_added_is_not_lost(&*open());
 }
 
 /// A key for checks.

@@ -12,7 +12,7 @@
 //!                                  (one creation a key, in all processes)
 //! ```
 //!
-//! [`Obtain`] walks that road. Each stop is a method of [`ArtifactStore`], the port that every store implements.
+//! [`Obtain`] walks that road, and [`update`] adds to an artifact that grows. Each stop is a method of [`ArtifactStore`], the port that every store implements.
 //!
 //! # Words
 //!
@@ -104,6 +104,7 @@ mod profit;
 pub mod remote;
 mod secret;
 mod store;
+mod update;
 
 pub use artifact::Artifact;
 #[cfg(feature = "bundle")]
@@ -126,3 +127,4 @@ pub use profit::profit;
 pub use remote::{RemoteOptions, RemoteStore, RemoteUrlError};
 pub use secret::{Secret, SecretError};
 pub use store::{ArtifactStore, Claim, Lease, LeaseGuard, Sibling, Why};
+pub use update::update;

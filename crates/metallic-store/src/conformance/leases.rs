@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{artifact, key};
-use crate::{ArtifactStore, Claim, Lease, Obtain};
+use crate::{Artifact, ArtifactStore, Claim, Lease, Obtain, update};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -62,4 +62,31 @@ pub fn many_threads_create_once(store: &dyn ArtifactStore) {
         }
     });
     assert_eq!(created.into_inner(), KEYS, "each artifact is created once");
+}
+
+/// Threads that add to one artifact at once lose nothing of each other, if the store has leases.
+pub fn what_is_added_is_not_lost(store: &dyn ArtifactStore) {
+    let key = key(0, "a");
+    if matches!(store.lease(&key.id(), Duration::ZERO), Lease::Unsupported) {
+        return;
+    }
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let key = &key;
+            scope.spawn(move || {
+                for step in 0..5 {
+                    let saved = update(store, key, LONG, |present| {
+                        let present =
+                            present.as_ref().and_then(|artifact| artifact.payload(Artifact::NATIVE));
+                        Some(Artifact::native([present.unwrap_or_default(), &[thread * 5 + step]].concat()))
+                    });
+                    assert_eq!(saved, Ok(()), "there is room");
+                }
+            });
+        }
+    });
+    let added = store.load(&key).expect("it was saved twenty times");
+    let mut added = added.payload(Artifact::NATIVE).unwrap_or_default().to_vec();
+    added.sort();
+    assert_eq!(added, (0..20).collect::<Vec<u8>>());
 }

@@ -7,5 +7,7 @@ mod damage;
 mod folder;
 mod golden;
 mod layers;
+mod observing;
 mod processes;
+mod properties;
 mod remote;

@@ -36,7 +36,11 @@ fn options() -> DiskOptions {
 }
 
 /// Each round: a store with three entries, and one operation under one fault at one call, or from that call on.
-fn at_every_call(operation: impl Fn(&DiskStore) -> &'static str, check: impl Fn(&DiskStore)) -> u64 {
+fn at_every_call(
+    under_test: &DiskOptions,
+    operation: impl Fn(&DiskStore) -> &'static str,
+    check: impl Fn(&DiskStore),
+) -> u64 {
     let mut outcomes = BTreeMap::new();
     let mut rounds = 0;
     for fault in FAULTS {
@@ -50,8 +54,8 @@ fn at_every_call(operation: impl Fn(&DiskStore) -> &'static str, check: impl Fn(
                 }
                 let store = DiskStore::open(
                     folder.path(),
-                    options()
-                        .durable()
+                    under_test
+                        .clone()
                         .with_lock_wait(Duration::from_millis(5))
                         .with_file_system(files.clone()),
                 );
@@ -91,6 +95,7 @@ fn entries_are_right(store: &DiskStore) {
 #[test]
 fn a_write_survives_every_fault_at_every_call() {
     let rounds = at_every_call(
+        &options().durable(),
         |store| match store.save(&key(3, "a"), &artifact(3, 3000)) {
             Ok(()) => "saved",
             Err(cause) => cause.name(),
@@ -103,6 +108,7 @@ fn a_write_survives_every_fault_at_every_call() {
 #[test]
 fn a_write_that_evicts_survives_every_fault_at_every_call() {
     at_every_call(
+        &options(),
         |store| match store.save(&key(3, "a"), &artifact(3, 12_000)) {
             Ok(()) => "saved",
             Err(cause) => cause.name(),
@@ -120,6 +126,7 @@ fn a_write_that_evicts_survives_every_fault_at_every_call() {
 #[test]
 fn a_read_survives_every_fault_at_every_call() {
     at_every_call(
+        &options(),
         |store| match store.load(&key(1, "a")) {
             Ok(loaded) => {
                 assert_eq!(loaded, artifact(1, 3000));
@@ -137,6 +144,7 @@ fn a_read_survives_every_fault_at_every_call() {
 #[test]
 fn a_creation_goes_through_every_fault_at_every_call() {
     at_every_call(
+        &options(),
         |store| {
             let key = key(3, "a");
             let create = || Ok::<_, std::convert::Infallible>(artifact(3, 3000));

@@ -80,7 +80,9 @@ fn on_wgpu_nothing_is_created_either_not_even_a_bind_group() {
             decoder.feed(&[token]).expect("the token fits");
         }
         let kernels: Vec<_> = decoder.cache().registry().metrics_by_name().collect();
-        let all = kernels.into_iter().chain(device.descriptor_metrics());
+        let kernels = kernels.into_iter().map(|(name, metrics)| (name.to_owned(), metrics));
+        let own = device.descriptor_metrics().into_iter();
+        let all = kernels.chain(own.map(|(name, metrics)| (name.to_string(), metrics)));
         all.map(|(name, metrics)| (name, metrics.misses)).collect::<Vec<_>>()
     };
     let first = pass(&[1, 2, 3, 4, 5], 35);

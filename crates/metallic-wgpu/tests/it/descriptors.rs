@@ -166,7 +166,7 @@ fn descriptors_have_a_policy_and_events_of_their_own() {
         assert_eq!(device.read(output, 0..8).unwrap(), [2.0; 8]);
     }
     let metrics = device.descriptor_metrics();
-    let names: Vec<_> = metrics.iter().map(|(name, _)| *name).collect();
+    let names: Vec<_> = metrics.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["wgpu_bind_group", "wgpu_layout", "wgpu_pipeline"]);
     assert_eq!((metrics[0].1.size, metrics[0].1.evictions), (2, 3));
     let events = format!("{:?}", sink.events());

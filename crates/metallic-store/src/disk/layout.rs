@@ -1,0 +1,64 @@
+use std::path::{Path, PathBuf};
+
+use crate::{EntryId, Subject};
+
+/// Where things are in a store's folder.
+///
+/// ```text
+/// ledger                    bytes in the store, behind the lock that changes them
+/// tmp/<reserved>-<unique>   entries being written; the name says how many bytes are reserved
+/// leases/<id>               locked while an entry is being created
+/// entries/<xx>/<id>         entries, in 256 folders by their subject's first byte
+/// ```
+#[derive(Debug)]
+pub(super) struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    pub(super) fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(super) fn ledger(&self) -> PathBuf {
+        self.root.join("ledger")
+    }
+
+    pub(super) fn temporary(&self) -> PathBuf {
+        self.root.join("tmp")
+    }
+
+    pub(super) fn leases(&self) -> PathBuf {
+        self.root.join("leases")
+    }
+
+    pub(super) fn lease(&self, id: &EntryId) -> PathBuf {
+        self.leases().join(id.to_string())
+    }
+
+    pub(super) fn shards(&self) -> PathBuf {
+        self.root.join("entries")
+    }
+
+    pub(super) fn shard(&self, subject: Subject) -> PathBuf {
+        self.shards().join(format!("{:02x}", subject.0[0]))
+    }
+
+    pub(super) fn entry(&self, id: &EntryId) -> PathBuf {
+        self.shard(id.subject()).join(id.to_string())
+    }
+
+    /// The name of a file that `bytes` are reserved for.
+    pub(super) fn temporary_file(&self, bytes: u64, unique: u64) -> PathBuf {
+        self.temporary().join(format!("{bytes}-{}-{unique}", std::process::id()))
+    }
+
+    /// The bytes that a temporary file's name says are reserved.
+    pub(super) fn reserved(name: &str) -> Option<u64> {
+        name.split_once('-')?.0.parse().ok()
+    }
+}

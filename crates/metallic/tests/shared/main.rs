@@ -4,3 +4,4 @@ mod failures;
 mod hits;
 mod kernels;
 mod keyed;
+mod locals;

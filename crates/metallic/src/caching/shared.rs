@@ -14,6 +14,7 @@ mod node;
 mod waits;
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -58,6 +59,10 @@ pub enum OnFailure {
 pub(super) struct SharedCore<Key, R> {
     head: Head,
     state: Mutex<State<Key, R>>,
+    /// Raised under the lock when the device is lost: what was begun before is not inserted after.
+    epoch: AtomicU64,
+    /// The identity of the device that resources are made on, or [`UNKNOWN`]. Written under the lock.
+    made_on: AtomicU64,
     name: CacheName,
     format: LabelFormat<Key>,
     kind: CacheKind,
@@ -76,9 +81,10 @@ struct State<Key, R> {
     /// The label of the key whose creation failed last.
     failed: Option<Arc<str>>,
     reporter: Option<Arc<Reporter>>,
-    /// Raised when the device is lost: what was begun before is not inserted after.
-    epoch: u64,
 }
+
+/// In the place of a device's identity.
+const UNKNOWN: u64 = u64::MAX;
 
 struct Failure<Key> {
     flight: Arc<Flight<Key>>,
@@ -116,8 +122,9 @@ impl<Key, R> SharedCore<Key, R> {
                 locals: Vec::new(),
                 failed: None,
                 reporter: None,
-                epoch: 0,
             }),
+            epoch: AtomicU64::new(0),
+            made_on: AtomicU64::new(UNKNOWN),
             name,
             format,
             kind,
@@ -195,20 +202,27 @@ impl<Key, R> SharedCore<Key, R> {
 
     /// Removes all entries, and forgets what failed.
     pub(super) fn clear(&self) {
-        let mut state = self.lock();
-        let in_order = state.reporter.as_ref().is_some_and(|reporter| reporter.wants_removals());
-        let now = self.time.stamp();
-        let departures = state.cache.clear(in_order, now);
-        state.failures.clear();
-        let leaving = self.leave(&mut state, departures);
-        drop(state);
-        self.see_off(leaving);
+        self.empty(self.lock());
     }
 
     /// Removes all entries, since they are of no use without their device, and keeps those out that are being created.
     pub(super) fn device_lost(&self) {
-        self.lock().epoch += 1;
-        self.clear();
+        let state = self.lock();
+        self.epoch.fetch_add(1, Ordering::Release);
+        self.empty(state);
+    }
+
+    fn empty(&self, mut state: MutexGuard<'_, State<Key, R>>) {
+        let in_order = state.reporter.as_ref().is_some_and(|reporter| reporter.wants_removals());
+        let now = self.time.stamp();
+        let departures = state.cache.clear(in_order, now);
+        let failures = std::mem::take(&mut state.failures);
+        let leaving = self.leave(&mut state, departures);
+        // After the departures: a local that learns of it knows that it has nothing any more.
+        self.made_on.store(UNKNOWN, Ordering::Release);
+        drop(state);
+        drop(failures);
+        self.see_off(leaving);
     }
 
     pub(super) fn expire_idle(&self) {

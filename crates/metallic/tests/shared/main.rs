@@ -1,5 +1,6 @@
 //! The registry for all threads, through its public face.
 
+mod devices;
 mod failures;
 mod hits;
 mod kernels;

@@ -158,7 +158,7 @@ impl<D: 'static> SharedRegistry<D> {
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
-        self.get_or_create_as::<K>(params, device, Request::default(), None)
+        self.get_or_create_as::<K>(params, device, None, None)
     }
 
     /// [`get_or_create`](Self::get_or_create) that waits for another thread's creation at most for `timeout`. A creation by
@@ -175,14 +175,14 @@ impl<D: 'static> SharedRegistry<D> {
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
-        self.get_or_create_as::<K>(params, device, Request { timeout: Some(timeout) }, None)
+        self.get_or_create_as::<K>(params, device, Some(timeout), None)
     }
 
     pub(super) fn get_or_create_as<K>(
         &self,
         params: &K::Params,
         device: Option<&D>,
-        request: Request,
+        timeout: Option<Duration>,
         outer: Option<&Frame<'_>>,
     ) -> Result<K::CachedResource, Error>
     where
@@ -194,10 +194,13 @@ impl<D: 'static> SharedRegistry<D> {
         if let Some(kernel) = near {
             kernel.check_device(device)?;
             if let Some(node) = kernel.core.find(hash, &key) {
+                // It may have been the first, and of another device.
+                kernel.check_device(device)?;
                 return Ok(node.resource.clone());
             }
         }
         let kernel = self.kernel::<K>()?;
+        let request = Request { timeout, ..kernel.core.request() };
         let own = if device.is_none() { self.device() } else { None };
         let device = device.or(own.as_deref());
         let got = kernel.get_or_create(&key, hash, device, request, outer, &mut self.clone())?;

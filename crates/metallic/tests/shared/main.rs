@@ -6,3 +6,4 @@ mod hits;
 mod kernels;
 mod keyed;
 mod locals;
+mod sinks;

@@ -121,10 +121,13 @@ impl<D: 'static> SharedRegistry<D> {
             sink.record(Event::at(inner.time.unix_ns(inner.time.stamp()), opened));
         }
         let mut current = lock(&inner.sink);
-        current.clone_from(&sink);
         let caches = self.all_caches();
+        // Under the lock, so that all caches have one sink, whoever else sets one; dropped after it.
+        let before: Vec<_> = caches.iter().map(|cache| cache.connect(sink.clone())).collect();
+        let last = std::mem::replace(&mut *current, sink);
         drop(current);
-        caches.iter().for_each(|cache| cache.set_sink(sink.clone()));
+        drop((before, last));
+        caches.iter().for_each(|cache| cache.announce());
     }
 
     /// The number that events of this registry carry, which no other registry of the process has.
@@ -343,6 +346,7 @@ impl<D: 'static> SharedRegistry<D> {
         let second = type_name::<SharedCache<Key, R>>();
         let sink = lock(&self.0.sink);
         let known = lock(&self.0.keyed).get(&name).cloned();
+        let is_new = known.is_none();
         let erased = match known {
             Some(erased) => erased,
             None => {
@@ -352,19 +356,17 @@ impl<D: 'static> SharedRegistry<D> {
                 let policy = EvictionPolicy::none();
                 let format = <Key as fmt::Debug>::fmt;
                 let time = self.0.time.clone();
-                let core = SharedCore::<Key, R>::new(
-                    name.clone(),
-                    CacheKind::Keyed,
-                    format,
-                    policy,
-                    time,
-                    sink.clone(),
-                );
+                let core = SharedCore::<Key, R>::new(name.clone(), CacheKind::Keyed, format, policy, time);
+                core.connect(sink.clone());
                 let erased: Arc<dyn ErasedShared> = Arc::new(core);
                 lock(&self.0.keyed).insert(name.clone(), erased.clone());
                 erased
             }
         };
+        drop(sink);
+        if is_new {
+            erased.announce();
+        }
         let first = erased.owner();
         let erased: Arc<dyn Any + Send + Sync> = erased;
         let core = erased.downcast().map_err(|_| Error::DuplicateCacheName { name, first, second })?;
@@ -382,6 +384,8 @@ impl<D: 'static> SharedRegistry<D> {
         if let Some(kernel) = self.find::<K>() {
             return Ok(kernel);
         }
+        // Before the lock: the kernel is asked for its policy.
+        let kernel = Arc::new(SharedKernel::<K, D>::new(self.0.time.clone()));
         // Held until the cache is in its place, so that there is one of each kernel, and each has the sink.
         let sink = lock(&self.0.sink);
         if let Some(kernel) = self.find::<K>() {
@@ -391,17 +395,22 @@ impl<D: 'static> SharedRegistry<D> {
             let name = CacheName::from_static(K::CACHE_NAME);
             return Err(Error::DuplicateCacheName { name, first, second: type_name::<K>() });
         }
-        let kernel = Arc::new(SharedKernel::<K, D>::new(self.0.time.clone(), sink.clone()));
-        let id = TypeId::of::<SharedKernel<K, D>>();
-        let mut entry = (id, kernel.clone() as Arc<dyn ErasedShared>);
+        kernel.core.connect(sink.clone());
+        self.place(TypeId::of::<SharedKernel<K, D>>(), kernel.clone());
+        drop(sink);
+        kernel.core.announce();
+        Ok(kernel)
+    }
+
+    fn place(&self, id: TypeId, cache: Arc<dyn ErasedShared>) {
+        let mut entry = (id, cache);
         for place in places(id) {
             match self.0.near[place].set(entry) {
-                Ok(()) => return Ok(kernel),
+                Ok(()) => return,
                 Err(back) => entry = back,
             }
         }
         self.0.far.write().unwrap_or_else(PoisonError::into_inner).push(entry);
-        Ok(kernel)
     }
 
     fn find<K>(&self) -> Option<Arc<SharedKernel<K, D>>>

@@ -8,7 +8,7 @@ use metallic_instrumentation::{CacheKind, CacheName, SinkGuard};
 use crate::caching::clock::TimeSource;
 use crate::caching::kernel::{CacheableKernel, Creation, Frame};
 use crate::caching::policy::EvictionPolicy;
-use crate::caching::reporting::{CacheCounters, CacheMetrics};
+use crate::caching::reporting::{CacheCounters, CacheMetrics, Reporter};
 use crate::caching::shared::{Got, Made, OnFailure, Request, SharedCore};
 use crate::error::{Error, chain};
 
@@ -18,9 +18,9 @@ pub(super) struct SharedKernel<K: CacheableKernel<D>, D: 'static> {
 }
 
 impl<K: CacheableKernel<D>, D: 'static> SharedKernel<K, D> {
-    pub(super) fn new(time: TimeSource, sink: Option<SinkGuard>) -> Self {
+    pub(super) fn new(time: TimeSource) -> Self {
         let name = CacheName::from_static(K::CACHE_NAME);
-        let core = SharedCore::new(name, CacheKind::Kernel, K::fmt_key, K::default_policy(), time, sink);
+        let core = SharedCore::new(name, CacheKind::Kernel, K::fmt_key, K::default_policy(), time);
         Self { core: Arc::new(core) }
     }
 
@@ -77,7 +77,8 @@ pub(super) trait ErasedShared: Any + Send + Sync {
     fn clear(&self);
     fn device_lost(&self);
     fn expire_idle(&self);
-    fn set_sink(&self, sink: Option<SinkGuard>);
+    fn connect(&self, sink: Option<SinkGuard>) -> Option<Arc<Reporter>>;
+    fn announce(&self);
 }
 
 macro_rules! delegate_to_core {
@@ -112,8 +113,11 @@ macro_rules! delegate_to_core {
         fn expire_idle(&$self) {
             $core.expire_idle();
         }
-        fn set_sink(&$self, sink: Option<SinkGuard>) {
-            $core.set_sink(sink);
+        fn connect(&$self, sink: Option<SinkGuard>) -> Option<Arc<Reporter>> {
+            $core.connect(sink)
+        }
+        fn announce(&$self) {
+            $core.announce();
         }
     };
 }

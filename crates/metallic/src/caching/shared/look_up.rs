@@ -16,7 +16,7 @@ use crate::caching::clock::{TimeSource, saturating_ns};
 use crate::caching::entries::{Entry, hash_of};
 use crate::caching::order::EntryId;
 use crate::caching::query::Query;
-use crate::caching::reporting::{CacheCounters, Ended, Reporter};
+use crate::caching::reporting::{CacheCounters, Ended};
 use crate::error::{Error, chain};
 
 /// How a look-up is to be made, and when it began: see [`SharedCore::request`].
@@ -89,17 +89,18 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
     fn find_slow<Q: Equivalent<Key> + ?Sized>(&self, hash: u64, query: &Q) -> Option<Arc<Node<R>>> {
         let mut state = self.lock();
         let now = self.time.stamp();
-        let departures = state.cache.expire(now, uses);
-        let leaving = self.leave(&mut state, departures);
+        let leaving = self.expire(&mut state, now);
         let found = state.cache.find(hash, query).map(|id| state.hit(id, now));
         let (reporter, totals) = (state.reporter.clone(), state.totals());
-        let key = found.as_ref().and(state.cache.find(hash, query)).map(|id| state.cache.get(id).key.clone());
+        let asked_for = found.as_ref().and(reporter.as_ref()).and_then(|_| state.cache.find(hash, query));
+        let key = asked_for.map(|id| state.cache.get(id).key.clone());
         drop(state);
-        self.see_off(leaving);
+        self.see_off(&leaving);
         if let (Some(node), Some(reporter), Some(key)) = (&found, &reporter, &key) {
             reporter.hit(|| node.label(|| self.label(key)), node.bytes, now);
             reporter.operation_complete(totals, now);
         }
+        drop(leaving);
         found
     }
 
@@ -122,14 +123,14 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         let mut state = self.lock();
         let now = self.time.stamp();
         let hash = hash_of(query);
-        let expired = state.cache.expire(now, uses);
-        let expired = self.leave(&mut state, expired);
+        let expired = self.expire(&mut state, now);
         let departures = state.cache.remove(hash, query, RemovalCause::Removed, now);
         let removed = departures.iter().next().map(|departed| departed.entry.resource.clone());
         let removed_leaves = self.leave(&mut state, departures);
         drop(state);
-        self.see_off(expired);
-        self.see_off(removed_leaves);
+        self.see_off(&expired);
+        self.see_off(&removed_leaves);
+        drop((expired, removed_leaves));
         removed
     }
 
@@ -202,38 +203,38 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         let flight = Arc::new(Flight { key: key.clone(), hash, landing: Landing::here() });
         let mut state = self.lock();
         let now = self.time.stamp();
-        let expired = state.cache.expire(now, uses);
-        let expired = self.leave(&mut state, expired);
+        let expired = self.expire(&mut state, now);
         if let Err(error) = self.check_device(request.device) {
             drop(state);
-            self.see_off(expired);
+            self.see_off(&expired);
             return Step::Refused(error);
         }
         if let Some(id) = state.cache.find(hash, key) {
             let node = state.hit(id, now);
             let (reporter, totals) = (state.reporter.clone(), state.totals());
             drop(state);
-            self.see_off(expired);
+            self.see_off(&expired);
             if let Some(reporter) = reporter {
                 reporter.hit(|| node.label(|| self.label(key)), node.bytes, now);
                 reporter.operation_complete(totals, now);
             }
+            drop(expired);
             return Step::Hit(node);
         }
         if self.epoch.load(Ordering::Relaxed) != request.epoch {
             drop(state);
-            self.see_off(expired);
+            self.see_off(&expired);
             return Step::Refused(Error::DeviceLost);
         }
         if let Some(error) = state.remembered(hash, key, now, &self.time) {
             drop(state);
-            self.see_off(expired);
+            self.see_off(&expired);
             return Step::Failed(error);
         }
         if let Some(other) = state.flights.iter().find(|other| other.hash == hash && other.key == *key) {
             let landing = other.landing.clone();
             drop(state);
-            self.see_off(expired);
+            self.see_off(&expired);
             return Step::Wait(landing);
         }
         let (reservation, departures) = state.cache.reserve(now, uses);
@@ -243,8 +244,9 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         // Inside of the arrival: should a `Drop` panic, the miss is one that failed.
         let mut arrival =
             SharedArrival { core: self, flight, reservation: Some(reservation), request, begun: now };
-        self.see_off(expired);
-        self.see_off(evicted);
+        self.see_off(&expired);
+        self.see_off(&evicted);
+        drop((expired, evicted));
         arrival.begun = self.time.stamp();
         Step::Create(arrival)
     }
@@ -355,19 +357,18 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
         let (_, departures) = state.cache.commit(reservation, hash, entry, bytes, elapsed, uses);
         state.flights.retain(|flight| !Arc::ptr_eq(flight, &self.flight));
         let leaving = core.leave(&mut state, departures);
+        core.set_fast_path(&state);
         let (reporter, totals) = (state.reporter.clone(), state.totals());
-        let has_idle = state.cache.policy().max_idle_duration().is_some();
         drop(state);
         self.flight.landing.end(Outcome::LookAgain);
-        core.see_off(leaving);
+        core.see_off(&leaving);
         if let Some(reporter) = &reporter {
             let ended = ended(began, elapsed, CreationOutcome::Created, bytes);
             reporter.miss(|| node.label(|| core.label(&self.flight.key)), ended, None);
             reporter.operation_complete(totals, began);
+            core.ask(reporter);
         }
-        if has_idle || reporter.is_some() {
-            core.refresh_fast_path(reporter.as_deref());
-        }
+        drop(leaving);
         Ok(Got { node, ticks: elapsed.ticks })
     }
 }
@@ -416,8 +417,12 @@ impl<Key, R> SharedArrival<'_, Key, R> {
             (_, Some(error)) => Outcome::Failed(error),
         };
         self.flight.landing.end(outcome_for_waiters);
-        report_failure(reporter.as_deref(), &label, ended(began, elapsed, outcome, 0), text, totals);
-        core.refresh_fast_path(reporter.as_deref());
+        if let Some(reporter) = &reporter {
+            let text = text.as_ref().map(|text| text as &dyn std::fmt::Display);
+            reporter.miss(|| label.clone(), ended(began, elapsed, outcome, 0), text);
+            reporter.operation_complete(totals, began);
+            core.ask(reporter);
+        }
     }
 }
 
@@ -425,19 +430,6 @@ impl<Key, R> Drop for SharedArrival<'_, Key, R> {
     fn drop(&mut self) {
         self.abandon(CreationOutcome::Panicked, 0, None, None);
     }
-}
-
-fn report_failure(
-    reporter: Option<&Reporter>,
-    label: &Arc<str>,
-    ended: Ended,
-    text: Option<&str>,
-    totals: CacheCounters,
-) {
-    let Some(reporter) = reporter else { return };
-    let text = text.as_ref().map(|text| text as &dyn std::fmt::Display);
-    reporter.miss(|| label.clone(), ended, text);
-    reporter.operation_complete(totals, ended.began);
 }
 
 fn ended(began: u64, elapsed: Elapsed, outcome: CreationOutcome, bytes: u64) -> Ended {

@@ -14,8 +14,7 @@ mod node;
 mod waits;
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use metallic_instrumentation::{CacheKind, CacheName, RemovalCause, SinkGuard};
@@ -27,6 +26,8 @@ use super::keyed_cache::{Formatted, LabelFormat};
 use super::order::{Order, Uses};
 use super::policy::EvictionPolicy;
 use super::reporting::{CacheCounters, CacheEvent, CacheMetrics, LastEvent, Reporter, label};
+use super::sync::atomic::{AtomicU64, Ordering};
+use super::sync::{Mutex, MutexGuard};
 use crate::error::Error;
 
 use self::flight::Flight;

@@ -4,7 +4,7 @@ use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
 use metallic_instrumentation::{
@@ -23,6 +23,7 @@ use crate::caching::kernel::{CacheableKernel, Frame};
 use crate::caching::policy::EvictionPolicy;
 use crate::caching::reporting::CacheMetrics;
 use crate::caching::shared::{OnFailure, Request, SharedCore};
+use crate::caching::sync::{Mutex, MutexGuard, RwLock};
 use crate::device::Device;
 use crate::error::Error;
 

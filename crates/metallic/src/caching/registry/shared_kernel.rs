@@ -42,7 +42,7 @@ impl<K: CacheableKernel<D>, D: 'static> SharedKernel<K, D> {
         registry: &mut dyn Any,
     ) -> Result<Got<K::CachedResource>, Error> {
         let request = Request { device: device.and_then(K::device_identity), ..request };
-        self.core.check_device(request.device)?;
+        self.core.check(request)?;
         let create = |key: &K::Key| {
             let frame = Frame::new::<K, K::Key>(key, outer);
             let made = K::create(key, &mut Creation::new(device, &frame, Some(registry)));

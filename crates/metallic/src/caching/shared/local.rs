@@ -2,7 +2,6 @@
 
 use std::hash::Hash;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use equivalent::Equivalent;
 
@@ -12,6 +11,7 @@ use super::node::Node;
 use crate::caching::clock::TimeSource;
 use crate::caching::entries::{Entries, Entry};
 use crate::caching::order::EntryId;
+use crate::caching::sync::atomic::{AtomicU64, Ordering};
 
 /// The entries of one shared cache that one thread has used.
 pub(in crate::caching) struct LocalCache<Key, R> {

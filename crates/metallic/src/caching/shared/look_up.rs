@@ -2,7 +2,6 @@
 
 use std::hash::Hash;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use equivalent::Equivalent;
@@ -17,6 +16,7 @@ use crate::caching::entries::{Entry, hash_of};
 use crate::caching::order::EntryId;
 use crate::caching::query::Query;
 use crate::caching::reporting::{CacheCounters, Ended};
+use crate::caching::sync::atomic::Ordering;
 use crate::error::{Error, chain};
 
 /// How a look-up is to be made, and when it began: see [`SharedCore::request`].
@@ -145,7 +145,7 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         share: impl FnOnce(E, Arc<str>) -> (E, Option<Arc<Error>>, String),
     ) -> Result<Got<R>, E> {
         if let Some(node) = self.find(hash, query) {
-            self.check_device(request.device)?;
+            self.check(request)?;
             return Ok(Got { node, ticks: 0 });
         }
         let key = query.to_key();
@@ -204,7 +204,7 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         let mut state = self.lock();
         let now = self.time.stamp();
         let expired = self.expire(&mut state, now);
-        if let Err(error) = self.check_device(request.device) {
+        if let Err(error) = self.check(request) {
             drop(state);
             self.see_off(&expired);
             return Step::Refused(error);
@@ -265,13 +265,21 @@ impl<Key, R> SharedCore<Key, R> {
         }
     }
 
+    /// # Errors
+    /// As [`check_device`](Self::check_device); [`Error::DeviceLost`] if that is because its device was lost since.
+    pub(in crate::caching) fn check(&self, request: Request) -> Result<(), Error> {
+        let other = self.check_device(request.device);
+        let is_lost = || self.epoch.load(Ordering::Acquire) != request.epoch;
+        other.map_err(|other| if is_lost() { Error::DeviceLost } else { other })
+    }
+
     /// Whether what was created for `request` may be inserted: then all that is here is of its device. To be called under the
     /// lock.
     fn claim(&self, request: Request) -> Result<(), Error> {
         if self.epoch.load(Ordering::Relaxed) != request.epoch {
             return Err(Error::DeviceLost);
         }
-        self.check_device(request.device)?;
+        self.check(request)?;
         if let Some(device) = request.device {
             self.made_on.store(device, Ordering::Release);
         }

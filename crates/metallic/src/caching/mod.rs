@@ -27,6 +27,7 @@ mod registry;
 mod reporting;
 mod shared;
 mod slot;
+mod sync;
 
 #[cfg(test)]
 mod eviction_tests;

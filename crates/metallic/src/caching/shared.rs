@@ -14,7 +14,7 @@ mod node;
 mod waits;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use metallic_instrumentation::{CacheKind, CacheName, RemovalCause, SinkGuard};
@@ -26,6 +26,8 @@ use super::keyed_cache::{Formatted, LabelFormat};
 use super::order::{Order, Uses};
 use super::policy::EvictionPolicy;
 use super::reporting::{CacheCounters, CacheEvent, CacheMetrics, LastEvent, Reporter, label};
+use super::sync::atomic::{AtomicU64, Ordering};
+use super::sync::{Mutex, MutexGuard};
 use crate::error::Error;
 
 use self::flight::Flight;
@@ -58,6 +60,10 @@ pub enum OnFailure {
 pub(super) struct SharedCore<Key, R> {
     head: Head,
     state: Mutex<State<Key, R>>,
+    /// Raised under the lock when the device is lost: what was begun before is not inserted after.
+    epoch: AtomicU64,
+    /// The identity of the device that resources are made on, or [`UNKNOWN`]. Written under the lock.
+    made_on: AtomicU64,
     name: CacheName,
     format: LabelFormat<Key>,
     kind: CacheKind,
@@ -76,9 +82,12 @@ struct State<Key, R> {
     /// The label of the key whose creation failed last.
     failed: Option<Arc<str>>,
     reporter: Option<Arc<Reporter>>,
-    /// Raised when the device is lost: what was begun before is not inserted after.
-    epoch: u64,
+    /// Whether the reporter's sink wants to hear of hits.
+    is_heard: bool,
 }
+
+/// In the place of a device's identity.
+const UNKNOWN: u64 = u64::MAX;
 
 struct Failure<Key> {
     flight: Arc<Flight<Key>>,
@@ -104,7 +113,6 @@ impl<Key, R> SharedCore<Key, R> {
         format: LabelFormat<Key>,
         policy: EvictionPolicy,
         time: TimeSource,
-        sink: Option<SinkGuard>,
     ) -> Self {
         let core = Self {
             head: Head::default(),
@@ -116,31 +124,48 @@ impl<Key, R> SharedCore<Key, R> {
                 locals: Vec::new(),
                 failed: None,
                 reporter: None,
-                epoch: 0,
+                is_heard: false,
             }),
+            epoch: AtomicU64::new(0),
+            made_on: AtomicU64::new(UNKNOWN),
             name,
             format,
             kind,
             time,
         };
-        core.set_sink(sink);
+        core.set_fast_path(&core.lock());
         core
+    }
+
+    /// Sets the policy of a cache that nobody has used yet: no event tells of it but that of its opening.
+    pub(super) fn begin_with(&self, policy: EvictionPolicy) {
+        self.lock().cache.set_policy(policy);
     }
 
     pub(super) fn name(&self) -> &CacheName {
         &self.name
     }
 
-    pub(super) fn set_sink(&self, sink: Option<SinkGuard>) {
+    /// Sends events to `sink` from now on, and returns what they went to before, to be dropped where no lock is held.
+    /// [`announce`](Self::announce) is to be called next, where no lock is held either.
+    pub(super) fn connect(&self, sink: Option<SinkGuard>) -> Option<Arc<Reporter>> {
         let reporter = sink.map(|sink| Arc::new(Reporter::new(sink, self.name.clone(), self.time.clone())));
         let mut state = self.lock();
-        state.reporter = reporter.clone();
-        let policy = state.cache.policy();
+        // Until it was asked.
+        state.is_heard = reporter.is_some();
+        self.set_fast_path(&state);
+        std::mem::replace(&mut state.reporter, reporter)
+    }
+
+    /// Tells the sink of this cache, and asks it what it wants.
+    pub(super) fn announce(&self) {
+        let state = self.lock();
+        let (reporter, policy) = (state.reporter.clone(), state.cache.policy());
         drop(state);
         if let Some(reporter) = &reporter {
             reporter.opened(self.kind, &policy, self.time.stamp());
+            self.ask(reporter);
         }
-        self.refresh_fast_path(reporter.as_deref());
     }
 
     pub(super) fn set_on_failure(&self, on_failure: OnFailure) {
@@ -154,12 +179,13 @@ impl<Key, R> SharedCore<Key, R> {
     pub(super) fn set_policy(&self, policy: EvictionPolicy) {
         let mut state = self.lock();
         state.cache.set_policy(policy);
+        self.set_fast_path(&state);
         let reporter = state.reporter.clone();
         drop(state);
         if let Some(reporter) = &reporter {
             reporter.policy_changed(&policy, self.time.stamp());
+            self.ask(reporter);
         }
-        self.refresh_fast_path(reporter.as_deref());
     }
 
     pub(super) fn counters(&self) -> CacheCounters {
@@ -195,28 +221,34 @@ impl<Key, R> SharedCore<Key, R> {
 
     /// Removes all entries, and forgets what failed.
     pub(super) fn clear(&self) {
-        let mut state = self.lock();
-        let in_order = state.reporter.as_ref().is_some_and(|reporter| reporter.wants_removals());
-        let now = self.time.stamp();
-        let departures = state.cache.clear(in_order, now);
-        state.failures.clear();
-        let leaving = self.leave(&mut state, departures);
-        drop(state);
-        self.see_off(leaving);
+        self.empty(self.lock());
     }
 
     /// Removes all entries, since they are of no use without their device, and keeps those out that are being created.
     pub(super) fn device_lost(&self) {
-        self.lock().epoch += 1;
-        self.clear();
+        let state = self.lock();
+        self.epoch.fetch_add(1, Ordering::Release);
+        self.empty(state);
+    }
+
+    fn empty(&self, mut state: MutexGuard<'_, State<Key, R>>) {
+        let in_order = state.reporter.as_ref().is_some_and(|reporter| reporter.wants_removals());
+        let now = self.time.stamp();
+        let departures = state.cache.clear(in_order, now);
+        let failures = std::mem::take(&mut state.failures);
+        let leaving = self.leave(&mut state, departures);
+        // After the departures: a local that learns of it knows that it has nothing any more.
+        self.made_on.store(UNKNOWN, Ordering::Release);
+        drop(state);
+        drop(failures);
+        self.see_off(&leaving);
     }
 
     pub(super) fn expire_idle(&self) {
         let mut state = self.lock();
-        let departures = state.cache.expire(self.time.stamp(), uses);
-        let leaving = self.leave(&mut state, departures);
+        let leaving = self.expire(&mut state, self.time.stamp());
         drop(state);
-        self.see_off(leaving);
+        self.see_off(&leaving);
     }
 
     /// Removes the entries that `leaves` accepts, and returns how many there were.
@@ -228,7 +260,7 @@ impl<Key, R> SharedCore<Key, R> {
         let count = departures.len();
         let leaving = self.leave(&mut state, departures);
         drop(state);
-        self.see_off(leaving);
+        self.see_off(&leaving);
         count
     }
 
@@ -239,6 +271,14 @@ impl<Key, R> SharedCore<Key, R> {
 
     fn label(&self, key: &Key) -> Arc<str> {
         label(&self.name, &Formatted(key, self.format))
+    }
+
+    /// Evicts the entries that were idle for too long.
+    fn expire(&self, state: &mut State<Key, R>, now: u64) -> Option<Leaving<Key, R>> {
+        let departures = state.cache.expire(now, uses);
+        // Even if none was: then it is later that the next may be.
+        self.set_fast_path(state);
+        self.leave(state, departures)
     }
 
     /// Tells local copies what was removed, and prepares the rest of the farewell for when the lock is released.
@@ -255,41 +295,48 @@ impl<Key, R> SharedCore<Key, R> {
             self.head.depart(departed.entry.resource.hash);
         }
         state.cache.compact();
+        self.set_fast_path(state);
         Some(Leaving { reporter: state.reporter.clone(), policy: state.cache.policy(), departures })
     }
 
-    /// Reports what was removed, and drops it.
-    fn see_off(&self, leaving: Option<Leaving<Key, R>>) {
-        let Some(Leaving { reporter, policy, departures }) = leaving else { return };
-        let reporter = reporter.as_deref();
-        if let Some(reporter) = reporter {
-            let at = departures.at;
-            for departed in departures.iter() {
-                let entry = &departed.entry;
-                let label = || entry.resource.label(|| self.label(&entry.key));
-                let history = entry.resource.history(departed.history);
-                reporter.removed(label, &history, departed.bytes, departed.cause, at);
-            }
-            match departures.reason {
-                Some(DepartureReason::Evicted(reason)) => {
-                    reporter.evicted(&policy, departures.len(), reason, departures.size_after, at);
-                }
-                Some(DepartureReason::Removed) => {
-                    reporter.cleared(departures.len(), departures.size_after, at)
-                }
-                None => {}
-            }
+    /// Reports what was removed. The caller drops it when all that it has to report is reported: a `Drop` may panic.
+    fn see_off(&self, leaving: &Option<Leaving<Key, R>>) {
+        let Some(Leaving { reporter: Some(reporter), policy, departures }) = leaving else { return };
+        let at = departures.at;
+        for departed in departures.iter() {
+            let entry = &departed.entry;
+            let label = || entry.resource.label(|| self.label(&entry.key));
+            let history = entry.resource.history(departed.history);
+            reporter.removed(label, &history, departed.bytes, departed.cause, at);
         }
-        self.refresh_fast_path(reporter);
-        drop(departures);
+        match departures.reason {
+            Some(DepartureReason::Evicted(reason)) => {
+                reporter.evicted(policy, departures.len(), reason, departures.size_after, at);
+            }
+            Some(DepartureReason::Removed) => {
+                reporter.cleared(departures.len(), departures.size_after, at);
+            }
+            None => {}
+        }
+        self.ask(reporter);
     }
 
-    /// Finds out how long a look-up in a local copy is nothing but a look-up.
-    fn refresh_fast_path(&self, reporter: Option<&Reporter>) {
-        let heard = reporter.is_some_and(Reporter::wants_hits);
-        let state = self.lock();
-        let limit = self.time.hit_limit(state.cache.nothing_expires_before());
-        self.head.set_fast_path(if heard { 0 } else { limit });
+    /// Asks the sink whether it wants to hear of hits.
+    fn ask(&self, reporter: &Arc<Reporter>) {
+        let is_heard = reporter.wants_hits();
+        let mut state = self.lock();
+        // Unless another was set meanwhile, which is asked by whoever did.
+        if state.reporter.as_ref().is_some_and(|current| Arc::ptr_eq(current, reporter)) {
+            state.is_heard = is_heard;
+            self.set_fast_path(&state);
+        }
+    }
+
+    /// Sets how long a look-up in a local copy is nothing but a look-up. To be called, before the lock is released, after
+    /// whatever may change that.
+    fn set_fast_path(&self, state: &State<Key, R>) {
+        let limit = || self.time.hit_limit(state.cache.nothing_expires_before());
+        self.head.set_fast_path(if state.is_heard { 0 } else { limit() });
     }
 }
 

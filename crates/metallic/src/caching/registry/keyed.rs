@@ -11,7 +11,7 @@ use crate::caching::entries::hash_of;
 use crate::caching::policy::EvictionPolicy;
 use crate::caching::query::Query;
 use crate::caching::reporting::{CacheCounters, CacheMetrics};
-use crate::caching::shared::{LocalCache, Made, Request, SharedCore};
+use crate::caching::shared::{LocalCache, Made, SharedCore};
 use crate::error::Error;
 
 /// A cache of a [`SharedRegistry`](super::SharedRegistry) without a kernel: what creates a resource is given with each look-up.
@@ -65,7 +65,7 @@ impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
             let text = error.to_string();
             (error, None, text)
         };
-        let got = self.0.get_or_create(hash_of(query), query, Request::default(), create, share)?;
+        let got = self.0.get_or_create(hash_of(query), query, self.0.request(), create, share)?;
         Ok(got.node.resource.clone())
     }
 
@@ -190,7 +190,8 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
             let text = error.to_string();
             (error, None, text)
         };
-        let got = self.0.core().get_or_create(hash, query, Request::default(), create, share)?;
+        let core = self.0.core();
+        let got = core.get_or_create(hash, query, core.request(), create, share)?;
         Ok(self.0.keep(hash, query, || query.to_key(), got.node))
     }
 

@@ -3,7 +3,6 @@
 use super::CacheRegistry;
 use super::shared::SharedRegistry;
 use crate::caching::kernel::{CacheableKernel, Creation};
-use crate::caching::shared::Request;
 use crate::error::Error;
 
 impl<K: ?Sized, D: 'static> Creation<'_, K, D> {
@@ -24,9 +23,7 @@ impl<K: ?Sized, D: 'static> Creation<'_, K, D> {
             return registry.get_or_create_nested::<O>(params, self.frame);
         }
         match registry.downcast_mut::<SharedRegistry<D>>() {
-            Some(registry) => {
-                registry.get_or_create_as::<O>(params, None, Request::default(), Some(self.frame))
-            }
+            Some(registry) => registry.get_or_create_as::<O>(params, None, None, Some(self.frame)),
             None => Err(Error::NoRegistry),
         }
     }

@@ -4,7 +4,7 @@ use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
 use metallic_instrumentation::{
@@ -23,6 +23,7 @@ use crate::caching::kernel::{CacheableKernel, Frame};
 use crate::caching::policy::EvictionPolicy;
 use crate::caching::reporting::CacheMetrics;
 use crate::caching::shared::{OnFailure, Request, SharedCore};
+use crate::caching::sync::{Mutex, MutexGuard, RwLock};
 use crate::device::Device;
 use crate::error::Error;
 
@@ -124,10 +125,13 @@ impl<D: 'static> SharedRegistry<D> {
             sink.record(Event::at(inner.time.unix_ns(inner.time.stamp()), opened));
         }
         let mut current = lock(&inner.sink);
-        current.clone_from(&sink);
         let caches = self.all_caches();
+        // Under the lock, so that all caches have one sink, whoever else sets one; dropped after it.
+        let before: Vec<_> = caches.iter().map(|cache| cache.connect(sink.clone())).collect();
+        let last = std::mem::replace(&mut *current, sink);
         drop(current);
-        caches.iter().for_each(|cache| cache.set_sink(sink.clone()));
+        drop((before, last));
+        caches.iter().for_each(|cache| cache.announce());
     }
 
     /// The number that events of this registry carry, which no other registry of the process has.
@@ -161,7 +165,7 @@ impl<D: 'static> SharedRegistry<D> {
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
-        self.get_or_create_as::<K>(params, device, Request::default(), None)
+        self.get_or_create_as::<K>(params, device, None, None)
     }
 
     /// [`get_or_create`](Self::get_or_create) that waits for another thread's creation at most for `timeout`. A creation by
@@ -178,14 +182,14 @@ impl<D: 'static> SharedRegistry<D> {
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
-        self.get_or_create_as::<K>(params, device, Request { timeout: Some(timeout) }, None)
+        self.get_or_create_as::<K>(params, device, Some(timeout), None)
     }
 
     pub(super) fn get_or_create_as<K>(
         &self,
         params: &K::Params,
         device: Option<&D>,
-        request: Request,
+        timeout: Option<Duration>,
         outer: Option<&Frame<'_>>,
     ) -> Result<K::CachedResource, Error>
     where
@@ -197,10 +201,13 @@ impl<D: 'static> SharedRegistry<D> {
         if let Some(kernel) = near {
             kernel.check_device(device)?;
             if let Some(node) = kernel.core.find(hash, &key) {
+                // It may have been the first, and of another device.
+                kernel.check_device(device)?;
                 return Ok(node.resource.clone());
             }
         }
         let kernel = self.kernel::<K>()?;
+        let request = Request { timeout, ..kernel.core.request() };
         let own = if device.is_none() { self.device() } else { None };
         let device = device.or(own.as_deref());
         let got = kernel.get_or_create(&key, hash, device, request, outer, &mut self.clone())?;
@@ -352,6 +359,7 @@ impl<D: 'static> SharedRegistry<D> {
         let second = type_name::<SharedCache<Key, R>>();
         let sink = lock(&self.0.sink);
         let known = lock(&self.0.keyed).get(&name).cloned();
+        let is_new = known.is_none();
         let erased = match known {
             Some(erased) => erased,
             None => {
@@ -361,19 +369,17 @@ impl<D: 'static> SharedRegistry<D> {
                 let policy = self.policy_to_come(&name).unwrap_or_else(EvictionPolicy::none);
                 let format = <Key as fmt::Debug>::fmt;
                 let time = self.0.time.clone();
-                let core = SharedCore::<Key, R>::new(
-                    name.clone(),
-                    CacheKind::Keyed,
-                    format,
-                    policy,
-                    time,
-                    sink.clone(),
-                );
+                let core = SharedCore::<Key, R>::new(name.clone(), CacheKind::Keyed, format, policy, time);
+                core.connect(sink.clone());
                 let erased: Arc<dyn ErasedShared> = Arc::new(core);
                 lock(&self.0.keyed).insert(name.clone(), erased.clone());
                 erased
             }
         };
+        drop(sink);
+        if is_new {
+            erased.announce();
+        }
         let first = erased.owner();
         let erased: Arc<dyn Any + Send + Sync> = erased;
         let core = erased.downcast().map_err(|_| Error::DuplicateCacheName { name, first, second })?;
@@ -391,6 +397,8 @@ impl<D: 'static> SharedRegistry<D> {
         if let Some(kernel) = self.find::<K>() {
             return Ok(kernel);
         }
+        // Before the lock: the kernel is asked for its policy.
+        let kernel = Arc::new(SharedKernel::<K, D>::new(self.0.time.clone()));
         // Held until the cache is in its place, so that there is one of each kernel, and each has the sink.
         let sink = lock(&self.0.sink);
         if let Some(kernel) = self.find::<K>() {
@@ -400,18 +408,25 @@ impl<D: 'static> SharedRegistry<D> {
             let name = CacheName::from_static(K::CACHE_NAME);
             return Err(Error::DuplicateCacheName { name, first, second: type_name::<K>() });
         }
-        let policy = self.policy_to_come(K::CACHE_NAME).unwrap_or_else(K::default_policy);
-        let kernel = Arc::new(SharedKernel::<K, D>::new(policy, self.0.time.clone(), sink.clone()));
-        let id = TypeId::of::<SharedKernel<K, D>>();
-        let mut entry = (id, kernel.clone() as Arc<dyn ErasedShared>);
+        if let Some(policy) = self.policy_to_come(K::CACHE_NAME) {
+            kernel.core.begin_with(policy);
+        }
+        kernel.core.connect(sink.clone());
+        self.place(TypeId::of::<SharedKernel<K, D>>(), kernel.clone());
+        drop(sink);
+        kernel.core.announce();
+        Ok(kernel)
+    }
+
+    fn place(&self, id: TypeId, cache: Arc<dyn ErasedShared>) {
+        let mut entry = (id, cache);
         for place in places(id) {
             match self.0.near[place].set(entry) {
-                Ok(()) => return Ok(kernel),
+                Ok(()) => return,
                 Err(back) => entry = back,
             }
         }
         self.0.far.write().unwrap_or_else(PoisonError::into_inner).push(entry);
-        Ok(kernel)
     }
 
     fn find<K>(&self) -> Option<Arc<SharedKernel<K, D>>>

@@ -2,46 +2,36 @@
 
 use std::any::{Any, type_name};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use metallic_instrumentation::{CacheKind, CacheName, SinkGuard};
 
 use crate::caching::clock::TimeSource;
 use crate::caching::kernel::{CacheableKernel, Creation, Frame};
 use crate::caching::policy::EvictionPolicy;
-use crate::caching::reporting::{CacheCounters, CacheMetrics};
+use crate::caching::reporting::{CacheCounters, CacheMetrics, Reporter};
 use crate::caching::shared::{Got, Made, OnFailure, Request, SharedCore};
 use crate::error::{Error, chain};
 
 /// The shared cache of kernel `K`.
 pub(super) struct SharedKernel<K: CacheableKernel<D>, D: 'static> {
     pub(super) core: Arc<SharedCore<K::Key, K::CachedResource>>,
-    /// The identity of the device that resources are made on, or [`UNKNOWN`].
-    made_on: AtomicU64,
 }
 
-const UNKNOWN: u64 = u64::MAX;
-
 impl<K: CacheableKernel<D>, D: 'static> SharedKernel<K, D> {
-    pub(super) fn new(policy: EvictionPolicy, time: TimeSource, sink: Option<SinkGuard>) -> Self {
+    pub(super) fn new(time: TimeSource) -> Self {
         let name = CacheName::from_static(K::CACHE_NAME);
-        let core = SharedCore::new(name, CacheKind::Kernel, K::fmt_key, policy, time, sink);
-        Self { core: Arc::new(core), made_on: AtomicU64::new(UNKNOWN) }
+        let core = SharedCore::new(name, CacheKind::Kernel, K::fmt_key, K::default_policy(), time);
+        Self { core: Arc::new(core) }
     }
 
     /// # Errors
     /// [`Error::AnotherDevice`] if what is here was made on another device, as far as the kernel tells devices apart.
     #[inline]
     pub(super) fn check_device(&self, device: Option<&D>) -> Result<(), Error> {
-        let Some(asked_for) = device.and_then(K::device_identity) else { return Ok(()) };
-        match self.made_on.load(Ordering::Relaxed) {
-            UNKNOWN => Ok(()),
-            made_on if made_on == asked_for => Ok(()),
-            made_on => Err(Error::AnotherDevice { cache: self.core.name().clone(), made_on, asked_for }),
-        }
+        self.core.check_device(device.and_then(K::device_identity))
     }
 
-    /// The rest of a look-up. `registry` is what creations find others in.
+    /// The rest of a look-up, whose `request` is older than the reading of `device`. `registry` is what creations find others in.
     pub(super) fn get_or_create(
         &self,
         key: &K::Key,
@@ -51,12 +41,10 @@ impl<K: CacheableKernel<D>, D: 'static> SharedKernel<K, D> {
         outer: Option<&Frame<'_>>,
         registry: &mut dyn Any,
     ) -> Result<Got<K::CachedResource>, Error> {
-        self.check_device(device)?;
+        let request = Request { device: device.and_then(K::device_identity), ..request };
+        self.core.check(request)?;
         let create = |key: &K::Key| {
             let frame = Frame::new::<K, K::Key>(key, outer);
-            if let Some(identity) = device.and_then(K::device_identity) {
-                self.made_on.store(identity, Ordering::Relaxed);
-            }
             let made = K::create(key, &mut Creation::new(device, &frame, Some(registry)));
             let sized = made.map(|resource| {
                 let bytes = K::resource_bytes(&resource);
@@ -89,11 +77,12 @@ pub(super) trait ErasedShared: Any + Send + Sync {
     fn clear(&self);
     fn device_lost(&self);
     fn expire_idle(&self);
-    fn set_sink(&self, sink: Option<SinkGuard>);
+    fn connect(&self, sink: Option<SinkGuard>) -> Option<Arc<Reporter>>;
+    fn announce(&self);
 }
 
 macro_rules! delegate_to_core {
-    ($owner:ty, $self:ident, $core:expr, $lost:expr) => {
+    ($owner:ty, $self:ident, $core:expr) => {
         fn name(&$self) -> &CacheName {
             $core.name()
         }
@@ -119,14 +108,16 @@ macro_rules! delegate_to_core {
             $core.clear();
         }
         fn device_lost(&$self) {
-            $lost;
             $core.device_lost();
         }
         fn expire_idle(&$self) {
             $core.expire_idle();
         }
-        fn set_sink(&$self, sink: Option<SinkGuard>) {
-            $core.set_sink(sink);
+        fn connect(&$self, sink: Option<SinkGuard>) -> Option<Arc<Reporter>> {
+            $core.connect(sink)
+        }
+        fn announce(&$self) {
+            $core.announce();
         }
     };
 }
@@ -136,7 +127,7 @@ where
     K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     D: 'static,
 {
-    delegate_to_core!(K, self, self.core, self.made_on.store(UNKNOWN, Ordering::Relaxed));
+    delegate_to_core!(K, self, self.core);
 }
 
 impl<Key, R> ErasedShared for SharedCore<Key, R>
@@ -144,5 +135,5 @@ where
     Key: Clone + Send + Sync + 'static,
     R: Send + Sync + 'static,
 {
-    delegate_to_core!(Self, self, self, ());
+    delegate_to_core!(Self, self, self);
 }

@@ -1,11 +1,12 @@
 //! One creation of one key, and those who wait for it.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::Waker;
-use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use super::waits::Wait;
+use crate::caching::sync::thread::{self, ThreadId};
+use crate::caching::sync::{Condvar, Mutex, MutexGuard};
 use crate::error::Error;
 
 /// A creation under way.

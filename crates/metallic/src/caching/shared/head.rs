@@ -1,9 +1,9 @@
 //! What every hit of a local copy reads, and no hit writes.
 
-use std::sync::atomic::{AtomicU64, Ordering, fence};
+use crate::caching::sync::atomic::{AtomicU64, Ordering, fence};
 
 /// Departures that a local copy can catch up with one by one. One that is further behind looks at all its entries.
-const REMEMBERED: usize = 256;
+const REMEMBERED: usize = if cfg!(shuttle) { 3 } else { 256 };
 
 /// Removals of entries, in the order they happened. Written under the lock of the cache; read without it.
 pub(super) struct Head {
@@ -50,11 +50,16 @@ impl Head {
         self.line.generation.store(generation + 1, Ordering::Release);
     }
 
-    /// Passes the hashes that were removed since generation `seen` to `each`, and returns the generation that this is up to.
-    /// `None` if some were forgotten: then any entry may have been removed.
+    /// A generation so long before this one that what was removed since is forgotten.
+    pub(super) fn long_before(generation: u64) -> u64 {
+        generation.wrapping_sub(REMEMBERED as u64)
+    }
+
+    /// Passes the hashes that were removed since generation `seen` to `each`, and returns the generation that this is up to,
+    /// and `false` if some were forgotten: then any entry may have been removed.
     pub(super) fn departed_since(&self, seen: u64, mut each: impl FnMut(u64)) -> (u64, bool) {
         let now = self.generation();
-        if now - seen >= REMEMBERED as u64 {
+        if now.wrapping_sub(seen) >= REMEMBERED as u64 {
             return (now, false);
         }
         for generation in seen..now {
@@ -62,7 +67,7 @@ impl Head {
         }
         // Had one been overwritten meanwhile, the generation has moved on by then.
         fence(Ordering::Acquire);
-        let complete = self.line.generation.load(Ordering::Relaxed) - seen < REMEMBERED as u64;
+        let complete = self.line.generation.load(Ordering::Relaxed).wrapping_sub(seen) < REMEMBERED as u64;
         (now, complete)
     }
 }

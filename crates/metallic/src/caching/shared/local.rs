@@ -2,15 +2,16 @@
 
 use std::hash::Hash;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use equivalent::Equivalent;
 
 use super::SharedCore;
+use super::head::Head;
 use super::node::Node;
 use crate::caching::clock::TimeSource;
 use crate::caching::entries::{Entries, Entry};
 use crate::caching::order::EntryId;
+use crate::caching::sync::atomic::{AtomicU64, Ordering};
 
 /// The entries of one shared cache that one thread has used.
 pub(in crate::caching) struct LocalCache<Key, R> {
@@ -141,25 +142,26 @@ impl<Key: Eq + Hash + Clone, R> LocalCache<Key, R> {
             if Arc::ptr_eq(&self.entries.get(id).resource.node, &node) {
                 return &self.entries.get(id).resource.node.resource;
             }
-            self.let_go(id);
+            drop(self.let_go(id));
         }
+        // Before anything is written: building a key is not ours, and may panic.
+        let key = key();
         let count = self.new_count();
         node.add_count(count.clone());
+        if node.is_removed() {
+            // Since it was found. Its departure may be among those that were caught up with already.
+            self.seen = Head::long_before(self.seen);
+        }
         let id = EntryId(self.vacant.pop().unwrap_or(self.len + 1));
         self.len += 1;
-        let entry = Entry { key: key(), resource: Copy { node, count } };
-        self.entries.insert(id, hash, entry, 0, usize::MAX);
+        self.entries.insert(id, hash, Entry { key, resource: Copy { node, count } }, 0, usize::MAX);
         &self.entries.get(id).resource.node.resource
     }
 
     /// Lets go of everything.
     pub(in crate::caching) fn park(&mut self) {
-        let entries: Vec<_> = self.entries.take_all().collect();
         (self.vacant, self.len) = (Vec::new(), 0);
-        for (_, entry, _) in &entries {
-            entry.resource.node.retire_count(&entry.resource.count);
-        }
-        self.hand_in();
+        drop(self.let_go_of_all());
     }
 
     /// Lets go of the entries that were removed from the shared cache.
@@ -167,28 +169,33 @@ impl<Key: Eq + Hash + Clone, R> LocalCache<Key, R> {
         if self.core.head.generation() == self.seen {
             return;
         }
-        let mut removed = Vec::new();
-        let entries = &self.entries;
-        let core = &self.core;
-        let (generation, complete) = core.head.departed_since(self.seen, |hash| {
-            removed.extend(entries.find_by(hash, |entry| entry.resource.node.is_removed()));
-        });
-        if !complete {
-            removed = entries.ids().filter(|id| entries.get(*id).resource.node.is_removed()).collect();
+        let is_removed = |entry: &Entry<Key, Copy<R>>| entry.resource.node.is_removed();
+        let mut hashes = Vec::new();
+        let (generation, complete) = self.core.head.departed_since(self.seen, |hash| hashes.push(hash));
+        let mut gone = Vec::new();
+        if complete {
+            for hash in hashes {
+                // Keys may share a hash, and each was noted once.
+                while let Some(id) = self.entries.find_by(hash, is_removed) {
+                    gone.push(self.let_go(id));
+                }
+            }
+        } else {
+            let removed: Vec<_> = self.entries.ids().filter(|id| is_removed(self.entries.get(*id))).collect();
+            gone.extend(removed.into_iter().map(|id| self.let_go(id)));
         }
         self.seen = generation;
-        for id in removed {
-            if self.entries.try_get(id).is_some() {
-                self.let_go(id);
-            }
-        }
+        // When all are taken out: it runs code that is not ours, and may panic.
+        drop(gone);
     }
 
-    fn let_go(&mut self, id: EntryId) {
+    /// Takes an entry out, for the caller to drop.
+    fn let_go(&mut self, id: EntryId) -> Entry<Key, Copy<R>> {
         let entry = self.entries.take(id);
         entry.resource.node.retire_count(&entry.resource.count);
         self.vacant.push(id.0);
         self.len -= 1;
+        entry
     }
 
     fn new_count(&mut self) -> Count {
@@ -198,24 +205,28 @@ impl<Key: Eq + Hash + Clone, R> LocalCache<Key, R> {
         self.counts_used += 1;
         Count { counts: self.counts.clone(), place: self.counts_used - 1 }
     }
+}
 
-    /// Adds the hits of this copy to the shared cache's.
-    fn hand_in(&self) {
+impl<Key, R> LocalCache<Key, R> {
+    /// Hands in what was counted, and takes all entries out, for the caller to drop: that runs code that is not ours, and may
+    /// panic.
+    fn let_go_of_all(&mut self) -> Vec<Entry<Key, Copy<R>>> {
+        let entries: Vec<_> = self.entries.take_all().map(|(_, entry, _)| entry).collect();
+        for Entry { resource: Copy { node, count }, .. } in &entries {
+            node.retire_count(count);
+        }
         let mut state = self.core.lock();
         let hits = self.tally.0.swap(0, Ordering::Relaxed);
         state.cache.counters_mut().add_hits(hits);
+        entries
     }
 }
 
 impl<Key, R> Drop for LocalCache<Key, R> {
     fn drop(&mut self) {
-        for (_, entry, _) in self.entries.take_all() {
-            entry.resource.node.retire_count(&entry.resource.count);
-        }
-        let mut state = self.core.lock();
-        let hits = self.tally.0.swap(0, Ordering::Relaxed);
-        state.cache.counters_mut().add_hits(hits);
+        let entries = self.let_go_of_all();
         let tally = Arc::as_ptr(&self.tally);
-        state.locals.retain(|local| !std::ptr::eq(local.as_ptr(), tally));
+        self.core.lock().locals.retain(|local| !std::ptr::eq(local.as_ptr(), tally));
+        drop(entries);
     }
 }

@@ -9,20 +9,25 @@ use metallic_instrumentation::{CreationOutcome, RemovalCause};
 
 use super::flight::{Flight, Landing, Outcome, Unwaited};
 use super::node::Node;
-use super::{Failure, OnFailure, SharedCore, State, uses};
+use super::{Failure, OnFailure, SharedCore, State, UNKNOWN, uses};
 use crate::caching::cache::{Elapsed, Reservation};
 use crate::caching::clock::{TimeSource, saturating_ns};
 use crate::caching::entries::{Entry, hash_of};
 use crate::caching::order::EntryId;
 use crate::caching::query::Query;
-use crate::caching::reporting::{CacheCounters, Ended, Reporter};
+use crate::caching::reporting::{CacheCounters, Ended};
+use crate::caching::sync::atomic::Ordering;
 use crate::error::{Error, chain};
 
-/// How a look-up is to be made.
-#[derive(Clone, Copy, Default)]
+/// How a look-up is to be made, and when it began: see [`SharedCore::request`].
+#[derive(Clone, Copy)]
 pub(in crate::caching) struct Request {
     /// The longest wait for a creation by another thread.
     pub(in crate::caching) timeout: Option<Duration>,
+    /// The identity of the device to create on, if it is known.
+    pub(in crate::caching) device: Option<u64>,
+    /// Devices that were lost before.
+    pub(in crate::caching) epoch: u64,
 }
 
 /// A creation's result: a resource with the bytes that it holds, or an error.
@@ -46,9 +51,17 @@ enum Step<'a, Key, R> {
     /// Another thread creates it, or this one further out.
     Wait(Arc<Landing>),
     Create(SharedArrival<'a, Key, R>),
+    /// What is here is another device's, or the device was lost since the look-up began.
+    Refused(Error),
 }
 
 impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
+    /// A look-up that begins now. To be called before the device to create on is read: what is created on a device that is lost
+    /// after this is not inserted.
+    pub(in crate::caching) fn request(&self) -> Request {
+        Request { timeout: None, device: None, epoch: self.epoch.load(Ordering::Acquire) }
+    }
+
     /// Returns the resource with this key, if it is there: a hit, or nothing.
     pub(in crate::caching) fn get<Q: Hash + Equivalent<Key> + ?Sized>(
         &self,
@@ -76,17 +89,18 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
     fn find_slow<Q: Equivalent<Key> + ?Sized>(&self, hash: u64, query: &Q) -> Option<Arc<Node<R>>> {
         let mut state = self.lock();
         let now = self.time.stamp();
-        let departures = state.cache.expire(now, uses);
-        let leaving = self.leave(&mut state, departures);
+        let leaving = self.expire(&mut state, now);
         let found = state.cache.find(hash, query).map(|id| state.hit(id, now));
         let (reporter, totals) = (state.reporter.clone(), state.totals());
-        let key = found.as_ref().and(state.cache.find(hash, query)).map(|id| state.cache.get(id).key.clone());
+        let asked_for = found.as_ref().and(reporter.as_ref()).and_then(|_| state.cache.find(hash, query));
+        let key = asked_for.map(|id| state.cache.get(id).key.clone());
         drop(state);
-        self.see_off(leaving);
+        self.see_off(&leaving);
         if let (Some(node), Some(reporter), Some(key)) = (&found, &reporter, &key) {
             reporter.hit(|| node.label(|| self.label(key)), node.bytes, now);
             reporter.operation_complete(totals, now);
         }
+        drop(leaving);
         found
     }
 
@@ -109,14 +123,14 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         let mut state = self.lock();
         let now = self.time.stamp();
         let hash = hash_of(query);
-        let expired = state.cache.expire(now, uses);
-        let expired = self.leave(&mut state, expired);
+        let expired = self.expire(&mut state, now);
         let departures = state.cache.remove(hash, query, RemovalCause::Removed, now);
         let removed = departures.iter().next().map(|departed| departed.entry.resource.clone());
         let removed_leaves = self.leave(&mut state, departures);
         drop(state);
-        self.see_off(expired);
-        self.see_off(removed_leaves);
+        self.see_off(&expired);
+        self.see_off(&removed_leaves);
+        drop((expired, removed_leaves));
         removed
     }
 
@@ -131,16 +145,21 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         share: impl FnOnce(E, Arc<str>) -> (E, Option<Arc<Error>>, String),
     ) -> Result<Got<R>, E> {
         if let Some(node) = self.find(hash, query) {
+            self.check(request)?;
             return Ok(Got { node, ticks: 0 });
         }
         let key = query.to_key();
         loop {
-            match self.step(hash, &key) {
+            match self.step(hash, &key, request) {
                 Step::Hit(node) => return Ok(Got { node, ticks: 0 }),
                 Step::Failed(error) => {
                     return Err(Error::creation(self.label(&key), Error::Shared(error)).into());
                 }
                 Step::Create(arrival) => return arrival.create(create, share),
+                Step::Refused(Error::DeviceLost) => {
+                    return Err(Error::creation(self.label(&key), Error::DeviceLost).into());
+                }
+                Step::Refused(error) => return Err(error.into()),
                 Step::Wait(landing) => match landing.wait(request.timeout) {
                     Ok(Outcome::LookAgain) => {}
                     Ok(Outcome::Failed(error)) => {
@@ -159,11 +178,11 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
 
     /// Inserts a resource that was made elsewhere, and returns the one that it replaces.
     pub(in crate::caching) fn insert_made(&self, key: Key, resource: R, bytes: u64) -> Option<Arc<Node<R>>> {
-        let hash = hash_of(&key);
+        let (hash, request) = (hash_of(&key), self.request());
         let mut made = Some(resource);
         let replaced = self.remove(&key);
         loop {
-            match self.step(hash, &key) {
+            match self.step(hash, &key, request) {
                 Step::Create(arrival) => {
                     let create = |_: &Key| Made {
                         result: made.take().map(|made| (made, bytes)).ok_or(Error::NoRegistry),
@@ -179,47 +198,92 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         }
     }
 
-    fn step(&self, hash: u64, key: &Key) -> Step<'_, Key, R> {
+    fn step(&self, hash: u64, key: &Key, request: Request) -> Step<'_, Key, R> {
         // Before the lock: cloning a key is not ours.
         let flight = Arc::new(Flight { key: key.clone(), hash, landing: Landing::here() });
         let mut state = self.lock();
         let now = self.time.stamp();
-        let expired = state.cache.expire(now, uses);
-        let expired = self.leave(&mut state, expired);
+        let expired = self.expire(&mut state, now);
+        if let Err(error) = self.check(request) {
+            drop(state);
+            self.see_off(&expired);
+            return Step::Refused(error);
+        }
         if let Some(id) = state.cache.find(hash, key) {
             let node = state.hit(id, now);
             let (reporter, totals) = (state.reporter.clone(), state.totals());
             drop(state);
-            self.see_off(expired);
+            self.see_off(&expired);
             if let Some(reporter) = reporter {
                 reporter.hit(|| node.label(|| self.label(key)), node.bytes, now);
                 reporter.operation_complete(totals, now);
             }
+            drop(expired);
             return Step::Hit(node);
+        }
+        if self.epoch.load(Ordering::Relaxed) != request.epoch {
+            drop(state);
+            self.see_off(&expired);
+            return Step::Refused(Error::DeviceLost);
         }
         if let Some(error) = state.remembered(hash, key, now, &self.time) {
             drop(state);
-            self.see_off(expired);
+            self.see_off(&expired);
             return Step::Failed(error);
         }
         if let Some(other) = state.flights.iter().find(|other| other.hash == hash && other.key == *key) {
             let landing = other.landing.clone();
             drop(state);
-            self.see_off(expired);
+            self.see_off(&expired);
             return Step::Wait(landing);
         }
         let (reservation, departures) = state.cache.reserve(now, uses);
         let evicted = self.leave(&mut state, departures);
         state.flights.push(flight.clone());
-        let epoch = state.epoch;
         drop(state);
         // Inside of the arrival: should a `Drop` panic, the miss is one that failed.
         let mut arrival =
-            SharedArrival { core: self, flight, reservation: Some(reservation), epoch, begun: now };
-        self.see_off(expired);
-        self.see_off(evicted);
+            SharedArrival { core: self, flight, reservation: Some(reservation), request, begun: now };
+        self.see_off(&expired);
+        self.see_off(&evicted);
+        drop((expired, evicted));
         arrival.begun = self.time.stamp();
         Step::Create(arrival)
+    }
+}
+
+impl<Key, R> SharedCore<Key, R> {
+    /// # Errors
+    /// [`Error::AnotherDevice`] if what is here was made on another device, as far as its maker tells devices apart.
+    #[inline]
+    pub(in crate::caching) fn check_device(&self, device: Option<u64>) -> Result<(), Error> {
+        let Some(asked_for) = device else { return Ok(()) };
+        match self.made_on.load(Ordering::Acquire) {
+            UNKNOWN => Ok(()),
+            made_on if made_on == asked_for => Ok(()),
+            made_on => Err(Error::AnotherDevice { cache: self.name.clone(), made_on, asked_for }),
+        }
+    }
+
+    /// # Errors
+    /// As [`check_device`](Self::check_device); [`Error::DeviceLost`] if that is because its device was lost since.
+    pub(in crate::caching) fn check(&self, request: Request) -> Result<(), Error> {
+        let other = self.check_device(request.device);
+        let is_lost = || self.epoch.load(Ordering::Acquire) != request.epoch;
+        other.map_err(|other| if is_lost() { Error::DeviceLost } else { other })
+    }
+
+    /// Whether what was created for `request` may be inserted: then all that is here is of its device. To be called under the
+    /// lock.
+    fn claim(&self, request: Request) -> Result<(), Error> {
+        if self.epoch.load(Ordering::Relaxed) != request.epoch {
+            return Err(Error::DeviceLost);
+        }
+        self.check(request)?;
+        if let Some(device) = request.device {
+            self.made_on.store(device, Ordering::Release);
+        }
+        Ok(())
     }
 }
 
@@ -258,7 +322,7 @@ struct SharedArrival<'a, Key, R> {
     flight: Arc<Flight<Key>>,
     /// `None` once it ended.
     reservation: Option<Reservation>,
-    epoch: u64,
+    request: Request,
     begun: u64,
 }
 
@@ -287,11 +351,13 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
         let key = self.flight.key.clone();
         let node = Arc::new(Node::new(resource, hash, bytes, elapsed.done));
         let mut state = core.lock();
-        if state.epoch != self.epoch {
+        if let Err(error) = core.claim(self.request) {
             drop(state);
-            let lost = Error::DeviceLost;
-            self.abandon(CreationOutcome::Failed, nested, None, Some(&chain(&lost)));
-            return Err(Error::creation(core.label(&key), lost));
+            self.abandon(CreationOutcome::Failed, nested, None, Some(&chain(&error)));
+            return Err(match error {
+                Error::DeviceLost => Error::creation(core.label(&key), error),
+                error => error,
+            });
         }
         let reservation = self.reservation.take().expect("an arrival ends once");
         let began = reservation.began;
@@ -299,19 +365,18 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
         let (_, departures) = state.cache.commit(reservation, hash, entry, bytes, elapsed, uses);
         state.flights.retain(|flight| !Arc::ptr_eq(flight, &self.flight));
         let leaving = core.leave(&mut state, departures);
+        core.set_fast_path(&state);
         let (reporter, totals) = (state.reporter.clone(), state.totals());
-        let has_idle = state.cache.policy().max_idle_duration().is_some();
         drop(state);
         self.flight.landing.end(Outcome::LookAgain);
-        core.see_off(leaving);
+        core.see_off(&leaving);
         if let Some(reporter) = &reporter {
             let ended = ended(began, elapsed, CreationOutcome::Created, bytes);
             reporter.miss(|| node.label(|| core.label(&self.flight.key)), ended, None);
             reporter.operation_complete(totals, began);
+            core.ask(reporter);
         }
-        if has_idle || reporter.is_some() {
-            core.refresh_fast_path(reporter.as_deref());
-        }
+        drop(leaving);
         Ok(Got { node, ticks: elapsed.ticks })
     }
 }
@@ -343,6 +408,8 @@ impl<Key, R> SharedArrival<'_, Key, R> {
         let taken = taken.map(|place| state.flights.swap_remove(place));
         state.failed = Some(label.clone());
         let on_failure = state.on_failure;
+        // A failure on a device that was lost says nothing of the next one.
+        let shared = shared.filter(|_| core.epoch.load(Ordering::Relaxed) == self.request.epoch);
         if let (OnFailure::Remember { .. }, Some(error)) = (on_failure, &shared) {
             state.failures.push(Failure {
                 flight: self.flight.clone(),
@@ -358,8 +425,11 @@ impl<Key, R> SharedArrival<'_, Key, R> {
             (_, Some(error)) => Outcome::Failed(error),
         };
         self.flight.landing.end(outcome_for_waiters);
-        report_failure(reporter.as_deref(), &label, ended(began, elapsed, outcome, 0), text, totals);
-        core.refresh_fast_path(reporter.as_deref());
+        if let Some(reporter) = &reporter {
+            reporter.miss(|| label.clone(), ended(began, elapsed, outcome, 0), text);
+            reporter.operation_complete(totals, began);
+            core.ask(reporter);
+        }
     }
 }
 
@@ -367,18 +437,6 @@ impl<Key, R> Drop for SharedArrival<'_, Key, R> {
     fn drop(&mut self) {
         self.abandon(CreationOutcome::Panicked, 0, None, None);
     }
-}
-
-fn report_failure(
-    reporter: Option<&Reporter>,
-    label: &Arc<str>,
-    ended: Ended,
-    text: Option<&str>,
-    totals: CacheCounters,
-) {
-    let Some(reporter) = reporter else { return };
-    reporter.miss(|| label.clone(), ended, text);
-    reporter.operation_complete(totals, ended.began);
 }
 
 fn ended(began: u64, elapsed: Elapsed, outcome: CreationOutcome, bytes: u64) -> Ended {

@@ -1,10 +1,11 @@
 //! A resource that threads share, and what they note of its uses.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use super::local::Count;
 use crate::caching::order::{EntryHistory, Uses};
+use crate::caching::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::caching::sync::{Mutex, MutexGuard};
 
 /// An entry's resource. Hits of local copies write to it at most once a coarse tick.
 pub(in crate::caching) struct Node<R> {
@@ -92,7 +93,7 @@ impl<R> Node<R> {
         self.label.get_or_init(format).clone()
     }
 
-    fn counts(&self) -> std::sync::MutexGuard<'_, Vec<Count>> {
+    fn counts(&self) -> MutexGuard<'_, Vec<Count>> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

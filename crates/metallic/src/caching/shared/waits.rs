@@ -1,13 +1,21 @@
 //! Which thread waits for which, so that a circle of creations is an error and not a deadlock.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::ThreadId;
+use std::sync::{Arc, PoisonError};
 
 use super::flight::Landing;
+use crate::caching::sync::thread::ThreadId;
+use crate::caching::sync::{Mutex, MutexGuard};
 
 /// The creations that threads wait for, of all registries of the process: a circle may lead through several.
-static WAITS: Mutex<Option<HashMap<ThreadId, Arc<Landing>>>> = Mutex::new(None);
+#[cfg(not(shuttle))]
+static WAITS: Mutex<Option<Waits>> = Mutex::new(None);
+#[cfg(shuttle)]
+shuttle::lazy_static! {
+    static ref WAITS: Mutex<Option<Waits>> = Mutex::new(None);
+}
+
+type Waits = HashMap<ThreadId, Arc<Landing>>;
 
 /// A wait of this thread, until it is dropped.
 pub(super) struct Wait {
@@ -43,6 +51,6 @@ impl Drop for Wait {
     }
 }
 
-fn waits() -> MutexGuard<'static, Option<HashMap<ThreadId, Arc<Landing>>>> {
+fn waits() -> MutexGuard<'static, Option<Waits>> {
     WAITS.lock().unwrap_or_else(PoisonError::into_inner)
 }

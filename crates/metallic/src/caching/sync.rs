@@ -1,0 +1,11 @@
+//! What threads meet in: the standard library's, or with `--cfg shuttle` the same from a crate that runs them in an order of a
+//! test's choice.
+
+#[cfg(shuttle)]
+pub(super) use shuttle::sync::{Condvar, Mutex, MutexGuard, RwLock, atomic};
+#[cfg(shuttle)]
+pub(super) use shuttle::thread;
+#[cfg(not(shuttle))]
+pub(super) use std::sync::{Condvar, Mutex, MutexGuard, RwLock, atomic};
+#[cfg(not(shuttle))]
+pub(super) use std::thread;

@@ -1,0 +1,141 @@
+//! Devices that are lost, and several of them, at the moments that hurt.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use metallic::caching::{CacheableKernel, OnFailure, SharedRegistry};
+use metallic::error::Error;
+
+/// A device with a number, which resources remember.
+#[derive(Clone)]
+struct Numbered(u64);
+
+type Hook = Box<dyn FnOnce()>;
+
+thread_local! {
+    /// What the next cloning of a key does: after the device of a creation was chosen, and before the creation begins.
+    static ON_CLONE: RefCell<Option<Hook>> = const { RefCell::new(None) };
+    /// What the next creation does.
+    static ON_CREATE: RefCell<Option<Hook>> = const { RefCell::new(None) };
+}
+
+fn run(hook: &'static std::thread::LocalKey<RefCell<Option<Hook>>>) {
+    if let Some(hook) = hook.take() {
+        hook();
+    }
+}
+
+#[derive(PartialEq, Eq)]
+struct Key(u32);
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl Clone for Key {
+    fn clone(&self) -> Self {
+        run(&ON_CLONE);
+        Self(self.0)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Makes the number of its device; of key 13, an error.
+struct Numbers;
+
+impl CacheableKernel<Numbered> for Numbers {
+    type Key = Key;
+    type CachedResource = Arc<u64>;
+    type Params = u32;
+
+    const CACHE_NAME: &'static str = "numbers";
+
+    fn create_cache_key(key: &u32) -> Key {
+        Key(*key)
+    }
+
+    fn create_cached_resource(key: &Key, device: Option<&Numbered>) -> Result<Arc<u64>, Error> {
+        run(&ON_CREATE);
+        if key.0 == 13 {
+            return Err(Error::invalid_params("13"));
+        }
+        Ok(Arc::new(device.ok_or(Error::DeviceNotAvailable)?.0))
+    }
+
+    fn device_identity(device: &Numbered) -> Option<u64> {
+        Some(device.0)
+    }
+}
+
+fn registry() -> SharedRegistry<Numbered> {
+    SharedRegistry::with_device(Numbered(1))
+}
+
+fn lose_when(
+    hook: &'static std::thread::LocalKey<RefCell<Option<Hook>>>,
+    registry: &SharedRegistry<Numbered>,
+) {
+    let registry = registry.clone();
+    hook.set(Some(Box::new(move || registry.device_lost(Some(Numbered(2))))));
+}
+
+#[test]
+fn a_device_that_is_lost_before_its_creation_begins_makes_nothing_that_stays() {
+    let registry = registry();
+    registry.get_or_create::<Numbers>(&1, None).unwrap();
+    lose_when(&ON_CLONE, &registry);
+    let error = registry.get_or_create::<Numbers>(&2, None).unwrap_err();
+    assert!(matches!(error.root(), Error::DeviceLost), "{error:?}");
+    assert_eq!(*registry.get_or_create::<Numbers>(&2, None).unwrap(), 2);
+    assert_eq!(*registry.get_or_create::<Numbers>(&1, Some(&Numbered(2))).unwrap(), 2);
+}
+
+#[test]
+fn a_local_creates_nothing_on_a_device_that_was_lost_meanwhile() {
+    let registry = registry();
+    let mut local = registry.local();
+    lose_when(&ON_CLONE, &registry);
+    local.get_or_create::<Numbers>(&2, None).unwrap_err();
+    assert_eq!(**local.get_or_create::<Numbers>(&2, None).unwrap(), 2);
+}
+
+#[test]
+fn a_failure_on_a_device_that_was_lost_meanwhile_is_not_remembered() {
+    let registry = registry();
+    registry.set_failure_policy::<Numbers>(OnFailure::Remember { backoff: std::time::Duration::MAX });
+    lose_when(&ON_CREATE, &registry);
+    registry.get_or_create::<Numbers>(&13, None).unwrap_err();
+    let begun = std::rc::Rc::new(std::cell::Cell::new(false));
+    let seen = begun.clone();
+    ON_CREATE.set(Some(Box::new(move || seen.set(true))));
+    registry.get_or_create::<Numbers>(&13, None).unwrap_err();
+    assert!(begun.get(), "the new device was not tried");
+}
+
+#[test]
+fn what_two_devices_create_at_once_does_not_come_into_one_cache() {
+    let registry = registry();
+    let other = registry.clone();
+    ON_CLONE.set(Some(Box::new(move || {
+        other.get_or_create::<Numbers>(&2, Some(&Numbered(2))).unwrap();
+    })));
+    let error = registry.get_or_create::<Numbers>(&1, None).unwrap_err();
+    assert!(matches!(error, Error::AnotherDevice { made_on: 2, asked_for: 1, .. }), "{error:?}");
+    let other = registry.clone();
+    registry.clear_cache::<Numbers>();
+    ON_CREATE.set(Some(Box::new(move || {
+        other.get_or_create::<Numbers>(&2, Some(&Numbered(3))).unwrap();
+    })));
+    let error = registry.get_or_create::<Numbers>(&1, None).unwrap_err();
+    assert!(matches!(error, Error::AnotherDevice { made_on: 3, asked_for: 1, .. }), "{error:?}");
+    assert_eq!(registry.metrics::<Numbers>().unwrap().size, 1);
+}

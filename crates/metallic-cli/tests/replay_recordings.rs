@@ -5,11 +5,12 @@ use std::time::Duration;
 use metallic::caching::EvictionPolicy;
 use metallic_cli::args::ReplayArgs;
 use metallic_cli::commands::replay::{
-    Access, Advice, Candidate, Input, Recorder, Recording, StepKind, Sweep, Trace, as_recorded, load, replay,
-    under,
+    Access, Advice, Candidate, Foresight, Input, Recorder, Recording, StepKind, Sweep, Trace, as_recorded,
+    load, replay, under,
 };
 use metallic_instrumentation::{
-    CacheCleared, CreationOutcome, Event, ResourceCacheAccess, ResourceCacheSummary, ResourceCreated,
+    CacheCleared, CreationOutcome, EntryRemoved, Event, EventData, RemovalCause, ResourceCacheAccess,
+    ResourceCacheSummary, ResourceCreated,
 };
 use proptest::prelude::*;
 
@@ -106,6 +107,53 @@ fn misses_cost_the_mean_measured_creation_time_of_their_key() {
     let outcome = under(&recording.trace, EvictionPolicy::fifo().with_max_entries(1));
     assert_eq!((outcome.misses, outcome.cost_ns, outcome.evictions), (6, 12_000.0, 5));
     assert_eq!(under(&recording.trace, EvictionPolicy::none()).cost_ns, 6_000.0);
+}
+
+/// A driver keeps what it compiled: the first creation of a key takes a second, any other a millisecond.
+#[test]
+fn a_first_creation_and_a_rebuild_have_prices_of_their_own() {
+    let mut recorder = Recorder::default();
+    for at in 0..400_u64 {
+        let cache_key: std::sync::Arc<str> = format!("gemm:{}", at % 20).into();
+        let duration_ns = if at < 20 { 1_000_000_000 } else { 1_000_000 };
+        let created = ResourceCreated {
+            cache: "gemm".into(),
+            cache_key: cache_key.clone(),
+            duration_ns,
+            own_duration_ns: duration_ns,
+            outcome: CreationOutcome::Created,
+            error: None,
+            bytes: 64,
+        };
+        recorder.record(Event::at(at, created));
+        recorder.record(Event::at(at, ResourceCacheAccess { cache_key, hit: false, bytes: 64 }));
+    }
+    let trace = &recorder.finish().0[0].trace;
+    let lru = |entries| under(trace, EvictionPolicy::size_limited_lru(entries)).cost_ns / 1e9;
+    assert_eq!((lru(10), lru(20)), (20.38, 20.0));
+    let foresight = Foresight::new(trace);
+    assert_eq!(foresight.compulsory_cost_ns(), 20e9);
+    assert!(foresight.optimum(trace, 10).cost_ns < 20.38e9);
+    assert_eq!(trace.bytes_per_entry, Some(64.0));
+}
+
+#[test]
+fn hits_that_only_the_removal_of_an_entry_counts_are_missing() {
+    let mut clock = 0;
+    let mut events = program([1, 2, 1, 1], &mut clock);
+    events.retain(|event| !matches!(&event.data, EventData::ResourceCacheAccess(access) if access.hit));
+    let removed = EntryRemoved {
+        cache: "gemm".into(),
+        cache_key: "gemm:1".into(),
+        cause: RemovalCause::SizeLimit,
+        age_ns: 1,
+        idle_ns: 1,
+        reuse_count: 2,
+        creation_ns: 1,
+        bytes: 0,
+    };
+    events.push(Event::at(clock, removed));
+    assert_eq!(record(events).missing, 2);
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn the_text_has_the_device_the_answers_the_times_and_the_caches() {
         "cold, the first pass",
         "warm, the second",
         "hit rate",
-        "time saved",
+        "creating",
         "\ngemm ",
         "\nkv_cache_write ",
         "\nscaled_dot_product_attention ",

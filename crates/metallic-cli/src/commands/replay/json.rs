@@ -15,7 +15,7 @@ use crate::args::TraceFormat;
 use metallic::caching::EvictionPolicy;
 
 /// The number that is raised when a field changes its meaning or leaves.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 pub(super) fn document(input: &Input, caches: &[CacheReplay]) -> Value {
     let format = match input.format {
@@ -31,6 +31,7 @@ pub(super) fn document(input: &Input, caches: &[CacheReplay]) -> Value {
     json!({
         "schema": SCHEMA,
         "format": format,
+        "files": input.files,
         "dropped": input.dropped,
         "skipped": skipped.collect::<Value>(),
         "caches": caches.iter().map(|cache| cache_json(input, cache)).collect::<Value>(),
@@ -70,6 +71,7 @@ fn cache_json(input: &Input, replay: &CacheReplay) -> Value {
             "missing": recording.missing,
             "earlier": recording.earlier,
             "restarts": recording.restarts,
+            "entangled": recording.entangled,
             "unknown_removals": recording.unknown_removals,
             "divergence": replayed.divergence.map(|divergence| {
                 json!({"first": divergence.first, "accesses": divergence.accesses})
@@ -97,6 +99,10 @@ fn cache_json(input: &Input, replay: &CacheReplay) -> Value {
     };
     json!({
         "cache": trace.cache,
+        "registry": recording.registry.number,
+        "process": recording.registry.process,
+        "bytes_per_entry": trace.bytes_per_entry,
+        "rebuilt_keys": trace.rebuilt_keys,
         "accesses": trace.len(),
         "keys": trace.keys(),
         "measured_keys": trace.keys() - trace.unmeasured_keys,

@@ -31,4 +31,4 @@ pub use recording::{Recorder, Recording};
 pub use results::{CacheReplay, replay};
 pub use simulation::{Divergence, Outcome, as_recorded, under};
 pub use sweep::{Curve, Sweep};
-pub use trace::{Access, Step, StepKind, Trace};
+pub use trace::{Access, Price, Step, StepKind, Trace};

@@ -41,8 +41,6 @@ pub struct CacheRow {
     pub bytes: u64,
     /// Time spent in creations, in nanoseconds.
     pub creation_ns: u64,
-    /// The time that the hits would have taken without it, in nanoseconds.
-    pub saved_ns: Option<u64>,
 }
 
 impl CacheRow {
@@ -64,7 +62,6 @@ impl CacheRow {
             evictions: metrics.evictions,
             bytes: metrics.bytes,
             creation_ns: ns(metrics.creation_time),
-            saved_ns: Some(ns(metrics.time_saved)),
         }
     }
 
@@ -81,7 +78,6 @@ impl CacheRow {
             evictions: 0,
             bytes: metrics.bytes,
             creation_ns: ns(metrics.growing_time),
-            saved_ns: None,
         }
     }
 }

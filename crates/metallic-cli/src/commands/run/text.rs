@@ -110,17 +110,8 @@ fn times(run: &Run) -> Table {
 }
 
 fn caches(run: &Run) -> Table {
-    let mut table = Table::new([
-        "cache",
-        "entries",
-        "hits",
-        "misses",
-        "hit rate",
-        "evictions",
-        "bytes",
-        "creating",
-        "time saved",
-    ]);
+    let mut table =
+        Table::new(["cache", "entries", "hits", "misses", "hit rate", "evictions", "bytes", "creating"]);
     for row in &run.caches {
         table.row([
             row.cache.clone(),
@@ -131,7 +122,6 @@ fn caches(run: &Run) -> Table {
             count(row.evictions),
             bytes(row.bytes),
             duration(row.creation_ns),
-            row.saved_ns.map_or_else(String::new, duration),
         ]);
     }
     table

@@ -196,7 +196,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(40) })]
 
     #[test]
-    fn under_lru_the_advised_capacity_is_the_smallest_that_is_good_enough(
+    fn the_knee_is_the_smallest_capacity_that_is_as_good(
         seldom in prop::collection::vec(0..60_u32, 600), often in prop::collection::vec(0..20_u32, 1400)
     ) {
         let keys: Vec<u32> = (0..2000)
@@ -207,13 +207,10 @@ proptest! {
         let Advice::Set(setting) = Advice::from(&recording, &sweep, None, 0) else {
             return Err(TestCaseError::fail("2,000 accesses of 60 keys are enough for advice"));
         };
-        let misses = |candidate: Candidate, capacity| under(&recording.trace, candidate.policy(capacity)).misses;
-        let good_enough = sweep.unlimited.misses as f64 * 1.01;
-        let smallest = (1..).find(|capacity| misses(Candidate::Lru, *capacity) as f64 <= good_enough);
-        let lru = setting.alternatives.iter().find(|alternative| alternative.candidate == Candidate::Lru);
-        prop_assert_eq!(lru.and_then(|alternative| alternative.needs), smallest);
-        prop_assert!(Some(setting.capacity) <= smallest);
-        prop_assert!(misses(setting.candidate, setting.capacity) as f64 <= good_enough);
+        let misses = |capacity| under(&recording.trace, Candidate::SizeLimitedLru.policy(capacity)).misses;
+        prop_assert!(setting.knee >= 1 && setting.knee <= 60);
+        prop_assert!(misses(setting.knee - 1) > misses(setting.knee));
+        prop_assert_eq!(setting.capacity, setting.knee + setting.knee.div_ceil(10));
     }
 
     #[test]

@@ -80,23 +80,30 @@ fn cache_json(input: &Input, replay: &CacheReplay) -> Value {
     });
     let advice = match &replay.advice {
         Advice::Refused(reasons) => json!({"refused": reasons}),
+        Advice::Leave(reason) => json!({"leave": reason}),
         Advice::Set(setting) => {
             let rivals = setting.alternatives.iter().map(|alternative| {
-                json!({
-                    "strategy": alternative.candidate.name(),
-                    "needs_capacity": alternative.needs,
-                    "outcome": outcome(&alternative.outcome),
-                })
+                json!({"strategy": alternative.candidate.name(), "outcome": outcome(&alternative.outcome)})
             });
             json!({
                 "strategy": setting.candidate.name(),
+                "knee": setting.knee,
                 "capacity": setting.capacity,
                 "code": setting.code,
                 "outcome": outcome(&setting.outcome),
+                "saves_misses": (!trace.is_costed()).then_some(setting.saves),
+                "saves_seconds": seconds(trace, setting.saves),
                 "rivals": rivals.collect::<Value>(),
             })
         }
     };
+    let needs = replay.needs.as_ref().map(|needs| {
+        json!({
+            "capacity": needs.capacity,
+            "outcome": outcome(&needs.outcome),
+            "one_fewer": outcome(&needs.one_fewer),
+        })
+    });
     json!({
         "cache": trace.cache,
         "registry": recording.registry.number,
@@ -116,6 +123,7 @@ fn cache_json(input: &Input, replay: &CacheReplay) -> Value {
         "curves": curves.collect::<Value>(),
         "optimum": optimum.collect::<Value>(),
         "idle_timeout": idle.collect::<Value>(),
+        "needs": needs,
         "advice": advice,
     })
 }

@@ -25,12 +25,23 @@ pub struct Outcome {
     pub evictions: u64,
     /// The time of the misses in nanoseconds, each at the price of its key: see [`Price`](super::trace::Price).
     pub cost_ns: f64,
+    /// Of these, those before the middle access.
+    pub first_half: Half,
     /// The most entries there were.
     pub peak: usize,
     /// Entries after an access, on average.
     pub mean_entries: f64,
     /// The first access with another result than the recorded one, and how many there are.
     pub divergence: Option<Divergence>,
+}
+
+/// See [`Outcome::first_half`].
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Half {
+    /// Look-ups that did not find their entry.
+    pub misses: u64,
+    /// Their time in nanoseconds.
+    pub cost_ns: f64,
 }
 
 /// See [`Outcome::divergence`].
@@ -181,6 +192,10 @@ impl<'t> Simulation<'t> {
             {
                 steps = rest;
                 self.take(step);
+            }
+            if number == trace.len() / 2 {
+                let (misses, cost_ns) = (self.workshop.misses.get(), self.workshop.cost_ns.get());
+                outcome.first_half = Half { misses, cost_ns };
             }
             let at = times.get(number).copied();
             if let Some(at) = at {

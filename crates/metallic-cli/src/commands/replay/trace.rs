@@ -185,6 +185,20 @@ impl Trace {
         self.accesses.is_empty()
     }
 
+    /// Keys that are accessed in the last quarter of the trace, and not before.
+    pub fn new_keys_in_last_quarter(&self) -> usize {
+        let mut known = vec![false; self.keys()];
+        let mut new_in = |accesses: &[u32]| {
+            accesses
+                .iter()
+                .filter(|access| !std::mem::replace(&mut known[(**access & KEY) as usize], true))
+                .count()
+        };
+        let (before, last) = self.accesses.split_at(self.len() - self.len() / 4);
+        new_in(before);
+        new_in(last)
+    }
+
     /// Keys that were accessed, or removed.
     pub fn keys(&self) -> usize {
         self.prices.len()

@@ -1,12 +1,10 @@
 //! Logs of several registries, threads and processes: figures by registry and summed.
 
-mod logs;
-
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use logs::{Numbered, Work, dice, open_log, write};
+use crate::made::{Numbered, Work, dice, open_log, write};
 use metallic::caching::{CacheMetrics, CacheRegistry, EvictionPolicy, ManualClock};
 use metallic_cli::commands::replay::{Recorder as Replayed, as_recorded};
 use metallic_cli::commands::report::{Report, collect};

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use metallic::caching::EvictionPolicy;
-use metallic_cli::commands::replay::{Access, Candidate, Foresight, Trace, under};
+use metallic_cli::commands::replay::{Access, Candidate, Foresight, Price, Trace, under};
 
 fn main() {
     let mut args = std::env::args().skip(1).map(|arg| arg.parse::<u32>().expect("arguments are numbers"));
@@ -52,6 +52,6 @@ fn skewed_trace(accesses: u32, keys: u32) -> Trace {
         let at = u64::from(access) * 1000;
         trace.push(Access { key: numbers[key], fails: false, hit: false }, Some(at), Some(at + 500));
     }
-    trace.finish(vec![1e6; next as usize]);
+    trace.finish(vec![Price { first: 1e6, rebuild: 1e6 }; next as usize]);
     trace
 }

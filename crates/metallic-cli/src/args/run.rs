@@ -14,8 +14,9 @@ const EXAMPLES: &str = "Examples:
   metallic run --device wgpu --events log.jsonl --policy gemm=size_limited_lru:64
   metallic run --verify";
 
-const POLICIES: &str = "Policies: none, size_limited_lru:N, lru[:N], fifo[:N], idle_timeout:TIME, hybrid:N:TIME; behind any of them
-,max=N ,min=N ,idle=TIME. N counts entries; a TIME is a number with ms, s, min or h behind it.
+const POLICIES: &str = "Policies: none, size_limited_lru:N, lru[:N], fifo[:N], s3_fifo:N, sieve:N,
+idle_timeout:TIME, hybrid:N:TIME; behind any of them ,max=N ,min=N ,idle=TIME.
+N counts entries; a TIME is a number with ms, s, min or h behind it.
 
 Devices: `auto` takes a real GPU through wgpu if there is one, and else the host. `host` is the processor. `wgpu` takes a
 real GPU, or else an adapter that runs on the processor, such as lavapipe; `software` only the latter. `wgpu:NAME` takes the

@@ -18,6 +18,7 @@ pub struct LogReader {
     skipped: Vec<SkippedIn>,
     progress: Progress,
     lines_before: u64,
+    files: Vec<String>,
 }
 
 /// The lines of one file that were passed over.
@@ -41,7 +42,14 @@ impl LogReader {
     /// Reads these files.
     pub fn new(sources: Vec<Source>) -> Self {
         let progress = Progress::bytes(sources.iter().map(Source::len).sum());
-        Self { sources: sources.into_iter(), current: None, skipped: Vec::new(), progress, lines_before: 0 }
+        Self {
+            sources: sources.into_iter(),
+            current: None,
+            skipped: Vec::new(),
+            progress,
+            lines_before: 0,
+            files: Vec::new(),
+        }
     }
 
     /// Reads what `reader` gives, which errors call `name`, and then these files. What is read of the files moves
@@ -52,14 +60,21 @@ impl LogReader {
         rest: Vec<Source>,
         progress: Progress,
     ) -> Self {
-        let current = Some((name.into(), JsonlReader::new(reader)));
-        Self { sources: rest.into_iter(), current, skipped: Vec::new(), progress, lines_before: 0 }
+        let name = name.into();
+        let files = vec![name.clone()];
+        let current = Some((name, JsonlReader::new(reader)));
+        Self { sources: rest.into_iter(), current, skipped: Vec::new(), progress, lines_before: 0, files }
     }
 
     /// The file that is read first, as the user named it.
     pub fn first_name(&self) -> &str {
         let next = self.sources.as_slice().first().map_or("", Source::name);
         self.current.as_ref().map_or(next, |(name, _)| name)
+    }
+
+    /// The files that were read, or begun to be, in their order, as the user named them.
+    pub fn files(&self) -> &[String] {
+        &self.files
     }
 
     /// The file and the line of the event that was read last.
@@ -100,6 +115,7 @@ impl LogReader {
             }
             let Some(source) = self.sources.next() else { return Ok(None) };
             let reader = source.open(&self.progress)?;
+            self.files.push(source.name().to_owned());
             self.current = Some((source.name().to_owned(), JsonlReader::new(reader)));
         }
     }

@@ -3,8 +3,10 @@
 //! [`LogReader`] is what most commands want: the events of all logs, in order, and at the end what was passed over.
 
 mod log_reader;
+mod registries;
 mod source;
 mod zst;
 
 pub use log_reader::{LogReader, SkippedIn};
+pub use registries::{ProcessFigures, Registries, RegistryId};
 pub use source::{Source, sources};

@@ -125,7 +125,7 @@ fn nothing_said_means_run_with_what_is_meant_by_default() {
 #[test]
 fn the_help_has_the_policies_the_schema_and_an_example() {
     let help = stdout(&["run", "--help"], "");
-    for part in ["Examples:\n", "metallic run", "hybrid:N:TIME", "JSON (schema 1), one object:"] {
+    for part in ["Examples:\n", "metallic run", "hybrid:N:TIME", "JSON (schema 2), one object:"] {
         assert!(help.contains(part), "{part}: {help}");
     }
 }

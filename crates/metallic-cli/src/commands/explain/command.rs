@@ -9,6 +9,7 @@ use super::text;
 use crate::args::ExplainArgs;
 use crate::error::Error;
 use crate::input::{LogReader, SkippedIn};
+use crate::units::{lines_text, printable};
 
 /// Runs the command.
 ///
@@ -21,11 +22,19 @@ pub fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<(), Error> {
         return Err(Error::NotFound(format!("{}: no event in it names a key", args.log.display())));
     }
     if args.json {
-        serde_json::to_writer(&mut *out, &document(&found, log.skipped()))?;
+        serde_json::to_writer(&mut *out, &document(&found, log.files(), log.skipped()))?;
         return Ok(writeln!(out)?);
     }
+    if log.files().len() > 1 {
+        writeln!(out, "read: {}", printable(&log.files().join(", "), 1000))?;
+    }
     for skipped in log.skipped() {
-        writeln!(out, "{}: {} lines passed over", skipped.file, skipped.skipped.total())?;
+        writeln!(
+            out,
+            "{}: {} passed over",
+            printable(&skipped.file, 200),
+            lines_text(skipped.skipped.total())
+        )?;
     }
     Ok(text::write(out, &found)?)
 }
@@ -42,12 +51,13 @@ pub fn search(log: &mut LogReader, key: &str) -> Result<Found, Error> {
     Ok(search.finish())
 }
 
-fn document(found: &Found, skipped: &[SkippedIn]) -> Value {
+fn document(found: &Found, files: &[String], skipped: &[SkippedIn]) -> Value {
     let skipped =
         skipped.iter().map(|skipped| json!({"file": skipped.file, "lines": skipped.skipped.total()}));
     let totals = found.life.as_ref().map(|life| life.totals).unwrap_or_default();
     json!({
         "schema": 1,
+        "files": files,
         "cache": found.cache,
         "key": found.key,
         "found": found.life.is_some(),

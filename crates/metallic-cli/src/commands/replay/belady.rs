@@ -37,6 +37,7 @@ impl Foresight {
         // By key: the access that could last have left an entry behind.
         let mut last = vec![NEVER; trace.keys()];
         let (mut compulsory, mut compulsory_cost_ns) = (0, 0.0);
+        let mut made = vec![false; trace.keys()];
         // Entries that were left behind before this access are gone.
         let mut emptied_before = 0;
         let mut steps = trace.steps();
@@ -47,7 +48,11 @@ impl Foresight {
                 steps = rest;
                 match step.kind {
                     StepKind::Remove(key) => last[key as usize] = NEVER,
-                    StepKind::Clear | StepKind::Restart => emptied_before = number as u32,
+                    StepKind::Clear => emptied_before = number as u32,
+                    StepKind::Restart => {
+                        emptied_before = number as u32;
+                        made.fill(false);
+                    }
                     StepKind::SetPolicy(_) | StepKind::ExpireIdle => {}
                 }
             }
@@ -58,7 +63,7 @@ impl Foresight {
                 *last = number as u32;
             } else {
                 compulsory += 1;
-                compulsory_cost_ns += trace.costs()[access.key as usize];
+                compulsory_cost_ns += cost(trace, access.key, &mut made);
                 if access.fails {
                     next[number] = NOWHERE;
                 } else {
@@ -87,12 +92,16 @@ impl Foresight {
         let mut uses = MomentSet::new(trace.len());
         let (mut entries, mut useless) = (0_usize, 0_usize);
         let mut optimum = Optimum::default();
+        let mut made = vec![false; trace.keys()];
         let mut steps = trace.steps();
         for (number, access) in trace.accesses().enumerate() {
             while let Some((step, rest)) = steps.split_first()
                 && step.before as usize == number
             {
                 steps = rest;
+                if step.kind == StepKind::Restart {
+                    made.fill(false);
+                }
                 if matches!(step.kind, StepKind::Clear | StepKind::Restart) {
                     // All of them are useless: `new` has broken their chains.
                     (entries, useless) = (0, 0);
@@ -103,7 +112,7 @@ impl Foresight {
                 entries -= 1;
             } else {
                 optimum.misses += 1;
-                optimum.cost_ns += trace.costs()[access.key as usize];
+                optimum.cost_ns += cost(trace, access.key, &mut made);
                 if next == NOWHERE {
                     continue;
                 }
@@ -125,6 +134,12 @@ impl Foresight {
         }
         optimum
     }
+}
+
+/// What a miss of this key costs, which makes it.
+fn cost(trace: &Trace, key: u32, made: &mut [bool]) -> f64 {
+    let price = &trace.prices()[key as usize];
+    if std::mem::replace(&mut made[key as usize], true) { price.rebuild } else { price.first }
 }
 
 /// A set of moments: a tree of words in which a bit is set if the word below it is not zero.

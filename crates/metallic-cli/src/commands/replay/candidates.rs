@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use metallic::caching::EvictionPolicy;
+use metallic::caching::{EvictionPolicy, EvictionStrategy};
 
 use super::trace::Trace;
 
@@ -25,6 +25,19 @@ pub enum Candidate {
 }
 
 impl Candidate {
+    /// The candidate that this policy is at its capacity; `None` if it has none.
+    pub fn of(policy: &EvictionPolicy) -> Option<Self> {
+        Some(match policy.strategy() {
+            EvictionStrategy::SizeLimitedLru => Self::SizeLimitedLru,
+            EvictionStrategy::Lru => Self::Lru,
+            EvictionStrategy::Fifo => Self::Fifo,
+            EvictionStrategy::Hybrid => Self::Hybrid(policy.max_idle_duration()?),
+            EvictionStrategy::S3Fifo => Self::S3Fifo,
+            EvictionStrategy::Sieve => Self::Sieve,
+            _ => return None,
+        })
+    }
+
     /// The policy with this capacity.
     pub fn policy(self, capacity: usize) -> EvictionPolicy {
         match self {

@@ -32,6 +32,7 @@ pub fn run(args: &ReplayArgs, out: &mut dyn Write) -> Result<(), Error> {
         }
     }
     for skipped in &input.skipped {
+        // Blank lines are counted and not named.
         let first = skipped.skipped.first.first().map_or_else(String::new, |first| format!("; {first}"));
         let lines = lines_text(skipped.skipped.total());
         writeln!(out, "{}: {lines} passed over{}", skipped.file, printable(&first, 200))?;
@@ -39,10 +40,12 @@ pub fn run(args: &ReplayArgs, out: &mut dyn Write) -> Result<(), Error> {
     if input.dropped > 0 {
         writeln!(out, "the log's exporter dropped {} events", input.dropped)?;
     }
-    for (number, cache) in caches.iter().enumerate() {
-        if number > 0 {
-            writeln!(out)?;
-        }
+    if input.files.len() > 1 {
+        writeln!(out, "read: {}", printable(&input.files.join(", "), 1000))?;
+    }
+    text::write_summary(out, &input, &caches)?;
+    for cache in &caches {
+        writeln!(out)?;
         text::write(out, &input.recordings[cache.recording], cache)?;
     }
     Ok(())

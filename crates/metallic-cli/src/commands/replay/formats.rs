@@ -17,7 +17,9 @@ use crate::progress::Progress;
 pub struct Input {
     /// The format it was read as; never [`TraceFormat::Auto`].
     pub format: TraceFormat,
-    /// One for each cache; a trace in another format than a log is one cache.
+    /// The files that were read, in their order; `-` is standard input.
+    pub files: Vec<String>,
+    /// One for each cache of each registry; a trace in another format than a log is one cache.
     pub recordings: Vec<Recording>,
     /// Events that the exporter says are missing from the log, of whichever cache.
     pub dropped: u64,
@@ -32,6 +34,7 @@ pub struct Input {
 pub fn load(args: &ReplayArgs) -> Result<Input, Error> {
     let sources = sources(&args.logs)?;
     let progress = Progress::bytes(sources.iter().map(Source::len).sum());
+    let files: Vec<String> = sources.iter().map(|source| source.name().to_owned()).collect();
     let mut sources = sources.into_iter();
     let Some(first) = sources.next() else {
         return Err(Error::Usage("no log is named".to_owned()));
@@ -61,7 +64,7 @@ pub fn load(args: &ReplayArgs) -> Result<Input, Error> {
     }
     progress.finish();
     let recordings = vec![Recording { trace: keys.finish(), ..Recording::default() }];
-    Ok(Input { format, recordings, dropped: 0, skipped: Vec::new() })
+    Ok(Input { format, files, recordings, dropped: 0, skipped: Vec::new() })
 }
 
 fn load_log(mut log: LogReader) -> Result<Input, Error> {
@@ -74,7 +77,8 @@ fn load_log(mut log: LogReader) -> Result<Input, Error> {
         }
     }
     let (recordings, dropped) = recorder.finish();
-    Ok(Input { format: TraceFormat::Jsonl, recordings, dropped, skipped: log.skipped().to_vec() })
+    let (files, skipped) = (log.files().to_vec(), log.skipped().to_vec());
+    Ok(Input { format: TraceFormat::Jsonl, files, recordings, dropped, skipped })
 }
 
 /// The format of a file with this name that begins with these bytes.

@@ -15,7 +15,7 @@ use crate::args::TraceFormat;
 use metallic::caching::EvictionPolicy;
 
 /// The number that is raised when a field changes its meaning or leaves.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 pub(super) fn document(input: &Input, caches: &[CacheReplay]) -> Value {
     let format = match input.format {
@@ -31,6 +31,7 @@ pub(super) fn document(input: &Input, caches: &[CacheReplay]) -> Value {
     json!({
         "schema": SCHEMA,
         "format": format,
+        "files": input.files,
         "dropped": input.dropped,
         "skipped": skipped.collect::<Value>(),
         "caches": caches.iter().map(|cache| cache_json(input, cache)).collect::<Value>(),
@@ -70,6 +71,7 @@ fn cache_json(input: &Input, replay: &CacheReplay) -> Value {
             "missing": recording.missing,
             "earlier": recording.earlier,
             "restarts": recording.restarts,
+            "entangled": recording.entangled,
             "unknown_removals": recording.unknown_removals,
             "divergence": replayed.divergence.map(|divergence| {
                 json!({"first": divergence.first, "accesses": divergence.accesses})
@@ -78,25 +80,36 @@ fn cache_json(input: &Input, replay: &CacheReplay) -> Value {
     });
     let advice = match &replay.advice {
         Advice::Refused(reasons) => json!({"refused": reasons}),
+        Advice::Leave(reason) => json!({"leave": reason}),
         Advice::Set(setting) => {
             let rivals = setting.alternatives.iter().map(|alternative| {
-                json!({
-                    "strategy": alternative.candidate.name(),
-                    "needs_capacity": alternative.needs,
-                    "outcome": outcome(&alternative.outcome),
-                })
+                json!({"strategy": alternative.candidate.name(), "outcome": outcome(&alternative.outcome)})
             });
             json!({
                 "strategy": setting.candidate.name(),
+                "knee": setting.knee,
                 "capacity": setting.capacity,
                 "code": setting.code,
                 "outcome": outcome(&setting.outcome),
+                "saves_misses": (!trace.is_costed()).then_some(setting.saves),
+                "saves_seconds": seconds(trace, setting.saves),
                 "rivals": rivals.collect::<Value>(),
             })
         }
     };
+    let needs = replay.needs.as_ref().map(|needs| {
+        json!({
+            "capacity": needs.capacity,
+            "outcome": outcome(&needs.outcome),
+            "one_fewer": outcome(&needs.one_fewer),
+        })
+    });
     json!({
         "cache": trace.cache,
+        "registry": recording.registry.number,
+        "process": recording.registry.process,
+        "bytes_per_entry": trace.bytes_per_entry,
+        "rebuilt_keys": trace.rebuilt_keys,
         "accesses": trace.len(),
         "keys": trace.keys(),
         "measured_keys": trace.keys() - trace.unmeasured_keys,
@@ -110,6 +123,7 @@ fn cache_json(input: &Input, replay: &CacheReplay) -> Value {
         "curves": curves.collect::<Value>(),
         "optimum": optimum.collect::<Value>(),
         "idle_timeout": idle.collect::<Value>(),
+        "needs": needs,
         "advice": advice,
     })
 }

@@ -20,15 +20,15 @@ mod text;
 mod trace;
 
 pub use advice::{
-    Advice, Alternative, LEAST_ACCESSES, LEAST_ACCESSES_PER_ENTRY, LEAST_REUSES, MOST_LOST, Setting,
-    TOLERANCE,
+    Advice, Alternative, LEAST_ACCESSES, LEAST_ACCESSES_PER_ENTRY, LEAST_GAIN_OF_A_SWITCH, LEAST_REUSES,
+    LEAST_SAVING, LEAST_TIME_SHARE, MOST_LOST, Setting,
 };
 pub use belady::{Foresight, Optimum};
 pub use candidates::Candidate;
 pub use command::run;
 pub use formats::{Input, load};
 pub use recording::{Recorder, Recording};
-pub use results::{CacheReplay, replay};
-pub use simulation::{Divergence, Outcome, as_recorded, under};
+pub use results::{CacheReplay, Needs, replay};
+pub use simulation::{Divergence, Half, Outcome, as_recorded, under};
 pub use sweep::{Curve, Sweep};
-pub use trace::{Access, Step, StepKind, Trace};
+pub use trace::{Access, Price, Step, StepKind, Trace};

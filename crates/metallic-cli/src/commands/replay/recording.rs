@@ -6,17 +6,22 @@ use std::time::Duration;
 
 use metallic::caching::EvictionPolicy;
 use metallic_instrumentation::{
-    CacheCleared, CacheEviction, CachePolicyChanged, CreationOutcome, EntryRemoved, Event, EventData,
-    RemovalCause, ResourceCacheAccess, ResourceCacheSummary, ResourceCreated,
+    CacheCleared, CacheEviction, CacheKind, CacheOpened, CachePolicyChanged, CreationOutcome, EntryRemoved,
+    Event, EventData, RemovalCause, ResourceCacheAccess, ResourceCacheSummary, ResourceCreated,
 };
 use rustc_hash::FxHashMap;
 
-use super::trace::{Access, StepKind, Trace};
+use super::trace::{Access, Price, StepKind, Trace};
+use crate::input::{Registries, RegistryId};
 use crate::label::CacheNames;
 
 /// The log of one cache.
 #[derive(Debug, Default)]
 pub struct Recording {
+    /// The registry; of a program that was started again and again, that of its first run.
+    pub registry: RegistryId,
+    /// It in words, if the log has a cache of this name in several.
+    pub registry_name: Option<String>,
     /// The accesses.
     pub trace: Trace,
     /// Accesses that found their entry.
@@ -29,6 +34,9 @@ pub struct Recording {
     pub earlier: u64,
     /// Times the program was started anew.
     pub restarts: u64,
+    /// Summaries that count less than those before them, and are not of a program that was started anew: a log without the
+    /// numbers of registries has several with a cache of this name, and no replay can tell them apart.
+    pub entangled: u64,
     /// Removals of which the log does not say which key was meant.
     pub unknown_removals: u64,
     /// Every policy that was set, once.
@@ -39,8 +47,10 @@ pub struct Recording {
 #[derive(Default)]
 pub struct Recorder {
     names: CacheNames,
-    caches: HashMap<Box<str>, InProgress>,
-    order: Vec<Box<str>>,
+    registries: Registries,
+    /// By the place in `caches`.
+    places: HashMap<RegistryId, FxHashMap<Box<str>, usize>>,
+    caches: Vec<InProgress>,
     dropped: u64,
     obstacle: Option<&'static str>,
 }
@@ -48,9 +58,11 @@ pub struct Recorder {
 #[derive(Default)]
 struct InProgress {
     recording: Recording,
+    /// The process that the last event was of.
+    process: u32,
     ids: FxHashMap<Box<str>, u32>,
-    /// By key: the sum of the measured creation times, and how many were measured.
-    measured: Vec<(f64, u32)>,
+    /// By key.
+    measured: Vec<Measured>,
     /// The creation whose access is still to come.
     creation: Option<Creation>,
     /// Creations whose access did not come.
@@ -61,7 +73,42 @@ struct InProgress {
     total: Option<u64>,
     since_total: u64,
     missing_between_summaries: u64,
+    /// Hits that the removals of entries count and that are not in the log.
+    unlogged_hits: u64,
 }
+
+/// What the log says of one key.
+#[derive(Clone, Copy, Default)]
+struct Measured {
+    first: Mean,
+    rebuild: Mean,
+    /// `true` once it was created in the current run.
+    is_known: bool,
+    /// Hits since its creation; `None` if that is not in the log.
+    hits: Option<u64>,
+    bytes: u64,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Mean {
+    sum: f64,
+    count: u32,
+}
+
+impl Mean {
+    fn add(&mut self, value: f64) {
+        self.sum += value;
+        self.count += 1;
+    }
+
+    /// NaN of nothing.
+    fn value(self) -> f64 {
+        self.sum / f64::from(self.count)
+    }
+}
+
+/// The counters of a cache that has just been made go this far until it reports them.
+const OPERATIONS_PER_SUMMARY: u64 = 100;
 
 struct Creation {
     key: u32,
@@ -72,26 +119,56 @@ struct Creation {
 impl Recorder {
     /// Takes the next event of the log.
     pub fn record(&mut self, event: Event) {
+        let registry = self.registries.registry_of(&event);
         let at = event.timestamp;
         match event.data {
-            EventData::ResourceCacheAccess(access) => self.access(&access, at),
-            EventData::ResourceCreated(created) => {
-                self.cache(&created.cache).created(&created, at);
+            EventData::ResourceCacheAccess(access) => {
+                let (name, _) = self.names.split(&access.cache_key);
+                let place =
+                    place(&mut self.places, &mut self.caches, self.registries.lane_of(registry), name);
+                let cache = &mut self.caches[place];
+                cache.enter(registry.process, at);
+                cache.access(&access, at);
+                self.obstacle = self.obstacle.or(cache.recording.trace.obstacle());
             }
-            EventData::EntryRemoved(removed) => self.cache(&removed.cache).removed(&removed, at),
-            EventData::CacheEviction(eviction) => self.cache(&eviction.cache).evicted(&eviction, at),
-            EventData::CacheCleared(cleared) => self.cache(&cleared.cache).cleared(&cleared, at),
-            EventData::CachePolicyChanged(changed) => self.cache(&changed.cache).policy(&changed, at),
-            EventData::ResourceCacheSummary(summary) => self.cache(&summary.cache).summary(&summary),
+            EventData::ResourceCreated(created) => {
+                self.cache(registry, &created.cache, at).created(&created, at);
+            }
+            EventData::EntryRemoved(removed) => {
+                self.cache(registry, &removed.cache, at).removed(&removed, at)
+            }
+            EventData::CacheEviction(eviction) => {
+                self.cache(registry, &eviction.cache, at).evicted(&eviction, at);
+            }
+            EventData::CacheCleared(cleared) => {
+                self.cache(registry, &cleared.cache, at).cleared(&cleared, at)
+            }
+            EventData::CachePolicyChanged(changed) => {
+                self.cache(registry, &changed.cache, at).policy(&changed, at);
+            }
+            EventData::CacheOpened(opened) if opened.kind != CacheKind::Pool => {
+                let cache = opened.cache.clone();
+                self.cache(registry, &cache, at).opened(opened, at);
+            }
+            EventData::ResourceCacheSummary(summary) => {
+                self.cache(registry, &summary.cache, at).summary(&summary);
+            }
             EventData::EventsDropped(dropped) => self.dropped += dropped.count,
             _ => {}
         }
     }
 
     /// The recordings, in the order in which the caches first appeared, and the events the exporter says it dropped.
-    pub fn finish(mut self) -> (Vec<Recording>, u64) {
-        let caches = self.order.iter().filter_map(|name| self.caches.remove(name));
-        (caches.map(InProgress::finish).collect(), self.dropped)
+    pub fn finish(self) -> (Vec<Recording>, u64) {
+        let Self { registries, places, caches, dropped, .. } = self;
+        let is_shared = |name: &str| places.values().filter(|names| names.contains_key(name)).count() > 1;
+        let named = caches.into_iter().map(|cache| {
+            let mut recording = cache.finish();
+            let registry = recording.registry;
+            recording.registry_name = is_shared(&recording.trace.cache).then(|| registries.name_of(registry));
+            recording
+        });
+        (named.collect(), dropped)
     }
 
     /// Why this log cannot be replayed, if it turned out that it is too large.
@@ -99,51 +176,72 @@ impl Recorder {
         self.obstacle
     }
 
-    fn access(&mut self, access: &ResourceCacheAccess, at: Option<u64>) {
-        let (name, _) = self.names.split(&access.cache_key);
-        if !self.caches.contains_key(name) {
-            self.add(name);
-        }
-        let Some(cache) = self.caches.get_mut(name) else { return };
-        cache.access(access, at);
-        self.obstacle = self.obstacle.or(cache.recording.trace.obstacle());
-    }
-
-    fn cache(&mut self, name: &str) -> &mut InProgress {
-        if !self.caches.contains_key(name) {
-            self.names.learn(name);
-            self.add(name);
-        }
-        self.caches.get_mut(name).expect("a cache that was missing was added")
-    }
-
-    fn add(&mut self, name: &str) {
-        let cache = InProgress {
-            recording: Recording { trace: Trace::new(name), ..Recording::default() },
-            ..InProgress::default()
-        };
-        self.caches.insert(name.into(), cache);
-        self.order.push(name.into());
+    fn cache(&mut self, registry: RegistryId, name: &str, at: Option<u64>) -> &mut InProgress {
+        self.names.learn(name);
+        let place = place(&mut self.places, &mut self.caches, self.registries.lane_of(registry), name);
+        let cache = &mut self.caches[place];
+        cache.enter(registry.process, at);
+        cache
     }
 }
 
+/// The place of the cache of this name in this registry, which is made if there is none.
+fn place(
+    places: &mut HashMap<RegistryId, FxHashMap<Box<str>, usize>>,
+    caches: &mut Vec<InProgress>,
+    registry: RegistryId,
+    name: &str,
+) -> usize {
+    let names = places.entry(registry).or_default();
+    if let Some(place) = names.get(name) {
+        return *place;
+    }
+    names.insert(name.into(), caches.len());
+    caches.push(InProgress {
+        recording: Recording { registry, trace: Trace::new(name), ..Recording::default() },
+        process: registry.process,
+        ..InProgress::default()
+    });
+    caches.len() - 1
+}
+
 impl InProgress {
+    /// An event of this process is next. Another process than before has an empty cache without a policy.
+    fn enter(&mut self, process: u32, at: Option<u64>) {
+        if self.process == process {
+            return;
+        }
+        self.process = process;
+        self.recording.trace.push_step(at, StepKind::Restart);
+        self.recording.restarts += 1;
+        self.orphans += u64::from(self.creation.take().is_some());
+        (self.total, self.since_total, self.announced) = (Some(0), 0, None);
+        for key in &mut self.measured {
+            (key.is_known, key.hits) = (false, None);
+        }
+    }
+
     fn id(&mut self, label: &Arc<str>) -> u32 {
         if let Some(id) = self.ids.get(&**label) {
             return *id;
         }
         let id = self.ids.len() as u32;
         self.ids.insert((&**label).into(), id);
-        self.measured.push((0.0, 0));
+        self.measured.push(Measured::default());
         id
     }
 
     fn created(&mut self, created: &ResourceCreated, at: Option<u64>) {
         let key = self.id(&created.cache_key);
-        let (sum, count) = &mut self.measured[key as usize];
-        *sum += created.duration_ns as f64;
-        *count += 1;
         let fails = created.outcome != CreationOutcome::Created;
+        let measured = &mut self.measured[key as usize];
+        let mean = if measured.is_known { &mut measured.rebuild } else { &mut measured.first };
+        mean.add(created.duration_ns as f64);
+        measured.is_known = true;
+        if !fails {
+            measured.hits = Some(0);
+            measured.bytes = created.bytes;
+        }
         self.orphans += u64::from(self.creation.replace(Creation { key, done: at, fails }).is_some());
     }
 
@@ -151,6 +249,11 @@ impl InProgress {
         let key = self.id(&access.cache_key);
         let creation = self.creation.take_if(|creation| !access.hit && creation.key == key);
         let fails = creation.as_ref().is_some_and(|creation| creation.fails);
+        let measured = &mut self.measured[key as usize];
+        if let Some(hits) = measured.hits.as_mut().filter(|_| access.hit) {
+            *hits += 1;
+        }
+        measured.bytes = measured.bytes.max(access.bytes);
         if let Some(at) = at {
             // The look-up did the same at the same time.
             let trace = &mut self.recording.trace;
@@ -163,10 +266,13 @@ impl InProgress {
     }
 
     fn removed(&mut self, removed: &EntryRemoved, at: Option<u64>) {
+        let key = self.id(&removed.cache_key);
+        if let Some(logged) = self.measured[key as usize].hits.take() {
+            self.unlogged_hits += removed.reuse_count.saturating_sub(logged);
+        }
         match removed.cause {
             // Under every policy what it was made from had changed: it is gone as if the caller had removed it.
             RemovalCause::Removed | RemovalCause::Stale => {
-                let key = self.id(&removed.cache_key);
                 self.recording.trace.push_step(at, StepKind::Remove(key));
             }
             RemovalCause::Cleared if self.announced.is_none() => {
@@ -202,15 +308,39 @@ impl InProgress {
         }
     }
 
+    /// The policy that a cache begins with; under none, there is nothing to tell.
+    fn opened(&mut self, opened: CacheOpened, at: Option<u64>) {
+        let CacheOpened {
+            cache, strategy, max_entries, max_idle_ns, max_idle_generations, min_entries, ..
+        } = opened;
+        if strategy != "none" || max_entries.is_some() || max_idle_ns.is_some() {
+            let changed = CachePolicyChanged {
+                cache,
+                strategy,
+                max_entries,
+                max_idle_ns,
+                max_idle_generations,
+                min_entries,
+            };
+            self.policy(&changed, at);
+        }
+    }
+
     /// A summary counts all operations of a cache. Between two of them the log must have as many.
     fn summary(&mut self, summary: &ResourceCacheSummary) {
         let total = summary.hits.saturating_add(summary.misses);
         let accesses = self.recording.trace.len() as u64;
-        let expected = self.total.unwrap_or(0) + self.since_total;
-        if total < expected {
+        let expected = self.total.unwrap_or(0).saturating_add(self.since_total);
+        if self.recording.registry.number.is_some() && self.total.is_some_and(|before| total < before) {
+            // Counters of one registry never go back: this summary is in the log twice.
+            return;
+        }
+        if total < expected && total <= OPERATIONS_PER_SUMMARY {
             // It counts from the start of the program, which was so many accesses ago.
             self.recording.trace.insert_restart((accesses - total.min(accesses)) as u32);
             self.recording.restarts += 1;
+        } else if total < expected {
+            self.recording.entangled += 1;
         } else if self.total.is_none() {
             self.recording.earlier = total - expected;
         } else {
@@ -222,9 +352,17 @@ impl InProgress {
 
     fn finish(mut self) -> Recording {
         self.orphans += u64::from(self.creation.is_some());
-        self.recording.missing = self.missing_between_summaries.max(self.orphans);
-        let mean = |(sum, count): &(f64, u32)| sum / f64::from(*count);
-        self.recording.trace.finish(self.measured.iter().map(mean).collect());
+        self.recording.missing = self.missing_between_summaries.max(self.orphans).max(self.unlogged_hits);
+        if self.recording.entangled > 0 {
+            // Counters of several caches say neither when one of them began nor what is missing.
+            self.recording.trace.remove_restarts();
+            (self.recording.restarts, self.recording.missing) = (0, self.orphans);
+        }
+        let price = |key: &Measured| Price { first: key.first.value(), rebuild: key.rebuild.value() };
+        let sized = self.measured.iter().filter(|key| key.bytes > 0);
+        let (bytes, keys) = sized.fold((0.0, 0_u32), |(sum, keys), key| (sum + key.bytes as f64, keys + 1));
+        self.recording.trace.bytes_per_entry = (keys > 0).then(|| bytes / f64::from(keys));
+        self.recording.trace.finish(self.measured.iter().map(price).collect());
         self.recording
     }
 }

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use super::advice::Advice;
+use super::advice::{Advice, weight};
+use super::candidates::Candidate;
 use super::formats::Input;
-use super::simulation::{Outcome, as_recorded};
+use super::simulation::{Outcome, as_recorded, under};
 use super::sweep::Sweep;
+use super::trace::Trace;
 use crate::args::{ReplayArgs, TraceFormat};
 use crate::error::Error;
 
@@ -18,8 +20,31 @@ pub struct CacheReplay {
     pub recorded: Option<Outcome>,
     /// The outcomes of the candidates.
     pub sweep: Sweep,
+    /// What the accesses need under LRU; `None` where the log supports no advice.
+    pub needs: Option<Needs>,
     /// The advice.
     pub advice: Advice,
+}
+
+/// The knee of the curve under LRU.
+#[derive(Debug)]
+pub struct Needs {
+    /// The capacity.
+    pub capacity: usize,
+    /// The outcome there.
+    pub outcome: Outcome,
+    /// The outcome with one entry fewer.
+    pub one_fewer: Outcome,
+}
+
+impl Needs {
+    fn of(trace: &Trace, sweep: &Sweep) -> Option<Self> {
+        let curve = sweep.curves.iter().find(|curve| curve.candidate == Candidate::SizeLimitedLru)?;
+        let present = weight(trace, curve.outcomes.first()?);
+        let (capacity, outcome) = sweep.knee(curve, trace, 1, present)?;
+        let fewer = capacity.saturating_sub(1).max(1);
+        Some(Self { capacity, outcome, one_fewer: under(trace, Candidate::SizeLimitedLru.policy(fewer)) })
+    }
 }
 
 /// The most capacities that `--points` may ask for: far more than a table or a plot can show.
@@ -63,7 +88,11 @@ pub fn replay(input: &Input, args: &ReplayArgs) -> Result<Vec<CacheReplay>, Erro
             let recorded = is_log.then(|| as_recorded(&recording.trace, None));
             let sweep = Sweep::over(recording, args);
             let advice = Advice::from(recording, &sweep, recorded.as_ref(), input.dropped);
-            CacheReplay { recording: at, recorded, sweep, advice }
+            let needs = match advice {
+                Advice::Refused(_) => None,
+                _ => Needs::of(&recording.trace, &sweep),
+            };
+            CacheReplay { recording: at, recorded, sweep, needs, advice }
         })
         .collect();
     if caches.is_empty() {

@@ -12,7 +12,7 @@ use metallic::caching::{CacheableKernel, Clock, EvictionPolicy, KernelCache};
 use metallic::error::MetalError;
 use metallic_instrumentation::EventSink;
 
-use super::trace::{Step, StepKind, Trace};
+use super::trace::{Price, Step, StepKind, Trace};
 
 /// The outcome of a replay.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -23,14 +23,25 @@ pub struct Outcome {
     pub misses: u64,
     /// Entries that the policy evicted.
     pub evictions: u64,
-    /// The time of the misses, each counted as the mean measured creation time of its key, in nanoseconds.
+    /// The time of the misses in nanoseconds, each at the price of its key: see [`Price`](super::trace::Price).
     pub cost_ns: f64,
+    /// Of these, those before the middle access.
+    pub first_half: Half,
     /// The most entries there were.
     pub peak: usize,
     /// Entries after an access, on average.
     pub mean_entries: f64,
     /// The first access with another result than the recorded one, and how many there are.
     pub divergence: Option<Divergence>,
+}
+
+/// See [`Outcome::first_half`].
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Half {
+    /// Look-ups that did not find their entry.
+    pub misses: u64,
+    /// Their time in nanoseconds.
+    pub cost_ns: f64,
 }
 
 /// See [`Outcome::divergence`].
@@ -82,7 +93,10 @@ impl<'t> CacheableKernel<Workshop<'t>> for ReplayKernel {
     fn create_cached_resource(key: &Key, workshop: Option<&Workshop<'t>>) -> Result<(), MetalError> {
         let Some(workshop) = workshop else { return Err(MetalError::DeviceNotAvailable) };
         workshop.misses.set(workshop.misses.get() + 1);
-        workshop.cost_ns.set(workshop.cost_ns.get() + workshop.costs[key.0 as usize]);
+        let price = &workshop.prices[key.0 as usize];
+        let is_rebuild = workshop.made[key.0 as usize].replace(true);
+        let cost = if is_rebuild { price.rebuild } else { price.first };
+        workshop.cost_ns.set(workshop.cost_ns.get() + cost);
         if let Some(done) = workshop.done.get() {
             workshop.clock.set(done);
         }
@@ -92,7 +106,9 @@ impl<'t> CacheableKernel<Workshop<'t>> for ReplayKernel {
 
 /// The device of a replay, where creations note what they did.
 struct Workshop<'t> {
-    costs: &'t [f64],
+    prices: &'t [Price],
+    /// By key: `true` once it was made since the program started.
+    made: Vec<Cell<bool>>,
     clock: LogClock,
     /// When the creation is over, should the current access miss.
     done: Cell<Option<u64>>,
@@ -138,7 +154,8 @@ struct Simulation<'t> {
 impl<'t> Simulation<'t> {
     fn new(trace: &'t Trace, policies: Policies, sink: Option<Arc<dyn EventSink>>) -> Self {
         let workshop = Workshop {
-            costs: trace.costs(),
+            prices: trace.prices(),
+            made: vec![Cell::new(false); trace.keys()],
             clock: LogClock::default(),
             done: Cell::new(None),
             fails: Cell::new(false),
@@ -175,6 +192,10 @@ impl<'t> Simulation<'t> {
             {
                 steps = rest;
                 self.take(step);
+            }
+            if number == trace.len() / 2 {
+                let (misses, cost_ns) = (self.workshop.misses.get(), self.workshop.cost_ns.get());
+                outcome.first_half = Half { misses, cost_ns };
             }
             let at = times.get(number).copied();
             if let Some(at) = at {
@@ -221,7 +242,10 @@ impl<'t> Simulation<'t> {
             }
             StepKind::Clear => self.cache.clear(),
             StepKind::ExpireIdle => self.cache.expire_idle(),
-            StepKind::Restart => self.restart(),
+            StepKind::Restart => {
+                self.workshop.made.iter().for_each(|made| made.set(false));
+                self.restart();
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use metallic::caching::EvictionPolicy;
 
+use super::advice::weight;
 use super::belady::{Foresight, Optimum};
 use super::candidates::{Candidate, capacities, idle_times};
 use super::recording::Recording;
@@ -110,6 +111,35 @@ impl Sweep {
         let idle = idle_times.into_iter().zip(outcomes).collect();
         let compulsory = (foresight.compulsory(), foresight.compulsory_cost_ns());
         Self { capacities, curves, optimum, idle, unlimited, compulsory, jobs: args.jobs }
+    }
+
+    /// The knee of a curve from this capacity on, where the weight is `present`, and the outcome there; `None` if no capacity
+    /// tried is larger or as large. Where the curve ends, it is within a hundredth of its range of the best. The knee is its point
+    /// farthest above the straight line to that end: before it an entry buys more than the average, after it less. A curve
+    /// without one, which pays steadily or only at its end, as that of a loop does, has it there.
+    pub fn knee(&self, curve: &Curve, trace: &Trace, from: usize, present: f64) -> Option<(usize, Outcome)> {
+        /// A bend that is less than this part of the curve's range is none.
+        const LEAST_BEND: f64 = 0.1;
+        let weight = |outcome: &Outcome| weight(trace, outcome);
+        let points: Vec<(usize, f64)> = self
+            .capacities
+            .iter()
+            .zip(&curve.outcomes)
+            .filter(|(capacity, _)| **capacity >= from)
+            .map(|(capacity, outcome)| (*capacity, weight(outcome)))
+            .collect();
+        let best = points.iter().map(|(_, weight)| *weight).fold(f64::INFINITY, f64::min);
+        let end = points.iter().position(|(_, weight)| weight - best <= (present - best) * 0.01)?;
+        let (last, least) = points[end];
+        let bend = |at: usize| {
+            let (capacity, weight) = points[at];
+            let saved = (present - weight) / (present - least).max(f64::MIN_POSITIVE);
+            saved - (capacity - from.min(capacity)) as f64 / (last - from.min(last)).max(1) as f64
+        };
+        let sharpest = (0..=end).max_by(|a, b| bend(*a).total_cmp(&bend(*b))).unwrap_or(end);
+        let knee = if bend(sharpest) < LEAST_BEND { end } else { sharpest };
+        let enough = points[knee].1 + (present - best) * 0.001;
+        self.smallest(curve, trace, |outcome| weight(outcome) <= enough)
     }
 
     /// The smallest capacity at which a candidate's outcome is `good_enough`, and that outcome; `None` if it is at none of

@@ -4,29 +4,37 @@ use std::io::{self, Write};
 
 use metallic::caching::EvictionPolicy;
 
-use super::advice::{Advice, Setting, TOLERANCE, weight};
+use super::advice::{Advice, Setting, amount, weight};
 use super::candidates::Candidate;
+use super::formats::Input;
 use super::plot::{Line, draw};
 use super::recording::Recording;
 use super::results::CacheReplay;
 use super::simulation::Outcome;
 use super::trace::Trace;
 use crate::table::Table;
-use crate::units::{count, nanoseconds, printable};
+use crate::units::{bytes as size, count, nanoseconds, printable};
 
 pub(super) fn write(out: &mut dyn Write, recording: &Recording, replay: &CacheReplay) -> io::Result<()> {
     let (trace, sweep) = (&recording.trace, &replay.sweep);
-    write!(
-        out,
-        "{}: {} accesses of {} keys",
-        printable(&trace.cache, 200),
-        count(trace.len() as u64),
-        trace.keys()
-    )?;
+    write!(out, "{}: {} accesses of {} keys", name(recording), count(trace.len() as u64), trace.keys())?;
     match trace.unmeasured_keys {
         _ if !trace.is_costed() => writeln!(out, "; what creations cost is not known")?,
         0 => writeln!(out)?,
         unmeasured => writeln!(out, "; {unmeasured} of them, never created in the log, count as the mean")?,
+    }
+    if trace.is_costed() && trace.rebuilt_keys == 0 {
+        writeln!(
+            out,
+            "  no key was created twice: a rebuild counts as dear as a first creation, and may be cheaper"
+        )?;
+    }
+    let late = trace.new_keys_in_last_quarter();
+    if late * 20 >= trace.keys() * 3 && trace.keys() > 1 {
+        writeln!(
+            out,
+            "  still growing: {late} keys are new in the last quarter; what is said of capacities ages"
+        )?;
     }
     if let Some(replayed) = &replay.recorded {
         write_recorded(out, recording, replayed)?;
@@ -70,8 +78,29 @@ pub(super) fn write(out: &mut dyn Write, recording: &Recording, replay: &CacheRe
             writeln!(out, "  no advice:")?;
             reasons.iter().try_for_each(|reason| writeln!(out, "    - {reason}"))
         }
+        Advice::Leave(reason) => {
+            writeln!(out, "  advice: leave it as it is: {reason}")?;
+            write_needs(out, recording, replay)
+        }
         Advice::Set(setting) => write_advice(out, recording, replay, setting),
     }
+}
+
+/// How few entries would do, and what one fewer costs: where memory is short, that is what to know.
+fn write_needs(out: &mut dyn Write, recording: &Recording, replay: &CacheReplay) -> io::Result<()> {
+    let Some(needs) = &replay.needs else { return Ok(()) };
+    let trace = &recording.trace;
+    let bytes =
+        trace.bytes_per_entry.map(|bytes| format!(" ({})", size((bytes * needs.capacity as f64) as u64)));
+    let more = weight(trace, &needs.one_fewer) - weight(trace, &needs.outcome);
+    writeln!(
+        out,
+        "    {} entries{} under size_limited_lru are the knee: {}; one fewer costs {} more",
+        needs.capacity,
+        bytes.unwrap_or_default(),
+        weighed(trace, needs.outcome.misses, needs.outcome.cost_ns),
+        amount(trace, more.max(0.0))
+    )
 }
 
 fn write_recorded(out: &mut dyn Write, recording: &Recording, replayed: &Outcome) -> io::Result<()> {
@@ -158,38 +187,78 @@ fn write_advice(
     setting: &Setting,
 ) -> io::Result<()> {
     let trace = &recording.trace;
-    let Setting { candidate, capacity, outcome, .. } = setting;
-    let percent = TOLERANCE * 100.0;
-    let what = if trace.is_costed() { "time spent in creations" } else { "misses" };
-    // Under these fewer entries can miss less, so that the search may have passed over some.
-    let is_anomalous = matches!(candidate, Candidate::Fifo | Candidate::S3Fifo | Candidate::Sieve);
-    let fewest = if is_anomalous { "the fewest found" } else { "the fewest" };
-    writeln!(
+    let Setting { candidate, knee, capacity, outcome, saves, .. } = setting;
+    writeln!(out, "  advice: {capacity} entries under {}", title(*candidate))?;
+    writeln!(out, "    {}, {} less", weighed(trace, outcome.misses, outcome.cost_ns), amount(trace, *saves))?;
+    write!(
         out,
-        "  advice: {capacity} entries under {}, {fewest} within {percent} % of the best in {what}",
-        title(*candidate)
+        "    {knee} is the knee: beyond it an entry buys less than the average one; the rest is margin"
     )?;
-    writeln!(out, "    {}", weighed(trace, outcome.misses, outcome.cost_ns))?;
-    if let Some(replayed) = &replay.recorded {
-        let (old, new) = (weight(trace, replayed), weight(trace, outcome));
-        if old > 0.0 {
-            writeln!(out, "    against the recorded run: {:+.1} % {what}", (new / old - 1.0) * 100.0)?;
+    match trace.bytes_per_entry {
+        Some(bytes) => writeln!(out, "; an entry is {} on average", size(bytes as u64))?,
+        None => writeln!(out)?,
+    }
+    let recorded = replay.recorded.and(recording.policies.last()).and_then(EvictionPolicy::capacity);
+    if let Some(more) = recorded.and_then(|present| capacity.checked_sub(present)).filter(|more| *more > 0) {
+        write!(out, "    one more entry saves {} on the way there", amount(trace, saves / more as f64))?;
+        match trace.bytes_per_entry {
+            Some(bytes) => {
+                writeln!(
+                    out,
+                    ", one more MiB {}",
+                    amount(trace, saves / (more as f64 * bytes) * f64::from(1 << 20))
+                )?;
+            }
+            None => writeln!(out)?,
         }
     }
     for alternative in &setting.alternatives {
-        let more = (weight(trace, &alternative.outcome) / weight(trace, outcome) - 1.0) * 100.0;
-        let needs = match alternative.needs {
-            Some(needs) if needs == *capacity => "it needs as many entries".to_owned(),
-            Some(needs) => format!("it needs {needs} entries to be as good"),
-            None => "it is as good at no capacity tried".to_owned(),
-        };
-        writeln!(
-            out,
-            "    against {} at {capacity}: {more:+.1} % {what}; {needs}",
-            title(alternative.candidate)
-        )?;
+        let more = weight(trace, &alternative.outcome) - weight(trace, outcome);
+        let (more, than) = if more < 0.0 { (-more, "less") } else { (more, "more") };
+        writeln!(out, "    {} at {capacity}: {} {than}", title(alternative.candidate), amount(trace, more))?;
     }
     writeln!(out, "\n    {}", setting.code)
+}
+
+/// Longest name of a cache in the summary, in characters.
+const NAME: usize = 24;
+
+/// A line for each cache: what it spent, what could be saved, what to do.
+pub(super) fn write_summary(out: &mut dyn Write, input: &Input, caches: &[CacheReplay]) -> io::Result<()> {
+    let mut table =
+        Table::new(["cache", "accesses", "evicted", "creating", "to save", "advice"]).ending_in_text();
+    for replay in caches {
+        let recording = &input.recordings[replay.recording];
+        let trace = &recording.trace;
+        let spent = replay.recorded.as_ref().map(|outcome| nanoseconds(outcome.cost_ns));
+        let present = recording.policies.last().filter(|_| replay.recorded.is_some());
+        let (saves, advice) = match &replay.advice {
+            Advice::Leave(_) => (None, "leave it as it is".to_owned()),
+            Advice::Refused(_) => (None, "none, see below".to_owned()),
+            Advice::Set(Setting { candidate, capacity, saves, .. }) => {
+                let present = present.map_or_else(String::new, |policy| format!(" (is {policy})"));
+                (Some(amount(trace, *saves)), format!("{}{present}", candidate.policy(*capacity)))
+            }
+        };
+        table.row([
+            name(recording),
+            count(trace.len() as u64),
+            replay.recorded.map_or("-".to_owned(), |outcome| count(outcome.evictions)),
+            spent.filter(|_| trace.is_costed()).unwrap_or("?".to_owned()),
+            saves.unwrap_or("-".to_owned()),
+            advice,
+        ]);
+    }
+    table.write(out, 0)
+}
+
+/// The cache, with its registry if several have one of this name.
+fn name(recording: &Recording) -> String {
+    let name = printable(&recording.trace.cache, NAME);
+    match &recording.registry_name {
+        Some(registry) => format!("{name} in {}", printable(registry, NAME)),
+        None => name,
+    }
 }
 
 fn title(candidate: Candidate) -> String {

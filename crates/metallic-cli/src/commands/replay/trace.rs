@@ -3,7 +3,7 @@
 use metallic::caching::EvictionPolicy;
 
 /// The accesses to one cache, in order. An access takes 4 bytes, and 8 more where times are known; a recorded miss with
-/// times another 8. What is known of a key is 8 bytes.
+/// times another 8. What is known of a key is 16 bytes.
 #[derive(Debug, Default)]
 pub struct Trace {
     /// The cache's name; of a trace in another format, the file's.
@@ -15,11 +15,33 @@ pub struct Trace {
     done: Vec<u64>,
     /// The steps between the accesses, in order.
     steps: Vec<Step>,
-    /// The mean creation time of each key in nanoseconds; NaN where none was measured, before [`finish`](Self::finish).
-    costs: Vec<f64>,
+    /// By key; NaN where nothing was measured, before [`finish`](Self::finish).
+    prices: Vec<Price>,
     /// Keys of which no creation was measured, and that count as costing the mean of the others.
     pub unmeasured_keys: usize,
+    /// Keys that were created again, so that what a rebuild costs was measured.
+    pub rebuilt_keys: usize,
+    /// The mean size of the resources in bytes, of those keys that have one; `None` if none has.
+    pub bytes_per_entry: Option<f64>,
     untimed: bool,
+}
+
+/// What the creations of one key cost, in nanoseconds: a driver that keeps compiled shaders makes the second one cheap.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Price {
+    /// The first one of a run of the program: the mean, if the log has several runs.
+    pub first: f64,
+    /// Any other: the mean.
+    pub rebuild: f64,
+}
+
+impl Price {
+    /// Nothing was measured.
+    pub const UNKNOWN: Self = Self { first: f64::NAN, rebuild: f64::NAN };
+
+    fn is_unknown(&self) -> bool {
+        self.first.is_nan() && self.rebuild.is_nan()
+    }
 }
 
 /// One look-up.
@@ -118,14 +140,35 @@ impl Trace {
         self.steps.insert(at, Step { before, at: None, kind: StepKind::Restart });
     }
 
-    /// Sets what creating each key costs, in nanoseconds, by its number; NaN if that was not measured. A key without a
-    /// measured creation counts as the mean of the others, and as nothing if there are none.
-    pub fn finish(&mut self, mut costs: Vec<f64>) {
-        costs.resize(self.costs.len(), f64::NAN);
-        let measured = || costs.iter().filter(|cost| !cost.is_nan());
-        self.unmeasured_keys = costs.len() - measured().count();
-        let mean = measured().sum::<f64>() / measured().count().max(1) as f64;
-        self.costs = costs.into_iter().map(|cost| if cost.is_nan() { mean } else { cost }).collect();
+    /// Takes the restarts back.
+    pub(super) fn remove_restarts(&mut self) {
+        self.steps.retain(|step| step.kind != StepKind::Restart);
+    }
+
+    /// Sets what creating each key costs, by its number; NaN where that was not measured. A key without a measured creation
+    /// counts as the mean of the others, and as nothing if there are none. A key whose rebuild was not measured is thought to be
+    /// rebuilt in the same proportion to its first creation as those of which both were, and as dearly as it was made first if
+    /// there are none; likewise the other way round.
+    pub fn finish(&mut self, mut prices: Vec<Price>) {
+        prices.resize(self.prices.len(), Price::UNKNOWN);
+        self.unmeasured_keys = prices.iter().filter(|price| price.is_unknown()).count();
+        self.rebuilt_keys = prices.iter().filter(|price| !price.rebuild.is_nan()).count();
+        let both = prices.iter().filter(|price| !price.first.is_nan() && !price.rebuild.is_nan());
+        let (first, rebuild) =
+            both.fold((0.0, 0.0), |(first, rebuild), price| (first + price.first, rebuild + price.rebuild));
+        let ratio = if first > 0.0 && rebuild > 0.0 { rebuild / first } else { 1.0 };
+        for price in prices.iter_mut().filter(|price| !price.is_unknown()) {
+            if price.first.is_nan() {
+                price.first = price.rebuild / ratio;
+            } else if price.rebuild.is_nan() {
+                price.rebuild = price.first * ratio;
+            }
+        }
+        let known = || prices.iter().filter(|price| !price.is_unknown());
+        let mean = known().map(|price| price.first).sum::<f64>() / known().count().max(1) as f64;
+        let usual = Price { first: mean, rebuild: mean * ratio };
+        self.prices =
+            prices.into_iter().map(|price| if price.is_unknown() { usual } else { price }).collect();
         for list in [&mut self.times, &mut self.done] {
             list.shrink_to_fit();
         }
@@ -142,9 +185,23 @@ impl Trace {
         self.accesses.is_empty()
     }
 
+    /// Keys that are accessed in the last quarter of the trace, and not before.
+    pub fn new_keys_in_last_quarter(&self) -> usize {
+        let mut known = vec![false; self.keys()];
+        let mut new_in = |accesses: &[u32]| {
+            accesses
+                .iter()
+                .filter(|access| !std::mem::replace(&mut known[(**access & KEY) as usize], true))
+                .count()
+        };
+        let (before, last) = self.accesses.split_at(self.len() - self.len() / 4);
+        new_in(before);
+        new_in(last)
+    }
+
     /// Keys that were accessed, or removed.
     pub fn keys(&self) -> usize {
-        self.costs.len()
+        self.prices.len()
     }
 
     /// Returns `true` if every access has a time.
@@ -154,12 +211,12 @@ impl Trace {
 
     /// Returns `true` if creation times were measured.
     pub fn is_costed(&self) -> bool {
-        self.unmeasured_keys < self.costs.len()
+        self.unmeasured_keys < self.prices.len()
     }
 
-    /// The creation time of each key, in nanoseconds, by its number.
-    pub fn costs(&self) -> &[f64] {
-        &self.costs
+    /// What the creations of each key cost, by its number.
+    pub fn prices(&self) -> &[Price] {
+        &self.prices
     }
 
     /// The access with this number.
@@ -190,8 +247,8 @@ impl Trace {
 
     /// Makes room for what is known of a key.
     fn number(&mut self, key: u32) {
-        if self.costs.len() <= key as usize {
-            self.costs.resize(key as usize + 1, f64::NAN);
+        if self.prices.len() <= key as usize {
+            self.prices.resize(key as usize + 1, Price::UNKNOWN);
         }
     }
 
@@ -209,7 +266,7 @@ fn unpack(packed: u32) -> Access {
 
 #[cfg(test)]
 mod tests {
-    use super::{Access, StepKind, Trace};
+    use super::{Access, Price, StepKind, Trace};
 
     #[test]
     fn accesses_come_out_as_they_went_in() {
@@ -243,8 +300,9 @@ mod tests {
         for key in 0..3 {
             trace.push(Access { key, fails: false, hit: false }, None, None);
         }
-        trace.finish(vec![10.0, f64::NAN, 30.0]);
-        assert_eq!(trace.costs(), [10.0, 20.0, 30.0]);
-        assert_eq!(trace.unmeasured_keys, 1);
+        let price = |first, rebuild| Price { first, rebuild };
+        trace.finish(vec![price(10.0, f64::NAN), Price::UNKNOWN, price(30.0, 3.0)]);
+        assert_eq!(trace.prices(), [price(10.0, 1.0), price(20.0, 2.0), price(30.0, 3.0)]);
+        assert_eq!((trace.unmeasured_keys, trace.rebuilt_keys), (1, 1));
     }
 }

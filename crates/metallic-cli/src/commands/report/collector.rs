@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use metallic_instrumentation::{
-    CachePolicyChanged, CreationOutcome, EntryRemoved, Event, EventData, EventKind, RemovalCause,
-    ResourceCacheAccess, ResourceCreated,
+    CreationOutcome, EntryRemoved, Event, EventData, EventKind, RemovalCause, ResourceCacheAccess,
+    ResourceCreated,
 };
 
 use super::keys::{KeyLedger, Presence};
 use super::tally::Tally;
+use crate::input::{Registries, RegistryId};
 use crate::label::CacheNames;
 use crate::units::{count, nanoseconds};
 
@@ -22,6 +23,7 @@ pub(super) const OTHER_CACHES: &str = "(other caches)";
 #[derive(Debug)]
 pub struct Collector {
     names: CacheNames,
+    pub(super) registries: Registries,
     places: HashMap<Box<str>, usize>,
     pub(super) caches: Vec<Tally>,
     pub(super) keys: KeyLedger,
@@ -41,6 +43,7 @@ impl Collector {
     pub fn new(keys: usize) -> Self {
         Self {
             names: CacheNames::default(),
+            registries: Registries::default(),
             places: HashMap::new(),
             caches: Vec::new(),
             keys: KeyLedger::new(keys),
@@ -54,36 +57,53 @@ impl Collector {
 
     /// Takes in the next event.
     pub fn add(&mut self, event: &Event) {
+        let registry = self.registries.registry_of(event);
         if event.kind() == EventKind::LogOpened {
             // Of the exporter and not of a cache, and without a time, which is not to say that the log has none.
+            self.end_predecessors(registry);
             return;
         }
         let time = self.time_of(event);
         match &event.data {
-            EventData::ResourceCacheAccess(access) => self.access(access, time),
-            EventData::ResourceCreated(created) => self.creation(created, time),
-            EventData::EntryRemoved(removed) => self.departure(removed, time),
+            EventData::ResourceCacheAccess(access) => self.access(registry, access, time),
+            EventData::ResourceCreated(created) => self.creation(registry, created, time),
+            EventData::EntryRemoved(removed) => self.departure(registry, removed, time),
             EventData::ResourceCacheSummary(summary) => {
                 let cache = self.place(&summary.cache);
-                self.caches[cache].summary(summary, time);
+                self.caches[cache].summary(registry, summary, time);
             }
             EventData::CacheEviction(eviction) => {
                 let cache = self.place(&eviction.cache);
-                self.caches[cache].eviction(eviction, time);
+                self.caches[cache].eviction(registry, eviction, time);
             }
             EventData::CacheCleared(cleared) => {
                 let cache = self.place(&cleared.cache);
                 let tally = &mut self.caches[cache];
                 tally.cleared = tally.cleared.saturating_add(cleared.count);
-                tally.set_entries(cleared.size_after, time);
+                tally.set_entries(registry, cleared.size_after, time);
+            }
+            EventData::CacheOpened(opened) => {
+                let cache = self.place(&opened.cache);
+                let limits = (opened.max_entries, opened.max_idle_ns, opened.min_entries);
+                self.caches[cache].member(registry).policy = Some(policy(&opened.strategy, limits).into());
             }
             EventData::CachePolicyChanged(changed) => {
                 let cache = self.place(&changed.cache);
-                self.caches[cache].policy = Some(policy(changed).into());
+                let limits = (changed.max_entries, changed.max_idle_ns, changed.min_entries);
+                self.caches[cache].member(registry).policy = Some(policy(&changed.strategy, limits).into());
             }
             EventData::EventsDropped(dropped) => self.dropped = self.dropped.saturating_add(dropped.count),
             _ => {}
         }
+    }
+
+    /// A process whose log begins where another's ended has taken its place.
+    fn end_predecessors(&mut self, opened: RegistryId) {
+        let lane = self.registries.lane_of(opened).process;
+        let is_over = |registry: RegistryId| {
+            registry.process < opened.process && self.registries.lane_of(registry).process == lane
+        };
+        self.caches.iter_mut().for_each(|tally| tally.end(is_over, self.latest));
     }
 
     /// The time of an event, or its number in a log without times.
@@ -122,38 +142,31 @@ impl Collector {
         }
     }
 
-    fn access(&mut self, access: &ResourceCacheAccess, time: u64) {
+    fn access(&mut self, registry: RegistryId, access: &ResourceCacheAccess, time: u64) {
         let cache = self.place_of_label(&access.cache_key);
         let tally = &mut self.caches[cache];
-        tally.access(access.hit, time);
+        tally.access(registry, access.hit, time);
         if !access.hit {
-            let key = self.keys.entry(&access.cache_key, cache);
+            let key = self.keys.entry(&access.cache_key, registry, cache);
             key.misses += 1;
             key.used_at = key.used_at.max(Some(time));
             return;
         }
-        let Some(key) = self.keys.get_mut(&access.cache_key) else {
-            tally.unpriced_hits += 1;
-            return;
-        };
+        let Some(key) = self.keys.get_mut(&access.cache_key, registry) else { return };
         key.hits += 1;
-        match key.entry_ns {
-            Some(ns) => tally.saved_ns = tally.saved_ns.saturating_add(ns),
-            None => tally.unpriced_hits += 1,
-        }
         if let (Some(true), Some(before)) = (self.timed, key.used_at) {
             tally.idle_at_hit.add(time.saturating_sub(before));
         }
         key.used_at = key.used_at.max(Some(time));
     }
 
-    fn creation(&mut self, creation: &ResourceCreated, time: u64) {
+    fn creation(&mut self, registry: RegistryId, creation: &ResourceCreated, time: u64) {
         let cache = self.place(&creation.cache);
         let ns = creation.duration_ns;
         let created = creation.outcome == CreationOutcome::Created;
         let tally = &mut self.caches[cache];
-        tally.creation(ns, created, time);
-        let key = self.keys.entry(&creation.cache_key, cache);
+        tally.creation(registry, ns, created, time);
+        let key = self.keys.entry(&creation.cache_key, registry, cache);
         key.creation_ns = key.creation_ns.saturating_add(ns);
         if !created {
             key.failed += 1;
@@ -170,15 +183,13 @@ impl Collector {
             Presence::Never | Presence::Removed => {}
         }
         key.presence = Presence::Present;
-        key.entry_ns = Some(ns);
         key.used_at = key.used_at.max(Some(time));
     }
 
-    fn departure(&mut self, removed: &EntryRemoved, time: u64) {
+    fn departure(&mut self, registry: RegistryId, removed: &EntryRemoved, time: u64) {
         let cache = self.place(&removed.cache);
-        self.caches[cache].departure(removed, time);
-        let key = self.keys.entry(&removed.cache_key, cache);
-        key.entry_ns = None;
+        self.caches[cache].departure(registry, removed, time);
+        let key = self.keys.entry(&removed.cache_key, registry, cache);
         key.presence = match removed.cause {
             RemovalCause::SizeLimit | RemovalCause::IdleTimeout => {
                 key.evicted += 1;
@@ -189,17 +200,20 @@ impl Collector {
     }
 }
 
-/// A policy in a few words.
-fn policy(changed: &CachePolicyChanged) -> String {
-    let mut text = changed.strategy.to_string();
-    if let Some(max) = changed.max_entries {
+/// A policy in a few words; its limits are those on entries and on idle time, and the entries that stay.
+fn policy(
+    strategy: &str,
+    (max_entries, max_idle_ns, min_entries): (Option<u64>, Option<u64>, u64),
+) -> String {
+    let mut text = strategy.to_owned();
+    if let Some(max) = max_entries {
         text += &format!(", at most {}", count(max));
     }
-    if let Some(ns) = changed.max_idle_ns {
+    if let Some(ns) = max_idle_ns {
         text += &format!(", idle {}", nanoseconds(ns as f64));
     }
-    if changed.min_entries > 0 {
-        text += &format!(", at least {}", count(changed.min_entries));
+    if min_entries > 0 {
+        text += &format!(", at least {}", count(min_entries));
     }
     text
 }

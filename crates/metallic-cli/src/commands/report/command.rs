@@ -48,7 +48,7 @@ pub fn collect(mut log: LogReader, keys: usize) -> Result<Report, Error> {
     for event in &mut log {
         collector.add(&event?);
     }
-    let report = collector.report(log.lines(), log.skipped());
+    let report = collector.report(log.files(), log.lines(), log.skipped());
     if report.events > 0 {
         return Ok(report);
     }

@@ -1,31 +1,38 @@
 //! From the figures that were kept to the report.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::collections::hash_map::Entry;
 
 use metallic_instrumentation::Skipped;
+use rustc_hash::FxHashMap;
 
 use super::collector::Collector;
 use super::durations::IdleAges;
 use super::figures::{
-    Axis, CacheFigures, CountedBy, IdleBar, Key, KeyCoverage, Moment, Report, SkippedLines, Spread,
+    Axis, CacheFigures, CountedBy, IdleBar, Key, KeyCoverage, Moment, RegistryFigures, Report, SkippedLines,
+    Spread,
 };
 use super::keys::KeyFigures;
+use super::member::Member;
 use super::tally::{Lookups, Tally};
-use crate::input::SkippedIn;
+use crate::input::{Registries, SkippedIn};
 use crate::units::total;
 
 /// The number of keys in each list of a report.
 const NAMED_KEYS: usize = 20;
 
 impl Collector {
-    /// The report of what was read. `lines` is how many lines that was, `skipped` which of them are not events.
-    pub fn report(mut self, lines: u64, skipped: &[SkippedIn]) -> Report {
+    /// The report of what was read of these files. `lines` is the number of their lines, `skipped` those that are not events.
+    pub fn report(mut self, files: &[String], lines: u64, skipped: &[SkippedIn]) -> Report {
         // Buckets of all caches are of one width, so that they can be added up.
         let shift = self.caches.iter().map(|tally| tally.buckets.shift()).max().unwrap_or(0);
         for tally in &mut self.caches {
             tally.buckets.coarsen_to(shift);
         }
-        let mut caches: Vec<_> = self.caches.iter().map(cache_figures).collect();
+        let mut caches: Vec<_> =
+            self.caches.iter().map(|tally| cache_figures(tally, &self.registries)).collect();
         caches.sort_by(|a, b| {
             (b.creation_ns.sum, b.misses)
                 .cmp(&(a.creation_ns.sum, a.misses))
@@ -35,6 +42,8 @@ impl Collector {
         let rebuilt_keys = self.top_keys(|key| key.rebuilt_ns);
         Report {
             schema: Report::SCHEMA,
+            files: files.to_vec(),
+            processes: self.registries.processes().to_vec(),
             lines,
             events: self.events,
             dropped_events: self.dropped,
@@ -49,18 +58,25 @@ impl Collector {
         }
     }
 
-    /// The keys for which `cost` is highest, those without any left out.
+    /// The keys for which `cost` is highest, summed over the registries; those without any left out.
     fn top_keys(&self, cost: impl Fn(&KeyFigures) -> u64) -> Vec<Key> {
-        let mut keys: Vec<_> = self.keys.iter().filter(|key| cost(key) > 0).collect();
-        let order = |key: &&KeyFigures| Reverse(cost(key));
+        let mut by_label: FxHashMap<&str, Cow<'_, KeyFigures>> = FxHashMap::default();
+        for key in self.keys.iter().filter(|key| cost(key) > 0) {
+            match by_label.entry(&key.label) {
+                Entry::Occupied(mut sum) => sum.get_mut().to_mut().add(key),
+                Entry::Vacant(place) => _ = place.insert(Cow::Borrowed(key)),
+            }
+        }
+        let mut keys: Vec<_> = by_label.into_values().collect();
+        let order = |a: &Cow<'_, KeyFigures>, b: &Cow<'_, KeyFigures>| {
+            cost(b).cmp(&cost(a)).then_with(|| a.label.cmp(&b.label))
+        };
         if keys.len() > NAMED_KEYS {
-            keys.select_nth_unstable_by(NAMED_KEYS, |a, b| {
-                order(a).cmp(&order(b)).then_with(|| a.label.cmp(&b.label))
-            });
+            keys.select_nth_unstable_by(NAMED_KEYS, order);
             keys.truncate(NAMED_KEYS);
         }
-        keys.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.label.cmp(&b.label)));
-        keys.into_iter().map(key).collect()
+        keys.sort_by(order);
+        keys.iter().map(|figures| key(figures)).collect()
     }
 
     fn coverage(&self, dearest: &[Key], rebuilt: &[Key]) -> KeyCoverage {
@@ -82,9 +98,13 @@ impl Collector {
     }
 }
 
-fn cache_figures(tally: &Tally) -> CacheFigures {
+fn cache_figures(tally: &Tally, registries: &Registries) -> CacheFigures {
     let by_summaries = tally.counts_by_summaries();
-    let lookups = if by_summaries { tally.summaries } else { tally.accesses };
+    let (mut lookups, mut logged) = (Lookups::default(), Lookups::default());
+    for member in &tally.members {
+        lookups.add(member.lookups());
+        logged.add(member.accesses);
+    }
     let departed = |cause| tally.departures.get(cause).copied().unwrap_or(0);
     // What an eviction sums up, its entries say one by one; a filtered log may have only one of the two.
     let mut reasons: Vec<(String, u64)> = if tally.reasons.is_empty() {
@@ -96,14 +116,15 @@ fn cache_figures(tally: &Tally) -> CacheFigures {
     reasons.sort_by_key(|(_, count)| Reverse(*count));
     CacheFigures {
         cache: tally.name.to_string(),
-        policy: tally.policy.as_deref().map(str::to_owned),
+        policy: policies(tally),
+        registries: tally.members.iter().map(|member| registry_figures(member, registries)).collect(),
         entries: tally.entries,
         peak_entries: tally.peak_entries,
         hits: lookups.hits,
         misses: lookups.misses,
         hit_rate: rate(lookups),
         counted_by: if by_summaries { CountedBy::Summaries } else { CountedBy::Accesses },
-        logged_accesses: tally.accesses.count(),
+        logged_accesses: logged.count(),
         evictions: total(reasons.iter().map(|(_, count)| *count)),
         evictions_by_reason: reasons,
         removals: tally.cleared.max(departed("removed") + departed("cleared") + departed("stale")),
@@ -119,12 +140,32 @@ fn cache_figures(tally: &Tally) -> CacheFigures {
         rebuilt_ns: tally.rebuilt.ns,
         unexplained: tally.unexplained.count,
         unexplained_ns: tally.unexplained.ns,
-        saved_ns: tally.saved_ns,
-        unpriced_hits: tally.unpriced_hits,
-        restarts: tally.restarts,
+        restarts: tally.members.iter().map(Member::restarts).sum(),
         idle_at_eviction: idle_bars(&tally.idle_at_eviction),
         idle_at_hit: idle_bars(&tally.idle_at_hit),
         series: series(tally, by_summaries),
+    }
+}
+
+/// The policies of all registries, each once.
+fn policies(tally: &Tally) -> Option<String> {
+    let all: BTreeSet<&str> = tally.members.iter().filter_map(|member| member.policy.as_deref()).collect();
+    (!all.is_empty()).then(|| all.into_iter().collect::<Vec<_>>().join("; "))
+}
+
+fn registry_figures(member: &Member, registries: &Registries) -> RegistryFigures {
+    let Lookups { hits, misses } = member.lookups();
+    RegistryFigures {
+        name: registries.name_of(member.registry),
+        process: member.registry.process,
+        number: member.registry.number,
+        policy: member.policy.as_deref().map(str::to_owned),
+        hits,
+        misses,
+        entries: member.entries,
+        evictions: member.evicted,
+        creations: member.creations.count,
+        creation_ns: member.creations.ns,
     }
 }
 

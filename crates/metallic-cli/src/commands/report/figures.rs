@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::input::ProcessFigures;
+
 /// All that a report says. `metallic report --json` prints it as one JSON object; tables and page are made of it.
 ///
 /// Times and durations are in nanoseconds. Fields are added, but not changed, while [`schema`](Self::schema) stays
@@ -10,6 +12,10 @@ use serde::Serialize;
 pub struct Report {
     /// The name and the version of this schema: [`Report::SCHEMA`].
     pub schema: &'static str,
+    /// The files that were read, in their order; `-` is standard input.
+    pub files: Vec<String>,
+    /// The processes that wrote them, in the order of their headers; empty where a log has no header.
+    pub processes: Vec<ProcessFigures>,
     /// Lines read, of all files.
     pub lines: u64,
     /// Events among them.
@@ -37,7 +43,7 @@ pub struct Report {
 
 impl Report {
     /// The value of [`schema`](Self::schema).
-    pub const SCHEMA: &str = "metallic-report-1";
+    pub const SCHEMA: &str = "metallic-report-2";
 }
 
 /// The unit of the moments of a report.
@@ -63,14 +69,16 @@ pub struct SkippedLines {
     pub first: Vec<String>,
 }
 
-/// The figures of one cache.
+/// The figures of the caches of one name, of all registries together.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CacheFigures {
     /// Its name.
     pub cache: String,
-    /// The policy last set, or the strategy that evictions name; `null` if the log says neither.
+    /// The policies last set in the registries, or the strategies that evictions name; `null` if the log says neither.
     pub policy: Option<String>,
-    /// Entries at the end; `null` if the log does not say.
+    /// The figures of each registry that has a cache of this name, in the order of first appearance.
+    pub registries: Vec<RegistryFigures>,
+    /// Entries at the end, but of processes that others followed; `null` if the log does not say.
     pub entries: Option<u64>,
     /// The most entries there ever were.
     pub peak_entries: u64,
@@ -105,11 +113,8 @@ pub struct CacheFigures {
     pub unexplained: u64,
     /// The time that those took.
     pub unexplained_ns: u64,
-    /// The time that the hits would have taken without the cache: for each, the creation time of the entry it found.
-    pub saved_ns: u64,
-    /// Hits on entries whose creation is not in the log, or was forgotten: they are not in `saved_ns`.
-    pub unpriced_hits: u64,
-    /// Times the cache's counters went back: several runs of a program, or several registries, wrote this log.
+    /// Series of counters beyond one for each registry: several runs of a program, or several registries, wrote a log that
+    /// does not tell them apart.
     pub restarts: u64,
     /// The idle times of entries when a policy evicted them.
     pub idle_at_eviction: Vec<IdleBar>,
@@ -117,6 +122,31 @@ pub struct CacheFigures {
     pub idle_at_hit: Vec<IdleBar>,
     /// The figures over time.
     pub series: Vec<Moment>,
+}
+
+/// The figures of the cache of one registry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RegistryFigures {
+    /// Its name, or its number, with its process if there are several.
+    pub name: String,
+    /// Its process: its place in [`Report::processes`], from 1; 0 if the log has no header.
+    pub process: u32,
+    /// Its number; `null` in the log of a version that numbered none.
+    pub number: Option<u32>,
+    /// The policy last set, or the strategy that evictions name; `null` if the log says neither.
+    pub policy: Option<String>,
+    /// Look-ups that found an entry.
+    pub hits: u64,
+    /// Look-ups that did not.
+    pub misses: u64,
+    /// Entries at the end; `null` if the log does not say.
+    pub entries: Option<u64>,
+    /// Entries that a policy evicted.
+    pub evictions: u64,
+    /// Creations, failed ones among them.
+    pub creations: u64,
+    /// The time that those took.
+    pub creation_ns: u64,
 }
 
 /// The source of the hits and misses.
@@ -177,7 +207,7 @@ pub struct Moment {
 pub struct Key {
     /// The key as it is in the log, with its cache's name; cut after 240 bytes.
     pub key: String,
-    /// Look-ups that found it, since it was first missed in the log.
+    /// Look-ups that found it in any registry, since it was first missed there in the log.
     pub hits: u64,
     /// Look-ups that did not.
     pub misses: u64,

@@ -5,7 +5,9 @@ use std::hash::{BuildHasher, RandomState};
 
 use rustc_hash::FxHashMap;
 
-/// A key's life so far.
+use crate::input::RegistryId;
+
+/// A key's life in one registry so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyFigures {
     /// The key as it is in the log, cut after [`KeyLedger::LABEL`] bytes.
@@ -28,8 +30,6 @@ pub struct KeyFigures {
     pub rebuilt: u64,
     /// Time spent in those, in nanoseconds.
     pub rebuilt_ns: u64,
-    /// The time that the current entry took to create, in nanoseconds, if the log says.
-    pub entry_ns: Option<u64>,
     /// Its presence in its cache.
     pub presence: Presence,
     /// When it was last looked up.
@@ -65,6 +65,20 @@ pub struct Forgotten {
     pub rebuilt: u64,
     /// Time spent in those, in nanoseconds.
     pub rebuilt_ns: u64,
+}
+
+impl KeyFigures {
+    /// Adds the figures of the same key in another registry.
+    pub fn add(&mut self, other: &Self) {
+        self.hits += other.hits;
+        self.misses += other.misses;
+        self.created += other.created;
+        self.failed += other.failed;
+        self.creation_ns = self.creation_ns.saturating_add(other.creation_ns);
+        self.evicted += other.evicted;
+        self.rebuilt += other.rebuilt;
+        self.rebuilt_ns = self.rebuilt_ns.saturating_add(other.rebuilt_ns);
+    }
 }
 
 impl Forgotten {
@@ -111,14 +125,14 @@ impl KeyLedger {
         }
     }
 
-    /// The figures of a key, if it has any.
-    pub fn get_mut(&mut self, label: &str) -> Option<&mut KeyFigures> {
-        self.keys.get_mut(&self.hasher.hash_one(label))
+    /// The figures of a key of this registry, if it has any.
+    pub fn get_mut(&mut self, label: &str, registry: RegistryId) -> Option<&mut KeyFigures> {
+        self.keys.get_mut(&self.hasher.hash_one((registry, label)))
     }
 
-    /// The figures of a key of the cache at `cache` in the collector's list.
-    pub fn entry(&mut self, label: &str, cache: usize) -> &mut KeyFigures {
-        let hash = self.hasher.hash_one(label);
+    /// The figures of a key of this registry, in the cache at `cache` in the collector's list.
+    pub fn entry(&mut self, label: &str, registry: RegistryId, cache: usize) -> &mut KeyFigures {
+        let hash = self.hasher.hash_one((registry, label));
         if self.keys.len() >= self.limit && !self.keys.contains_key(&hash) {
             self.forget_half();
         }
@@ -189,7 +203,7 @@ mod tests {
     use super::*;
 
     fn create(ledger: &mut KeyLedger, label: &str, ns: u64) {
-        let key = ledger.entry(label, 0);
+        let key = ledger.entry(label, RegistryId::default(), 0);
         key.created += 1;
         key.creation_ns += ns;
     }
@@ -209,7 +223,7 @@ mod tests {
         create(&mut ledger, "c:dear", 1_000_000);
         (0..10_000).for_each(|n| create(&mut ledger, &format!("c:{n}"), 10));
         assert!(ledger.iter().count() <= 100);
-        assert_eq!(ledger.get_mut("c:dear").unwrap().creation_ns, 1_000_000);
+        assert_eq!(ledger.get_mut("c:dear", RegistryId::default()).unwrap().creation_ns, 1_000_000);
         let kept: u64 = ledger.iter().map(|key| key.creation_ns).sum();
         assert_eq!(kept + ledger.forgotten(0).creation_ns, 1_000_000 + 10_000 * 10);
         assert_eq!(ledger.iter().count() as u64 + ledger.forgotten(0).keys, 10_001);
@@ -221,7 +235,7 @@ mod tests {
         create(&mut ledger, "c:back", 5);
         (0..1000).for_each(|n| create(&mut ledger, &format!("c:{n}"), 10 + n));
         create(&mut ledger, "c:back", 7);
-        let lacks = 12 - ledger.get_mut("c:back").unwrap().creation_ns;
+        let lacks = 12 - ledger.get_mut("c:back", RegistryId::default()).unwrap().creation_ns;
         assert!(lacks > 0 && lacks <= ledger.lacking_ns());
     }
 

@@ -15,6 +15,7 @@ mod figures;
 pub mod html;
 mod idle_rows;
 pub mod keys;
+mod member;
 mod tables;
 mod tally;
 

@@ -20,6 +20,10 @@ pub fn write_tables(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     heading(report, out)?;
     section("Caches", out)?;
     caches(report).write(out, 2)?;
+    if report.caches.iter().any(|cache| cache.registries.len() > 1) {
+        section("The same by registry", out)?;
+        registries(report).write(out, 2)?;
+    }
     section("Creation", out)?;
     creation(report).write(out, 2)?;
     if report.caches.iter().any(|cache| cache.evictions > 0) {
@@ -62,6 +66,10 @@ fn heading(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         }
     }
     writeln!(out)?;
+    writeln!(out, "read: {}", printable(&report.files.join(", "), 1000))?;
+    for process in &report.processes {
+        writeln!(out, "written by {}", printable(&process.to_string(), 200))?;
+    }
     for file in &report.skipped {
         let reasons: Vec<_> = file.reasons.iter().map(|(why, n)| format!("{} {why}", count(*n))).collect();
         let file_name = printable(&file.file, 200);
@@ -93,19 +101,32 @@ fn caches(report: &Report) -> Table {
     table
 }
 
+/// Rows for a registry beyond these are left to the JSON.
+const REGISTRIES: usize = 64;
+
+fn registries(report: &Report) -> Table {
+    let mut table =
+        Table::new(["cache", "registry", "entries", "hits", "misses", "evicted", "created", "creation"]);
+    let several = report.caches.iter().filter(|cache| cache.registries.len() > 1);
+    let rows = several.flat_map(|cache| cache.registries.iter().map(move |registry| (cache, registry)));
+    for (cache, registry) in rows.take(REGISTRIES) {
+        table.row([
+            name(cache),
+            printable(&registry.name, 30),
+            registry.entries.map_or("?".to_owned(), count),
+            count(registry.hits),
+            count(registry.misses),
+            count(registry.evictions),
+            count(registry.creations),
+            duration(registry.creation_ns),
+        ]);
+    }
+    table
+}
+
 fn creation(report: &Report) -> Table {
-    let mut table = Table::new([
-        "cache",
-        "created",
-        "failed",
-        "sum",
-        "p50",
-        "p95",
-        "max",
-        "saved",
-        "rebuilt",
-        "rebuilt sum",
-    ]);
+    let mut table =
+        Table::new(["cache", "created", "failed", "sum", "p50", "p95", "max", "rebuilt", "rebuilt sum"]);
     let some = |ns: Option<u64>| ns.map_or("-".to_owned(), duration);
     for cache in &report.caches {
         table.row([
@@ -116,7 +137,6 @@ fn creation(report: &Report) -> Table {
             some(cache.creation_ns.p50),
             some(cache.creation_ns.p95),
             duration(cache.creation_ns.max),
-            duration(cache.saved_ns),
             count(cache.rebuilt),
             duration(cache.rebuilt_ns),
         ]);
@@ -203,7 +223,7 @@ pub(super) fn notes(report: &Report) -> Vec<String> {
     if keys.forgotten > 0 {
         notes.push(format!(
             "There were more than {} keys; {} of the cheaper ones were forgotten, with {} of creation time. A key named \
-             here may have taken up to {} longer than it says; times saved and rebuilds are lower bounds.",
+             here may have taken up to {} longer than it says; rebuilds are lower bounds.",
             count(keys.limit),
             count(keys.forgotten),
             duration(keys.forgotten_creation_ns),
@@ -233,14 +253,9 @@ fn cache_notes(cache: &CacheFigures, notes: &mut Vec<String>) {
     }
     if cache.restarts > 0 {
         notes.push(format!(
-            "{name}: the counters went back {} times: several runs or registries wrote this log.",
+            "{name}: the counters went back {} times: several runs or registries wrote this log, which does not tell them \
+             apart. Hits and misses are right; entries are those of the one that reported last.",
             count(cache.restarts)
-        ));
-    }
-    if cache.unpriced_hits > 0 && cache.creations > 0 {
-        notes.push(format!(
-            "{name}: {} hits were on entries whose creation is not known; the time saved is without them.",
-            count(cache.unpriced_hits)
         ));
     }
 }

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use metallic_instrumentation::{CacheEviction, EntryRemoved, RemovalCause, ResourceCacheSummary};
+use rustc_hash::FxHashMap;
 
 use super::buckets::{Buckets, Merge};
 use super::durations::{Durations, IdleAges};
+use super::member::Member;
+use crate::input::RegistryId;
 
 /// The number of reasons that are told apart; the rest are counted as [`OTHER_REASONS`].
 const REASONS: usize = 16;
@@ -71,17 +74,13 @@ impl Creations {
     }
 }
 
-/// The figures of one cache.
+/// The figures of the caches of one name, of all registries together.
 #[derive(Clone, Debug)]
 pub(super) struct Tally {
     pub(super) name: Box<str>,
-    /// By the accesses in the log.
-    pub(super) accesses: Lookups,
-    /// By the differences between summaries.
-    pub(super) summaries: Lookups,
-    last_summary: Option<Lookups>,
-    /// Times a summary counted less than the one before it.
-    pub(super) restarts: u64,
+    /// One for each registry with a cache of this name, in the order of first appearance.
+    pub(super) members: Vec<Member>,
+    places: FxHashMap<RegistryId, usize>,
     /// Creations, failed ones among them.
     pub(super) creations: Durations,
     pub(super) failed: u64,
@@ -89,16 +88,13 @@ pub(super) struct Tally {
     pub(super) rebuilt: Creations,
     /// Creations of what, as far as the log says, was there.
     pub(super) unexplained: Creations,
-    pub(super) saved_ns: u64,
-    /// Hits on entries whose creation is not in the log.
-    pub(super) unpriced_hits: u64,
     /// Evicted entries by the reason the policy gave.
     pub(super) reasons: BTreeMap<Box<str>, u64>,
     /// Entries that left, one by one, by cause.
     pub(super) departures: BTreeMap<&'static str, u64>,
     /// Entries that the caller removed.
     pub(super) cleared: u64,
-    pub(super) policy: Option<Box<str>>,
+    /// Of all registries; `None` if the log says it of none.
     pub(super) entries: Option<u64>,
     pub(super) peak_entries: u64,
     /// The idle times of entries when a policy evicted them.
@@ -109,23 +105,21 @@ pub(super) struct Tally {
 }
 
 impl Tally {
+    /// The number of registries that are told apart; further ones are counted as one.
+    pub(super) const MEMBERS: usize = 1024;
+
     pub(super) fn new(name: &str) -> Self {
         Self {
             name: name.into(),
-            accesses: Lookups::default(),
-            summaries: Lookups::default(),
-            last_summary: None,
-            restarts: 0,
+            members: Vec::new(),
+            places: FxHashMap::default(),
             creations: Durations::default(),
             failed: 0,
             rebuilt: Creations::default(),
             unexplained: Creations::default(),
-            saved_ns: 0,
-            unpriced_hits: 0,
             reasons: BTreeMap::new(),
             departures: BTreeMap::new(),
             cleared: 0,
-            policy: None,
             entries: None,
             peak_entries: 0,
             idle_at_eviction: IdleAges::default(),
@@ -134,73 +128,96 @@ impl Tally {
         }
     }
 
-    /// Returns `true` if the log has fewer accesses than the summaries count: it was sampled or filtered, or has gaps.
-    pub(super) fn counts_by_summaries(&self) -> bool {
-        self.summaries.count() > self.accesses.count()
+    pub(super) fn member(&mut self, registry: RegistryId) -> &mut Member {
+        let place = match self.places.get(&registry) {
+            Some(place) => *place,
+            None => {
+                let place = self.members.len().min(Self::MEMBERS);
+                if place == self.members.len() {
+                    self.members.push(Member::new(registry));
+                }
+                if place < Self::MEMBERS {
+                    self.places.insert(registry, place);
+                }
+                place
+            }
+        };
+        &mut self.members[place]
     }
 
-    pub(super) fn access(&mut self, hit: bool, time: u64) {
+    /// Returns `true` if the log has fewer accesses of a registry than its summaries count: it was sampled or filtered, or has
+    /// gaps.
+    pub(super) fn counts_by_summaries(&self) -> bool {
+        self.members.iter().any(Member::counts_by_summaries)
+    }
+
+    pub(super) fn access(&mut self, registry: RegistryId, hit: bool, time: u64) {
         let one = Lookups { hits: hit.into(), misses: (!hit).into() };
-        self.accesses.add(one);
+        self.member(registry).accesses.add(one);
         self.buckets.at(time).accesses.add(one);
     }
 
-    pub(super) fn creation(&mut self, ns: u64, created: bool, time: u64) {
+    pub(super) fn creation(&mut self, registry: RegistryId, ns: u64, created: bool, time: u64) {
         self.creations.add(ns);
         let bucket = self.buckets.at(time);
         bucket.creation_ns = bucket.creation_ns.saturating_add(ns);
+        let member = self.member(registry);
+        member.creations.add(ns);
+        let entries = member.entries;
         if created {
-            bucket.created += 1;
-            self.set_entries(self.entries.unwrap_or(0).saturating_add(1), time);
+            self.buckets.at(time).created += 1;
+            self.set_entries(registry, entries.unwrap_or(0).saturating_add(1), time);
         } else {
             self.failed += 1;
         }
     }
 
-    pub(super) fn summary(&mut self, summary: &ResourceCacheSummary, time: u64) {
-        let now = Lookups { hits: summary.hits, misses: summary.misses };
-        // The first summary of a cache tells of its first operations; any other tells of operations before this log.
-        let first = if now.count() <= 100 { Lookups::default() } else { now };
-        let before = match self.last_summary.replace(now) {
-            Some(before) if before.hits <= now.hits && before.misses <= now.misses => before,
-            Some(_) => {
-                self.restarts += 1;
-                first
-            }
-            None => first,
-        };
-        let since = Lookups { hits: now.hits - before.hits, misses: now.misses - before.misses };
-        self.summaries.add(since);
+    pub(super) fn summary(&mut self, registry: RegistryId, summary: &ResourceCacheSummary, time: u64) {
+        let since = self.member(registry).counted(Lookups { hits: summary.hits, misses: summary.misses });
         self.buckets.at(time).summaries.add(since);
-        self.set_entries(summary.size, time);
+        self.set_entries(registry, summary.size, time);
     }
 
-    pub(super) fn eviction(&mut self, eviction: &CacheEviction, time: u64) {
+    pub(super) fn eviction(&mut self, registry: RegistryId, eviction: &CacheEviction, time: u64) {
         let known = self.reasons.contains_key(&*eviction.reason) || self.reasons.len() < REASONS;
         let reason = if known { &eviction.reason } else { OTHER_REASONS };
         let count = self.reasons.entry(reason.into()).or_default();
         *count = count.saturating_add(eviction.count);
         let bucket = self.buckets.at(time);
         bucket.evicted = bucket.evicted.saturating_add(eviction.count);
-        self.set_entries(eviction.size_after, time);
-        if self.policy.is_none() {
-            self.policy = Some((&*eviction.strategy).into());
+        let member = self.member(registry);
+        member.evicted = member.evicted.saturating_add(eviction.count);
+        if member.policy.is_none() {
+            member.policy = Some((&*eviction.strategy).into());
         }
+        self.set_entries(registry, eviction.size_after, time);
     }
 
-    pub(super) fn departure(&mut self, removed: &EntryRemoved, time: u64) {
+    pub(super) fn departure(&mut self, registry: RegistryId, removed: &EntryRemoved, time: u64) {
         *self.departures.entry(removed.cause.name()).or_default() += 1;
         if let RemovalCause::SizeLimit | RemovalCause::IdleTimeout = removed.cause {
             self.idle_at_eviction.add(removed.idle_ns);
         }
-        if let Some(entries) = self.entries {
-            self.set_entries(entries.saturating_sub(1), time);
+        if let Some(entries) = self.member(registry).entries {
+            self.set_entries(registry, entries.saturating_sub(1), time);
         }
     }
 
-    pub(super) fn set_entries(&mut self, entries: u64, time: u64) {
-        self.entries = Some(entries);
-        self.peak_entries = self.peak_entries.max(entries);
-        self.buckets.at(time).entries = Some(entries);
+    pub(super) fn set_entries(&mut self, registry: RegistryId, entries: u64, time: u64) {
+        let before = self.member(registry).entries.replace(entries).unwrap_or(0);
+        let all = self.entries.unwrap_or(0).saturating_sub(before).saturating_add(entries);
+        self.entries = Some(all);
+        self.peak_entries = self.peak_entries.max(all);
+        self.buckets.at(time).entries = Some(all);
+    }
+
+    /// The registries for which this holds are gone, with their entries.
+    pub(super) fn end(&mut self, is_over: impl Fn(RegistryId) -> bool, time: u64) {
+        let over = self.members.iter().map(|member| member.registry).filter(|registry| is_over(*registry));
+        for registry in over.collect::<Vec<_>>() {
+            if self.member(registry).entries.is_some_and(|entries| entries > 0) {
+                self.set_entries(registry, 0, time);
+            }
+        }
     }
 }

@@ -94,7 +94,7 @@ pub fn collect(args: &RunArgs) -> Result<Run, Error> {
     };
     let shape = loaded.model.shape();
     Ok(Run {
-        schema: 1,
+        schema: 2,
         device: DeviceFigures { kind, name, why },
         model: ModelFigures {
             source: loaded.source.clone(),

@@ -18,7 +18,12 @@ pub(super) fn header(report: &Report) -> String {
             let _ = write!(what, ", from {first}");
         }
     }
-    format!("<header><h1>What the caches did</h1><p>{}.</p></header>\n", escaped(&what))
+    let mut lines = format!("<p>{}.</p>", escaped(&what));
+    let _ = write!(lines, "<p>{}</p>", escaped(&report.files.join(", ")));
+    for process in &report.processes {
+        let _ = write!(lines, "<p>{}</p>", escaped(&process.to_string()));
+    }
+    format!("<header><h1>What the caches did</h1>{lines}</header>\n")
 }
 
 /// The sums over all caches.
@@ -30,14 +35,13 @@ pub(super) fn tiles(report: &Report) -> String {
         lookups => percent(hits as f64 / lookups as f64),
     };
     let tiles = [
-        ("hit rate", rate, format!("{} hits, {} misses", count(hits), count(misses))),
         ("creation time", duration(sum(|cache| cache.creation_ns.sum)), failed(sum(|cache| cache.failed))),
-        ("time saved", duration(sum(|cache| cache.saved_ns)), "what the hits would have cost".to_owned()),
         (
             "built again",
             duration(sum(|cache| cache.rebuilt_ns)),
             format!("{} entries, after eviction", count(sum(|cache| cache.rebuilt))),
         ),
+        ("hit rate", rate, format!("{} hits, {} misses", count(hits), count(misses))),
     ];
     let mut html = "<dl class=\"tiles\">".to_owned();
     for (name, figure, detail) in tiles {

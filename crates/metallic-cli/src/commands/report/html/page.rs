@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process;
 
+use super::markup::escaped;
 use super::{idle, over_time, overview, rankings};
 use crate::commands::report::figures::Report;
 use crate::error::Error;
@@ -23,9 +24,10 @@ pub fn page(report: &Report) -> String {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <link rel=\"icon\" href=\"data:,\">\n\
-         <title>What the caches did</title>\n<style>\n{STYLE}</style></head>\n<body>\n{header}<main>\n{tiles}{caches}\
+         <title>What the caches did: {title}</title>\n<style>\n{STYLE}</style></head>\n<body>\n{header}<main>\n{tiles}{caches}\
          <div class=\"figures\">\n{figures}</div>\n{caveats}</main>\n\
          <footer><p>Made by <code>metallic report</code> {version}.</p></footer>\n</body></html>\n",
+        title = escaped(report.files.last().map_or("", String::as_str)),
         header = overview::header(report),
         tiles = overview::tiles(report),
         caches = overview::caches(report),

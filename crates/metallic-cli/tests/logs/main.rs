@@ -1,0 +1,5 @@
+//! Logs that live registries write, and what the tools make of them.
+
+mod made;
+mod replay_advice;
+mod several_registries;

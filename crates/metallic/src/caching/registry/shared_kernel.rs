@@ -75,7 +75,7 @@ pub(super) trait ErasedShared: Any + Send + Sync {
     fn set_eviction_policy(&self, policy: EvictionPolicy);
     fn set_on_failure(&self, on_failure: OnFailure);
     fn clear(&self);
-    fn device_lost(&self);
+    fn device_lost(&self) -> Box<dyn FnOnce() + '_>;
     fn expire_idle(&self);
     fn connect(&self, sink: Option<SinkGuard>) -> Option<Arc<Reporter>>;
     fn announce(&self);
@@ -107,8 +107,8 @@ macro_rules! delegate_to_core {
         fn clear(&$self) {
             $core.clear();
         }
-        fn device_lost(&$self) {
-            $core.device_lost();
+        fn device_lost(&$self) -> Box<dyn FnOnce() + '_> {
+            Box::new($core.device_lost())
         }
         fn expire_idle(&$self) {
             $core.expire_idle();

@@ -26,6 +26,17 @@ impl KeyForm {
         Self { fields }
     }
 
+    /// The value of the field with this name.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.fields.iter().find(|(other, _)| other == name).map(|(_, value)| &**value)
+    }
+
+    /// Returns `true` if a field has one value in both.
+    pub fn shares_with(&self, other: &Self) -> bool {
+        let mut of_values = self.fields.iter().enumerate().filter(|(_, (name, _))| !name.ends_with("type"));
+        of_values.any(|(at, (name, value))| other.value(at, name) == Some(value))
+    }
+
     /// The number of fields that differ.
     pub fn distance(&self, other: &Self) -> usize {
         self.differences(other).count()

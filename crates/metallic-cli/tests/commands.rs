@@ -73,11 +73,18 @@ fn the_json_has_the_figures_of_the_text() {
 }
 
 #[test]
-fn a_short_log_gets_no_advice_and_hears_why() {
-    let log = lines((0..20).map(|number| access(number, false)));
-    let text = stdout(&metallic(&["replay", "-"], log.as_bytes()));
+fn a_short_trace_gets_no_advice_and_hears_why() {
+    let keys: String = (0..20).map(|number| format!("{number}\n")).collect();
+    let text = stdout(&metallic(&["replay", "--format", "keys", "-"], keys.as_bytes()));
     assert!(text.contains("20 accesses are fewer than 1000"), "{text}");
     assert!(text.contains("0 accesses, fewer than 100, are to a key that was there before"), "{text}");
+}
+
+#[test]
+fn a_short_log_in_which_nothing_was_evicted_is_told_to_leave_it_as_it_is() {
+    let log = lines((0..20).map(|number| access(number, false)));
+    let text = stdout(&metallic(&["replay", "-"], log.as_bytes()));
+    assert!(text.contains("leave it as it is: nothing was evicted"), "{text}");
 }
 
 #[test]
@@ -349,7 +356,7 @@ fn keys_are_listed_searched_and_grouped() {
     let key = |m: u32, n: u32, hit| -> EventData {
         ResourceCacheAccess { cache_key: format!("gemm:Key{{m:{m},n:{n}}}").into(), hit, bytes: 0 }.into()
     };
-    let other = ResourceCacheAccess { cache_key: "add:Key{m:9}".into(), hit: false, bytes: 0 };
+    let other = ResourceCacheAccess { cache_key: "add:Key{m:Bucket(9)}".into(), hit: false, bytes: 0 };
     let accesses = [key(1, 1, false), key(1, 2, false), key(1, 1, true), key(2, 1, false), other.into()];
     let log = lines(accesses);
     let explain = |args: &[&str]| metallic(&[&["explain", "-"], args].concat(), log.as_bytes());
@@ -365,7 +372,7 @@ fn keys_are_listed_searched_and_grouped() {
     assert_eq!(rows(&["--list", "gemm", "--group-by", "m"]), ["m:1 2 2", "m:2 1 1"]);
     assert_eq!(rows(&["--like", "n: 2"]), ["gemm:Key{m:1,n:2} 1 1"]);
     assert_eq!(rows(&["--list", "gemm"]).len(), 3);
-    assert!(stdout(&explain(&["--group-by", "m"])).contains("add m:9"));
+    assert!(stdout(&explain(&["--group-by", "m"])).contains("add m:Bucket 9"));
     let nothing = explain(&["--list", "gem"]);
     assert_eq!(nothing.status.code(), Some(1));
 }

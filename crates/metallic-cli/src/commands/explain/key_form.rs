@@ -26,9 +26,12 @@ impl KeyForm {
         Self { fields }
     }
 
-    /// The value of the field with this name.
-    pub fn field(&self, name: &str) -> Option<&str> {
-        self.fields.iter().find(|(other, _)| other == name).map(|(_, value)| &**value)
+    /// The value of the field with this name; of one that has fields itself, their values with spaces between.
+    pub fn field(&self, name: &str) -> Option<String> {
+        let is_within = |other: &str| other.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+        let parts = self.fields.iter().filter(|(other, _)| other == name || is_within(other));
+        let values: Vec<&str> = parts.map(|(_, value)| &**value).collect();
+        (!values.is_empty()).then(|| values.join(" "))
     }
 
     /// Returns `true` if a field has one value in both.

@@ -346,7 +346,7 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
 
     fn commit(&mut self, resource: R, bytes: u64, nested: u64) -> Result<Got<R>, Error> {
         let (core, hash) = (self.core, self.flight.hash);
-        let elapsed = self.elapsed(nested);
+        let elapsed = self.lasted(nested);
         // Before the lock: cloning a key is not ours.
         let key = self.flight.key.clone();
         let node = Arc::new(Node::new(resource, hash, bytes, elapsed.done));
@@ -382,7 +382,7 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
 }
 
 impl<Key, R> SharedArrival<'_, Key, R> {
-    fn elapsed(&self, nested: u64) -> Elapsed {
+    fn lasted(&self, nested: u64) -> Elapsed {
         let done = self.core.time.stamp();
         let ticks = done.saturating_sub(self.begun);
         Elapsed { done, ticks, own_ticks: ticks.saturating_sub(nested) }
@@ -399,7 +399,7 @@ impl<Key, R> SharedArrival<'_, Key, R> {
     ) {
         let Some(reservation) = self.reservation.take() else { return };
         let core = self.core;
-        let elapsed = self.elapsed(nested);
+        let elapsed = self.lasted(nested);
         let label = core.label(&self.flight.key);
         let began = reservation.began;
         let mut state = core.lock();

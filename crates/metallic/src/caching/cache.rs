@@ -80,10 +80,6 @@ impl<Key, R> Cache<Key, R> {
         self.policy
     }
 
-    pub(super) fn capacity(&self) -> usize {
-        self.capacity
-    }
-
     /// Before this stamp no entry can have been idle for too long.
     #[inline]
     pub(super) fn nothing_expires_before(&self) -> u64 {

@@ -8,7 +8,6 @@ use metallic::caching::{CacheRegistry, CacheRegistrySlot, ManualClock, ResourceC
 use metallic::device::ComputeDevice;
 use metallic::error::MetalError;
 use metallic::slots::{KvCacheConfig, KvCacheState};
-use metallic::tensor::Tensor;
 use metallic_instrumentation::{EventData, KvCacheRefused, KvCacheResized, KvCacheTruncated, Recorder};
 
 use crate::doubles::{data, told};

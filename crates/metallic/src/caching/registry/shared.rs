@@ -62,9 +62,12 @@ const NEAR: usize = 64;
 /// ```
 pub struct SharedRegistry<D: 'static = Device>(Arc<Inner<D>>);
 
+/// A cache and its type.
+type Placed = (TypeId, Arc<dyn ErasedShared>);
+
 struct Inner<D> {
-    near: Box<[OnceLock<(TypeId, Arc<dyn ErasedShared>)>; NEAR]>,
-    far: RwLock<Vec<(TypeId, Arc<dyn ErasedShared>)>>,
+    near: Box<[OnceLock<Placed>; NEAR]>,
+    far: RwLock<Vec<Placed>>,
     keyed: Mutex<HashMap<CacheName, Arc<dyn ErasedShared>, FxBuildHasher>>,
     /// Taken while a cache comes into being or the sink changes, so that every cache has the registry's sink.
     sink: Mutex<Option<SinkGuard>>,

@@ -179,23 +179,14 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
     /// Inserts a resource that was made elsewhere, and returns the one that it replaces.
     pub(in crate::caching) fn insert_made(&self, key: Key, resource: R, bytes: u64) -> Option<Arc<Node<R>>> {
         let (hash, request) = (hash_of(&key), self.request());
-        let mut made = Some(resource);
         let replaced = self.remove(&key);
-        loop {
-            match self.step(hash, &key, request) {
-                Step::Create(arrival) => {
-                    let create = |_: &Key| Made {
-                        result: made.take().map(|made| (made, bytes)).ok_or(Error::NoRegistry),
-                        nested: 0,
-                    };
-                    // It fails only if the device was lost meanwhile: then the resource is of no use.
-                    let _ = arrival.create(create, |error, _| (error, None, String::new()));
-                    return replaced;
-                }
-                // Another thread was faster, or is about to be: what it has made is as good.
-                _ => return replaced,
-            }
+        // Otherwise another thread was faster, or is about to be: what it has made is as good.
+        if let Step::Create(arrival) = self.step(hash, &key, request) {
+            let create = |_: &Key| Made { result: Ok::<_, Error>((resource, bytes)), nested: 0 };
+            // It fails only if the device was lost meanwhile: then the resource is of no use.
+            let _ = arrival.create(create, |error, _| (error, None, String::new()));
         }
+        replaced
     }
 
     fn step(&self, hash: u64, key: &Key, request: Request) -> Step<'_, Key, R> {

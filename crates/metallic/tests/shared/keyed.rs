@@ -40,7 +40,10 @@ enum EngineError {
 
 impl fmt::Display for EngineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self:?}")
+        match self {
+            Self::Syntax(line) => write!(f, "line {line} is wrong"),
+            Self::Cache(error) => error.fmt(f),
+        }
     }
 }
 

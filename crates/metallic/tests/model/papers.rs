@@ -59,7 +59,7 @@ impl S3Fifo {
         while !evicted && let Some(t) = self.main.pop_back() {
             if self.freq[&t] > 0 {
                 self.main.push_front(t);
-                *self.freq.get_mut(&t).unwrap() -= 1;
+                *self.freq.get_mut(&t).expect("what is queued has a frequency") -= 1;
             } else {
                 self.freq.remove(&t);
                 evicted = true;

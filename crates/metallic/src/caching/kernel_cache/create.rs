@@ -5,7 +5,7 @@
 
 use std::any::{Any, type_name};
 
-use super::KernelCache;
+use super::{Found, KernelCache};
 use crate::caching::kernel::{CacheableKernel, Creation, Frame};
 use crate::caching::keyed_cache::Arrival;
 use crate::caching::order::EntryId;
@@ -14,7 +14,6 @@ use crate::error::{Error, chain};
 /// A look-up that could not take the fast path.
 #[cold]
 #[inline(never)]
-#[expect(clippy::too_many_arguments, reason = "a look-up under way, whose parts are in registers")]
 pub(in crate::caching) fn get_or_create_slow<K: CacheableKernel<D>, D: 'static, H: ?Sized>(
     holder: &mut H,
     reach: impl Fn(&mut H) -> &mut KernelCache<K, D> + Copy,
@@ -25,6 +24,11 @@ pub(in crate::caching) fn get_or_create_slow<K: CacheableKernel<D>, D: 'static, 
     outer: Option<&Frame<'_>>,
 ) -> Result<EntryId, Error> {
     let cache = reach(holder);
+    // A far cache of a registry comes here on every look-up.
+    if let Found::Hit(id, now) = cache.find_fast(hash, &key, device) {
+        cache.keyed.hit(id, now);
+        return Ok(id);
+    }
     cache.check_device(device)?;
     let (now, found) = cache.keyed.look_up(hash, &key);
     if let Some(id) = found {
@@ -84,14 +88,16 @@ pub(in crate::caching) fn create<K: CacheableKernel<D>, D: 'static, H: ?Sized>(
 impl<K: CacheableKernel<D>, D: 'static> KernelCache<K, D> {
     /// # Errors
     /// [`Error::AnotherDevice`] if what is in this cache was made on another device.
-    fn check_device(&self, device: Option<&D>) -> Result<(), Error> {
-        let other =
-            device.and_then(K::device_identity).zip(self.made_on).filter(|(asked, made)| asked != made);
-        match other {
-            Some((asked, made_on)) => {
-                Err(Error::AnotherDevice { cache: self.name().clone(), made_on, asked_for: asked })
+    fn check_device(&mut self, device: Option<&D>) -> Result<(), Error> {
+        let Some(asked_for) = device.and_then(K::device_identity) else { return Ok(()) };
+        if self.device.is_none() && self.keyed.is_vacant() {
+            self.made_on = None;
+        }
+        match self.made_on {
+            Some(made_on) if made_on != asked_for => {
+                Err(Error::AnotherDevice { cache: self.name().clone(), made_on, asked_for })
             }
-            None => Ok(()),
+            _ => Ok(()),
         }
     }
 }

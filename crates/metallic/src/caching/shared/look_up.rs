@@ -192,8 +192,14 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
                     let _ = arrival.create(create, |error, _| (error, None, String::new()));
                     return replaced;
                 }
-                // Another thread was faster, or is about to be: what it has made is as good.
-                _ => return replaced,
+                // Another thread is about to be faster, unless it fails.
+                Step::Wait(landing) => match landing.wait(None) {
+                    Ok(_) => {}
+                    // This thread itself, further out.
+                    Err(_) => return replaced,
+                },
+                // Another thread was faster, and what it has made is as good; or the device was lost.
+                Step::Hit(_) | Step::Failed(_) | Step::Refused(_) => return replaced,
             }
         }
     }

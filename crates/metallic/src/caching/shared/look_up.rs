@@ -180,13 +180,24 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
     pub(in crate::caching) fn insert_made(&self, key: Key, resource: R, bytes: u64) -> Option<Arc<Node<R>>> {
         let (hash, request) = (hash_of(&key), self.request());
         let replaced = self.remove(&key);
-        // Otherwise another thread was faster, or is about to be: what it has made is as good.
-        if let Step::Create(arrival) = self.step(hash, &key, request) {
-            let create = |_: &Key| Made { result: Ok::<_, Error>((resource, bytes)), nested: 0 };
-            // It fails only if the device was lost meanwhile: then the resource is of no use.
-            let _ = arrival.create(create, |error, _| (error, None, String::new()));
+        loop {
+            match self.step(hash, &key, request) {
+                Step::Create(arrival) => {
+                    let create = |_: &Key| Made { result: Ok::<_, Error>((resource, bytes)), nested: 0 };
+                    // It fails only if the device was lost meanwhile: then the resource is of no use.
+                    let _ = arrival.create(create, |error, _| (error, None, String::new()));
+                    return replaced;
+                }
+                // Another thread is about to be faster, unless it fails.
+                Step::Wait(landing) => match landing.wait(None) {
+                    Ok(_) => {}
+                    // This thread itself, further out.
+                    Err(_) => return replaced,
+                },
+                // Another thread was faster, and what it has made is as good; or the device was lost.
+                Step::Hit(_) | Step::Failed(_) | Step::Refused(_) => return replaced,
+            }
         }
-        replaced
     }
 
     fn step(&self, hash: u64, key: &Key, request: Request) -> Step<'_, Key, R> {

@@ -442,6 +442,7 @@ impl<D: 'static> SharedRegistry<D> {
     }
 }
 
+#[inline(always)]
 fn places(id: TypeId) -> [usize; 2] {
     let word = word_of(id);
     [word % NEAR, word / NEAR % NEAR]

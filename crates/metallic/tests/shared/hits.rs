@@ -61,9 +61,8 @@ fn a_local_lets_go_of_what_was_removed_at_its_next_operation() {
 fn a_local_that_is_far_behind_lets_go_of_everything_that_was_removed() {
     let (registry, _) = registry();
     let mut local = registry.local();
-    let kept: Vec<_> = (0..1000)
-        .map(|key| Arc::downgrade(local.get_or_create::<Scripted>(&key, None).unwrap()))
-        .collect();
+    let kept: Vec<_> =
+        (0..1000).map(|key| Arc::downgrade(local.get_or_create::<Scripted>(&key, None).unwrap())).collect();
     registry.clear();
     local.get_or_create::<Scripted>(&5000, None).unwrap();
     assert!(kept.iter().all(|resource| resource.upgrade().is_none()));

@@ -28,11 +28,7 @@ impl Equivalent<PipelineKey> for PipelineQuery<'_> {
 
 impl Query<PipelineKey> for PipelineQuery<'_> {
     fn to_key(&self) -> PipelineKey {
-        PipelineKey {
-            source: self.source.into(),
-            entry: self.entry.into(),
-            constants: self.constants.into(),
-        }
+        PipelineKey { source: self.source.into(), entry: self.entry.into(), constants: self.constants.into() }
     }
 }
 

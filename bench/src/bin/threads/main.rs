@@ -35,7 +35,10 @@ impl Settings {
     }
 }
 
-const SECTIONS: [(&str, fn(&Settings)); 6] = [
+/// The name of a table, and what measures and prints it.
+type Section = (&'static str, fn(&Settings));
+
+const SECTIONS: [Section; 6] = [
     ("hits", hits::print),
     ("query", query::print),
     ("creating", stalls::print_creating),

@@ -1,7 +1,7 @@
 //! A cache for all threads: one exact [`Cache`](super::cache::Cache) behind a short lock, and one creation a key at a time.
 //!
-//! Under the lock entries are found, inserted and removed, and a resource that is handed out by value is cloned. Nothing else
-//! happens there: creations, sinks, the formatting of keys and the dropping of what was removed run outside of it.
+//! Under the lock entries are found, inserted and removed, and nothing else happens: creations, sinks, the formatting of keys
+//! and the dropping of what was removed run outside of it.
 //!
 //! Threads that look up often keep a copy of what they found (`LocalCache`), and come here for what they lack. A copy is good
 //! for as long as [`Head::generation`] is the one it was brought up to.
@@ -267,7 +267,7 @@ impl<Key, R> SharedCore<Key, R> {
     }
 
     fn lock(&self) -> MutexGuard<'_, State<Key, R>> {
-        // Nothing that can panic runs under the lock but the keys' `Eq` and the resources' `Clone`, which change nothing.
+        // Nothing that can panic runs under the lock but the keys' `Eq`, which changes nothing.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -16,8 +16,7 @@ use crate::error::Error;
 
 /// A cache of a [`SharedRegistry`](super::SharedRegistry) without a kernel: what creates a resource is given with each look-up.
 ///
-/// A clone is a handle to the same cache. Resources are handed out as clones, which hits make under the cache's lock: their
-/// `Clone` must not use the cache; [`local`](Self::local) has borrows. A creation may
+/// A clone is a handle to the same cache. Resources are handed out as clones; [`local`](Self::local) has borrows. A creation may
 /// use other caches, and this one for other keys.
 ///
 /// ```
@@ -61,16 +60,12 @@ impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
         E: From<Error> + fmt::Display,
         R: Clone,
     {
-        let hash = hash_of(query);
-        if let Some(resource) = self.0.find_clone(hash, query) {
-            return Ok(resource);
-        }
         let create = |_: &Key| Made { result: make().map(|resource| (resource, 0)), nested: 0 };
         let share = |error: E, _| {
             let text = error.to_string();
             (error, None, text)
         };
-        let got = self.0.get_or_create(hash, query, self.0.request(), create, share)?;
+        let got = self.0.get_or_create(hash_of(query), query, self.0.request(), create, share)?;
         Ok(got.node.resource.clone())
     }
 

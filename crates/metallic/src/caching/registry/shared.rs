@@ -33,8 +33,7 @@ const NEAR: usize = 64;
 /// The caches of any number of kernels, for any number of threads: each resource is created once for all of them.
 ///
 /// A clone is a handle to the same caches. [`get_or_create`](Self::get_or_create) hands out clones of resources and holds a lock
-/// for the time of a look-up, never for that of a creation. A hit clones under that lock: a resource is best a handle, such as an
-/// `Arc`, and its `Clone` must not use the registry. Threads that look up often take a [`local`](Self::local) each, whose
+/// for the time of a look-up, never for that of a creation. Threads that look up often take a [`local`](Self::local) each, whose
 /// hits take no lock.
 ///
 /// ```
@@ -204,10 +203,10 @@ impl<D: 'static> SharedRegistry<D> {
         let near = self.near::<SharedKernel<K, D>>();
         if let Some(kernel) = near {
             kernel.check_device(device)?;
-            if let Some(resource) = kernel.core.find_clone(hash, &key) {
+            if let Some(node) = kernel.core.find(hash, &key) {
                 // It may have been the first, and of another device.
                 kernel.check_device(device)?;
-                return Ok(resource);
+                return Ok(node.resource.clone());
             }
         }
         let kernel = self.kernel::<K>()?;

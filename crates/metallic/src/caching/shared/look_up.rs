@@ -85,27 +85,6 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         Some(state.hit(id, now))
     }
 
-    /// [`find`](Self::find) of a clone of the resource, which is made under the lock: it saves taking and dropping a handle of
-    /// the entry, each of which other threads would wait for.
-    #[inline]
-    pub(in crate::caching) fn find_clone<Q: Equivalent<Key> + ?Sized>(
-        &self,
-        hash: u64,
-        query: &Q,
-    ) -> Option<R>
-    where
-        R: Clone,
-    {
-        let Some(now) = TimeSource::hit_stamp_before(self.head.fast_path_until()) else {
-            return self.find_slow(hash, query).map(|node| node.resource.clone());
-        };
-        let mut state = self.lock();
-        let id = state.cache.find(hash, query)?;
-        let node = state.cache.hit(id, now);
-        node.count_hit(now);
-        Some(node.resource.clone())
-    }
-
     #[cold]
     fn find_slow<Q: Equivalent<Key> + ?Sized>(&self, hash: u64, query: &Q) -> Option<Arc<Node<R>>> {
         let mut state = self.lock();

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests throughout; clippy knows only those in functions marked so")]
 
 mod devices;
+mod documents;
 mod doubles;
 mod events;
 mod expectations;

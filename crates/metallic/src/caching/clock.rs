@@ -63,7 +63,7 @@ impl Clock for ManualClock {
     }
 }
 
-/// What a cache stamps its entries with, and how stamps become time.
+/// The source of a cache's stamps, and their conversion to time.
 #[derive(Clone)]
 pub(super) enum TimeSource {
     /// The machine's own time, on the line that was chosen for this process.

@@ -205,7 +205,7 @@ impl EvictionPolicy {
         self.max_entries.map(|max| max.max(self.min_entries.saturating_add(1)))
     }
 
-    /// Whether recency order decides, on victims or on idle entries.
+    /// Returns `true` if recency order decides, on victims or on idle entries.
     pub(super) fn needs_recency(&self) -> bool {
         let to_make_room = self.max_entries.is_some() && self.victim_order() == VictimOrder::Recency;
         self.max_idle.is_some() || self.max_idle_generations.is_some() || to_make_room
@@ -221,7 +221,7 @@ impl EvictionPolicy {
         }
     }
 
-    /// Whether one miss evicts at most one entry for size.
+    /// Returns `true` if one miss evicts at most one entry for size.
     pub(super) fn evicts_one_at_a_time(&self) -> bool {
         matches!(self.strategy, EvictionStrategy::Lru | EvictionStrategy::Fifo)
     }

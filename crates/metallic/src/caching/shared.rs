@@ -82,7 +82,7 @@ struct State<Key, R> {
     /// The label of the key whose creation failed last.
     failed: Option<Arc<str>>,
     reporter: Option<Arc<Reporter>>,
-    /// Whether the reporter's sink wants to hear of hits.
+    /// `true` if the reporter's sink wants to hear of hits.
     is_heard: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What a KV cache is to hold, and how much.
+//! Shape and limits of a KV cache.
 
 use metallic_instrumentation::CacheName;
 
@@ -120,7 +120,7 @@ impl KvCacheConfig {
         ))
     }
 
-    /// What a position of all sequences takes in all layers, in bytes.
+    /// The bytes that one position of all sequences takes in all layers.
     fn position_bytes(&self) -> u128 {
         let factors = [self.layers, self.batch, self.width, self.dtype.size_bytes()];
         factors.into_iter().fold(2, |bytes: u128, factor| bytes.saturating_mul(factor as u128))

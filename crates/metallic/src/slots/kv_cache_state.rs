@@ -135,7 +135,7 @@ impl<T: Tensor> KvCacheState<T> {
         self.len
     }
 
-    /// Whether there are no positions.
+    /// Returns `true` if there are no positions.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }

@@ -1,4 +1,4 @@
-//! What was done to a tensor.
+//! The treatment of a tensor.
 
 use crate::tensor::Dtype;
 

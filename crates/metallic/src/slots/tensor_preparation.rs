@@ -82,7 +82,7 @@ impl<T: Tensor> TensorPreparationCache<T> {
     /// this cache is in: what it needs from there is to be had before.
     ///
     /// # Errors
-    /// That of `prepare`: nothing was inserted then, the miss is counted, and what left to make room stays gone, as does an
+    /// The error of `prepare`: nothing was inserted then, the miss is counted, and what left to make room stays gone, as does an
     /// entry of an older version. [`MetalError::OutdatedTensor`] if the entry is of a newer version, and
     /// [`MetalError::DuplicateCacheName`] if a kernel of the registry had the name before: nothing happened then.
     ///
@@ -170,7 +170,7 @@ impl<T: Tensor> TensorPreparationCache<T> {
         self.cache.len()
     }
 
-    /// Whether there are no entries.
+    /// Returns `true` if there are no entries.
     pub fn is_empty(&self) -> bool {
         self.cache.is_empty()
     }

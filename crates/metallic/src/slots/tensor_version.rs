@@ -35,7 +35,7 @@ impl fmt::Display for TensorId {
 
 /// A tensor with the contents it had at one moment.
 ///
-/// Whoever changes the tensor must raise its version: [`Versioned`] does that by itself. Two contents of one tensor that have
+/// The caller that changes the tensor must raise its version: [`Versioned`] does that by itself. Two contents of one tensor that have
 /// one version would be taken for each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TensorVersion {

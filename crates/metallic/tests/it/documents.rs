@@ -40,10 +40,12 @@ fn collect_functions(folder: &Path, functions: &mut BTreeSet<String>) {
             collect_functions(&path, functions);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let source = fs::read_to_string(&path).unwrap();
-            functions.extend(source.lines().filter_map(|line| {
-                let (name, _) = line.trim_start().strip_prefix("fn ")?.split_once('(')?;
-                Some(name.to_owned())
-            }));
+            let function_of = |line: &str| {
+                let (before, after) = line.split_once("fn ")?;
+                let name = after.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next()?;
+                (!before.contains("//")).then(|| name.to_owned())
+            };
+            functions.extend(source.lines().filter_map(function_of));
         }
     }
 }

@@ -18,7 +18,7 @@ use metallic::kernels::softmax::{SoftmaxCall, SoftmaxKernel, SoftmaxParams};
 use metallic::kernels::{Operation, Planned, Runs};
 use metallic::tensor::{Dtype, MatrixMut, MatrixRef};
 
-/// Checks that wrong parameters have no plan, and wrong calls of every operation are [`MetalError::InvalidParams`] and change nothing.
+/// Checks that wrong parameters have no plan, and that wrong calls are [`MetalError::InvalidParams`] and change nothing.
 ///
 /// # Panics
 /// If not.

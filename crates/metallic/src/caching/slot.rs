@@ -54,7 +54,7 @@ pub trait CacheRegistrySlot: Any {
         None
     }
 
-    /// The metrics that [`CacheRegistry::metrics_by_name`](super::CacheRegistry::metrics_by_name) lists for this slot, if it is a cache.
+    /// The metrics of this slot in [`CacheRegistry::metrics_by_name`](super::CacheRegistry::metrics_by_name), if it is a cache.
     fn cache_metrics(&self) -> Option<CacheMetrics> {
         None
     }

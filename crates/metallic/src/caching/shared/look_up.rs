@@ -273,7 +273,7 @@ impl<Key, R> SharedCore<Key, R> {
         other.map_err(|other| if is_lost() { Error::DeviceLost } else { other })
     }
 
-    /// Returns `true` if the resource created for `request` may be inserted: then all that is here is of its device. To be called under the
+    /// Returns `true` if the resource for `request` may be inserted: then all that is here is of its device. To be called under the
     /// lock.
     fn claim(&self, request: Request) -> Result<(), Error> {
         if self.epoch.load(Ordering::Relaxed) != request.epoch {

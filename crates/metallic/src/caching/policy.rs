@@ -62,15 +62,15 @@ pub(super) enum VictimOrder {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EvictionStrategy {
-    /// Nothing leaves.
+    /// Evicts nothing.
     None,
-    /// The least recently used entries leave until the cache is within its limit.
+    /// Evicts the least recently used entries until the cache is within its limit.
     SizeLimitedLru,
-    /// The least recently used entry leaves.
+    /// Evicts the least recently used entry.
     Lru,
-    /// The entry created first leaves.
+    /// Evicts the entry created first.
     Fifo,
-    /// Entries leave that were not used for a time.
+    /// Entries expire that were not used for a time.
     IdleTimeout,
     /// Both a limit and an idle time.
     Hybrid,
@@ -81,7 +81,7 @@ pub enum EvictionStrategy {
 }
 
 impl EvictionStrategy {
-    /// The strategy as it stands in events.
+    /// The strategy's name in events.
     pub fn name(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -108,25 +108,25 @@ impl EvictionPolicy {
         Self::start(EvictionStrategy::None)
     }
 
-    /// At most `max_entries` entries: the least recently used ones leave. 0 acts as 1, since the caller is handed a
+    /// At most `max_entries` entries: the least recently used ones are evicted. 0 acts as 1, since the caller is handed a
     /// reference to the newest entry.
     pub const fn size_limited_lru(max_entries: usize) -> Self {
         Self::start(EvictionStrategy::SizeLimitedLru).with_max_entries(max_entries)
     }
 
-    /// The least recently used entry leaves, one on each miss at the limit; without
-    /// [`with_max_entries`](Self::with_max_entries) there is none and nothing leaves.
+    /// On a miss in a full cache, evicts the least recently used entry. Evicts nothing unless
+    /// [`with_max_entries`](Self::with_max_entries) sets a limit.
     pub const fn lru() -> Self {
         Self::start(EvictionStrategy::Lru)
     }
 
-    /// The entry created first leaves, one on each miss at the limit; without
-    /// [`with_max_entries`](Self::with_max_entries) there is none and nothing leaves.
+    /// On a miss in a full cache, evicts the entry created first. Evicts nothing unless
+    /// [`with_max_entries`](Self::with_max_entries) sets a limit.
     pub const fn fifo() -> Self {
         Self::start(EvictionStrategy::Fifo)
     }
 
-    /// Entries leave when they were not used for longer than `max_idle`. Whether some were is checked at every
+    /// Entries expire when they were not used for longer than `max_idle`. Whether some were is checked at every
     /// operation of the cache, at the cost of one comparison.
     pub const fn idle_timeout(max_idle: Duration) -> Self {
         Self::start(EvictionStrategy::IdleTimeout).with_max_idle_duration(max_idle)

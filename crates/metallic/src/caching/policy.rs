@@ -155,7 +155,7 @@ impl EvictionPolicy {
         self
     }
 
-    /// Sets the time after which an unused entry leaves.
+    /// Sets the time after which an unused entry expires.
     pub const fn with_max_idle_duration(mut self, max_idle: Duration) -> Self {
         self.max_idle = Some(max_idle);
         self
@@ -168,7 +168,7 @@ impl EvictionPolicy {
         self
     }
 
-    /// Sets the number of entries that eviction leaves in place. It goes before the other limits: with as many entries
+    /// Sets the number of entries that eviction never goes below. Takes precedence over the other limits: with as many entries
     /// or more as the maximum, the cache may grow to `min_entries + 1`.
     pub const fn with_min_entries(mut self, min_entries: usize) -> Self {
         self.min_entries = min_entries;
@@ -185,7 +185,7 @@ impl EvictionPolicy {
         self.max_entries
     }
 
-    /// The time after which an unused entry leaves.
+    /// The time after which an unused entry expires.
     pub const fn max_idle_duration(&self) -> Option<Duration> {
         self.max_idle
     }
@@ -195,7 +195,7 @@ impl EvictionPolicy {
         self.max_idle_generations
     }
 
-    /// The number of entries that eviction leaves in place.
+    /// The number of entries that eviction never goes below.
     pub const fn min_entries(&self) -> usize {
         self.min_entries
     }

@@ -137,7 +137,7 @@ impl<Key, R> SharedCore<Key, R> {
         core
     }
 
-    /// Sets the policy of a cache that nobody has used yet: no event tells of it but that of its opening.
+    /// Sets the policy of a cache that no one has used yet: no event tells of it but that of its opening.
     pub(super) fn begin_with(&self, policy: EvictionPolicy) {
         self.lock().cache.set_policy(policy);
     }

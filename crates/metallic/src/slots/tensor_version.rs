@@ -14,7 +14,7 @@ impl TensorId {
         Self(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Its number, as it stands in events.
+    /// Its number in events.
     pub const fn number(self) -> u64 {
         self.0
     }

@@ -17,7 +17,7 @@ use crate::error::Error;
 #[derive(Debug, Parser)]
 #[command(name = "metallic", version, about, propagate_version = true, after_help = EXAMPLES)]
 pub struct Args {
-    /// What to do; `run` if nothing is said.
+    /// The command; `run` by default.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
@@ -108,7 +108,7 @@ pub struct ReplayArgs {
     /// Logs, or traces in another format; `-` is standard input.
     #[arg(required = true, value_name = "LOG")]
     pub logs: Vec<PathBuf>,
-    /// What is in them; by default that is seen from their names and first lines.
+    /// Their format; by default seen from their names and first lines.
     #[arg(long, value_enum, default_value_t)]
     pub format: TraceFormat,
     /// The column of a CSV file that has the key: its number, from 1, or its title in the first line.

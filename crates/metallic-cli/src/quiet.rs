@@ -1,4 +1,4 @@
-//! What other libraries say on standard error, and a user can do nothing about.
+//! Keeps away complaints of other libraries that a user can do nothing about.
 
 use crate::args::{Args, Command};
 

@@ -43,7 +43,7 @@ pub struct AttentionShape {
     pub seq_q: usize,
     /// The number of keys.
     pub seq_k: usize,
-    /// Whether query `i` attends only to keys up to `seq_k - seq_q + i`.
+    /// `true` if query `i` attends only to keys up to `seq_k - seq_q + i`.
     pub causal: bool,
 }
 

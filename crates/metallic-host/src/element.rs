@@ -9,7 +9,7 @@ use crate::tile::Tile;
 
 /// A type of element. One that is `f32` already is worked on where it lies; another goes through a scratch.
 pub(crate) trait Element: Copy + Send + Sync + 'static {
-    /// Whether [`widen`](Self::widen) and [`narrow`](Self::narrow) need a scratch.
+    /// `true` if [`widen`](Self::widen) and [`narrow`](Self::narrow) need a scratch.
     const WIDENS: bool;
 
     /// The elements of a tensor of this type.
@@ -172,7 +172,7 @@ macro_rules! with_element {
 }
 pub(crate) use with_element;
 
-/// Whether there is an [`Element`] for this type.
+/// Returns `true` if there is an [`Element`] for this type.
 pub(super) const fn is_element(dtype: Dtype) -> bool {
     matches!(dtype, Dtype::F32 | Dtype::F16)
 }

@@ -72,7 +72,7 @@ pub(crate) fn map(input: &[f32], output: &mut [f32], function: Function) {
     pulp::Arch::new().dispatch(Map { input, output, function });
 }
 
-/// What [`map`] can compute.
+/// A function that [`map`] can compute.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Function {
     GeluErf,

@@ -28,7 +28,7 @@ impl Heads {
         &elements[head * self.size..][..self.size]
     }
 
-    /// What it shares with its group.
+    /// The part shared with its group.
     #[inline(always)]
     fn shared<'a>(&self, elements: &'a [f32], head: usize) -> &'a [f32] {
         self.of(elements, head / self.group)

@@ -6,7 +6,7 @@ thread_local! {
     static KEPT: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
 }
 
-/// What a thread keeps at most, in elements. Larger memory is given back after use.
+/// The largest scratch that a thread keeps, in elements. Larger memory is given back after use.
 const KEPT_AT_MOST: usize = 1 << 20;
 
 /// Calls `work` with so many elements, of any value. A call within it gets memory of its own.

@@ -32,7 +32,7 @@ pub(crate) struct Factor<'a> {
 }
 
 impl Factor<'_> {
-    /// Whether all elements of a matrix of this shape are there.
+    /// Returns `true` if all elements of a matrix of this shape are there.
     fn holds(&self, rows: usize, columns: usize) -> bool {
         let last = || {
             let row = rows.checked_sub(1)?.checked_mul(self.row_stride)?;

@@ -68,7 +68,7 @@ pub enum BundleError {
     Entry {
         /// Its number, from 0.
         index: u32,
-        /// What is wrong.
+        /// The fault.
         cause: MissCause,
     },
 }

@@ -79,7 +79,7 @@ struct Inner {
     secret: Option<Secret>,
     journal: Journal,
     files: Arc<dyn FileSystem>,
-    /// Whether this process has looked for what killed ones left behind.
+    /// `true` if this process has looked for what killed ones left behind.
     swept: AtomicBool,
 }
 

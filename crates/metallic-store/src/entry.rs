@@ -62,9 +62,9 @@ pub struct EntryInfo {
     pub id: EntryId,
     /// The whole key.
     pub key: ArtifactKey,
-    /// Whether it leads to another entry, which has the artifact.
+    /// `true` if it leads to another entry, which has the artifact.
     pub is_link: bool,
-    /// Whether it carries a MAC.
+    /// `true` if it carries a MAC.
     pub is_authenticated: bool,
     /// The readable name that its artifact was given.
     pub label: String,

@@ -33,7 +33,7 @@ pub enum StoreAction<'a> {
         id: EntryId,
         /// Length of its payloads.
         bytes: u64,
-        /// What reading and verifying took; zero where there is no clock.
+        /// The time of reading and verifying; zero where there is no clock.
         elapsed: Duration,
     },
     /// No artifact.
@@ -42,7 +42,7 @@ pub enum StoreAction<'a> {
         id: EntryId,
         /// Why.
         cause: &'a MissCause,
-        /// What finding that out took; zero where there is no clock.
+        /// The time that finding out took; zero where there is no clock.
         elapsed: Duration,
     },
     /// An artifact or link was written.
@@ -51,7 +51,7 @@ pub enum StoreAction<'a> {
         id: EntryId,
         /// Length of its payloads.
         bytes: u64,
-        /// What it took; zero where there is no clock.
+        /// The time taken; zero where there is no clock.
         elapsed: Duration,
     },
     /// An artifact or link was not written.
@@ -79,12 +79,12 @@ pub enum StoreAction<'a> {
     Unleased {
         /// The entry.
         id: EntryId,
-        /// Whether there are no leases here, and not merely none in time.
+        /// `true` if there are no leases here, and not merely none in time.
         unsupported: bool,
     },
     /// Something failed that the caller need not know of, such as the removal of a file.
     Fault {
-        /// What was tried.
+        /// The action that was tried.
         attempt: &'static str,
         /// The system's or server's answer.
         cause: &'a str,

@@ -19,7 +19,7 @@ use back_fill::BackFill;
 ///
 /// A look-up asks the top, then the bases, then the remote levels, in the order in which they were added. The first
 /// verified entry is taken; what a level has that is damaged or foreign is passed over, and counted in that level's journal.
-/// What a remote level has is written to the top and to the remote levels before it, in the background. What is
+/// Artifacts of a remote level are written to the top and to the remote levels before it, in the background. What is
 /// saved goes to the top at once, and to the remote levels in the background.
 ///
 /// Bases are never written to. What a driver rejects is not taken from any level but the top again, in this process.

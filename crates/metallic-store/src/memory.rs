@@ -9,7 +9,7 @@ use crate::{
 
 /// A store in this process's memory: for tests, as a level above slower ones, and where there is no file system.
 ///
-/// What it holds has never left the process, and so is not verified again. Leases exclude threads of the process.
+/// Its content has never left the process, and so is not verified again. Leases exclude threads of the process.
 #[derive(Debug)]
 pub struct MemoryStore {
     journal: Journal,

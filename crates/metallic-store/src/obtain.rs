@@ -53,7 +53,7 @@ pub enum Origin {
     Created {
         /// Why the store did not have it.
         cause: MissCause,
-        /// What the creation took; zero where there is no clock.
+        /// The time of the creation; zero where there is no clock.
         cost: Duration,
     },
 }

@@ -213,7 +213,7 @@ impl fmt::Debug for LeaseGuard {
 /// The answer to [`ArtifactStore::why`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Why {
-    /// Whether the key has an artifact, and if not, why.
+    /// Says if the key has an artifact, and if not, why.
     pub outcome: Result<(), MissCause>,
     /// The artifacts of the same key under other schemas or fingerprints, nearest first.
     pub siblings: Vec<Sibling>,

@@ -11,7 +11,7 @@ use crate::limits::{MAX_BUFFERS, TENSOR_PADDING};
 
 /// The adapter to open: always the first of [`WgpuDevice::adapters`](crate::WgpuDevice::adapters) that fits.
 ///
-/// That list begins with the GPUs reached through Vulkan, Metal or Direct3D 12, followed by those that only OpenGL reaches,
+/// The list begins with the GPUs reached through Vulkan, Metal or Direct3D 12, followed by those that only OpenGL reaches,
 /// then software adapters in the same order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -42,18 +42,18 @@ pub struct AdapterDescription {
     pub kind: &'static str,
     /// The driver, with its version if it is known.
     pub driver: String,
-    /// Whether it runs on the processor, as Mesa's lavapipe and Microsoft's WARP do.
+    /// `true` if it runs on the processor, as Mesa's lavapipe and Microsoft's WARP do.
     pub is_software: bool,
-    /// Whether its driver compiles at a pipeline's first dispatch, as software adapters and OpenGL do. Creation then
+    /// `true` if its driver compiles at a pipeline's first dispatch, as software adapters and OpenGL do. Creation then
     /// includes a dispatch, so that its time is true.
     pub compiles_lazily: bool,
-    /// Whether tensors can have 16-bit floats.
+    /// `true` if tensors can have 16-bit floats.
     pub f16: bool,
-    /// Whether shaders can work across a subgroup.
+    /// `true` if shaders can work across a subgroup.
     pub subgroups: bool,
-    /// Whether the device can measure its own time.
+    /// `true` if the device can measure its own time.
     pub timestamps: bool,
-    /// Whether small arguments can be part of a command. The kernels do not use this: a uniform buffer works everywhere.
+    /// `true` if small arguments can be part of a command. The kernels do not use this: a uniform buffer works everywhere.
     pub immediates: bool,
     /// The size of the largest buffer, in bytes.
     pub max_buffer_bytes: u64,
@@ -206,7 +206,7 @@ fn rank(info: &AdapterInfo) -> (bool, bool, u8) {
     (!is_software(info), info.backend != Backend::Gl, kind)
 }
 
-/// Whether an adapter runs on the processor. OpenGL does not say, and wgpu knows only some of its software renderers by
+/// Returns `true` if an adapter runs on the processor. OpenGL does not say, and wgpu knows only some of its software renderers by
 /// their names; others would pass as GPUs.
 fn is_software(info: &AdapterInfo) -> bool {
     const RENDERERS: [&str; 5] =

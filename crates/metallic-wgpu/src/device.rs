@@ -158,7 +158,7 @@ impl WgpuDevice {
         self.stream().retire(allocation);
     }
 
-    /// Whether both are handles of one device.
+    /// Returns `true` if both are handles of one device.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
     }

@@ -18,7 +18,7 @@ pub struct DeviceLost {
 /// Errors reported outside all calls, kept for the next call to return.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
-    /// Whether an error is kept: a healthy device pays for one load.
+    /// `true` if an error is kept: a healthy device pays for one load.
     any: AtomicBool,
     kept: Mutex<Kept>,
 }

@@ -68,7 +68,7 @@ pub enum Error {
     /// The kernel needs a device, and neither the caller nor the registry has one.
     #[error("no device is available")]
     DeviceNotAvailable,
-    /// What a cache has was made on another device than the one that was asked for: a device is not part of a key.
+    /// The cache's resource was made on another device than the one that was asked for: a device is not part of a key.
     #[error(
         "the cache `{cache}` has resources of device {made_on:#x}, not of device {asked_for:#x}; use a registry for each device"
     )]
@@ -102,13 +102,13 @@ pub enum Error {
     /// The parameters describe nothing that the kernel can make.
     #[error("invalid parameters: {reason}")]
     InvalidParams {
-        /// What is wrong with them.
+        /// The fault.
         reason: Cow<'static, str>,
     },
     /// The device, its driver or its compiler failed.
     #[error("{operation} failed")]
     Device {
-        /// What was being done, such as `pipeline compilation`.
+        /// The action, such as `pipeline compilation`.
         operation: Cow<'static, str>,
         /// The device's own error.
         source: Box<dyn StdError + Send + Sync>,
@@ -122,7 +122,7 @@ pub enum Error {
         positions: usize,
         /// The most that each sequence can have under the cache's limits.
         max_positions: usize,
-        /// What the positions would take, in bytes.
+        /// The bytes that the positions would take.
         needed_bytes: u64,
         /// The most that the cache may hold, in bytes.
         limit_bytes: u64,

@@ -161,7 +161,7 @@ fn cheapest_line() -> Line {
     if coarse_ns * 5 < exact_ns * 4 { Line::Coarse { clock, tick_ns } } else { exact }
 }
 
-/// What 32 readings take, in nanoseconds.
+/// The time of 32 readings, in nanoseconds.
 fn cost_ns(read: impl Fn() -> u64) -> u64 {
     let begin = system::fine_ns();
     for _ in 0..32 {

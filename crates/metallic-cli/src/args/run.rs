@@ -27,7 +27,7 @@ first one whose name, interface or driver has NAME in it, `wgpu:2` the one of th
 #[command(after_help = EXAMPLES,
     after_long_help = format!("{EXAMPLES}\n\n{POLICIES}\n\n{}", include_str!("../commands/run/schema.txt")))]
 pub struct RunArgs {
-    /// What to run on: `auto`, `host`, `wgpu`, `wgpu:NAME`, `wgpu:NUMBER` or `software`.
+    /// The device to run on: `auto`, `host`, `wgpu`, `wgpu:NAME`, `wgpu:NUMBER` or `software`.
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: String,
     /// A Hugging Face folder of type gpt2 or bert, with config.json, model.safetensors and, for text, tokenizer.json; by default
@@ -52,7 +52,7 @@ pub struct RunArgs {
     /// Threads of the host device; by default as many as the machine has cores.
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
-    /// What the weights of the built-in model are made from.
+    /// The seed of the built-in model's weights.
     #[arg(long, value_name = "N", default_value_t = builtin::SEED, conflicts_with = "model")]
     pub seed: u64,
     /// The policy of a cache, such as `gemm=size_limited_lru:64`; `--help` lists them. May be given several times.
@@ -95,7 +95,7 @@ pub enum ElementType {
 }
 
 impl Default for RunArgs {
-    /// What `metallic run` means without arguments.
+    /// The arguments of `metallic run` when none are given.
     fn default() -> Self {
         #[derive(Parser)]
         struct Alone {

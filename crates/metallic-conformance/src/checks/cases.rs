@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
-/// What is wrong with a case.
+/// The fault of a case.
 pub(crate) type Outcome = Result<(), String>;
 
 /// Tries `check` on so many cases for each type of element, and panics with the smallest that fails.
@@ -32,7 +32,7 @@ pub(crate) fn try_cases<D: ComputeDevice, C: Debug>(
     }
 }
 
-/// What a result of the device says: that it worked.
+/// Unwraps a result of the device.
 pub(crate) fn done<T>(what: &str, result: Result<T, metallic::error::MetalError>) -> Result<T, String> {
     result.map_err(|error| {
         let source =

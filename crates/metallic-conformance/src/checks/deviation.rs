@@ -42,7 +42,7 @@ impl Deviations {
         }
     }
 
-    /// Whether all were near enough.
+    /// Returns `true` if all were near enough.
     pub(crate) fn outcome(self) -> Outcome {
         match self.worst {
             Some(worst) if worst.share > 1.0 => Err(worst.text),
@@ -51,7 +51,7 @@ impl Deviations {
     }
 }
 
-/// That an element that is not part of a result is what it was.
+/// Checks that an element that is not part of a result is unchanged.
 pub(crate) fn check_untouched(name: &str, at: usize, before: f32, after: f32) -> Outcome {
     if before.to_bits() == after.to_bits() || before.is_nan() && after.is_nan() {
         return Ok(());

@@ -31,7 +31,7 @@ fn case() -> impl Strategy<Value = Case> {
     )
 }
 
-/// That writes arrive to the bit where they should, and nowhere else.
+/// Checks that writes arrive to the bit where they should, and nowhere else.
 ///
 /// # Panics
 /// If one does not.

@@ -23,7 +23,7 @@ fn case() -> impl Strategy<Value = Case> {
         .prop_map(|(from, to, places, seed)| Case { lengths: [from, to], places, seed })
 }
 
-/// That zeros are zeros, that values come back as they went in, rounded to the nearest of the type, that copies and writes
+/// Checks that zeros are zeros, that values come back as they went in, rounded to the nearest of the type, that copies and writes
 /// arrive where they should and nowhere else, and that what goes beyond an end is an error that changes nothing.
 ///
 /// # Panics

@@ -13,7 +13,7 @@ pub(crate) struct Spread {
     offset: usize,
     row_gap: usize,
     matrix_gap: usize,
-    /// Whether all matrices are one.
+    /// `true` if all matrices are one.
     shared: bool,
     tail: usize,
 }

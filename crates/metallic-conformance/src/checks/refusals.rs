@@ -18,7 +18,7 @@ use metallic::kernels::softmax::{SoftmaxCall, SoftmaxKernel, SoftmaxParams};
 use metallic::kernels::{Operation, Planned, Runs};
 use metallic::tensor::{Dtype, MatrixMut, MatrixRef};
 
-/// That wrong parameters have no plan, and wrong calls of every operation are [`MetalError::InvalidParams`] and change nothing.
+/// Checks that wrong parameters have no plan, and that wrong calls are [`MetalError::InvalidParams`] and change nothing.
 ///
 /// # Panics
 /// If not.
@@ -40,7 +40,7 @@ fn must_plan<O: Operation, D: Runs<O>>(device: &D, params: &O::Params) -> Planne
     plan(device, params).unwrap_or_else(|error| panic!("{}: a plan for right parameters: {error}", O::NAME))
 }
 
-/// What stands in outputs before a wrong call, and after it.
+/// The content of outputs before a wrong call, and after it.
 const BEFORE: f32 = 5.0;
 
 fn tensor<D: ComputeDevice>(device: &D, elements: usize) -> D::Tensor {

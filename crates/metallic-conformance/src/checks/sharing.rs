@@ -15,7 +15,7 @@ use metallic::kernels::scaled_dot_product_attention::{AttentionParams, ScaledDot
 use metallic::kernels::softmax::{SoftmaxKernel, SoftmaxParams};
 use metallic::tensor::Dtype;
 
-/// That parameters of one bucket share a plan, and those of different buckets or with anything else different do not.
+/// Checks that parameters of one bucket share a plan, and those of different buckets or with anything else different do not.
 ///
 /// # Panics
 /// If not.

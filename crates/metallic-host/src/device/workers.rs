@@ -27,7 +27,7 @@ impl HostDevice {
     /// The least that there must be to do for each thread that takes part, in nanoseconds.
     const WORTH_WAKING: u64 = Self::WORTH_SHARING / 2;
 
-    /// Whether work of so many nanoseconds is shared.
+    /// Returns `true` if work of this many nanoseconds is shared.
     pub(crate) fn shares(&self, nanoseconds: u64) -> bool {
         self.threads.get() > 1 && nanoseconds >= Self::WORTH_SHARING
     }

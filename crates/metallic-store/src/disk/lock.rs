@@ -62,7 +62,7 @@ fn try_lock(files: &dyn FileSystem, path: &Path) -> io::Result<Attempt> {
     }
 }
 
-/// Whether no process has the file at `path` locked. Nothing is known where there are no locks.
+/// Returns `true` if no process has the file at `path` locked. Nothing is known where there are no locks.
 pub(super) fn is_abandoned(files: &dyn FileSystem, path: &Path) -> io::Result<Option<Box<dyn FileHandle>>> {
     match try_lock(files, path)? {
         Attempt::Locked(file) => Ok(Some(file)),

@@ -133,7 +133,7 @@ fn key(name: &str) -> Vec<u8> {
 #[derive(Debug)]
 struct Connection {
     stream: TcpStream,
-    /// What was read and not yet consumed, from `start` on.
+    /// The bytes read and not yet consumed, from `start` on.
     buffer: Vec<u8>,
     start: usize,
 }

@@ -10,7 +10,7 @@ pub(super) fn config() -> TlsConfig {
         .build()
 }
 
-/// Whether this processor has the instructions that the cryptography is written in, which panics without them.
+/// Returns `true` if this processor has the instructions that the cryptography is written in, which panics without them.
 pub(super) fn is_supported() -> bool {
     graviola::util::is_cpu_supported()
 }

@@ -51,7 +51,7 @@ pub enum TransportError {
     /// It did not answer in time.
     #[error("no answer within the deadline")]
     TimedOut,
-    /// What it gives is longer than anything that could be right.
+    /// The response is longer than anything that could be right.
     #[error("answers with more than {limit} bytes")]
     TooLong {
         /// The most there may be.

@@ -14,7 +14,7 @@ pub enum RemoteUrlError {
 
 const KNOWN: &str = "http(s)://, bazel+http(s)://, redis:// and s3:// are, each if it is compiled in";
 
-/// Whether TLS is compiled in, and this processor can.
+/// Returns `true` if TLS is compiled in, and this processor can.
 pub(super) fn can_encrypt() -> bool {
     #[cfg(feature = "tls")]
     return super::tls::is_supported();
@@ -29,7 +29,7 @@ pub(super) fn can_encrypt() -> bool {
     allow(dead_code, reason = "each protocol needs its part")
 )]
 pub(super) struct Location {
-    /// Whether the server is to be spoken to by TLS.
+    /// `true` if the server is to be spoken to by TLS.
     pub(super) is_encrypted: bool,
     /// Host and port, or a bucket.
     pub(super) authority: String,

@@ -1,4 +1,4 @@
-//! What kernels share on a device: pipelines, layouts and bind groups, in a registry of the device's own.
+//! Pipelines, layouts and bind groups that kernels share on a device, in the device's own registry.
 //!
 //! Their keys are apart from those of plans: all kernels that read two buffers and write one share a layout, products of all
 //! sizes share their pipelines, and a decoding step whose tensors are where they were finds all its bind groups.

@@ -22,14 +22,14 @@ pub(super) struct Product {
     pub(super) transpose_a: bool,
     pub(super) transpose_b: bool,
     pub(super) bias: bool,
-    /// Whether `k` is always a multiple of four.
+    /// `true` if `k` is always a multiple of four.
     pub(super) whole_vectors: bool,
     pub(super) a: Dtype,
     pub(super) b: Dtype,
     pub(super) c: Dtype,
 }
 
-/// Whether operands are loaded as vectors of four: possible if all their rows in memory begin at a multiple of four.
+/// `true` if operands are loaded as vectors of four: possible if all their rows in memory begin at a multiple of four.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Vectors {
     pub(super) a: bool,
@@ -194,7 +194,7 @@ impl PlannedProduct {
     }
 }
 
-/// Whether all rows begin at a multiple of four.
+/// Returns `true` if all rows begin at a multiple of four.
 fn is_aligned(layout: &MatrixLayout) -> bool {
     let MatrixLayout { offset, row_stride, batch_stride } = layout;
     [offset, row_stride, batch_stride].iter().all(|place| place.is_multiple_of(4))

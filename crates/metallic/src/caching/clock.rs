@@ -63,7 +63,7 @@ impl Clock for ManualClock {
     }
 }
 
-/// What a cache stamps its entries with, and how stamps become time.
+/// The source of a cache's stamps, and their conversion to time.
 #[derive(Clone)]
 pub(super) enum TimeSource {
     /// The machine's own time, on the line that was chosen for this process.
@@ -111,7 +111,7 @@ impl TimeSource {
         }
     }
 
-    /// A stamp no later than `ns` nanoseconds after `stamp`, and close to it: before it, nobody need look closer. A hit
+    /// A stamp no later than `ns` nanoseconds after `stamp`, and close to it: before it, no one need look closer. A hit
     /// that compares its own stamp looks in time: what its stamp may be early is taken off, and all of a time so short
     /// that it would matter.
     pub(super) fn shortly_before(&self, stamp: u64, ns: u64) -> u64 {

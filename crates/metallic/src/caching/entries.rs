@@ -17,7 +17,7 @@ pub(super) struct Entries<Key, R> {
     hashes: Vec<u32>,
     /// By id.
     slots: Vec<Option<Entry<Key, R>>>,
-    /// What each resource was said to hold when it was inserted, by id: the figure that is taken off when it is removed,
+    /// The bytes that each resource was said to hold when it was inserted, by id: the figure that is taken off when it is removed,
     /// whatever the resource would say by then. Empty until a resource holds something.
     bytes: Vec<u64>,
 }

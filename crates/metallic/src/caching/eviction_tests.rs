@@ -1,4 +1,4 @@
-//! What each policy does, a sentence a test. A test of your own policy looks the same: a clock that moves when it is told
+//! Tests of each policy, one sentence per test. A test of your own policy looks the same: a clock that moves when it is told
 //! to, and the events of the cache as the witness.
 
 mod idle;

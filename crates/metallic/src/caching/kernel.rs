@@ -56,15 +56,15 @@ use crate::error::Error;
 /// # }
 /// ```
 pub trait CacheableKernel<D = Device>: 'static {
-    /// What tells one resource from another: everything its creation depends on and nothing else. Cloning, hashing and
+    /// The identity of a resource: everything its creation depends on and nothing else. Cloning, hashing and
     /// comparing should be cheap; a value that never repeats, such as a time, or one per request, makes every look-up a
     /// miss. The `Debug` form is what the event log shows, unless [`fmt_key`](Self::fmt_key) says otherwise.
     type Key: Clone + Debug + Eq + Hash + 'static;
 
-    /// What is worth keeping. It is handed out as `&mut`; a handle to it can be cloned out.
+    /// The object to keep. It is handed out as `&mut`; a handle to it can be cloned out.
     type CachedResource: Clone + 'static;
 
-    /// What a caller has at hand when it wants the resource.
+    /// The input of a look-up.
     type Params;
 
     /// The name of the cache in events and metrics. No two kernels of one registry may share it; a kernel that is generic over
@@ -130,7 +130,7 @@ pub trait CacheableKernel<D = Device>: 'static {
     }
 }
 
-/// What a creation has at hand: see [`CacheableKernel::create`].
+/// The context of a creation: see [`CacheableKernel::create`].
 pub struct Creation<'a, K: ?Sized, D = Device> {
     device: Option<&'a D>,
     pub(super) frame: &'a Frame<'a>,
@@ -178,7 +178,7 @@ impl<'a> Frame<'a> {
         Self { kernel: TypeId::of::<K>(), key, outer, nested: Cell::new(0) }
     }
 
-    /// Whether a resource of `K` with this key is being created here or further out.
+    /// Returns `true` if a resource of `K` with this key is being created here or further out.
     pub(super) fn is_creating<K: 'static, Key: Eq + 'static>(&self, key: &Key) -> bool {
         let this = self.kernel == TypeId::of::<K>() && self.key.downcast_ref::<Key>() == Some(key);
         this || self.outer.is_some_and(|outer| outer.is_creating::<K, Key>(key))

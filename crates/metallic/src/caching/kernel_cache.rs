@@ -231,7 +231,7 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
         }
     }
 
-    /// Whether what is there was made on this device, as far as the kernel tells devices apart.
+    /// Returns `true` if the entries were made on this device, as far as the kernel tells devices apart.
     #[inline(always)]
     fn is_made_on(&self, device: Option<&D>) -> bool {
         device.and_then(K::device_identity).is_none_or(|identity| self.made_on == Some(identity))

@@ -269,7 +269,7 @@ impl<Key: Eq + Hash, R> KeyedCache<Key, R> {
     /// then.
     ///
     /// # Errors
-    /// That of `make`: nothing was inserted then, the miss is counted, and entries that made room stay evicted.
+    /// The error of `make`: nothing was inserted then, the miss is counted, and entries that made room stay evicted.
     ///
     /// # Panics
     /// If `make` does: nothing was inserted then, and the miss is counted. The cache can be used as before.

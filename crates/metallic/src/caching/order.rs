@@ -38,7 +38,7 @@ pub(super) struct EntryHistory {
     pub(super) created_at: u64,
     pub(super) last_used: u64,
     pub(super) reuse_count: u64,
-    /// What the creation cost, in ticks of the time source.
+    /// The cost of the creation, in ticks of the time source.
     pub(super) creation_ticks: f32,
 }
 
@@ -64,7 +64,7 @@ pub(super) struct Order {
     is_shared: bool,
 }
 
-/// What an algorithm knows beside the histories.
+/// The state of an algorithm besides the histories.
 enum Victims {
     LeastRecent,
     Oldest(CreationList),
@@ -175,7 +175,7 @@ impl Order {
         }
     }
 
-    /// Whether the eviction of the last victim has another one, even if there is room now.
+    /// Returns `true` if the eviction of the last victim has another one, even if there is room now.
     #[inline]
     pub(super) fn is_mid_eviction(&self) -> bool {
         matches!(&self.victims, Victims::S3Fifo(queues) if queues.is_mid_eviction())

@@ -62,15 +62,15 @@ pub(super) enum VictimOrder {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EvictionStrategy {
-    /// Nothing leaves.
+    /// Evicts nothing.
     None,
-    /// The least recently used entries leave until the cache is within its limit.
+    /// Evicts the least recently used entries until the cache is within its limit.
     SizeLimitedLru,
-    /// The least recently used entry leaves.
+    /// Evicts the least recently used entry.
     Lru,
-    /// The entry created first leaves.
+    /// Evicts the entry created first.
     Fifo,
-    /// Entries leave that were not used for a time.
+    /// Entries expire that were not used for a time.
     IdleTimeout,
     /// Both a limit and an idle time.
     Hybrid,
@@ -81,7 +81,7 @@ pub enum EvictionStrategy {
 }
 
 impl EvictionStrategy {
-    /// The strategy as it stands in events.
+    /// The strategy's name in events.
     pub fn name(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -108,25 +108,25 @@ impl EvictionPolicy {
         Self::start(EvictionStrategy::None)
     }
 
-    /// At most `max_entries` entries: the least recently used ones leave. 0 acts as 1, since the caller is handed a
+    /// At most `max_entries` entries: the least recently used ones are evicted. 0 acts as 1, since the caller is handed a
     /// reference to the newest entry.
     pub const fn size_limited_lru(max_entries: usize) -> Self {
         Self::start(EvictionStrategy::SizeLimitedLru).with_max_entries(max_entries)
     }
 
-    /// The least recently used entry leaves, one on each miss at the limit; without
-    /// [`with_max_entries`](Self::with_max_entries) there is none and nothing leaves.
+    /// On a miss in a full cache, evicts the least recently used entry. Evicts nothing unless
+    /// [`with_max_entries`](Self::with_max_entries) sets a limit.
     pub const fn lru() -> Self {
         Self::start(EvictionStrategy::Lru)
     }
 
-    /// The entry created first leaves, one on each miss at the limit; without
-    /// [`with_max_entries`](Self::with_max_entries) there is none and nothing leaves.
+    /// On a miss in a full cache, evicts the entry created first. Evicts nothing unless
+    /// [`with_max_entries`](Self::with_max_entries) sets a limit.
     pub const fn fifo() -> Self {
         Self::start(EvictionStrategy::Fifo)
     }
 
-    /// Entries leave when they were not used for longer than `max_idle`. Whether some were is checked at every
+    /// Entries expire when they were not used for longer than `max_idle`. Whether some were is checked at every
     /// operation of the cache, at the cost of one comparison.
     pub const fn idle_timeout(max_idle: Duration) -> Self {
         Self::start(EvictionStrategy::IdleTimeout).with_max_idle_duration(max_idle)
@@ -155,7 +155,7 @@ impl EvictionPolicy {
         self
     }
 
-    /// Sets the time after which an unused entry leaves.
+    /// Sets the time after which an unused entry expires.
     pub const fn with_max_idle_duration(mut self, max_idle: Duration) -> Self {
         self.max_idle = Some(max_idle);
         self
@@ -168,7 +168,7 @@ impl EvictionPolicy {
         self
     }
 
-    /// Sets the number of entries that eviction leaves in place. It goes before the other limits: with as many entries
+    /// Sets the number of entries that eviction never goes below. Takes precedence over the other limits: with as many entries
     /// or more as the maximum, the cache may grow to `min_entries + 1`.
     pub const fn with_min_entries(mut self, min_entries: usize) -> Self {
         self.min_entries = min_entries;
@@ -185,7 +185,7 @@ impl EvictionPolicy {
         self.max_entries
     }
 
-    /// The time after which an unused entry leaves.
+    /// The time after which an unused entry expires.
     pub const fn max_idle_duration(&self) -> Option<Duration> {
         self.max_idle
     }
@@ -195,7 +195,7 @@ impl EvictionPolicy {
         self.max_idle_generations
     }
 
-    /// The number of entries that eviction leaves in place.
+    /// The number of entries that eviction never goes below.
     pub const fn min_entries(&self) -> usize {
         self.min_entries
     }
@@ -205,7 +205,7 @@ impl EvictionPolicy {
         self.max_entries.map(|max| max.max(self.min_entries.saturating_add(1)))
     }
 
-    /// Whether recency order decides, on victims or on idle entries.
+    /// Returns `true` if recency order decides, on victims or on idle entries.
     pub(super) fn needs_recency(&self) -> bool {
         let to_make_room = self.max_entries.is_some() && self.victim_order() == VictimOrder::Recency;
         self.max_idle.is_some() || self.max_idle_generations.is_some() || to_make_room
@@ -221,7 +221,7 @@ impl EvictionPolicy {
         }
     }
 
-    /// Whether one miss evicts at most one entry for size.
+    /// Returns `true` if one miss evicts at most one entry for size.
     pub(super) fn evicts_one_at_a_time(&self) -> bool {
         matches!(self.strategy, EvictionStrategy::Lru | EvictionStrategy::Fifo)
     }

@@ -15,7 +15,6 @@ mod type_table;
 use std::any::{Any, type_name};
 use std::collections::HashMap;
 use std::fmt;
-use std::hash::Hash;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;

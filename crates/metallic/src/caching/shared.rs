@@ -83,7 +83,7 @@ struct State<Key, R> {
     /// The label of the key whose creation failed last.
     failed: Option<Arc<str>>,
     reporter: Option<Arc<Reporter>>,
-    /// Whether the reporter's sink wants to hear of hits.
+    /// `true` if the reporter's sink wants to hear of hits.
     is_heard: bool,
 }
 
@@ -138,7 +138,7 @@ impl<Key, R> SharedCore<Key, R> {
         core
     }
 
-    /// Sets the policy of a cache that nobody has used yet: no event tells of it but that of its opening.
+    /// Sets the policy of a cache that no one has used yet: no event tells of it but that of its opening.
     pub(super) fn begin_with(&self, policy: EvictionPolicy) {
         self.lock().cache.set_policy(policy);
     }

@@ -54,7 +54,7 @@ pub trait CacheRegistrySlot: Any {
         None
     }
 
-    /// What [`CacheRegistry::metrics_by_name`](super::CacheRegistry::metrics_by_name) lists for this slot, if it is a cache.
+    /// The metrics of this slot in [`CacheRegistry::metrics_by_name`](super::CacheRegistry::metrics_by_name), if it is a cache.
     fn cache_metrics(&self) -> Option<CacheMetrics> {
         None
     }
@@ -76,7 +76,7 @@ pub trait CacheRegistrySlot: Any {
     }
 }
 
-/// What a slot has of its registry: where events go, and what time it is. A slot outside a registry has the default one,
+/// A slot's access to its registry: where events go, and what time it is. A slot outside a registry has the default one,
 /// with no sink and the machine's clock, or one made for it.
 #[derive(Clone, Default)]
 pub struct SlotContext {

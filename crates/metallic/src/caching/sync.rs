@@ -1,4 +1,4 @@
-//! What threads meet in: the standard library's, or with `--cfg shuttle` the same from a crate that runs them in an order of a
+//! Primitives of synchronisation: the standard library's, or with `--cfg shuttle` the same from a crate that runs them in an order of a
 //! test's choice.
 
 #[cfg(shuttle)]

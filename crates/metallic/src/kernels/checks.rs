@@ -1,10 +1,10 @@
-//! What all operations ask of their keys and calls.
+//! Checks that all operations make of their keys and calls.
 
 use crate::error::MetalError;
 use crate::kernels::RowBucket;
 use crate::tensor::Dtype;
 
-/// That `operation` can be had with elements of this type.
+/// Checks that `operation` supports elements of this type.
 pub(crate) fn check_float(operation: &str, dtype: Dtype) -> Result<(), MetalError> {
     match dtype {
         Dtype::F32 | Dtype::F16 => Ok(()),
@@ -12,7 +12,7 @@ pub(crate) fn check_float(operation: &str, dtype: Dtype) -> Result<(), MetalErro
     }
 }
 
-/// That none of the named extents of `operation` is zero, and their product fits into the address space.
+/// Checks that none of the named extents of `operation` is zero, and their product fits into the address space.
 pub(crate) fn check_extents(operation: &str, extents: &[(&str, usize)]) -> Result<(), MetalError> {
     if let Some((name, _)) = extents.iter().find(|(_, extent)| *extent == 0) {
         return Err(MetalError::invalid_params(format!("{operation}: {name} is 0")));
@@ -28,7 +28,7 @@ pub(crate) fn check_extents(operation: &str, extents: &[(&str, usize)]) -> Resul
     Ok(())
 }
 
-/// That a plan for this bucket serves so many rows.
+/// Checks that a plan for this bucket serves this many rows.
 pub(crate) fn check_rows(operation: &str, bucket: RowBucket, rows: usize) -> Result<(), MetalError> {
     if bucket.holds(rows) {
         return Ok(());
@@ -39,7 +39,7 @@ pub(crate) fn check_rows(operation: &str, bucket: RowBucket, rows: usize) -> Res
     )))
 }
 
-/// That a run-time factor is a number.
+/// Checks that a run-time factor is a number.
 pub(crate) fn check_finite(operation: &str, name: &str, value: f32) -> Result<(), MetalError> {
     if value.is_finite() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! What the kernels over Metal Performance Shaders ask of a device and of element types.
+//! Requirements of the kernels over Metal Performance Shaders on a device and of element types.
 
 use objc2::runtime::ProtocolObject;
 use objc2_metal::MTLDevice;

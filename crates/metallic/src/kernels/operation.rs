@@ -11,9 +11,9 @@ use crate::tensor::Tensor;
 /// The half of an operation that knows no device: what its plans are keyed by, what a call consists of, and which calls are
 /// wrong. It is a [`CacheableKernel`] on every device that [`Runs`] it, whose `CACHE_NAME` is [`NAME`](Self::NAME).
 pub trait Operation: 'static {
-    /// What a caller has at hand when it wants a plan.
+    /// The input of a look-up.
     type Params;
-    /// What a plan depends on. What varies between calls of one plan stands in [`Call`](Self::Call).
+    /// The identity of a plan. What varies between calls of one plan is in [`Call`](Self::Call).
     type Key: Clone + Debug + Eq + Hash + 'static;
     /// The operands and the run-time arguments of one call.
     type Call<'a, T: Tensor>;
@@ -40,7 +40,7 @@ pub trait Operation: 'static {
 
 /// The half of an operation that is a device's own: makes plans and runs them.
 pub trait Runs<O: Operation>: ComputeDevice {
-    /// What is worth keeping: a pipeline, a graph, a choice of algorithm.
+    /// The object to keep: a pipeline, a graph, a choice of algorithm.
     type Plan: Clone + 'static;
 
     /// Makes a plan. It depends on the key alone, which [`Operation::check_key`] has passed.

@@ -1,4 +1,4 @@
-//! What follows from the list of the operations.
+//! Items derived from the list of the operations.
 
 use super::operation::{Operation, Runs};
 use crate::device::ComputeDevice;

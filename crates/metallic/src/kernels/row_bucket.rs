@@ -20,7 +20,7 @@ impl RowBucket {
         self.0
     }
 
-    /// Whether a plan for this bucket serves so many rows.
+    /// Returns `true` if a plan for this bucket serves this many rows.
     pub const fn holds(self, rows: usize) -> bool {
         rows > 0 && rows <= self.0
     }

@@ -25,7 +25,7 @@ impl SeqKBucket {
         self.0
     }
 
-    /// Whether a sequence of this length fits, if need be with padding.
+    /// Returns `true` if a sequence of this length fits, if need be with padding.
     pub const fn holds(self, length: usize) -> bool {
         length > 0 && length <= self.0
     }

@@ -1,4 +1,4 @@
-//! What a KV cache is to hold, and how much.
+//! Shape and limits of a KV cache.
 
 use metallic_instrumentation::CacheName;
 
@@ -52,7 +52,7 @@ impl KvCacheConfig {
         Self { batch, ..self }
     }
 
-    /// At most so many positions a sequence, such as the model was trained for.
+    /// At most this many positions per sequence, such as the model was trained for.
     pub fn with_max_positions(self, max_positions: usize) -> Self {
         Self { max_positions, ..self }
     }
@@ -106,13 +106,13 @@ impl KvCacheConfig {
         Ok(())
     }
 
-    /// The error of one that has no room for so many positions, which take so many bytes.
+    /// The error of one that has no room for this many positions, which take this many bytes.
     pub(super) fn full(&self, positions: usize, needed_bytes: u64) -> MetalError {
         let (max_positions, limit_bytes) = (self.max_positions(), self.max_bytes);
         MetalError::KvCacheFull { positions, max_positions, needed_bytes, limit_bytes }
     }
 
-    /// The error of one that has no such layer, or none yet, with room for so many positions.
+    /// The error of one that has no such layer, or none yet, with room for this many positions.
     pub(super) fn no_layer(&self, layer: usize, capacity: usize) -> MetalError {
         MetalError::invalid_params(format!(
             "KV cache: there is no layer {layer} of {} with room for {capacity} positions",
@@ -120,7 +120,7 @@ impl KvCacheConfig {
         ))
     }
 
-    /// What a position of all sequences takes in all layers, in bytes.
+    /// The bytes that one position of all sequences takes in all layers.
     fn position_bytes(&self) -> u128 {
         let factors = [self.layers, self.batch, self.width, self.dtype.size_bytes()];
         factors.into_iter().fold(2, |bytes: u128, factor| bytes.saturating_mul(factor as u128))

@@ -1,4 +1,4 @@
-//! What a KV cache counts.
+//! Counters of a KV cache.
 
 use std::time::Duration;
 

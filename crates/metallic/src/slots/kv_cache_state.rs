@@ -68,7 +68,7 @@ impl<T: Tensor> KvCacheState<T> {
     /// that peak, which [`KvCacheMetrics::peak_bytes`] tells; a first capacity of all that is ever needed has no such peak.
     ///
     /// # Errors
-    /// [`MetalError::KvCacheFull`] if the limits do not allow so many positions; [`MetalError::InvalidParams`] if there are no
+    /// [`MetalError::KvCacheFull`] if the limits do not allow this many positions; [`MetalError::InvalidParams`] if there are no
     /// layers, no sequences or no elements, or the device has no such type; [`MetalError::Device`] if it fails. Nothing is lost
     /// then: tensors, length and capacity are as before.
     #[inline]
@@ -135,7 +135,7 @@ impl<T: Tensor> KvCacheState<T> {
         self.len
     }
 
-    /// Whether there are no positions.
+    /// Returns `true` if there are no positions.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }

@@ -1,4 +1,4 @@
-//! What was done to a tensor.
+//! The treatment of a tensor.
 
 use crate::tensor::Dtype;
 
@@ -19,7 +19,7 @@ pub enum PreparedLayout {
     AsIs,
     /// Rows became columns.
     Transposed,
-    /// In panels of so many rows and columns, as a matrix product reads them.
+    /// In panels of this many rows and columns, as a matrix product reads them.
     Packed {
         /// Rows of a panel.
         rows: u32,
@@ -41,7 +41,7 @@ impl PreparedForm {
         Self { layout: PreparedLayout::Transposed, dtype }
     }
 
-    /// In panels of so many rows and columns.
+    /// In panels of this many rows and columns.
     pub const fn packed(rows: u32, columns: u32, dtype: Dtype) -> Self {
         Self { layout: PreparedLayout::Packed { rows, columns }, dtype }
     }

@@ -24,7 +24,7 @@ use crate::tensor::Tensor;
 /// | the entry's version | |
 /// |---|---|
 /// | is the one asked for | a hit |
-/// | is older | the entry leaves (cause `stale`), and the form is prepared anew: a miss |
+/// | is older | the entry is removed (cause `stale`), and the form is prepared anew: a miss |
 /// | is newer | [`MetalError::OutdatedTensor`]: whoever asks holds what the tensor was before. Nothing changes |
 ///
 /// ```
@@ -83,10 +83,10 @@ impl<T: Tensor> TensorPreparationCache<T> {
     /// long as it is kept, whatever becomes of the entry.
     ///
     /// `prepare` must make the same of the same version of a source whenever it is called. It cannot reach the registry that
-    /// this cache is in: what it needs from there is to be had before.
+    /// this cache is in: what it needs from there must be obtained before.
     ///
     /// # Errors
-    /// That of `prepare`: nothing was inserted then, the miss is counted, and what left to make room stays gone, as does an
+    /// The error of `prepare`: nothing was inserted then, the miss is counted, and what left to make room stays gone, as does an
     /// entry of an older version. [`MetalError::OutdatedTensor`] if the entry is of a newer version, and
     /// [`MetalError::DuplicateCacheName`] if a kernel of the registry had the name before: nothing happened then.
     ///
@@ -174,7 +174,7 @@ impl<T: Tensor> TensorPreparationCache<T> {
         self.cache.len()
     }
 
-    /// Whether there are no entries.
+    /// Returns `true` if there are no entries.
     pub fn is_empty(&self) -> bool {
         self.cache.is_empty()
     }

@@ -14,7 +14,7 @@ impl TensorId {
         Self(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Its number, as it stands in events.
+    /// Its number in events.
     pub const fn number(self) -> u64 {
         self.0
     }
@@ -35,7 +35,7 @@ impl fmt::Display for TensorId {
 
 /// A tensor with the contents it had at one moment.
 ///
-/// Whoever changes the tensor must raise its version: [`Versioned`] does that by itself. Two contents of one tensor that have
+/// The caller that changes the tensor must raise its version: [`Versioned`] does that by itself. Two contents of one tensor that have
 /// one version would be taken for each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TensorVersion {

@@ -33,7 +33,7 @@ pub(super) struct Rate<C> {
     origin: Reading,
     /// Nanoseconds a tick, as the bits of an `f64`; 0 before the first measurement.
     ns_per_tick: AtomicU64,
-    /// What is added to the nanoseconds counted since the origin.
+    /// The number added to the nanoseconds counted since the origin.
     moved_ns: AtomicI64,
     /// The clocks are compared when the counter has run `compare_after` ticks past `compared_at`.
     compared_at: AtomicU64,

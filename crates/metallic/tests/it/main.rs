@@ -3,6 +3,7 @@
 
 mod creations;
 mod devices;
+mod documents;
 mod doubles;
 mod events;
 mod expectations;

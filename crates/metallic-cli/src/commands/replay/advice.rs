@@ -50,7 +50,7 @@ pub struct Setting {
     pub capacity: usize,
     /// Its outcome there.
     pub outcome: Outcome,
-    /// What it saves of the recorded run: nanoseconds where creations were measured, otherwise misses. In a trace that is no
+    /// The saving against the recorded run: nanoseconds where creations were measured, otherwise misses. In a trace that is no
     /// log, of the smallest capacity tried.
     pub saves: f64,
     /// The outcomes of the others at that capacity, in the order of the curves.

@@ -136,7 +136,7 @@ impl Foresight {
     }
 }
 
-/// What a miss of this key costs, which makes it.
+/// The cost of a miss of this key, which makes it.
 fn cost(trace: &Trace, key: u32, made: &mut [bool]) -> f64 {
     let price = &trace.prices()[key as usize];
     if std::mem::replace(&mut made[key as usize], true) { price.rebuild } else { price.first }

@@ -77,7 +77,7 @@ struct InProgress {
     unlogged_hits: u64,
 }
 
-/// What the log says of one key.
+/// The log's record of one key.
 #[derive(Clone, Copy, Default)]
 struct Measured {
     first: Mean,

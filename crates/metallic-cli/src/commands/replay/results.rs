@@ -20,7 +20,7 @@ pub struct CacheReplay {
     pub recorded: Option<Outcome>,
     /// The outcomes of the candidates.
     pub sweep: Sweep,
-    /// What the accesses need under LRU; `None` where the log supports no advice.
+    /// The needs of the accesses under LRU; `None` where the log supports no advice.
     pub needs: Option<Needs>,
     /// The advice.
     pub advice: Advice,

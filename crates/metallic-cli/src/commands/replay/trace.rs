@@ -26,7 +26,7 @@ pub struct Trace {
     untimed: bool,
 }
 
-/// What the creations of one key cost, in nanoseconds: a driver that keeps compiled shaders makes the second one cheap.
+/// The creation costs of one key, in nanoseconds: a driver that keeps compiled shaders makes the second one cheap.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Price {
     /// The first one of a run of the program: the mean, if the log has several runs.
@@ -214,7 +214,7 @@ impl Trace {
         self.unmeasured_keys < self.prices.len()
     }
 
-    /// What the creations of each key cost, by its number.
+    /// The creation costs of each key, by its number.
     pub fn prices(&self) -> &[Price] {
         &self.prices
     }

@@ -22,7 +22,7 @@ impl Plan {
     /// The most rows of a product that goes this way, if A and B lie so that its elements are inner products of rows.
     const INNER_ROWS: usize = 32;
 
-    /// Whether this is the way for a product.
+    /// Returns `true` if this is the way for a product.
     pub(super) fn is_for(key: &GemmKey) -> bool {
         let rows = key.m.most();
         rows == 1 || rows <= Self::INNER_ROWS && key.transpose_b && !key.transpose_a

@@ -27,7 +27,7 @@ impl<Key, R> Cache<Key, R> {
         resource
     }
 
-    /// Whether the next look-up would evict this entry before it looks: it was idle for longer than the policy allows, and is
+    /// Returns `true` if the next look-up would evict this entry first: it was idle for longer than the policy allows, and is
     /// none of the last `min_entries`. O(n) for an entry that was idle for so long, if there is such a minimum.
     pub(in crate::caching) fn would_expire(&self, id: EntryId, now: u64) -> bool {
         let Some(max_idle) = self.policy.max_idle_duration() else { return false };

@@ -22,7 +22,7 @@ pub(in crate::caching) struct Departed<Key, R> {
     pub(in crate::caching) cause: RemovalCause,
 }
 
-/// What was removed by one step of an operation. It is to be dropped when all structures are whole, since dropping a key or a
+/// The entries removed by one step of an operation. It is to be dropped when all structures are whole, since dropping a key or a
 /// resource runs code that is not ours.
 #[must_use]
 pub(in crate::caching) struct Departures<Key, R> {

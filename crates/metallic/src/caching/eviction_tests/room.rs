@@ -1,4 +1,4 @@
-//! Who leaves to make room, and when.
+//! The entries that are evicted to make room, and when.
 
 use metallic_instrumentation::RemovalCause;
 

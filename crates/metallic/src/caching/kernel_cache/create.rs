@@ -12,7 +12,7 @@ use crate::caching::keyed_cache::{Arrival, KeyedCache};
 use crate::caching::order::EntryId;
 use crate::error::{Error, chain};
 
-/// What holds the cache of kernel `K`: a registry, or the cache itself.
+/// The holder of the cache of kernel `K`: a registry, or the cache itself.
 pub(in crate::caching) trait Holds<K: CacheableKernel<D>, D> {
     fn keyed(&mut self) -> &mut KeyedCache<K::Key, K::CachedResource>;
 

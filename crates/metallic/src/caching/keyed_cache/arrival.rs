@@ -48,7 +48,7 @@ where
         arrival
     }
 
-    /// What holds the cache, and the key.
+    /// The holder of the cache, and the key.
     #[inline]
     pub(in crate::caching) fn parts(&mut self) -> (&mut H, &Key) {
         let (_, key) = self.open.as_ref().expect("an arrival ends by value");

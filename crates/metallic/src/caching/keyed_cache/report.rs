@@ -1,4 +1,4 @@
-//! What a cache tells its sink, with the labels that were formatted before.
+//! Reports of a cache to its sink, with the labels that were formatted before.
 
 use std::fmt::{self, Debug};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::caching::clock::TimeSource;
 use crate::caching::order::EntryId;
 use crate::caching::reporting::{Ended, Labels, Reporter, label};
 
-/// What a cache needs to report.
+/// The parts of a cache that reports need.
 pub(super) struct Reporting {
     pub(super) reporter: Reporter,
     labels: Labels,
@@ -83,7 +83,7 @@ impl<Key, R> KeyedCache<Key, R> {
         reporting.reporter.operation_complete(cache.counters().totals(cache.len()), ended.began);
     }
 
-    /// What follows the removal of entries: they are reported, and memory is given back when most of it is vacant.
+    /// Completes the removal of entries: they are reported, and memory is given back when most of it is vacant.
     #[inline]
     pub(super) fn depart(&mut self, departures: &Departures<Key, R>) {
         if self.reporting.is_some() {

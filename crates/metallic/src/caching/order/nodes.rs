@@ -1,10 +1,10 @@
-//! What is known of each entry, and the order in which they were used: a list threaded through the nodes, kept only while a
+//! The history of each entry, and the order in which they were used: a list threaded through the nodes, kept only while a
 //! policy asks for it; otherwise each use has a number from which the order can be made.
 
 use super::links::{Link, SENTINEL, link_last, reserve_one, unlink, validate, walk};
 use super::{EntryHistory, EntryId};
 
-/// What a hit reads and writes, and what fits beside it in half a cache line.
+/// The fields that a hit reads and writes, and those that fit next to them in half a cache line.
 #[derive(Clone, Copy)]
 struct Node {
     /// From the least recently used entry to the most; while that list is not kept, the halves of the number of the last

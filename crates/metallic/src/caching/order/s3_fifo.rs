@@ -20,7 +20,7 @@ const MAX_FREQUENCY: u64 = 3;
 /// From this many hits on an entry is promoted.
 const PROMOTION: u64 = 2;
 
-/// What the queues know of an entry. A hit does not touch it: the counter is `frequency` and the hits since `counted`.
+/// The queues' state of an entry. A hit does not touch it: the counter is `frequency` and the hits since `counted`.
 #[derive(Clone, Copy, Default)]
 struct Seat {
     link: Link,
@@ -98,7 +98,7 @@ impl S3Fifo {
         self.mid_eviction &= self.lens[SMALL as usize] > 0;
     }
 
-    /// Whether the eviction that evicted last has still to evict, wherever the limit is.
+    /// Returns `true` if the eviction that evicted last has still to evict, wherever the limit is.
     pub(super) fn is_mid_eviction(&self) -> bool {
         self.mid_eviction
     }

@@ -73,7 +73,7 @@ proptest! {
         }
     }
 
-    /// What is numbered anew evicts what it would have evicted, with the same histories, in either form.
+    /// A renumbered order evicts what it would have evicted, with the same histories, in either form.
     #[test]
     fn numbering_anew_changes_nothing_but_numbers(
         steps in steps(),

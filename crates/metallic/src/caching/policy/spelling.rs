@@ -48,7 +48,7 @@ impl fmt::Display for ParsePolicyError {
 
 const LIMITS: &str = "max=N, idle=TIME, generations=N, min=N";
 
-/// What a constructor takes.
+/// The arguments of a constructor.
 #[derive(Clone, Copy, PartialEq)]
 enum Max {
     Never,
@@ -70,7 +70,7 @@ impl EvictionStrategy {
         Self::Sieve,
     ];
 
-    /// Whether a maximum and an idle time are arguments, in this order.
+    /// `true` for each of a maximum and an idle time that is an argument, in this order.
     fn arguments(self) -> (Max, bool) {
         match self {
             Self::None => (Max::Never, false),

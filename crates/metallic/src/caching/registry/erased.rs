@@ -1,4 +1,4 @@
-//! What a registry does with a cache whose types it has forgotten.
+//! The operations of a registry on a cache whose types it has forgotten.
 
 use std::any::{Any, type_name};
 
@@ -18,7 +18,7 @@ pub(in crate::caching) trait ErasedCache: Any {
     fn name(&self) -> &CacheName;
     /// Its type, for messages.
     fn owner(&self) -> &'static str;
-    /// Whether another cache had the name before.
+    /// Returns `true` if another cache had the name before.
     fn is_refused(&self) -> bool;
     fn metrics(&self) -> CacheMetrics;
     fn eviction_policy(&self) -> EvictionPolicy;

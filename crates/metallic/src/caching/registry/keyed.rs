@@ -49,7 +49,7 @@ impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
     /// that ask for it wait. The key is built from the query only then.
     ///
     /// # Errors
-    /// That of `make`, to its caller alone: of those that waited, the next calls its own `make`. [`Error::RecursiveCreation`] if
+    /// The error of `make`, to its caller alone: the next of those that waited calls its own. [`Error::RecursiveCreation`] if
     /// the creation is under way and waits for this thread, and [`Error::DeviceLost`], as the caller's type has them.
     ///
     /// # Panics

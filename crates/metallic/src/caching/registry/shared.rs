@@ -5,7 +5,6 @@ mod by_name;
 use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;
 use std::fmt;
-use std::hash::Hash;
 use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 

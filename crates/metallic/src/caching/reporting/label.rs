@@ -1,4 +1,4 @@
-//! How a key stands in events and metrics.
+//! The form of a key in events and metrics.
 
 use std::fmt::{Debug, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,4 +1,4 @@
-//! What a cache counts, and the snapshot it gives away.
+//! Counters of a cache, and their snapshot.
 
 use std::fmt;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ pub struct CacheMetrics {
     pub failed_creations: u64,
     /// Time spent in creations, failed ones included, without that of other creations inside of them.
     pub creation_time: Duration,
-    /// What the entries' resources hold, in bytes, as far as their kernel says.
+    /// The bytes that the entries' resources hold, as far as their kernel says.
     pub bytes: u64,
 }
 
@@ -60,7 +60,7 @@ pub struct CacheCounters {
     pub removals: u64,
     /// Misses whose creation failed or panicked.
     pub failed_creations: u64,
-    /// What the entries' resources hold, in bytes, as far as their kernel says.
+    /// The bytes that the entries' resources hold, as far as their kernel says.
     pub bytes: u64,
 }
 

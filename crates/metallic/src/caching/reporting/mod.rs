@@ -1,4 +1,4 @@
-//! What a cache counts, and what it tells of what it does.
+//! Counters and reports of a cache.
 
 mod label;
 mod metrics;

@@ -34,7 +34,7 @@ pub(in crate::caching) struct Ended {
     pub(in crate::caching) ticks: u64,
     pub(in crate::caching) own_ticks: u64,
     pub(in crate::caching) outcome: CreationOutcome,
-    /// What the resource holds.
+    /// The bytes that the resource holds.
     pub(in crate::caching) bytes: u64,
 }
 
@@ -47,7 +47,7 @@ impl Reporter {
         Self { sink, cache, time }
     }
 
-    /// Whether the sink wants to hear of hits, or of the totals that a hit may complete a hundred of.
+    /// Returns `true` if the sink wants to hear of hits, or of the totals that a hit may complete a hundred of.
     pub(in crate::caching) fn wants_hits(&self) -> bool {
         self.wants(EventKind::ResourceCacheAccess) || self.wants(EventKind::ResourceCacheSummary)
     }
@@ -136,7 +136,7 @@ impl Reporter {
         }
     }
 
-    /// Whether removed entries are reported one by one.
+    /// Returns `true` if removed entries are reported one by one.
     pub(in crate::caching) fn wants_removals(&self) -> bool {
         self.wants(EventKind::EntryRemoved)
     }

@@ -1,4 +1,4 @@
-//! What every hit of a local copy reads, and no hit writes.
+//! The part that every hit of a local copy reads, and no hit writes.
 
 use crate::caching::sync::atomic::{AtomicU64, Ordering, fence};
 

@@ -43,7 +43,7 @@ pub(in crate::caching) struct Got<R> {
     pub(in crate::caching) ticks: u64,
 }
 
-/// What a look-up came to under the lock.
+/// The outcome of a look-up under the lock.
 enum Step<'a, Key, R> {
     Hit(Arc<Node<R>>),
     /// The key failed a moment ago.
@@ -51,7 +51,7 @@ enum Step<'a, Key, R> {
     /// Another thread creates it, or this one further out.
     Wait(Arc<Landing>),
     Create(SharedArrival<'a, Key, R>),
-    /// What is here is another device's, or the device was lost since the look-up began.
+    /// The entries here are another device's, or the device was lost since the look-up began.
     Refused(Error),
 }
 
@@ -275,7 +275,7 @@ impl<Key, R> SharedCore<Key, R> {
         other.map_err(|other| if is_lost() { Error::DeviceLost } else { other })
     }
 
-    /// Whether what was created for `request` may be inserted: then all that is here is of its device. To be called under the
+    /// Returns `true` if the resource for `request` may be inserted: then all that is here is of its device. To be called under the
     /// lock.
     pub(super) fn claim(&self, request: Request) -> Result<(), Error> {
         if self.epoch.load(Ordering::Relaxed) != request.epoch {

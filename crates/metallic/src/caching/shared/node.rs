@@ -12,7 +12,7 @@ pub(in crate::caching) struct Node<R> {
     pub(in crate::caching) resource: R,
     /// The last use, to a coarse tick. Stamps of the cache's time source.
     last_used: AtomicU64,
-    /// Whether the entry was removed.
+    /// `true` if the entry was removed.
     removed: AtomicBool,
     pub(super) hash: u64,
     pub(super) bytes: u64,

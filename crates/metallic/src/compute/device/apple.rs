@@ -28,7 +28,7 @@ pub fn system_default_device() -> Result<Device, MetalError> {
     MTLCreateSystemDefaultDevice().ok_or(MetalError::DeviceNotAvailable)
 }
 
-/// What an `NSError` said: the `source` of a [`MetalError::Device`] that Metal reported. It holds no Objective-C object, so
+/// The content of an `NSError`: the `source` of a [`MetalError::Device`] that Metal reported. It holds no Objective-C object, so
 /// it can go to any thread.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{domain} {code}: {description}")]

@@ -1,4 +1,4 @@
-//! What a device must offer to the operations of this library.
+//! The interface that a device offers to the operations of this library.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,7 +25,7 @@ pub trait ComputeDevice: Sized + 'static {
         None
     }
 
-    /// Whether tensors of this type can be had.
+    /// Returns `true` if tensors of this type are supported.
     fn supports(&self, dtype: Dtype) -> bool;
 
     /// A tensor of zeros.

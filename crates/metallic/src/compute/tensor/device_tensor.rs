@@ -59,7 +59,7 @@ impl MatrixLayout {
         self.offset.checked_add(last_matrix)?.checked_add(last_row)?.checked_add(columns)
     }
 
-    /// Whether `batch` such matrices of `rows` times `columns` have no element in common.
+    /// Returns `true` if `batch` such matrices of `rows` times `columns` have no element in common.
     fn is_disjoint(&self, batch: usize, rows: usize, columns: usize) -> bool {
         let one = Self { offset: 0, ..*self };
         batch <= 1 || one.extent(1, rows, columns).is_some_and(|extent| extent <= self.batch_stride)
@@ -107,7 +107,7 @@ impl<'a, T> MatrixMut<'a, T> {
 }
 
 impl<T: Tensor> MatrixRef<'_, T> {
-    /// That the tensor has `batch` such matrices of `rows` times `columns`, of this type. `name` is theirs in the error.
+    /// Checks that the tensor has `batch` such matrices of `rows` times `columns`, of this type. `name` is theirs in the error.
     ///
     /// # Errors
     /// [`MetalError::InvalidParams`] if not.
@@ -122,7 +122,7 @@ impl<T: Tensor> MatrixRef<'_, T> {
 }
 
 impl<T: Tensor> MatrixMut<'_, T> {
-    /// That the tensor has `batch` such matrices of `rows` times `columns`, of this type, none of which overlap. `name` is
+    /// Checks that the tensor has `batch` such matrices of `rows` times `columns`, of this type, none of which overlap. `name` is
     /// theirs in the error.
     ///
     /// # Errors
@@ -157,7 +157,7 @@ fn check_matrices<T: Tensor>(
     check_tensor(name, tensor, dtype, needed)
 }
 
-/// That `tensor` has at least this many elements of this type. `name` is its name in the error.
+/// Checks that `tensor` has at least this many elements of this type. `name` is its name in the error.
 ///
 /// # Errors
 /// [`MetalError::InvalidParams`] if not.

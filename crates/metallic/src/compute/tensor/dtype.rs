@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// The type of a tensor's elements. Small and `Copy`, so that it can stand in any key.
+/// The type of a tensor's elements. Small and `Copy`, so that it can be in any key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Dtype {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// An `f32` that compares and hashes by its bits, so that it can stand in a key: `-0.0` is not `0.0`, and a NaN is itself.
+/// An `f32` that compares and hashes by its bits, so that it can be in a key: `-0.0` is not `0.0`, and a NaN is itself.
 /// Its `Debug` form is the number, and of a NaN also its bits, so that different keys have different labels.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct F32Bits(u32);

@@ -1,4 +1,4 @@
-//! What tensors are made of, and where an operation finds them.
+//! Element types, layouts and views of tensors.
 
 mod device_tensor;
 mod dtype;

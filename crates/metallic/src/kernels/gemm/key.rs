@@ -1,4 +1,4 @@
-//! What tells one plan of a matrix product from another.
+//! Key and parameters of a matrix product.
 
 use crate::kernels::RowBucket;
 use crate::tensor::Dtype;
@@ -12,11 +12,11 @@ pub struct GemmParams {
     pub n: usize,
     /// The length of the sums.
     pub k: usize,
-    /// Whether A is stored as `[k, m]`.
+    /// `true` if A is stored as `[k, m]`.
     pub transpose_a: bool,
-    /// Whether B is stored as `[n, k]`.
+    /// `true` if B is stored as `[n, k]`.
     pub transpose_b: bool,
-    /// Whether a vector `[n]` is added to each row of the result.
+    /// `true` if a vector `[n]` is added to each row of the result.
     pub bias: bool,
     /// The type of all elements.
     pub dtype: Dtype,
@@ -32,11 +32,11 @@ pub struct GemmKey {
     pub n: usize,
     /// The length of the sums.
     pub k: usize,
-    /// Whether A is stored as `[k, m]`.
+    /// `true` if A is stored as `[k, m]`.
     pub transpose_a: bool,
-    /// Whether B is stored as `[n, k]`.
+    /// `true` if B is stored as `[n, k]`.
     pub transpose_b: bool,
-    /// Whether a vector `[n]` is added to each row of the result.
+    /// `true` if a vector `[n]` is added to each row of the result.
     pub bias: bool,
     /// The type of all elements.
     pub dtype: Dtype,

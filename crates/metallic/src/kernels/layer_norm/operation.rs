@@ -33,7 +33,7 @@ pub struct LayerNormKey {
 pub struct LayerNormCall<'a, T> {
     /// The number of rows.
     pub rows: usize,
-    /// What is added to the variance; above 0.
+    /// The number added to the variance; above 0.
     pub epsilon: f32,
     /// `[rows, width]`.
     pub input: MatrixRef<'a, T>,

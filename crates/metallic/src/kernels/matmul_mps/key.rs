@@ -1,4 +1,4 @@
-//! What tells one matrix product from another.
+//! Key and parameters of a matrix product.
 
 use super::layout::MpsMatrixLayout;
 use crate::error::MetalError;
@@ -30,9 +30,9 @@ pub struct MpsGemmKey {
     pub k: usize,
     /// The type of the elements of A, B and C: [`Dtype::F32`] or [`Dtype::F16`].
     pub dtype: Dtype,
-    /// Whether A is stored transposed, with `k` rows and `m` columns.
+    /// `true` if A is stored transposed, with `k` rows and `m` columns.
     pub transpose_left: bool,
-    /// Whether B is stored transposed, with `n` rows and `k` columns.
+    /// `true` if B is stored transposed, with `n` rows and `k` columns.
     pub transpose_right: bool,
     /// The factor of the product.
     pub alpha: F32Bits,
@@ -55,7 +55,7 @@ impl From<&MpsScaledGemmParams> for MpsGemmKey {
 }
 
 impl MpsGemmKey {
-    /// That there is something to multiply, in a type that can be.
+    /// Checks that there is something to multiply, in a type that can be.
     pub(super) fn check(&self) -> Result<(), MetalError> {
         if self.m == 0 || self.n == 0 || self.k == 0 {
             return Err(MetalError::invalid_params(format!(
@@ -72,7 +72,7 @@ impl MpsGemmKey {
         Ok(())
     }
 
-    /// That the operands hold what the product reads and writes. They may be larger: the upper left part is used.
+    /// Checks that the operands hold what the product reads and writes. They may be larger: the upper left part is used.
     pub(super) fn check_operands(
         &self,
         left: &MpsMatrixLayout,

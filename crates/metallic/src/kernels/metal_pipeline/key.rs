@@ -1,4 +1,4 @@
-//! What tells one compute pipeline from another.
+//! Key and parameters of a compute pipeline.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

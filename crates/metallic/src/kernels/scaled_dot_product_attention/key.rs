@@ -1,4 +1,4 @@
-//! What tells one plan of an attention from another.
+//! Key and parameters of an attention.
 
 use crate::kernels::{RowBucket, SeqKBucket};
 use crate::tensor::Dtype;
@@ -17,7 +17,7 @@ pub struct AttentionParams {
     pub seq_q: usize,
     /// The number of keys.
     pub seq_k: usize,
-    /// Whether query `i` attends only to keys up to `seq_k - seq_q + i`: the queries are the last of the sequence.
+    /// `true` if query `i` attends only to keys up to `seq_k - seq_q + i`: the queries are the last of the sequence.
     pub causal: bool,
     /// The type of all elements.
     pub dtype: Dtype,
@@ -37,7 +37,7 @@ pub struct AttentionKey {
     pub seq_q: RowBucket,
     /// The numbers of keys that share the plan.
     pub seq_k: SeqKBucket,
-    /// Whether later queries attend to more keys.
+    /// `true` if later queries attend to more keys.
     pub causal: bool,
     /// The type of all elements.
     pub dtype: Dtype,

@@ -38,7 +38,7 @@ pub struct SdpaOperands<'a> {
     pub value: &'a ProtocolObject<dyn MTLBuffer>,
     /// M, if and only if the attention is masked.
     pub mask: Option<&'a ProtocolObject<dyn MTLBuffer>>,
-    /// What the attention is written to.
+    /// The destination of the attention.
     pub result: &'a ProtocolObject<dyn MTLBuffer>,
 }
 

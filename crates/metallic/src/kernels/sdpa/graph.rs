@@ -16,7 +16,7 @@ use super::key::SdpaKey;
 use crate::error::MetalError;
 use crate::kernels::mps;
 
-/// What is fed to the graph.
+/// The inputs of the graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Feed {
     Query,

@@ -1,4 +1,4 @@
-//! What tells one attention graph from another.
+//! Key and parameters of an attention graph.
 
 use crate::error::MetalError;
 use crate::kernels::SeqKBucket;
@@ -31,7 +31,7 @@ pub struct SdpaParams {
     pub dtype: Dtype,
     /// The factor of the scores: as a rule `1 / sqrt(head_dim)`.
     pub scale: f32,
-    /// Whether a mask is added to the scores.
+    /// `true` if a mask is added to the scores.
     pub masked: bool,
 }
 
@@ -52,7 +52,7 @@ pub struct SdpaKey {
     pub dtype: Dtype,
     /// The factor of the scores.
     pub scale: F32Bits,
-    /// Whether a mask is added to the scores.
+    /// `true` if a mask is added to the scores.
     pub masked: bool,
 }
 
@@ -81,7 +81,7 @@ impl SdpaKey {
         [self.seq_q, self.seq_k]
     }
 
-    /// That there is something to attend to, in a type that can be, and that the scores fit into the address space.
+    /// Checks that there is something to attend to, in a type that can be, and that the scores fit into the address space.
     pub(super) fn check(&self) -> Result<(), MetalError> {
         let shape = [self.batch, self.heads, self.seq_q, self.seq_k, self.head_dim];
         if shape.contains(&0) {

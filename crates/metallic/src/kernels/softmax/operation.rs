@@ -15,7 +15,7 @@ pub struct SoftmaxKernel;
 pub struct SoftmaxParams {
     /// The length of a row: how many keys each query attends to.
     pub seq_k: usize,
-    /// Whether row `r` has only its first `past + r + 1` elements, the others becoming zero.
+    /// `true` if row `r` has only its first `past + r + 1` elements, the others becoming zero.
     pub causal: bool,
     /// The type of all elements.
     pub dtype: Dtype,
@@ -26,7 +26,7 @@ pub struct SoftmaxParams {
 pub struct SoftmaxKey {
     /// The row lengths that share the plan.
     pub seq_k: SeqKBucket,
-    /// Whether later rows see more elements.
+    /// `true` if later rows see more elements.
     pub causal: bool,
     /// The type of all elements.
     pub dtype: Dtype,

@@ -1,4 +1,4 @@
-//! What tells one softmax from another.
+//! Key and parameters of a softmax.
 
 use crate::error::MetalError;
 use crate::kernels::SeqKBucket;
@@ -30,7 +30,7 @@ impl From<&SoftmaxMpsParams> for SoftmaxMpsKey {
 }
 
 impl SoftmaxMpsKey {
-    /// That there are rows to normalise, in a type that can be.
+    /// Checks that there are rows to normalise, in a type that can be.
     pub(super) fn check(&self) -> Result<(), MetalError> {
         if self.seq_k.padded_length() == 0 {
             return Err(MetalError::invalid_params("a softmax over no elements"));
@@ -41,7 +41,7 @@ impl SoftmaxMpsKey {
         Ok(())
     }
 
-    /// That `rows` rows of `columns` elements can be read from `input` and written to `result` by this object.
+    /// Checks that `rows` rows of `columns` elements can be read from `input` and written to `result` by this object.
     pub(super) fn check_operands(
         &self,
         input: &MpsMatrixLayout,

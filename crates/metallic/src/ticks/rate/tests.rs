@@ -7,7 +7,7 @@ struct ByHand {
     counter: Cell<f64>,
     system_ns: Cell<f64>,
     ticks_per_ns: Cell<f64>,
-    /// What the system's clock runs too fast, in parts per million.
+    /// The excess rate of the system's clock, in parts per million.
     slew_ppm: Cell<f64>,
 }
 

@@ -22,7 +22,7 @@ fi
 
 # A folder of its own: artifacts of two compilers would push each other out.
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/msrv"
-cargo "+$version" check --locked -p metallic --no-default-features
+cargo "+$version" check --locked -p metallic-cache --no-default-features
 cargo "+$version" check --locked -p metallic-instrumentation --no-default-features
 cargo "+$version" check --locked -p metallic-instrumentation --all-features
 echo "check-msrv: passed with $(rustup run "$version" rustc --version)"

@@ -18,7 +18,7 @@ target=wasm32-unknown-unknown
 rustup target list --installed | grep --quiet --line-regexp "$target" || rustup target add "$target" >&2 ||
     skip "the target $target could not be installed"
 
-cargo clippy --locked -p metallic -p metallic-instrumentation --no-default-features --target "$target" -- -D warnings
+cargo clippy --locked -p metallic-cache -p metallic-instrumentation --no-default-features --target "$target" -- -D warnings
 
 command -v node >/dev/null || skip "no Node.js"
 folder=$(realpath --canonicalize-missing "${CARGO_TARGET_DIR:-target}")

@@ -9,6 +9,7 @@ pub use run::{DevicesArgs, ElementType, RunArgs};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::commands::report::Check;
 use crate::error::Error;
 
 /// Run a transformer out of the caches; see, explain and tune the caches of any program that uses metallic, from the event
@@ -68,6 +69,8 @@ pub enum Command {
 #[command(after_help = "Examples:
   metallic report log.jsonl
   metallic report log.jsonl --html report.html
+  metallic report log.jsonl --check 'gemm.rebuilt == 0' \\
+      --check 'total.creation_seconds < 2'
   zcat log.jsonl.gz | metallic report --json - > report.json")]
 pub struct ReportArgs {
     /// Logs: files, plain or `.zst`, with what rotation left beside them; `-` is standard input.
@@ -76,6 +79,11 @@ pub struct ReportArgs {
     /// Write one page with plots to this file, which needs nothing else to be looked at.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+    /// Fail with exit code 3 unless this holds: CACHE.FIGURE, an operator, a number; the cache `total` is the sum of all. Figures:
+    /// hits, misses, hit_rate (0 to 1), entries, peak_entries, evictions, removals, creations, failed, creation_seconds,
+    /// max_creation_seconds, rebuilt, rebuilt_seconds. May be given several times.
+    #[arg(long = "check", value_name = "CONDITION")]
+    pub checks: Vec<Check>,
     /// How many keys to keep figures of; beyond that, only the dearest ones. 200000 take about 50 MB.
     #[arg(long, value_name = "N", default_value_t = 200_000)]
     pub keys: usize,
@@ -146,17 +154,30 @@ pub enum TraceFormat {
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   metallic explain log.jsonl 'gemm:GemmKey{m:64,n:64,k:1024}'
-  metallic explain log.jsonl 'GemmKey{m:64,n:64,k:1024}' --json",
+  metallic explain log.jsonl 'GemmKey{m:64,n:64,k:1024}' --json
+  metallic explain log.jsonl --like m:4096
+  metallic explain log.jsonl --list gemm --group-by m",
     after_long_help = concat!("Examples:
   metallic explain log.jsonl 'gemm:GemmKey{m:64,n:64,k:1024}'
-  metallic explain log.jsonl 'GemmKey{m:64,n:64,k:1024}' --json\n\n", include_str!("commands/explain/schema.txt")))]
+  metallic explain log.jsonl 'GemmKey{m:64,n:64,k:1024}' --json
+  metallic explain log.jsonl --like m:4096
+  metallic explain log.jsonl --list gemm --group-by m\n\n", include_str!("commands/explain/schema.txt")))]
 pub struct ExplainArgs {
     /// The log.
     #[arg(value_name = "LOG")]
     pub log: PathBuf,
     /// The key as it is in the log, with or without its cache's name; spaces do not matter.
-    #[arg(value_name = "KEY")]
-    pub key: String,
+    #[arg(value_name = "KEY", conflicts_with_all = ["list", "like", "group_by"])]
+    pub key: Option<String>,
+    /// List the keys of this cache instead, those that missed most first.
+    #[arg(long, value_name = "CACHE")]
+    pub list: Option<String>,
+    /// List the keys that contain this text.
+    #[arg(long, value_name = "TEXT")]
+    pub like: Option<String>,
+    /// Sum the listed keys up by the value of this field, such as `m` or `shape.0`.
+    #[arg(long, value_name = "FIELD")]
+    pub group_by: Option<String>,
     /// Print JSON instead of text. `--help` shows its schema.
     #[arg(long)]
     pub json: bool,

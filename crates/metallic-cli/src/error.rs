@@ -46,6 +46,9 @@ pub enum Error {
     /// The results are not those of the reference.
     #[error("{0}")]
     Deviation(String),
+    /// Conditions on the figures of a log do not hold, a line for each.
+    #[error("{}", .0.join("; "))]
+    Checks(Vec<String>),
     /// The arguments cannot be meant.
     #[error("{0}")]
     Usage(String),
@@ -68,9 +71,14 @@ impl Error {
         Self::Content { file: file.into(), cause: cause.into() }
     }
 
-    /// The message, so that text of a log or of a command line in it cannot steer a terminal.
-    pub fn line(&self) -> String {
-        printable(&self.to_string(), usize::MAX)
+    /// The message, so that text of a log or of a command line in it cannot steer a terminal. One line, but for
+    /// [`Checks`](Self::Checks), which have one each.
+    pub fn lines(&self) -> Vec<String> {
+        let safe = |text: &str| printable(text, usize::MAX);
+        match self {
+            Self::Checks(broken) => broken.iter().map(|line| safe(line)).collect(),
+            _ => vec![safe(&self.to_string())],
+        }
     }
 
     /// Returns `true` if the output went to a program that has ended.
@@ -78,9 +86,13 @@ impl Error {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 
-    /// The exit code of the process: 2 for wrong arguments, otherwise 1.
+    /// The exit code of the process: 2 for wrong arguments, 3 for conditions that do not hold, otherwise 1.
     pub fn exit_code(&self) -> u8 {
-        if matches!(self, Self::Usage(_)) { 2 } else { 1 }
+        match self {
+            Self::Usage(_) => 2,
+            Self::Checks(_) => 3,
+            _ => 1,
+        }
     }
 }
 

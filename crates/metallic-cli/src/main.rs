@@ -8,7 +8,8 @@ use clap::Parser;
 use metallic_cli::Error;
 use metallic_cli::args::{self, Args};
 
-/// Exit codes: 0, all went well; 1, something failed, and one line on stderr says what; 2, the arguments are wrong.
+/// Exit codes: 0, all went well; 1, something failed, and one line on stderr says what; 2, the arguments are wrong; 3, a
+/// `--check` does not hold, and stderr has a line for each.
 fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
@@ -16,7 +17,8 @@ fn main() -> ExitCode {
         Err(error) if error.is_closed_pipe() => ExitCode::SUCCESS,
         Err(error) => {
             // Where it cannot be said, the exit code says it; `eprintln!` would panic.
-            let _ = writeln!(io::stderr(), "metallic: {}", error.line());
+            let print = |line| writeln!(io::stderr(), "metallic: {line}");
+            let _ = error.lines().iter().try_for_each(print);
             ExitCode::from(error.exit_code())
         }
     }

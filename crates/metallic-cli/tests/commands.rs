@@ -73,11 +73,18 @@ fn the_json_has_the_figures_of_the_text() {
 }
 
 #[test]
-fn a_short_log_gets_no_advice_and_hears_why() {
-    let log = lines((0..20).map(|number| access(number, false)));
-    let text = stdout(&metallic(&["replay", "-"], log.as_bytes()));
+fn a_short_trace_gets_no_advice_and_hears_why() {
+    let keys: String = (0..20).map(|number| format!("{number}\n")).collect();
+    let text = stdout(&metallic(&["replay", "--format", "keys", "-"], keys.as_bytes()));
     assert!(text.contains("20 accesses are fewer than 1000"), "{text}");
     assert!(text.contains("0 accesses, fewer than 100, are to a key that was there before"), "{text}");
+}
+
+#[test]
+fn a_short_log_in_which_nothing_was_evicted_is_told_to_leave_it_as_it_is() {
+    let log = lines((0..20).map(|number| access(number, false)));
+    let text = stdout(&metallic(&["replay", "-"], log.as_bytes()));
+    assert!(text.contains("leave it as it is: nothing was evicted"), "{text}");
 }
 
 #[test]
@@ -295,7 +302,7 @@ fn text_of_a_log_cannot_steer_the_terminal() {
         &["replay", "-", "--format", "jsonl"],
         &["replay", "-", "--format", "jsonl", "--cache", "nope"],
         &["explain", "-", "gemm\u{1b}[31m:key\u{7}"],
-        &["explain", "-", "other"],
+        &["explain", "-", "gemm\u{1b}[31m:other"],
     ] {
         let output = metallic(args, log.as_bytes());
         let text = [output.stdout, output.stderr].concat();
@@ -310,4 +317,76 @@ fn more_points_than_a_plot_can_show_are_refused() {
         metallic(&["replay", "-", "--format", "keys", "--points", "100000000"], loop_trace().as_bytes());
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("--points 100000000: there are at most 1000"));
+}
+
+#[test]
+fn checks_that_do_not_hold_have_a_line_each_and_an_exit_code_of_their_own() {
+    let log = lines((0..10).map(|number| access(number, number >= 4)));
+    let check = |conditions: &[&str]| {
+        let args: Vec<&str> = conditions.iter().flat_map(|condition| ["--check", *condition]).collect();
+        let output = metallic(&[&["report", "-"], &args[..]].concat(), log.as_bytes());
+        (output.status.code(), String::from_utf8(output.stderr).expect("messages are text"))
+    };
+    assert_eq!(
+        check(&["gemm.misses == 4", "total.hit_rate>=0.6", "gemm.rebuilt<1"]),
+        (Some(0), String::new())
+    );
+    let (code, text) = check(&["gemm.misses <= 3", "gemm.hits == 6", "gem.hits > 0"]);
+    assert_eq!(code, Some(3));
+    let broken: Vec<&str> = text.lines().collect();
+    assert_eq!(
+        broken,
+        [
+            "metallic: check gemm.misses <= 3: it is 4",
+            "metallic: check gem.hits > 0: the log has no cache `gem`"
+        ]
+    );
+    for (condition, cause) in [
+        ("gemm.misses", "not of the form"),
+        ("gemm.miss == 1", "`miss` is not a figure; there are: hits, misses"),
+        ("gemm.misses == few", "`few` is not a number"),
+    ] {
+        let (code, text) = check(&[condition]);
+        assert!(code == Some(2) && text.contains(cause), "{text}");
+    }
+}
+
+#[test]
+fn keys_are_listed_searched_and_grouped() {
+    let key = |m: u32, n: u32, hit| -> EventData {
+        ResourceCacheAccess { cache_key: format!("gemm:Key{{m:{m},n:{n}}}").into(), hit, bytes: 0 }.into()
+    };
+    let other = ResourceCacheAccess { cache_key: "add:Key{m:Bucket(9)}".into(), hit: false, bytes: 0 };
+    let accesses = [key(1, 1, false), key(1, 2, false), key(1, 1, true), key(2, 1, false), other.into()];
+    let log = lines(accesses);
+    let explain = |args: &[&str]| metallic(&[&["explain", "-"], args].concat(), log.as_bytes());
+    let rows = |args: &[&str]| {
+        let output = explain(&[args, &["--json"]].concat());
+        let json: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("the output is JSON");
+        let rows = json["keys"].as_array().expect("it has keys").clone();
+        let text = |row: &serde_json::Value| {
+            format!("{} {} {}", row["key"].as_str().unwrap_or(""), row["keys"], row["misses"])
+        };
+        rows.iter().map(text).collect::<Vec<_>>()
+    };
+    assert_eq!(rows(&["--list", "gemm", "--group-by", "m"]), ["m:1 2 2", "m:2 1 1"]);
+    assert_eq!(rows(&["--like", "n: 2"]), ["gemm:Key{m:1,n:2} 1 1"]);
+    assert_eq!(rows(&["--list", "gemm"]).len(), 3);
+    assert!(stdout(&explain(&["--group-by", "m"])).contains("add m:Bucket 9"));
+    let nothing = explain(&["--list", "gem"]);
+    assert_eq!(nothing.status.code(), Some(1));
+}
+
+#[test]
+fn a_key_that_is_not_in_the_log_is_an_error_and_no_stranger_is_called_near() {
+    let log = lines((0..4).map(|number| access(number, false)));
+    let json = |key: &str| {
+        let output = metallic(&["explain", "-", key, "--json"], log.as_bytes());
+        assert_eq!(output.status.code(), Some(1), "{key}");
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("the output is JSON");
+        (json["cache"].clone(), json["containing"].clone())
+    };
+    assert_eq!(json("tensor:55"), (serde_json::Value::Null, 0.into()));
+    assert_eq!(json("m:3"), (serde_json::Value::Null, 1.into()));
+    assert_eq!(json("gemm:Key{m:7}"), ("gemm".into(), 0.into()));
 }

@@ -7,6 +7,8 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
+use metallic::device::new_identity;
+
 /// The host's own processor: no driver, always there.
 ///
 /// It runs all operations of [`metallic::kernels`]. The threads beyond the caller's own are started with the first plan or call
@@ -14,6 +16,7 @@ use std::thread;
 #[derive(Clone)]
 pub struct HostDevice {
     threads: NonZeroUsize,
+    identity: u64,
     pool: Arc<OnceLock<rayon::ThreadPool>>,
 }
 
@@ -25,7 +28,11 @@ impl HostDevice {
 
     /// The host, limited to a number of threads, the caller's included.
     pub fn with_threads(threads: NonZeroUsize) -> Self {
-        Self { threads, pool: Arc::default() }
+        Self { threads, identity: new_identity(), pool: Arc::default() }
+    }
+
+    pub(crate) fn identity(&self) -> u64 {
+        self.identity
     }
 
     /// The threads that an operation on this device may use, the caller's included.

@@ -15,6 +15,10 @@ use crate::tensor::{Elements, HostTensor};
 impl ComputeDevice for HostDevice {
     type Tensor = HostTensor;
 
+    fn identity(&self) -> Option<u64> {
+        Some(self.identity())
+    }
+
     fn supports(&self, dtype: Dtype) -> bool {
         is_element(dtype)
     }

@@ -249,10 +249,10 @@ fn a_hit_on_a_prepared_tensor_and_a_step_of_a_kv_cache_with_room_allocate_nothin
     let mut resources = ResourceCache::with_device(NoDevice);
     let source = TensorVersion::unchanging();
     let form = PreparedForm::named("packed by hand", Dtype::F32);
-    let config = || KvCacheConfig::new(2, 4, Dtype::F32, 1 << 20).with_first_capacity(1000);
+    let config = KvCacheConfig::new(2, 4, Dtype::F32, 1 << 20).with_first_capacity(1000);
     let mut step = || {
         resources.get_or_prepare(source, form, None, |_| Ok(Nothing)).unwrap();
-        let kv_cache = resources.kv_cache(config);
+        let kv_cache = resources.kv_cache(&config).unwrap();
         kv_cache.reserve(&NoDevice, 1).unwrap();
         kv_cache.layer_mut(1).unwrap();
         kv_cache.advance(1).unwrap();
@@ -321,4 +321,36 @@ fn a_cache_that_is_cleared_gives_its_memory_back() {
     assert!(full + given_back <= 64, "{empty} bytes when new, {} more when cleared", full + given_back);
     let (left, ()) = heap(|| drop(cache));
     assert_eq!(empty + full + given_back + left, 0, "nothing leaks");
+}
+
+#[test]
+fn a_cache_that_shrank_gives_its_memory_back() {
+    type Shrink = fn(&mut KernelCache<Gemm>, &ManualClock);
+    let shrinks: [Shrink; 2] = [
+        |cache, _| cache.set_eviction_policy(EvictionPolicy::size_limited_lru(10)),
+        |cache, clock| {
+            cache.set_eviction_policy(EvictionPolicy::idle_timeout(HOUR));
+            clock.advance(2 * HOUR);
+        },
+    ];
+    PIPELINE.with(|_| {});
+    for shrink in shrinks {
+        for sink in [None, Some(Arc::new(Deaf))] {
+            let clock = ManualClock::new();
+            let mut cache = KernelCache::<Gemm>::default().with_clock(clock.clone());
+            if let Some(sink) = sink {
+                cache = cache.with_sink(sink);
+            }
+            let (full, ()) = heap(|| (0..100_000).for_each(|m| get(&mut cache, m)));
+            let (given_back, ()) = heap(|| {
+                shrink(&mut cache, &clock);
+                get(&mut cache, 100_000);
+            });
+            cache.validate();
+            assert!(cache.len() <= 10);
+            assert!(full + given_back < 4096, "{} of {full} bytes are left", full + given_back);
+            (0..10).for_each(|m| get(&mut cache, m));
+            cache.validate();
+        }
+    }
 }

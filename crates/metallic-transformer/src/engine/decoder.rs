@@ -50,14 +50,17 @@ impl<'m, D: TransformerDevice> Decoder<'m, D> {
     pub fn reserve(&mut self, tokens: usize, positions: usize) -> Result<(), MetalError> {
         let Self { model, layers, scratch, .. } = self;
         let device = layers.device.clone();
-        let kv = kv_cache(layers, model);
+        let kv = kv_cache(layers, model)?;
         kv.reserve(&device, positions.saturating_sub(kv.len()))?;
         Scratch::reserve(scratch, &device, &model.config.shape, tokens, layers.dtype).map(|_| ())
     }
 
     /// Begins a new sequence, in the memory of the one before.
     pub fn restart(&mut self) {
-        kv_cache(&mut self.layers, self.model).reset();
+        // A cache of another configuration is not this decoder's to reset: the next step is refused then.
+        if let Ok(cache) = kv_cache(&mut self.layers, self.model) {
+            cache.reset();
+        }
     }
 
     /// Adds tokens to the sequence. Returns the logits of the next token, one for each token of the vocabulary. If it
@@ -73,7 +76,7 @@ impl<'m, D: TransformerDevice> Decoder<'m, D> {
         let shape = &model.config.shape;
         let (rows, width) = (ids.len(), shape.width);
         let device = layers.device.clone();
-        let kv = kv_cache(layers, model);
+        let kv = kv_cache(layers, model)?;
         kv.reserve(&device, rows)?;
         let (past, seen) = (kv.len(), kv.len() + rows);
         let scratch = Scratch::reserve(scratch, &device, shape, rows, layers.dtype)?;
@@ -96,7 +99,7 @@ impl<'m, D: TransformerDevice> Decoder<'m, D> {
             let part = |at: usize| MatrixRef { tensor: &scratch.heads, layout: parts.at(at * width) };
 
             let write = layers.kv_cache_write(shape)?;
-            let room = kv_cache(layers, model).layer_mut(number)?;
+            let room = kv_cache(layers, model)?.layer_mut(number)?;
             let call = KvCacheWriteCall {
                 batch: 1,
                 positions: rows,
@@ -110,7 +113,7 @@ impl<'m, D: TransformerDevice> Decoder<'m, D> {
             write.run(&device, call)?;
 
             let attention = layers.attention(shape, (rows, seen), true)?;
-            let sequence = kv_cache(layers, model).layer(number)?;
+            let sequence = kv_cache(layers, model)?.layer(number)?;
             let call = AttentionCall {
                 batch: 1,
                 seq_q: rows,
@@ -138,7 +141,7 @@ impl<'m, D: TransformerDevice> Decoder<'m, D> {
         };
         layers.scores(model.head(), MatrixRef::dense(&scratch.normed, 1, width), logits)?;
         let logits = device.read(logits, 0..shape.vocabulary)?;
-        kv_cache(layers, model).advance(rows)?;
+        kv_cache(layers, model)?.advance(rows)?;
         Ok(logits)
     }
 }
@@ -152,12 +155,11 @@ const ROUNDING: u64 = 4096;
 fn kv_cache<'a, D: TransformerDevice>(
     layers: &'a mut Layers<D>,
     model: &Gpt2,
-) -> &'a mut KvCacheState<D::Tensor> {
+) -> Result<&'a mut KvCacheState<D::Tensor>, MetalError> {
     let (shape, dtype) = (&model.config.shape, layers.dtype);
-    layers.cache.kv_cache(|| {
-        let position = 2 * shape.layers * shape.width * dtype.size_bytes();
-        let rounding = ROUNDING.saturating_mul(2 * shape.layers as u64);
-        let max_bytes = (position as u64).saturating_mul(shape.positions as u64).saturating_add(rounding);
-        KvCacheConfig::new(shape.layers, shape.width, dtype, max_bytes).with_max_positions(shape.positions)
-    })
+    let position = 2 * shape.layers * shape.width * dtype.size_bytes();
+    let rounding = ROUNDING.saturating_mul(2 * shape.layers as u64);
+    let max_bytes = (position as u64).saturating_mul(shape.positions as u64).saturating_add(rounding);
+    let config = KvCacheConfig::new(shape.layers, shape.width, dtype, max_bytes);
+    layers.cache.kv_cache(&config.with_max_positions(shape.positions))
 }

@@ -56,6 +56,11 @@ impl<Key, R> Cache<Key, R> {
         self.order.len()
     }
 
+    /// Returns `true` if there are no entries, and no places are reserved for any.
+    pub(super) fn is_vacant(&self) -> bool {
+        self.len() == 0 && self.pending == 0
+    }
+
     #[inline]
     pub(super) fn time(&self) -> &TimeSource {
         &self.time
@@ -78,10 +83,6 @@ impl<Key, R> Cache<Key, R> {
 
     pub(super) fn policy(&self) -> EvictionPolicy {
         self.policy
-    }
-
-    pub(super) fn capacity(&self) -> usize {
-        self.capacity
     }
 
     /// Before this stamp no entry can have been idle for too long.

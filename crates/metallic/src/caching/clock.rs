@@ -79,7 +79,7 @@ const TICKS_OF_A_COARSE_IDLE_TIME: u64 = 256;
 impl TimeSource {
     /// The stamp of a hit at this moment, as cheap as the machine allows, if it is before `limit`, which [`hit_limit`](Self::hit_limit)
     /// gave. It compares with a [`stamp`](Self::stamp): it is never later than one taken afterwards, and at most
-    /// [`hit_tick_ns`](Self::hit_tick_ns) earlier than one taken before.
+    /// a tick of the kernel's clock earlier than one taken before.
     #[inline(always)]
     pub(super) fn hit_stamp_before(limit: u64) -> Option<u64> {
         Machine::hit_stamp_before(limit)
@@ -90,14 +90,6 @@ impl TimeSource {
     pub(super) fn hit_limit(&self, stamp: u64) -> u64 {
         match self {
             Self::Machine(machine) => machine.limit(stamp),
-            Self::Clock(_) => 0,
-        }
-    }
-
-    /// The most by which a [`hit_stamp`](Self::hit_stamp) may be early, in nanoseconds; 0 if it is exact.
-    pub(super) fn hit_tick_ns(&self) -> u64 {
-        match self {
-            Self::Machine(machine) => machine.tick_ns(),
             Self::Clock(_) => 0,
         }
     }

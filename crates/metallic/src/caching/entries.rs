@@ -33,10 +33,12 @@ pub(super) fn hash_of<Q: Hash + ?Sized>(query: &Q) -> u64 {
     FxBuildHasher.hash_one(query)
 }
 
-/// The half of a hash that the index goes by. The halves are folded: the upper bits of a key reach only the upper half.
+/// The part of a hash that the index goes by. `FxHasher` ends with a rotation by 26, so that the upper bits of a key reach only
+/// bits 10 to 25: without this, keys that differ in no others would all begin at one cell.
 #[inline(always)]
 fn fold(hash: u64) -> u32 {
-    (hash ^ hash >> 32) as u32
+    let low = hash as u32;
+    low ^ low >> 15
 }
 
 impl<Key, R> Entries<Key, R> {
@@ -166,6 +168,36 @@ impl<Key: Eq + Hash, R> Entries<Key, R> {
             let key = &self.get(id).key;
             assert_eq!(self.find(hash_of(key), key), Some(id), "an entry is found under its key");
         }
+    }
+}
+
+#[cfg(test)]
+#[test]
+fn keys_that_differ_in_a_few_bits_only_are_found_in_few_steps() {
+    type KeyOf = fn(u64) -> u64;
+    let families: [(&str, KeyOf); 9] = [
+        ("in sequence", |n| n),
+        ("pages", |n| n << 12),
+        ("above bit 31", |n| n << 32),
+        ("above bit 39", |n| n << 40),
+        ("above bit 47", |n| n << 48),
+        ("above bit 51", |n| n << 52),
+        ("powers of two", |n| 2_f64.powi(n as i32 - 500).to_bits()),
+        ("whole numbers as floats", |n| (n as f64).to_bits()),
+        ("three dimensions", |n| (n / 100) << 32 | (n / 10 % 10) << 16 | (n % 10)),
+    ];
+    for (name, key) in families {
+        let mut entries = Entries::default();
+        for n in 0..1000 {
+            let key = key(n);
+            let hash = hash_of(&key);
+            if entries.find(hash, &key).is_none() {
+                entries.insert(EntryId(n as u32 + 1), hash, Entry { key, resource: () }, 0, usize::MAX);
+            }
+        }
+        // Random hashes in a table that is half full take 1.5 steps on the average.
+        let steps = entries.index.mean_steps(|id| entries.hashes[id.index()]);
+        assert!(steps < 1.7, "keys {name}: {steps} steps");
     }
 }
 

@@ -47,7 +47,8 @@ pub(super) use self::create::{Holds, create, get_or_create_slow};
 pub struct KernelCache<K: CacheableKernel<D>, D = Device> {
     keyed: KeyedCache<K::Key, K::CachedResource>,
     device: Option<Arc<D>>,
-    /// The identity of the device that resources are made on, where the kernel tells devices apart.
+    /// The identity of the device that resources are made on, where the kernel tells devices apart: the cache's own device, or
+    /// else that of the first creation since the cache was empty.
     made_on: Option<u64>,
 }
 
@@ -104,10 +105,27 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
         device: Option<&D>,
     ) -> Result<&mut K::CachedResource, Error> {
         let hash = hash_of(&key);
-        let id = match self.find_fast(hash, &key, device) {
+        let missed_at = match self.find_fast(hash, &key, device) {
             Found::Hit(id, now) => return Ok(self.keyed.hit(id, now)),
-            Found::Nothing(now) => create(self, key, hash, now, device, None)?,
-            Found::Slow => get_or_create_slow(self, key, hash, device, None)?,
+            Found::Nothing(now) => Some(now),
+            Found::Slow => None,
+        };
+        self.get_or_create_slow(key, hash, missed_at, device)
+    }
+
+    /// [`get_or_create_by_key`](Self::get_or_create_by_key) where there is more to do than to find an entry. `missed_at` is when
+    /// the look-up began, if it found nothing.
+    #[inline(never)]
+    fn get_or_create_slow(
+        &mut self,
+        key: K::Key,
+        hash: u64,
+        missed_at: Option<u64>,
+        device: Option<&D>,
+    ) -> Result<&mut K::CachedResource, Error> {
+        let id = match missed_at {
+            Some(now) => create(self, key, hash, now, device, None)?,
+            None => get_or_create_slow(self, key, hash, device, None)?,
         };
         Ok(self.keyed.resource_mut(id))
     }
@@ -126,7 +144,6 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
     /// Removes all entries and gives their memory back. Counters and policy stay.
     pub fn clear(&mut self) {
         self.keyed.clear();
-        self.made_on = self.device.as_deref().and_then(K::device_identity);
     }
 
     /// Evicts the entries that were idle for longer than the policy allows. Every look-up and every removal of a key begins

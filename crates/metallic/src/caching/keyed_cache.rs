@@ -91,6 +91,11 @@ impl<Key, R> KeyedCache<Key, R> {
         self.len() == 0
     }
 
+    /// Returns `true` if there are no entries, and none is being created.
+    pub(super) fn is_vacant(&self) -> bool {
+        self.cache.is_vacant()
+    }
+
     /// The policy in force.
     pub fn eviction_policy(&self) -> EvictionPolicy {
         self.cache.policy()

@@ -10,8 +10,9 @@
 //!
 //! Every step may emit an event to the registry's [`EventSink`](metallic_instrumentation::EventSink).
 //!
-//! To read the code, take the files in this order; each imports only files before it: `clock`, `policy`, `order`, `entries`,
-//! `reporting`, `cache`, `query`, `keyed_cache`, `kernel`, `kernel_cache`, `slot`, `shared`, `registry`.
+//! To read the code, take the files in this order; each imports only files before it: `clock`, `sync`,
+//! `policy`, `order`, `entries`, `reporting`, `cache`, `query`, `keyed_cache`, `kernel`, `kernel_cache`, `slot`, `shared`,
+//! `registry`.
 #![deny(unsafe_code)]
 
 mod cache;

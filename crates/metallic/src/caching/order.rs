@@ -131,6 +131,7 @@ impl Order {
         self.nodes.touch(id, now);
     }
 
+    #[cfg(test)]
     /// Notes uses that were counted elsewhere: `reuse_count` in all.
     pub(super) fn record_uses(&mut self, id: EntryId, Uses { last_used, reuse_count }: Uses) {
         self.nodes.record_uses(id, last_used, reuse_count);
@@ -216,6 +217,7 @@ impl Order {
         self.nodes.last_used(id)
     }
 
+    #[cfg(test)]
     #[inline]
     pub(super) fn reuse_count(&self, id: EntryId) -> u64 {
         self.nodes.reuse_count(id)

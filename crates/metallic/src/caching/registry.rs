@@ -165,7 +165,7 @@ impl<D: 'static> CacheRegistry<D> {
     ///
     /// # Panics
     /// As [`KernelCache::get_or_create`]; the registry can be used as before.
-    #[inline]
+    #[inline(always)]
     pub fn get_or_create<K>(
         &mut self,
         params: &K::Params,
@@ -176,35 +176,39 @@ impl<D: 'static> CacheRegistry<D> {
     {
         let key = K::create_cache_key(params);
         let hash = hash_of(&key);
-        let Some(cache) = self.caches.near::<KernelCache<K, D>>() else {
-            return self.get_or_create_far::<K>(key, hash, device);
+        let missed_at = match self.caches.near::<KernelCache<K, D>>() {
+            Some(cache) => match cache.find_fast(hash, &key, device) {
+                Found::Hit(id, now) => {
+                    let cache = self.caches.near_mut::<KernelCache<K, D>>().expect("it was there just now");
+                    return Ok(cache.keyed_mut().hit(id, now));
+                }
+                Found::Nothing(now) => Some(now),
+                Found::Slow => None,
+            },
+            None => None,
         };
-        let id = match cache.find_fast(hash, &key, device) {
-            Found::Hit(id, now) => {
-                let cache = self.caches.near_mut::<KernelCache<K, D>>().expect("it was there just now");
-                return Ok(cache.keyed_mut().hit(id, now));
-            }
-            Found::Nothing(now) => create::<K, D, Self>(self, key, hash, now, device, None)?,
-            Found::Slow => get_or_create_slow::<K, D, Self>(self, key, hash, device, None)?,
-        };
-        Ok(self.cache_mut::<K>().keyed_mut().resource_mut(id))
+        self.get_or_create_slow::<K>(key, hash, missed_at, device)
     }
 
-    /// [`get_or_create`](Self::get_or_create) in a cache that is new, or in another than its first place.
+    /// [`get_or_create`](Self::get_or_create) where there is more to do than to find an entry in the first place of its cache.
+    /// `missed_at` is when the look-up began, if it found nothing.
     #[inline(never)]
-    fn get_or_create_far<K: CacheableKernel<D>>(
+    fn get_or_create_slow<K: CacheableKernel<D>>(
         &mut self,
         key: K::Key,
         hash: u64,
+        missed_at: Option<u64>,
         device: Option<&D>,
     ) -> Result<&mut K::CachedResource, Error> {
         let cache = self.cache_mut::<K>();
-        let id = match cache.find_fast(hash, &key, device) {
-            Found::Hit(id, now) => {
+        let id = match (missed_at, cache.find_fast(hash, &key, device)) {
+            (Some(now), _) => create::<K, D, Self>(self, key, hash, now, device, None)?,
+            // In another than its first place.
+            (None, Found::Hit(id, now)) => {
                 cache.keyed_mut().hit(id, now);
                 id
             }
-            _ => get_or_create_slow::<K, D, Self>(self, key, hash, device, None)?,
+            (None, _) => get_or_create_slow::<K, D, Self>(self, key, hash, device, None)?,
         };
         Ok(self.cache_mut::<K>().keyed_mut().resource_mut(id))
     }

@@ -221,27 +221,29 @@ impl<Key, R> SharedCore<Key, R> {
 
     /// Removes all entries, and forgets what failed.
     pub(super) fn clear(&self) {
-        self.empty(self.lock());
+        self.empty(self.lock())();
     }
 
-    /// Removes all entries, since they are of no use without their device, and keeps those out that are being created.
-    pub(super) fn device_lost(&self) {
+    /// Removes all entries, since they are of no use without their device, and keeps those out that are being created. What it
+    /// returns is to be called where no lock is held.
+    pub(super) fn device_lost(&self) -> impl FnOnce() + use<'_, Key, R> {
         let state = self.lock();
         self.epoch.fetch_add(1, Ordering::Release);
-        self.empty(state);
+        self.empty(state)
     }
 
-    fn empty(&self, mut state: MutexGuard<'_, State<Key, R>>) {
-        let in_order = state.reporter.as_ref().is_some_and(|reporter| reporter.wants_removals());
+    fn empty(&self, mut state: MutexGuard<'_, State<Key, R>>) -> impl FnOnce() + use<'_, Key, R> {
+        let in_order = state.reporter.is_some();
         let now = self.time.stamp();
         let departures = state.cache.clear(in_order, now);
         let failures = std::mem::take(&mut state.failures);
         let leaving = self.leave(&mut state, departures);
         // After the departures: a local that learns of it knows that it has nothing any more.
         self.made_on.store(UNKNOWN, Ordering::Release);
-        drop(state);
-        drop(failures);
-        self.see_off(&leaving);
+        move || {
+            self.see_off(&leaving);
+            drop((failures, leaving));
+        }
     }
 
     pub(super) fn expire_idle(&self) {

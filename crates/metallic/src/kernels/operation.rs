@@ -125,4 +125,8 @@ impl<O: Operation, D: Runs<O>> CacheableKernel<D> for O {
     fn resource_bytes(resource: &Self::CachedResource) -> u64 {
         D::plan_bytes(&resource.plan)
     }
+
+    fn device_identity(device: &D) -> Option<u64> {
+        device.identity()
+    }
 }

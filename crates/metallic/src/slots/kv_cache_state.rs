@@ -266,8 +266,17 @@ impl<T: Tensor> fmt::Debug for KvCacheState<T> {
 }
 
 impl<D: ComputeDevice> ResourceCache<D> {
-    /// The KV cache in the registry's slot, made with what `config` says if there is none yet.
-    pub fn kv_cache(&mut self, config: impl FnOnce() -> KvCacheConfig) -> &mut KvCacheState<D::Tensor> {
-        self.registry.slot_mut(|| KvCacheState::new(config()))
+    /// The KV cache in the registry's slot, made with this configuration if there is none yet. For another configuration, take
+    /// the one that is there out with [`CacheRegistry::remove_slot`](crate::caching::CacheRegistry::remove_slot) first.
+    ///
+    /// # Errors
+    /// [`MetalError::InvalidParams`] if the one that is there has another configuration. It stays as it is.
+    pub fn kv_cache(&mut self, config: &KvCacheConfig) -> Result<&mut KvCacheState<D::Tensor>, MetalError> {
+        let state = self.registry.slot_mut(|| KvCacheState::new(config.clone()));
+        if state.config != *config {
+            let reason = format!("the KV cache has the configuration {:?}, not {config:?}", state.config);
+            return Err(MetalError::invalid_params(reason));
+        }
+        Ok(state)
     }
 }

@@ -4,6 +4,8 @@ use std::any::type_name;
 use std::fmt;
 use std::sync::Arc;
 
+use metallic_instrumentation::CacheName;
+
 use super::prepared_form::PreparedForm;
 use super::tensor_version::{TensorId, TensorVersion};
 use crate::caching::{
@@ -59,6 +61,8 @@ use crate::tensor::Tensor;
 pub struct TensorPreparationCache<T: Tensor> {
     cache: KeyedCache<PreparedTensor, Prepared<T>>,
     stale_removals: u64,
+    /// The identity of the device that the tensors are on, as far as it was named.
+    made_on: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -97,7 +101,7 @@ impl<T: Tensor> TensorPreparationCache<T> {
         prepare: impl FnOnce() -> Result<T, MetalError>,
     ) -> Result<Arc<T>, MetalError> {
         let TensorVersion { id, version } = source;
-        let Self { cache, stale_removals } = self;
+        let Self { cache, stale_removals, .. } = self;
         let is_current = |prepared: &Prepared<T>| {
             if prepared.version == version {
                 return Ok(true);
@@ -175,6 +179,22 @@ impl<T: Tensor> TensorPreparationCache<T> {
         self.cache.is_empty()
     }
 
+    /// Notes the device that is asked for, if it has an identity.
+    ///
+    /// # Errors
+    /// [`MetalError::AnotherDevice`] if there are tensors of another one.
+    fn check_device(&mut self, asked_for: Option<u64>) -> Result<(), MetalError> {
+        match asked_for.zip(self.made_on) {
+            Some((asked_for, made_on)) if asked_for != made_on && !self.is_empty() => {
+                Err(MetalError::AnotherDevice { cache: CacheName::from_static(NAME), made_on, asked_for })
+            }
+            _ => {
+                self.made_on = asked_for.or(self.made_on);
+                Ok(())
+            }
+        }
+    }
+
     /// Panics if the structures of this cache disagree with each other. O(n), for tests.
     #[doc(hidden)]
     pub fn validate(&self) {
@@ -215,7 +235,7 @@ impl<T: Tensor> CacheRegistrySlot for TensorPreparationCache<T> {
 
 impl<T: Tensor> Default for TensorPreparationCache<T> {
     fn default() -> Self {
-        Self { cache: KeyedCache::in_slot(NAME), stale_removals: 0 }
+        Self { cache: KeyedCache::in_slot(NAME), stale_removals: 0, made_on: None }
     }
 }
 
@@ -234,8 +254,9 @@ impl<D: ComputeDevice> ResourceCache<D> {
     /// The tensor `source` in this form, prepared by a function that is given the device; `None` means the registry's own.
     ///
     /// # Errors
-    /// As [`TensorPreparationCache::get_or_prepare`]; [`MetalError::DeviceNotAvailable`] if it has to be prepared, and neither
-    /// the caller nor the registry has a device.
+    /// As [`TensorPreparationCache::get_or_prepare`]; [`MetalError::AnotherDevice`] if the slot has tensors of another device;
+    /// [`MetalError::DeviceNotAvailable`], as the source of a [`MetalError::Creation`], if it has to be prepared, and neither the
+    /// caller nor the registry has a device.
     pub fn get_or_prepare(
         &mut self,
         source: TensorVersion,
@@ -245,6 +266,7 @@ impl<D: ComputeDevice> ResourceCache<D> {
     ) -> Result<Arc<D::Tensor>, MetalError> {
         let (cache, own) = self.registry.slot_and_device(TensorPreparationCache::default);
         let device = device.or(own);
+        cache.check_device(device.and_then(ComputeDevice::identity))?;
         cache.get_or_prepare(source, form, || prepare(device.ok_or(MetalError::DeviceNotAvailable)?))
     }
 }

@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
+use metallic::Dtype;
 use metallic::caching::{CacheRegistry, CacheableKernel, KernelCache, ResourceCache};
+use metallic::device::ComputeDevice;
 use metallic::error::MetalError;
+use metallic::slots::{PreparedForm, Versioned};
 
 use crate::doubles::{Cast, CastKey, Foundry, Gpu, MpsGemm};
+use crate::vec_device::VecDevice;
 
 struct Npu;
 
@@ -108,4 +112,74 @@ fn a_cache_can_stand_alone_on_a_device_of_its_own() {
     assert_eq!(casts.get_or_create(&4, None).unwrap().serial, 1);
     assert_eq!(casts.remove(&CastKey { size: 4 }).map(|casting| casting.size), Some(4));
     assert!(casts.is_empty());
+}
+
+// Devices that can be told apart.
+
+/// A kernel that knows one device from another.
+struct Marked;
+
+impl CacheableKernel<VecDevice> for Marked {
+    type Key = u32;
+    type CachedResource = Option<u64>;
+    type Params = u32;
+
+    const CACHE_NAME: &'static str = "marked";
+
+    fn create_cache_key(n: &u32) -> u32 {
+        *n
+    }
+
+    fn create_cached_resource(n: &u32, device: Option<&VecDevice>) -> Result<Option<u64>, MetalError> {
+        if *n == 0 {
+            return Err(MetalError::invalid_params("zero"));
+        }
+        Ok(device.ok_or(MetalError::DeviceNotAvailable)?.identity())
+    }
+
+    fn device_identity(device: &VecDevice) -> Option<u64> {
+        device.identity()
+    }
+}
+
+#[test]
+fn what_was_made_on_one_device_is_not_given_out_for_another() {
+    let (first, second) = (VecDevice::default(), VecDevice::default());
+    let mut registry = CacheRegistry::with_device(first.clone());
+    registry.get_or_create::<Marked>(&1, None).unwrap();
+    registry.get_or_create::<Marked>(&1, Some(&first.clone())).unwrap();
+    for key in [1, 2] {
+        let error = registry.get_or_create::<Marked>(&key, Some(&second)).unwrap_err();
+        let MetalError::AnotherDevice { made_on, asked_for, .. } = error else { panic!("{error:?}") };
+        assert_eq!((Some(made_on), Some(asked_for)), (first.identity(), second.identity()));
+    }
+    let metrics = registry.metrics::<Marked>().unwrap();
+    assert_eq!((metrics.hits, metrics.misses), (1, 1), "nothing happened at all");
+}
+
+#[test]
+fn an_empty_cache_without_a_device_takes_any() {
+    let (first, second) = (VecDevice::default(), VecDevice::default());
+    let mut registry = CacheRegistry::<VecDevice>::default();
+    registry.get_or_create::<Marked>(&0, Some(&first)).unwrap_err();
+    assert_eq!(*registry.get_or_create::<Marked>(&1, Some(&second)).unwrap(), second.identity());
+    registry.get_or_create::<Marked>(&1, Some(&first)).unwrap_err();
+    registry.clear();
+    assert_eq!(*registry.get_or_create::<Marked>(&1, Some(&first)).unwrap(), first.identity());
+    registry.get_or_create::<Marked>(&1, Some(&second)).unwrap_err();
+}
+
+#[test]
+fn tensors_that_were_prepared_on_one_device_are_not_given_out_for_another() {
+    let (first, second) = (VecDevice::default(), VecDevice::default());
+    let mut cache = ResourceCache::with_device(first);
+    let source = Versioned::new(vec![1.0]);
+    let upload = |device: &VecDevice| device.upload(source.get(), Dtype::F32);
+    let form = PreparedForm::as_is(Dtype::F32);
+    cache.get_or_prepare(source.version(), form, None, upload).unwrap();
+    let refused = cache.get_or_prepare(source.version(), form, Some(&second), upload).map(drop).unwrap_err();
+    assert!(matches!(refused, MetalError::AnotherDevice { .. }));
+    cache.registry_mut().clear();
+    cache.get_or_prepare(source.version(), form, Some(&second), upload).unwrap();
+    assert_eq!(second.live_bytes(), 4);
 }

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use crate::source::{Import, Source};
 
 /// The files of `caching/`: each imports only files before it.
-const ORDER: [&str; 13] = [
+const ORDER: [&str; 14] = [
     "clock",
+    "sync",
     "policy",
     "order",
     "entries",

@@ -8,7 +8,6 @@ use metallic::caching::{CacheRegistry, CacheRegistrySlot, ManualClock, ResourceC
 use metallic::device::ComputeDevice;
 use metallic::error::MetalError;
 use metallic::slots::{KvCacheConfig, KvCacheState};
-use metallic::tensor::Tensor;
 use metallic_instrumentation::{EventData, KvCacheRefused, KvCacheResized, KvCacheTruncated, Recorder};
 
 use crate::doubles::{data, told};
@@ -215,7 +214,7 @@ fn what_happens_is_reported_through_the_registry() {
     let registry: CacheRegistry<VecDevice> = CacheRegistry::default().with_clock(clock.clone());
     let mut resources = ResourceCache::from(registry.with_sink(recorder.clone()));
     clock.advance(Duration::from_nanos(5));
-    let cache = resources.kv_cache(|| config(32 * 20).with_name("session 1"));
+    let cache = resources.kv_cache(&config(32 * 20).with_name("session 1")).unwrap();
     step(cache, &device, 16, 0.0);
     cache.reserve(&device, 2).unwrap();
     cache.reserve(&device, 5).unwrap_err();
@@ -316,4 +315,16 @@ fn growing_is_timed_by_the_clock_it_is_given() {
     assert_eq!(cache.metrics().growing_time, Duration::from_secs(4 + 2));
     let EventData::KvCacheResized(resized) = &data(&recorder)[0] else { panic!("it grew") };
     assert_eq!(resized.duration_ns, 4_000_000_000);
+}
+
+#[test]
+fn another_configuration_is_refused_until_the_cache_is_taken_out() {
+    let mut resources = ResourceCache::<VecDevice>::from(CacheRegistry::default());
+    resources.kv_cache(&config(640)).unwrap();
+    resources.kv_cache(&config(640)).unwrap();
+    let error = resources.kv_cache(&config(320)).map(drop).unwrap_err();
+    assert!(matches!(error, MetalError::InvalidParams { .. }));
+    let taken = resources.registry_mut().remove_slot::<KvCacheState<VecTensor>>().unwrap();
+    assert_eq!(taken.config(), &config(640));
+    assert_eq!(resources.kv_cache(&config(320)).unwrap().config(), &config(320));
 }

@@ -75,6 +75,10 @@ fn spend(left: &Cell<Option<u64>>, operation: &'static str) -> Result<(), MetalE
 impl ComputeDevice for VecDevice {
     type Tensor = VecTensor;
 
+    fn identity(&self) -> Option<u64> {
+        Some(Rc::as_ptr(&self.0) as u64)
+    }
+
     fn supports(&self, dtype: Dtype) -> bool {
         dtype == Dtype::F32
     }

@@ -61,7 +61,7 @@ impl S3Fifo {
             let Some(t) = self.main.pop_back() else { break };
             if self.freq[&t] > 0 {
                 self.main.push_front(t);
-                *self.freq.get_mut(&t).unwrap() -= 1;
+                *self.freq.get_mut(&t).expect("what is in the main queue is counted") -= 1;
             } else {
                 self.freq.remove(&t);
                 evicted = true;

@@ -3,10 +3,11 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use metallic::caching::{CacheableKernel, OnFailure, SharedRegistry};
 use metallic::error::Error;
+use metallic_instrumentation::{Event, EventKind, EventSink};
 
 /// A device with a number, which resources remember.
 #[derive(Clone)]
@@ -50,14 +51,16 @@ impl fmt::Debug for Key {
 }
 
 /// Makes the number of its device; of key 13, an error.
-struct Numbers;
+struct NumbersOf<const PLACE: usize>;
 
-impl CacheableKernel<Numbered> for Numbers {
+type Numbers = NumbersOf<0>;
+
+impl<const PLACE: usize> CacheableKernel<Numbered> for NumbersOf<PLACE> {
     type Key = Key;
     type CachedResource = Arc<u64>;
     type Params = u32;
 
-    const CACHE_NAME: &'static str = "numbers";
+    const CACHE_NAME: &'static str = ["numbers", "other numbers"][PLACE];
 
     fn create_cache_key(key: &u32) -> Key {
         Key(*key)
@@ -138,4 +141,38 @@ fn what_two_devices_create_at_once_does_not_come_into_one_cache() {
     let error = registry.get_or_create::<Numbers>(&1, None).unwrap_err();
     assert!(matches!(error, Error::AnotherDevice { made_on: 3, asked_for: 1, .. }), "{error:?}");
     assert_eq!(registry.metrics::<Numbers>().unwrap().size, 1);
+}
+
+/// Asks for something in both caches at the first removal.
+struct Asking {
+    registry: SharedRegistry<Numbered>,
+    answers: Mutex<Vec<Result<Arc<u64>, Error>>>,
+}
+
+impl EventSink for Asking {
+    fn record(&self, event: &Event) {
+        if event.kind() == EventKind::EntryRemoved && self.answers.lock().unwrap().is_empty() {
+            let answers = [
+                self.registry.get_or_create::<NumbersOf<0>>(&7, None),
+                self.registry.get_or_create::<NumbersOf<1>>(&7, None),
+            ];
+            self.answers.lock().unwrap().extend(answers);
+        }
+    }
+}
+
+#[test]
+fn all_caches_are_ready_for_the_new_device_before_anyone_hears_of_it() {
+    let registry = registry();
+    registry.get_or_create::<NumbersOf<0>>(&1, None).unwrap();
+    registry.get_or_create::<NumbersOf<1>>(&1, None).unwrap();
+    let sink = Arc::new(Asking { registry: registry.clone(), answers: Mutex::default() });
+    registry.set_sink(Some(sink.clone()));
+    registry.device_lost(Some(Numbered(2)));
+    registry.set_sink(None);
+    let answers = std::mem::take(&mut *sink.answers.lock().unwrap());
+    assert_eq!(answers.into_iter().map(|answer| *answer.unwrap()).collect::<Vec<_>>(), [2, 2]);
+    assert!(
+        registry.peek::<NumbersOf<0>>(&Key(7)).is_some() && registry.peek::<NumbersOf<1>>(&Key(7)).is_some()
+    );
 }

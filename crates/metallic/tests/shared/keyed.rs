@@ -1,6 +1,7 @@
 //! Caches without a kernel.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use metallic::caching::{Equivalent, EvictionPolicy, Query, SharedRegistry};
@@ -40,7 +41,10 @@ enum EngineError {
 
 impl fmt::Display for EngineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self:?}")
+        match self {
+            Self::Syntax(line) => write!(f, "line {line} is wrong"),
+            Self::Cache(error) => error.fmt(f),
+        }
     }
 }
 
@@ -145,4 +149,37 @@ fn waiters_call_their_own_closure_when_anothers_fails() {
         Err(EngineError::Cache(_)) => false,
     }));
     assert_eq!(numbers.get(&1), Some(55));
+}
+
+/// A key that says when it was cloned on a thread that inserts: right before the insertion looks for creations under way.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Watched(u32);
+
+static INSERTING: AtomicBool = AtomicBool::new(false);
+
+impl Clone for Watched {
+    fn clone(&self) -> Self {
+        INSERTING.store(thread::current().name() == Some("inserting"), Ordering::SeqCst);
+        Self(self.0)
+    }
+}
+
+#[test]
+fn what_is_inserted_during_a_creation_that_fails_is_there() {
+    let registry: SharedRegistry = SharedRegistry::new();
+    let numbers = registry.cache::<Watched, u32>("numbers").unwrap();
+    thread::scope(|scope| {
+        let created = numbers.get_or_create_with(&Watched(1), || {
+            let insert = || numbers.insert_made(Watched(1), 5);
+            thread::Builder::new().name("inserting".into()).spawn_scoped(scope, insert).unwrap();
+            while !INSERTING.load(Ordering::SeqCst) {
+                thread::yield_now();
+            }
+            // Time to find the creation under way, if threads are fair; a creation that is over is as well.
+            (0..1000).for_each(|_| thread::yield_now());
+            Err(EngineError::Syntax(1))
+        });
+        assert!(created.is_err());
+    });
+    assert_eq!(numbers.get(&Watched(1)), Some(5));
 }

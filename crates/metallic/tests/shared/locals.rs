@@ -136,7 +136,7 @@ fn a_key_that_cannot_be_cloned_does_not_harm_a_local() {
     for key in 0..20 {
         one.get_or_create_with(&Unique(key), || Ok::<_, Error>(key)).unwrap();
         LIT.store(true, Ordering::SeqCst);
-        let look_up = || other.get_or_create_with(&Unique(key), || Ok::<_, Error>(0)).map(|found| *found);
+        let look_up = || other.get_or_create_with(&Unique(key), || Ok::<_, Error>(0)).copied();
         catch_unwind(AssertUnwindSafe(look_up)).unwrap_err();
         LIT.store(false, Ordering::SeqCst);
         let again = other.get_or_create_with(&Unique(key), || Ok::<_, Error>(0));

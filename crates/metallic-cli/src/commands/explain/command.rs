@@ -4,6 +4,7 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
+use super::key_list::{self, KeyList};
 use super::search::{Found, Search};
 use super::text;
 use crate::args::ExplainArgs;
@@ -14,17 +15,35 @@ use crate::units::{lines_text, printable};
 /// Runs the command.
 ///
 /// # Errors
-/// The log cannot be read or has no keys, or the output cannot be written.
+/// The log cannot be read, has no keys or not the one that is asked for, or the output cannot be written.
 pub fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<(), Error> {
     let mut log = LogReader::open(std::slice::from_ref(&args.log))?;
-    let found = search(&mut log, &args.key)?;
-    if found.life.is_none() && found.nearest.is_none() {
+    if let Some(list) = KeyList::wanted(args) {
+        return write_list(args, list, log, out);
+    }
+    let Some(key) = &args.key else {
+        return Err(Error::Usage(
+            "explain: a KEY, --list, --like or --group-by says which keys are meant".to_owned(),
+        ));
+    };
+    let found = search(&mut log, key)?;
+    if found.keys == 0 {
         return Err(Error::NotFound(format!("{}: no event in it names a key", args.log.display())));
     }
     if args.json {
         serde_json::to_writer(&mut *out, &document(&found, log.files(), log.skipped()))?;
-        return Ok(writeln!(out)?);
+        writeln!(out)?;
+    } else {
+        write_heading(&log, out)?;
+        text::write(out, &found)?;
     }
+    match found.life {
+        Some(_) => Ok(()),
+        None => Err(Error::NotFound(format!("{}: `{}` is not in the log", args.log.display(), found.key))),
+    }
+}
+
+fn write_heading(log: &LogReader, out: &mut dyn Write) -> Result<(), Error> {
     if log.files().len() > 1 {
         writeln!(out, "read: {}", printable(&log.files().join(", "), 1000))?;
     }
@@ -36,7 +55,33 @@ pub fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<(), Error> {
             lines_text(skipped.skipped.total())
         )?;
     }
-    Ok(text::write(out, &found)?)
+    Ok(())
+}
+
+fn write_list(
+    args: &ExplainArgs,
+    mut list: KeyList,
+    mut log: LogReader,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    while let Some(event) = log.next().transpose()? {
+        list.take(&event);
+    }
+    let rows = list.finish();
+    if args.json {
+        let document = json!({"schema": 1, "files": log.files(), "keys": rows});
+        serde_json::to_writer(&mut *out, &document)?;
+        writeln!(out)?;
+    } else {
+        write_heading(&log, out)?;
+        if !rows.is_empty() {
+            key_list::write(out, &rows, args.group_by.is_some())?;
+        }
+    }
+    if rows.is_empty() {
+        return Err(Error::NotFound(format!("{}: no key in it is like that", args.log.display())));
+    }
+    Ok(())
 }
 
 /// Reads the whole log for this key.
@@ -62,6 +107,9 @@ fn document(found: &Found, files: &[String], skipped: &[SkippedIn]) -> Value {
         "key": found.key,
         "found": found.life.is_some(),
         "also_in": found.also_in,
+        "registry": found.registry,
+        "other_registries": found.other_registries,
+        "containing": found.containing,
         "totals": totals,
         "nearest": found.nearest,
         "life": found.life.as_ref().map_or(&[][..], |life| &life.events),

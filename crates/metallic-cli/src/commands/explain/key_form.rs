@@ -26,6 +26,20 @@ impl KeyForm {
         Self { fields }
     }
 
+    /// The value of the field with this name; of one that has fields itself, their values with spaces between.
+    pub fn field(&self, name: &str) -> Option<String> {
+        let is_within = |other: &str| other.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+        let parts = self.fields.iter().filter(|(other, _)| other == name || is_within(other));
+        let values: Vec<&str> = parts.map(|(_, value)| &**value).collect();
+        (!values.is_empty()).then(|| values.join(" "))
+    }
+
+    /// Returns `true` if a field has one value in both.
+    pub fn shares_with(&self, other: &Self) -> bool {
+        let mut of_values = self.fields.iter().enumerate().filter(|(_, (name, _))| !name.ends_with("type"));
+        of_values.any(|(at, (name, value))| other.value(at, name) == Some(value))
+    }
+
     /// The number of fields that differ.
     pub fn distance(&self, other: &Self) -> usize {
         self.differences(other).count()

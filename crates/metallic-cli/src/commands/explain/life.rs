@@ -120,6 +120,11 @@ impl Life {
         }
     }
 
+    /// Returns `true` if it is the life of the key with this label.
+    pub fn is_of(&self, label: &str) -> bool {
+        *self.label == *label
+    }
+
     /// Takes the next event of the log, which is in this line; those of other caches are passed over. `cache` is the
     /// name of the cache that an access is of.
     pub fn take(&mut self, event: &Event, line: u64, cache: &str) {

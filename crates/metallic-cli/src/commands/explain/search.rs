@@ -1,6 +1,6 @@
 //! One pass over the log: finds the key, follows its life, and remembers which keys could be near it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use metallic_instrumentation::{Event, EventData};
@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::key_form::{Difference, KeyForm};
 use super::life::Life;
+use crate::input::{Registries, RegistryId};
 use crate::label::CacheNames;
 
 /// A search for one key. Memory grows with the distinct keys of the log, not with its length.
@@ -24,6 +25,10 @@ pub struct Search {
     nearest: Option<Nearest>,
     also_in: Vec<String>,
     cache: Option<String>,
+    registries: Registries,
+    /// The registry whose key is followed: the one that has it first.
+    registry: Option<RegistryId>,
+    other_registries: BTreeSet<RegistryId>,
 }
 
 #[derive(Debug, Default)]
@@ -54,6 +59,14 @@ pub struct Found {
     pub nearest: Option<Nearest>,
     /// Other caches that have a key like this.
     pub also_in: Vec<String>,
+    /// Keys in the log.
+    pub keys: usize,
+    /// Keys that contain what was asked for, if it is not a key.
+    pub containing: usize,
+    /// The number of the registry whose key this is; the log has it there first.
+    pub registry: Option<u32>,
+    /// Other registries that have this key.
+    pub other_registries: usize,
 }
 
 impl Search {
@@ -67,11 +80,15 @@ impl Search {
             nearest: None,
             also_in: Vec::new(),
             cache: None,
+            registries: Registries::default(),
+            registry: None,
+            other_registries: BTreeSet::new(),
         }
     }
 
     /// Takes the next event of the log, which is in this line.
     pub fn take(&mut self, event: &Event, line: u64) {
+        let registry = self.registries.registry_of(event);
         let (label, cache) = match &event.data {
             EventData::ResourceCacheAccess(access) => (Some(&access.cache_key), None),
             EventData::ResourceCreated(created) => (Some(&created.cache_key), Some(&*created.cache)),
@@ -101,6 +118,7 @@ impl Search {
                         self.nearest = nearest(key, keys.in_order.iter(), name);
                         self.life = Some(Life::new(label.clone(), name.to_owned()));
                         self.cache = Some(name.to_owned());
+                        self.registry = Some(registry);
                     } else {
                         self.also_in.push(name.to_owned());
                     }
@@ -108,8 +126,11 @@ impl Search {
                 keys.in_order.push(label.clone());
             }
         }
-        if let Some(life) = &mut self.life {
+        let Some(life) = &mut self.life else { return };
+        if self.registry == Some(registry) {
             life.take(event, line, name);
+        } else if label.is_some_and(|label| life.is_of(label)) {
+            self.other_registries.insert(registry);
         }
     }
 
@@ -124,18 +145,35 @@ impl Search {
         if self.life.is_none() {
             let (name, asked) = self.names.split(&self.asked);
             let of_one = self.keys.get_key_value(name).map(|(name, keys)| (asked, vec![(name, keys)]));
+            let is_named = of_one.is_some();
             let (asked, caches) = of_one.unwrap_or_else(|| (&self.asked, self.keys.iter().collect()));
+            let form = KeyForm::parse(asked);
+            let is_near = |name: &str, nearest: &Nearest| {
+                is_named
+                    || form
+                        .shares_with(&KeyForm::parse(nearest.key.get(name.len() + 1..).unwrap_or_default()))
+            };
             let best = caches
                 .into_iter()
                 .filter_map(|(name, keys)| Some((name, nearest(asked, keys.in_order.iter(), name)?)))
+                .filter(|(name, nearest)| is_near(name, nearest))
                 .min_by_key(|(_, nearest)| nearest.differences.len());
             if let Some((name, nearest)) = best {
                 self.cache = Some(name.to_string());
                 self.nearest = Some(nearest);
             }
         }
-        let Self { life, nearest, also_in, cache, .. } = self;
-        Found { cache, key, life, nearest, also_in }
+        let containing = match &self.life {
+            Some(_) => 0,
+            None => {
+                let all = self.keys.values().flat_map(|keys| &keys.in_order);
+                all.filter(|label| label.contains(&*self.asked)).count()
+            }
+        };
+        let keys = self.keys.values().map(|keys| keys.in_order.len()).sum();
+        let Self { life, nearest, also_in, cache, registry, other_registries, .. } = self;
+        let (registry, other_registries) = (registry.and_then(|id| id.number), other_registries.len());
+        Found { cache, key, life, nearest, also_in, keys, containing, registry, other_registries }
     }
 }
 
@@ -149,7 +187,7 @@ fn nearest<'a>(asked: &str, labels: impl Iterator<Item = &'a Arc<str>>, cache: &
 }
 
 /// A key as labels have it: without the spaces outside string and character literals.
-fn without_spaces(text: &str) -> String {
+pub(super) fn without_spaces(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut quote = None;
     let mut chars = text.trim().chars();

@@ -15,6 +15,9 @@ pub(super) fn write(out: &mut dyn Write, found: &Found) -> io::Result<()> {
     writeln!(out, "{}", safe(&found.key))?;
     let Some(life) = &found.life else {
         writeln!(out, "  is not in the log")?;
+        if found.containing > 0 {
+            writeln!(out, "  is in {} keys; --like lists them", count(found.containing as u64))?;
+        }
         return found.nearest.iter().try_for_each(|nearest| write_nearest(out, nearest, "  "));
     };
     let totals = life.totals;
@@ -30,6 +33,11 @@ pub(super) fn write(out: &mut dyn Write, found: &Found) -> io::Result<()> {
         write!(out, ", {} of which failed", count(totals.failures))?;
     }
     writeln!(out)?;
+    if found.other_registries > 0 {
+        let number = found.registry.map_or_else(String::new, |number| format!(" {number}"));
+        let others = count(found.other_registries as u64);
+        writeln!(out, "  (in registry{number}, the first that has it; {others} others have it too)")?;
+    }
     if !found.also_in.is_empty() {
         writeln!(out, "  (a key like this is in {} too: name the cache)", safe(&found.also_in.join(", ")))?;
     }

@@ -96,14 +96,19 @@ impl Advice {
     /// Weighs what was tried. `recorded` is the replay under the policies of the log, if it has any.
     pub fn from(recording: &Recording, sweep: &Sweep, recorded: Option<&Outcome>, dropped: u64) -> Self {
         let trace = &recording.trace;
-        let reasons = doubts(recording, sweep, recorded, dropped);
+        let gaps = gaps(recording, recorded, dropped);
+        // However short a log is, a policy that evicted nothing in it has cost nothing.
+        if gaps.is_empty()
+            && recording.evictions == 0
+            && recorded.is_some_and(|outcome| outcome.evictions == 0)
+        {
+            return Self::Leave("nothing was evicted".to_owned());
+        }
+        let reasons = [too_short(recording, sweep), gaps].concat();
         if !reasons.is_empty() {
             return Self::Refused(reasons);
         }
         let weight = |outcome: &Outcome| weight(trace, outcome);
-        if recorded.is_some_and(|outcome| outcome.evictions == 0) {
-            return Self::Leave("nothing was evicted".to_owned());
-        }
         let in_force = recorded.and(recording.policies.last());
         let own = in_force.and_then(Candidate::of).unwrap_or(Candidate::SizeLimitedLru);
         let own = sweep.curves.iter().find(|curve| curve.candidate == own).or(sweep.curves.first());
@@ -173,10 +178,9 @@ pub(super) fn amount(trace: &Trace, weight: f64) -> String {
     if trace.is_costed() { nanoseconds(weight) } else { format!("{} misses", count(weight as u64)) }
 }
 
-/// Why this log supports no advice.
-fn doubts(recording: &Recording, sweep: &Sweep, recorded: Option<&Outcome>, dropped: u64) -> Vec<String> {
+/// Why this log is too short for advice.
+fn too_short(recording: &Recording, sweep: &Sweep) -> Vec<String> {
     let accesses = recording.trace.len() as u64;
-    let share = |part: u64| part as f64 / accesses.max(1) as f64;
     let mut reasons = Vec::new();
     if accesses < LEAST_ACCESSES {
         reasons.push(format!("{accesses} accesses are fewer than {LEAST_ACCESSES}"));
@@ -188,6 +192,14 @@ fn doubts(recording: &Recording, sweep: &Sweep, recorded: Option<&Outcome>, drop
              policies are alike"
         ));
     }
+    reasons
+}
+
+/// Why this log is not what happened.
+fn gaps(recording: &Recording, recorded: Option<&Outcome>, dropped: u64) -> Vec<String> {
+    let accesses = recording.trace.len() as u64;
+    let share = |part: u64| part as f64 / accesses.max(1) as f64;
+    let mut reasons = Vec::new();
     if recording.entangled > 0 {
         reasons.push(
             "several registries have a cache of this name, and the log does not number them: their accesses cannot be told apart"

@@ -354,9 +354,9 @@ impl InProgress {
         self.orphans += u64::from(self.creation.is_some());
         self.recording.missing = self.missing_between_summaries.max(self.orphans).max(self.unlogged_hits);
         if self.recording.entangled > 0 {
-            // Counters of several caches say neither when one of them began nor what is missing.
+            // Counters of several caches say neither when one of them began nor what is missing, and their creations overlap.
             self.recording.trace.remove_restarts();
-            (self.recording.restarts, self.recording.missing) = (0, self.orphans);
+            (self.recording.restarts, self.recording.missing) = (0, 0);
         }
         let price = |key: &Measured| Price { first: key.first.value(), rebuild: key.rebuild.value() };
         let sized = self.measured.iter().filter(|key| key.bytes > 0);

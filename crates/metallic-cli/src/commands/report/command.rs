@@ -35,7 +35,8 @@ pub fn run(args: &ReportArgs, out: &mut dyn Write) -> Result<(), Error> {
     } else if args.html.is_none() {
         write_tables(&report, out)?;
     }
-    Ok(())
+    let broken: Vec<String> = args.checks.iter().filter_map(|check| check.broken(&report)).collect();
+    if broken.is_empty() { Ok(()) } else { Err(Error::Checks(broken)) }
 }
 
 /// The report of a log, with the figures of at most `keys` keys at any time.

@@ -7,6 +7,7 @@
 //! One pass, in memory that does not grow with the log. [`Report`] is the schema of `--json`.
 
 pub mod buckets;
+mod check;
 mod collector;
 mod command;
 mod conclude;
@@ -19,6 +20,7 @@ mod member;
 mod tables;
 mod tally;
 
+pub use check::Check;
 pub use collector::Collector;
 pub use command::{collect, run};
 pub use figures::*;

@@ -82,6 +82,16 @@ impl Index {
         self.cells.iter().filter(|cell| **cell != 0).map(|cell| self.id_in(*cell))
     }
 
+    /// Cells that are looked at to find an id, on the average.
+    #[cfg(test)]
+    pub(super) fn mean_steps(&self, hash_of: impl Fn(EntryId) -> u32) -> f64 {
+        let occupied = (0..).zip(&self.cells).filter(|(_, cell)| **cell != 0);
+        let steps = |(at, cell): (usize, &u32)| {
+            1 + (at.wrapping_sub(hash_of(self.id_in(*cell)) as usize) & self.mask())
+        };
+        occupied.map(steps).sum::<usize>() as f64 / self.len as f64
+    }
+
     #[cold]
     fn grow(&mut self, hash_of: impl Fn(EntryId) -> u32) {
         let mut larger = Self { cells: vec![0; self.cells.len() * 2], len: 0 };

@@ -1,11 +1,13 @@
 //! Entries idle for too long.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use metallic_instrumentation::RemovalCause;
 
-use super::{MINUTE, SECOND, Tiles, eviction};
-use crate::caching::EvictionPolicy;
+use super::{MINUTE, SECOND, Tile, Tiles, eviction};
+use crate::caching::{CacheRegistry, Clock, EvictionPolicy};
 
 #[test]
 fn entries_unused_for_longer_than_the_idle_time_leave_at_the_next_operation() {
@@ -123,4 +125,38 @@ fn the_longest_idle_time_never_ends() {
     tiles.wait(Duration::MAX);
     tiles.get(1);
     assert_eq!(tiles.hits_and_misses(), (1, 1));
+}
+
+/// A clock that is set to any time, also an earlier one.
+#[derive(Clone, Default)]
+struct Settable(Arc<AtomicU64>);
+
+impl Clock for Settable {
+    fn now(&self) -> Duration {
+        Duration::from_secs(self.0.load(Ordering::Relaxed))
+    }
+}
+
+#[test]
+fn a_clock_that_goes_back_delays_an_expiry_by_one_idle_time_at_most() {
+    let clock = Settable::default();
+    let mut registry = CacheRegistry::new().with_clock(clock.clone());
+    registry.set_eviction_policy::<Tile>(EvictionPolicy::idle_timeout(MINUTE));
+    let mut at = |seconds: u64, tile: u32| {
+        clock.0.store(seconds, Ordering::Relaxed);
+        registry.get_or_create::<Tile>(&tile, None).unwrap();
+        registry.cache::<Tile>().unwrap().validate();
+        registry.metrics::<Tile>().unwrap().size
+    };
+    // A hundred tiles, ten days ahead.
+    for tile in 0..100 {
+        at(864_000 + u64::from(tile) % 5, tile);
+    }
+    assert_eq!(at(1000, 100), 101);
+    assert_eq!(at(1059, 100), 101);
+    assert_eq!(at(1061, 100), 1, "all but the one that was used");
+    // One reading far ahead.
+    at(1_000_000, 101);
+    assert_eq!(at(1062, 102), 2, "a minute ahead, the one before was idle");
+    assert_eq!(at(1130, 103), 1);
 }

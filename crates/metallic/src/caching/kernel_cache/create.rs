@@ -38,12 +38,15 @@ impl<K: CacheableKernel<D>, D> Holds<K, D> for KernelCache<K, D> {
     }
 
     fn check_device(&mut self, device: Option<&D>) -> Result<(), Error> {
-        let asked_and_made = device.and_then(K::device_identity).zip(self.made_on);
-        match asked_and_made.filter(|(asked, made)| asked != made) {
-            Some((asked_for, made_on)) => {
+        let Some(asked_for) = device.and_then(K::device_identity) else { return Ok(()) };
+        if self.device.is_none() && self.keyed.is_vacant() {
+            self.made_on = None;
+        }
+        match self.made_on {
+            Some(made_on) if made_on != asked_for => {
                 Err(Error::AnotherDevice { cache: self.keyed.name().clone(), made_on, asked_for })
             }
-            None => Ok(()),
+            _ => Ok(()),
         }
     }
 

@@ -215,7 +215,7 @@ impl Time {
     fn in_largest_unit(&self) -> (u128, &'static str, &'static str) {
         let ns = self.0.as_nanos();
         let units = [(1_000_000_000, "s", "secs"), (1_000_000, "ms", "millis"), (1_000, "us", "micros")];
-        let whole = units.into_iter().find(|(length, ..)| ns % length == 0);
+        let whole = units.into_iter().find(|(length, ..)| ns.is_multiple_of(*length));
         whole.map_or((ns, "ns", "nanos"), |(length, unit, constructor)| (ns / length, unit, constructor))
     }
 

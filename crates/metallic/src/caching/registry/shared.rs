@@ -62,9 +62,12 @@ const NEAR: usize = 64;
 /// ```
 pub struct SharedRegistry<D: 'static = Device>(Arc<Inner<D>>);
 
+/// A cache and its type.
+type Placed = (TypeId, Arc<dyn ErasedShared>);
+
 struct Inner<D> {
-    near: Box<[OnceLock<(TypeId, Arc<dyn ErasedShared>)>; NEAR]>,
-    far: RwLock<Vec<(TypeId, Arc<dyn ErasedShared>)>>,
+    near: Box<[OnceLock<Placed>; NEAR]>,
+    far: RwLock<Vec<Placed>>,
     keyed: Mutex<HashMap<CacheName, Arc<dyn ErasedShared>, FxBuildHasher>>,
     /// Taken while a cache comes into being or the sink changes, so that every cache has the registry's sink.
     sink: Mutex<Option<SinkGuard>>,
@@ -264,8 +267,14 @@ impl<D: 'static> SharedRegistry<D> {
     /// Removes all entries of all caches, forgets what failed, and makes resources on `replacement` from now on. What is being
     /// created on the lost device is not inserted: whoever asked for it gets [`Error::DeviceLost`].
     pub fn device_lost(&self, replacement: Option<D>) {
-        *self.0.device.write().unwrap_or_else(PoisonError::into_inner) = replacement.map(Arc::new);
-        self.all_caches().iter().for_each(|cache| cache.device_lost());
+        let mut device = self.0.device.write().unwrap_or_else(PoisonError::into_inner);
+        let caches = self.all_caches();
+        // Under the lock: whoever finds the new device finds caches that are ready for it.
+        let farewells: Vec<_> = caches.iter().map(|cache| cache.device_lost()).collect();
+        let lost = std::mem::replace(&mut *device, replacement.map(Arc::new));
+        drop(device);
+        farewells.into_iter().for_each(|farewell| farewell());
+        drop(lost);
     }
 
     /// Changes the policy of kernel `K`.
@@ -474,6 +483,7 @@ impl<D: 'static> SharedRegistry<D> {
     }
 }
 
+#[inline(always)]
 fn places(id: TypeId) -> [usize; 2] {
     let word = word_of(id);
     [word % NEAR, word / NEAR % NEAR]

@@ -8,8 +8,8 @@ use metallic_instrumentation::{CacheKind, CacheName, SinkGuard};
 use crate::caching::clock::TimeSource;
 use crate::caching::kernel::{CacheableKernel, Creation, Frame};
 use crate::caching::policy::EvictionPolicy;
-use crate::caching::reporting::{CacheCounters, CacheMetrics, Reporter};
-use crate::caching::shared::{Got, Made, OnFailure, Request, SharedCore};
+use crate::caching::reporting::{CacheMetrics, Reporter};
+use crate::caching::shared::{Got, Made, Request, SharedCore};
 use crate::error::{Error, chain};
 
 /// The shared cache of kernel `K`.
@@ -69,13 +69,11 @@ impl<K: CacheableKernel<D>, D: 'static> SharedKernel<K, D> {
 pub(super) trait ErasedShared: Any + Send + Sync {
     fn name(&self) -> &CacheName;
     fn owner(&self) -> &'static str;
-    fn counters(&self) -> CacheCounters;
     fn metrics(&self) -> CacheMetrics;
     fn eviction_policy(&self) -> EvictionPolicy;
     fn set_eviction_policy(&self, policy: EvictionPolicy);
-    fn set_on_failure(&self, on_failure: OnFailure);
     fn clear(&self);
-    fn device_lost(&self);
+    fn device_lost(&self) -> Box<dyn FnOnce() + '_>;
     fn expire_idle(&self);
     fn connect(&self, sink: Option<SinkGuard>) -> Option<Arc<Reporter>>;
     fn announce(&self);
@@ -89,9 +87,6 @@ macro_rules! delegate_to_core {
         fn owner(&$self) -> &'static str {
             type_name::<$owner>()
         }
-        fn counters(&$self) -> CacheCounters {
-            $core.counters()
-        }
         fn metrics(&$self) -> CacheMetrics {
             $core.metrics()
         }
@@ -101,14 +96,11 @@ macro_rules! delegate_to_core {
         fn set_eviction_policy(&$self, policy: EvictionPolicy) {
             $core.set_policy(policy);
         }
-        fn set_on_failure(&$self, on_failure: OnFailure) {
-            $core.set_on_failure(on_failure);
-        }
         fn clear(&$self) {
             $core.clear();
         }
-        fn device_lost(&$self) {
-            $core.device_lost();
+        fn device_lost(&$self) -> Box<dyn FnOnce() + '_> {
+            Box::new($core.device_lost())
         }
         fn expire_idle(&$self) {
             $core.expire_idle();

@@ -70,9 +70,9 @@ impl Count {
     }
 }
 
-/// Counts one more on the thread that alone writes this counter.
+/// Counts one more in a counter that no other thread writes now.
 #[inline(always)]
-fn count_one(counter: &AtomicU64) {
+pub(super) fn count_one(counter: &AtomicU64) {
     counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
 }
 

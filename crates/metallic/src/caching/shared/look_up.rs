@@ -179,21 +179,23 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
     /// Inserts a resource that was made elsewhere, and returns the one that it replaces.
     pub(in crate::caching) fn insert_made(&self, key: Key, resource: R, bytes: u64) -> Option<Arc<Node<R>>> {
         let (hash, request) = (hash_of(&key), self.request());
-        let mut made = Some(resource);
         let replaced = self.remove(&key);
         loop {
             match self.step(hash, &key, request) {
                 Step::Create(arrival) => {
-                    let create = |_: &Key| Made {
-                        result: made.take().map(|made| (made, bytes)).ok_or(Error::NoRegistry),
-                        nested: 0,
-                    };
+                    let create = |_: &Key| Made { result: Ok::<_, Error>((resource, bytes)), nested: 0 };
                     // It fails only if the device was lost meanwhile: then the resource is of no use.
                     let _ = arrival.create(create, |error, _| (error, None, String::new()));
                     return replaced;
                 }
-                // Another thread was faster, or is about to be: what it has made is as good.
-                _ => return replaced,
+                // Another thread is about to be faster, unless it fails.
+                Step::Wait(landing) => match landing.wait(None) {
+                    Ok(_) => {}
+                    // This thread itself, further out.
+                    Err(_) => return replaced,
+                },
+                // Another thread was faster, and what it has made is as good; or the device was lost.
+                Step::Hit(_) | Step::Failed(_) | Step::Refused(_) => return replaced,
             }
         }
     }
@@ -288,6 +290,7 @@ impl<Key, R> SharedCore<Key, R> {
 }
 
 impl<Key, R> State<Key, R> {
+    #[inline(always)]
     fn hit(&mut self, id: EntryId, now: u64) -> Arc<Node<R>> {
         let node = self.cache.hit(id, now).clone();
         node.count_hit(now);
@@ -346,7 +349,7 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
 
     fn commit(&mut self, resource: R, bytes: u64, nested: u64) -> Result<Got<R>, Error> {
         let (core, hash) = (self.core, self.flight.hash);
-        let elapsed = self.elapsed(nested);
+        let elapsed = self.lasted(nested);
         // Before the lock: cloning a key is not ours.
         let key = self.flight.key.clone();
         let node = Arc::new(Node::new(resource, hash, bytes, elapsed.done));
@@ -382,7 +385,7 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
 }
 
 impl<Key, R> SharedArrival<'_, Key, R> {
-    fn elapsed(&self, nested: u64) -> Elapsed {
+    fn lasted(&self, nested: u64) -> Elapsed {
         let done = self.core.time.stamp();
         let ticks = done.saturating_sub(self.begun);
         Elapsed { done, ticks, own_ticks: ticks.saturating_sub(nested) }
@@ -399,7 +402,7 @@ impl<Key, R> SharedArrival<'_, Key, R> {
     ) {
         let Some(reservation) = self.reservation.take() else { return };
         let core = self.core;
-        let elapsed = self.elapsed(nested);
+        let elapsed = self.lasted(nested);
         let label = core.label(&self.flight.key);
         let began = reservation.began;
         let mut state = core.lock();

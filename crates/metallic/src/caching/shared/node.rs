@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock, PoisonError};
 
-use super::local::Count;
+use super::local::{Count, count_one};
 use crate::caching::order::{EntryHistory, Uses};
 use crate::caching::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::caching::sync::{Mutex, MutexGuard};
@@ -16,8 +16,10 @@ pub(in crate::caching) struct Node<R> {
     removed: AtomicBool,
     pub(super) hash: u64,
     pub(super) bytes: u64,
-    /// Hits that were counted under the lock, and those of local copies that are gone.
+    /// Hits that were counted under the lock, which is also where they are written.
     reuse_count: AtomicU64,
+    /// Hits of local copies that are gone.
+    retired: AtomicU64,
     /// The counts of local copies.
     counts: Mutex<Vec<Count>>,
     label: OnceLock<Arc<str>>,
@@ -32,6 +34,7 @@ impl<R> Node<R> {
             hash,
             bytes,
             reuse_count: AtomicU64::new(0),
+            retired: AtomicU64::new(0),
             counts: Mutex::new(Vec::new()),
             label: OnceLock::new(),
         }
@@ -46,10 +49,11 @@ impl<R> Node<R> {
         }
     }
 
-    /// Counts a hit under the lock.
+    /// Counts a hit under the lock: a load and a store are enough.
+    #[inline(always)]
     pub(super) fn count_hit(&self, now: u64) {
         self.last_used.store(now, Ordering::Relaxed);
-        self.reuse_count.fetch_add(1, Ordering::Relaxed);
+        count_one(&self.reuse_count);
     }
 
     pub(super) fn remove(&self) {
@@ -70,16 +74,18 @@ impl<R> Node<R> {
         let mut counts = self.counts();
         if let Some(place) = counts.iter().position(|other| other.is(count)) {
             counts.swap_remove(place);
-            self.reuse_count.fetch_add(count.get(), Ordering::Relaxed);
+            self.retired.fetch_add(count.get(), Ordering::Relaxed);
         }
     }
 
     pub(super) fn uses(&self) -> Uses {
         let counts = self.counts();
         let locals: u64 = counts.iter().map(Count::get).sum();
+        let retired = self.retired.load(Ordering::Relaxed);
+        let counted_here = self.reuse_count.load(Ordering::Relaxed);
         Uses {
             last_used: self.last_used.load(Ordering::Relaxed),
-            reuse_count: self.reuse_count.load(Ordering::Relaxed).saturating_add(locals),
+            reuse_count: counted_here.saturating_add(retired).saturating_add(locals),
         }
     }
 

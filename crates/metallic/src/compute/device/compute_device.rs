@@ -1,6 +1,7 @@
 //! The interface that a device offers to the operations of this library.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::MetalError;
 use crate::tensor::{Dtype, Tensor};
@@ -15,6 +16,14 @@ use crate::tensor::{Dtype, Tensor};
 pub trait ComputeDevice: Sized + 'static {
     /// A run of elements in its memory.
     type Tensor: Tensor;
+
+    /// Returns the number that tells this device from all others of its type in the process; `None` if nothing does. Clones of a
+    /// handle are one device. It is asked for at each look-up that names a device, so it should cost next to nothing.
+    ///
+    /// A cache of what was made on one device refuses another: see [`MetalError::AnotherDevice`].
+    fn identity(&self) -> Option<u64> {
+        None
+    }
 
     /// Returns `true` if tensors of this type are supported.
     fn supports(&self, dtype: Dtype) -> bool;
@@ -66,4 +75,11 @@ pub trait ComputeDevice: Sized + 'static {
     /// # Errors
     /// [`MetalError::Device`] if the device failed since the last call that could say so.
     fn synchronize(&self) -> Result<(), MetalError>;
+}
+
+/// Returns a number that was never returned before in this process: an [`identity`](ComputeDevice::identity) for a device that
+/// is being opened. An address would not do: another device may be at it when the first is gone.
+pub fn new_identity() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
 }

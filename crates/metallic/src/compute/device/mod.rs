@@ -8,6 +8,6 @@ mod marker;
 
 #[cfg(all(target_vendor = "apple", feature = "apple"))]
 pub use apple::{Device, NsError, system_default_device};
-pub use compute_device::ComputeDevice;
+pub use compute_device::{ComputeDevice, new_identity};
 #[cfg(not(all(target_vendor = "apple", feature = "apple")))]
 pub use marker::{Device, system_default_device};

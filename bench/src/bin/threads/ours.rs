@@ -1,0 +1,117 @@
+//! The metallic registries.
+
+use metallic::caching::{CacheRegistry, CacheableKernel, EvictionPolicy, LocalRegistry, SharedRegistry};
+use metallic::error::MetalError;
+use metallic_bench::workload::{Key, Params, Resource};
+
+use crate::contender::{Contender, Reader};
+use crate::factory::Factory;
+
+pub struct Gemm;
+
+impl CacheableKernel<Factory> for Gemm {
+    type Key = Key;
+    type CachedResource = Resource;
+    type Params = Params;
+
+    const CACHE_NAME: &'static str = "gemm";
+
+    #[inline]
+    fn create_cache_key(params: &Params) -> Key {
+        Key::new(params)
+    }
+
+    fn create_cached_resource(_: &Key, device: Option<&Factory>) -> Result<Resource, MetalError> {
+        device.map(Factory::make).ok_or(MetalError::DeviceNotAvailable)
+    }
+}
+
+/// A registry for each thread, which share nothing.
+pub struct OwnRegistry {
+    capacity: usize,
+    factory: Factory,
+}
+
+pub fn registry(capacity: usize, factory: &Factory) -> CacheRegistry<Factory> {
+    let mut registry = CacheRegistry::with_device(factory.clone());
+    registry.set_eviction_policy::<Gemm>(EvictionPolicy::size_limited_lru(capacity));
+    registry
+}
+
+impl Contender for OwnRegistry {
+    type Reader<'a> = CacheRegistry<Factory>;
+
+    fn new(capacity: usize, factory: &Factory) -> Self {
+        Self { capacity, factory: factory.clone() }
+    }
+
+    fn reader(&self) -> CacheRegistry<Factory> {
+        registry(self.capacity, &self.factory)
+    }
+}
+
+impl Reader for CacheRegistry<Factory> {
+    type Found<'a> = &'a mut Resource;
+
+    #[inline]
+    fn get_or_create(&mut self, params: &Params) -> &mut Resource {
+        self.get_or_create::<Gemm>(params, None).expect("the factory never fails")
+    }
+}
+
+/// A local for each thread over one shared registry.
+pub struct Locals(SharedRegistry<Factory>);
+
+fn shared_registry(capacity: usize, factory: &Factory) -> SharedRegistry<Factory> {
+    let registry = SharedRegistry::with_device(factory.clone());
+    registry.set_eviction_policy::<Gemm>(EvictionPolicy::size_limited_lru(capacity));
+    registry
+}
+
+impl Contender for Locals {
+    type Reader<'a> = LocalRegistry<Factory>;
+
+    fn new(capacity: usize, factory: &Factory) -> Self {
+        Self(shared_registry(capacity, factory))
+    }
+
+    fn reader(&self) -> LocalRegistry<Factory> {
+        self.0.local()
+    }
+}
+
+impl Reader for LocalRegistry<Factory> {
+    type Found<'a> = &'a Resource;
+
+    #[inline]
+    fn get_or_create(&mut self, params: &Params) -> &Resource {
+        self.get_or_create::<Gemm>(params, None).expect("the factory never fails")
+    }
+}
+
+/// The shared registry itself, which hands out clones.
+pub struct Clones(SharedRegistry<Factory>);
+
+impl Contender for Clones {
+    type Reader<'a> = &'a SharedRegistry<Factory>;
+
+    fn new(capacity: usize, factory: &Factory) -> Self {
+        Self(shared_registry(capacity, factory))
+    }
+
+    fn reader(&self) -> &SharedRegistry<Factory> {
+        &self.0
+    }
+}
+
+impl Reader for &SharedRegistry<Factory> {
+    type Found<'a>
+        = Resource
+    where
+        Self: 'a;
+
+    #[inline]
+    fn get_or_create(&mut self, params: &Params) -> Resource {
+        SharedRegistry::get_or_create::<Gemm>(self, params, None).expect("the factory never fails")
+    }
+}

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use metallic::Dtype;
 use metallic::caching::{CacheMetrics, CacheName, SharedRegistry};
+use metallic::device::new_identity;
 use metallic::error::MetalError;
 
 use crate::adapter::{self, AdapterDescription, AdapterSelection};
@@ -28,6 +29,7 @@ pub enum Tuning {
 }
 
 struct Shared {
+    identity: u64,
     adapter: AdapterDescription,
     tuning: Tuning,
     connection: Connection,
@@ -64,6 +66,7 @@ impl WgpuDevice {
         let own = if description.is_software { Tuning::Processor } else { Tuning::Gpu };
         let connection = Connection::open(&adapter, &description)?;
         let shared = Shared {
+            identity: new_identity(),
             adapter: description,
             tuning: tuning.unwrap_or(own),
             descriptors: descriptors::registry(connection.clone()),
@@ -127,6 +130,10 @@ impl WgpuDevice {
         // wgpu reports the loss at this poll, when all submitted work is over.
         let _ = self.connection().wait(None);
         self.connection().faults.lose("it was destroyed".into());
+    }
+
+    pub(crate) fn identity(&self) -> u64 {
+        self.shared.identity
     }
 
     pub(crate) fn connection(&self) -> &Connection {

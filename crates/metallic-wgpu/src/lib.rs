@@ -48,7 +48,7 @@
 //! assert_eq!(device.read(&c, 0..1)?, [32.0]);
 //!
 //! let (name, pipelines) = &device.descriptor_metrics()[2];
-//! assert_eq!((*name, pipelines.misses), ("wgpu_pipeline", 1));
+//! assert_eq!((name.as_str(), pipelines.misses), ("wgpu_pipeline", 1));
 //! # Ok(())
 //! # }
 //! ```

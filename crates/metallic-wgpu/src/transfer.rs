@@ -25,6 +25,10 @@ const CALLBACK: Duration = Duration::from_secs(10);
 impl ComputeDevice for WgpuDevice {
     type Tensor = WgpuTensor;
 
+    fn identity(&self) -> Option<u64> {
+        Some(self.identity())
+    }
+
     fn supports(&self, dtype: Dtype) -> bool {
         self.has_type(dtype)
     }

@@ -41,12 +41,17 @@ fn a_kernel_of_the_callers_own_is_compiled_once_and_runs() {
 fn a_shader_that_does_not_compile_is_an_error_with_the_compilers_message() {
     let Some(device) = device() else { return };
     let error = device.compile("broken", "fn main() { let x: f32 = 1u; }", 1, 1).unwrap_err();
+    assert!(
+        error.to_string().starts_with("cannot create `wgpu_pipeline:PipelineKey{name:\"broken\""),
+        "{error}"
+    );
+    let error = error.into_root();
     assert_eq!(error.to_string(), "pipeline compilation failed");
     assert!(source(&error).is::<wgpu::Error>());
     assert!(source(&error).to_string().contains("f32"), "{}", source(&error));
     // A binding that the layout does not have.
     let error = device.compile("fill", FILL, 1, 0).unwrap_err();
-    assert!(matches!(error, MetalError::Device { .. }), "{error:?}");
+    assert!(matches!(error.root(), MetalError::Device { .. }), "{error:?}");
     assert!(device.compile("fill", FILL, 0, 1).is_ok(), "the device goes on");
 }
 

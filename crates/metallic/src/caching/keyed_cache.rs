@@ -2,6 +2,7 @@
 
 mod arrival;
 mod judged;
+mod remove;
 mod report;
 
 use std::fmt::{self, Debug};
@@ -191,22 +192,6 @@ impl<Key, R> KeyedCache<Key, R> {
         self.report_hit(id, now);
     }
 
-    /// Evicts the entry of `id` for `cause`, other than by the policy.
-    pub(super) fn remove_found<Q: Equivalent<Key> + ?Sized>(
-        &mut self,
-        hash: u64,
-        query: &Q,
-        cause: RemovalCause,
-        now: u64,
-    ) -> Option<R> {
-        let departures = self.cache.remove(hash, query, cause, now);
-        if departures.is_empty() {
-            return None;
-        }
-        self.depart(&departures);
-        departures.into_first().map(|departed| departed.entry.resource)
-    }
-
     pub(super) fn time(&self) -> &TimeSource {
         self.cache.time()
     }
@@ -339,23 +324,6 @@ impl<Key: Eq + Hash, R> KeyedCache<Key, R> {
         let id = self.find(hash_of(query), query)?;
         let expires = self.cache.would_expire(id, self.cache.time().stamp());
         (!expires).then(|| self.resource(id))
-    }
-
-    /// Removes the resource with this key and returns it, after idle entries have been evicted.
-    pub fn remove<Q: Hash + Equivalent<Key> + ?Sized>(&mut self, query: &Q) -> Option<R> {
-        let hash = hash_of(query);
-        let (now, found) = self.look_up(hash, query);
-        found.and_then(|_| self.remove_found(hash, query, RemovalCause::Removed, now))
-    }
-
-    /// Keeps the entries that `keep` accepts, removes the others, and returns how many there were. O(n log n).
-    pub fn retain(&mut self, mut keep: impl FnMut(&Key, &R) -> bool) -> usize {
-        let now = self.cache.time().stamp();
-        drop(self.expire(now));
-        let departures =
-            self.cache.remove_where(|entry| !keep(&entry.key, &entry.resource), RemovalCause::Removed, now);
-        self.depart(&departures);
-        departures.len()
     }
 
     #[cold]

@@ -5,23 +5,22 @@ mod erased;
 mod facade;
 mod keyed;
 mod local;
+mod naming;
 mod nested;
 mod shared;
 mod shared_kernel;
+mod slots;
 mod type_table;
 
 use std::any::{Any, type_name};
 use std::collections::HashMap;
 use std::fmt;
-use std::hash::Hash;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use metallic_instrumentation::{
-    CacheKind, CacheName, Event, EventKind, EventSink, RegistryOpened, SinkGuard,
-};
+use metallic_instrumentation::{CacheName, Event, EventKind, EventSink, RegistryOpened, SinkGuard};
 use rustc_hash::FxBuildHasher;
 
 use super::clock::{Clock, TimeSource};
@@ -240,77 +239,6 @@ impl<D: 'static> CacheRegistry<D> {
         self.caches.get()
     }
 
-    /// The cache of this name for resources of a type without a kernel, made at the first call: what creates a resource is given
-    /// with each look-up.
-    ///
-    /// # Errors
-    /// [`Error::DuplicateCacheName`] if a cache of other types, of a kernel or of a slot has the name.
-    pub fn keyed_cache<Key, R>(
-        &mut self,
-        name: impl Into<CacheName>,
-    ) -> Result<&mut KeyedCache<Key, R>, Error>
-    where
-        Key: Eq + Hash + fmt::Debug + 'static,
-        R: 'static,
-    {
-        let name = name.into();
-        if !self.keyed.contains_key(&name) {
-            if let Some(first) = self.owner_of_name(&name) {
-                return Err(Error::DuplicateCacheName {
-                    name,
-                    first,
-                    second: type_name::<KeyedCache<Key, R>>(),
-                });
-            }
-            let mut cache = KeyedCache::<Key, R>::new(
-                name.clone(),
-                CacheKind::Keyed,
-                <Key as fmt::Debug>::fmt,
-                EvictionPolicy::none(),
-                self.time.clone(),
-            );
-            if let Some(policy) = self.policies_to_come.remove(name.as_str()) {
-                cache.set_eviction_policy(policy);
-            }
-            cache.set_sink(self.sink.clone());
-            self.keyed.insert(name.clone(), Box::new(cache));
-        }
-        let cache: &mut dyn ErasedCache = &mut **self.keyed.get_mut(&name).expect("it was inserted just now");
-        let first = cache.owner();
-        let cache: &mut dyn Any = cache;
-        cache.downcast_mut().ok_or(Error::DuplicateCacheName {
-            name,
-            first,
-            second: type_name::<KeyedCache<Key, R>>(),
-        })
-    }
-
-    /// Names the cache of kernel `K`, in place of its [`CACHE_NAME`](CacheableKernel::CACHE_NAME): a kernel that is generic over
-    /// a type has a cache for each, and all of them one constant. To be called before the cache is used.
-    ///
-    /// # Errors
-    /// [`Error::DuplicateCacheName`] if the name belongs to another cache. [`Error::InvalidParams`] if the cache was used: its
-    /// events have its old name.
-    pub fn set_cache_name<K: CacheableKernel<D>>(&mut self, name: impl Into<CacheName>) -> Result<(), Error> {
-        let name = name.into();
-        let second = type_name::<K>();
-        if let Some(first) = self.owner_of_name(&name).filter(|first| *first != second) {
-            return Err(Error::DuplicateCacheName { name, first, second });
-        }
-        let sink = self.sink.clone();
-        let cache = self.cache_unnamed::<K>(Some(name.clone()));
-        let counters = cache.counters();
-        if counters.hits.saturating_add(counters.misses) > 0 {
-            let reason = format!("the cache `{}` is in use and cannot be named `{name}`", cache.name());
-            return Err(Error::invalid_params(reason));
-        }
-        if *cache.name() != name {
-            cache.keyed_mut().set_name(name);
-            cache.set_sink(sink);
-        }
-        Ok(())
-    }
-
     /// Changes the policy of kernel `K`: see [`KernelCache::set_eviction_policy`].
     pub fn set_eviction_policy<K: CacheableKernel<D>>(&mut self, policy: EvictionPolicy) {
         self.cache_mut::<K>().set_eviction_policy(policy);
@@ -373,89 +301,11 @@ impl<D: 'static> CacheRegistry<D> {
         }
     }
 
-    /// The slot of type `T`, made by `init` if there is none yet, and connected with the registry's sink and clock.
-    pub fn slot_mut<T: CacheRegistrySlot>(&mut self, init: impl FnOnce() -> T) -> &mut T {
-        self.slot_and_device(init).0
-    }
-
-    /// [`slot_mut`](Self::slot_mut), and the registry's device beside it.
-    pub(crate) fn slot_and_device<T: CacheRegistrySlot>(
-        &mut self,
-        init: impl FnOnce() -> T,
-    ) -> (&mut T, Option<&D>) {
-        if self.slots.near::<T>().is_none() {
-            return self.slot_far(init);
-        }
-        let slot = self.slots.near_mut().expect("it was there just now");
-        (slot, self.device.as_deref())
-    }
-
-    /// The slot of type `T`, if there is one.
-    pub fn slot<T: CacheRegistrySlot>(&self) -> Option<&T> {
-        self.slots.get()
-    }
-
-    /// Puts a slot into the registry, connects it with the registry's sink and clock, and returns the one it replaces.
-    pub fn insert_slot<T: CacheRegistrySlot>(&mut self, slot: T) -> Option<T> {
-        let replaced = self.remove_slot();
-        self.slot_far(|| slot);
-        replaced
-    }
-
-    /// Takes the slot of type `T` out of the registry. Its name is free for others then.
-    pub fn remove_slot<T: CacheRegistrySlot>(&mut self) -> Option<T> {
-        let slot: Box<dyn Any> = self.slots.remove::<T>()?;
-        let mut slot = slot.downcast::<T>().ok()?;
-        slot.connect(&SlotContext::default());
-        Some(*slot)
-    }
-
-    /// Clears the slot of type `T`, and returns `true` if there is one.
-    pub fn clear_slot<T: CacheRegistrySlot>(&mut self) -> bool {
-        self.slots.get_mut::<T>().map(CacheRegistrySlot::clear_slot).is_some()
-    }
-
     /// [`cache_mut`](Self::cache_mut) of a cache that is new, or in another than its first place.
     #[cold]
     #[inline(never)]
     fn cache_far<K: CacheableKernel<D>>(&mut self) -> &mut KernelCache<K, D> {
         self.cache_unnamed(None)
-    }
-
-    /// The cache of kernel `K`. A new one is given this name.
-    fn cache_unnamed<K: CacheableKernel<D>>(&mut self, name: Option<CacheName>) -> &mut KernelCache<K, D> {
-        if self.caches.get::<KernelCache<K, D>>().is_none() {
-            let mut cache = KernelCache::<K, D>::new(self.time.clone(), self.device.clone());
-            if let Some(name) = name {
-                cache.keyed_mut().set_name(name);
-            }
-            if let Some(first) = self.owner_of_name(cache.name()) {
-                cache.keyed_mut().refuse(first);
-            } else if let Some(policy) = self.policies_to_come.remove(cache.name().as_str()) {
-                cache.set_eviction_policy(policy);
-            }
-            cache.set_sink(self.sink.clone());
-            self.caches.insert(Box::new(cache));
-        }
-        self.caches.get_mut().expect("it was inserted just now")
-    }
-
-    /// [`slot_and_device`](Self::slot_and_device) of a slot that is new, or in another than its first place.
-    #[cold]
-    #[inline(never)]
-    fn slot_far<T: CacheRegistrySlot>(&mut self, init: impl FnOnce() -> T) -> (&mut T, Option<&D>) {
-        if self.slots.get::<T>().is_none() {
-            let mut slot = init();
-            let taken_by = slot.cache_name().and_then(|name| self.owner_of_name(name));
-            slot.connect(&SlotContext::new(self.sink.clone(), self.time.clone(), taken_by));
-            let policy = slot.cache_name().and_then(|name| self.policies_to_come.remove(name));
-            if let Some(policy) = policy.filter(|_| taken_by.is_none()) {
-                slot.set_cache_policy(policy);
-            }
-            self.slots.insert(Box::new(slot));
-        }
-        let slot = self.slots.get_mut().expect("it was inserted just now");
-        (slot, self.device.as_deref())
     }
 
     fn all_caches(&self) -> impl Iterator<Item = &dyn ErasedCache> {
@@ -464,13 +314,6 @@ impl<D: 'static> CacheRegistry<D> {
 
     fn all_caches_mut(&mut self) -> impl Iterator<Item = &mut dyn ErasedCache> {
         self.caches.iter_mut().chain(self.keyed.values_mut().map(|cache| &mut **cache))
-    }
-
-    /// The type of the cache or slot that has this name.
-    fn owner_of_name(&self, name: &str) -> Option<&'static str> {
-        let cache = self.all_caches().find(|cache| **cache.name() == *name && !cache.is_refused());
-        let slot = || self.slots.iter().find(|slot| slot.cache_name() == Some(name));
-        cache.map(ErasedCache::owner).or_else(|| slot().map(CacheRegistrySlot::slot_type))
     }
 }
 

@@ -6,6 +6,7 @@
 //! Threads that look up often keep a copy of what they found (`LocalCache`), and come here for what they lack. A copy is good
 //! for as long as [`Head::generation`] is the one it was brought up to.
 
+mod arrival;
 mod flight;
 mod head;
 mod local;

@@ -1,18 +1,16 @@
 //! All caches of one engine, for all of its threads.
 
+mod by_name;
+
 use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;
 use std::fmt;
-use std::hash::Hash;
 use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
-use metallic_instrumentation::{
-    CacheKind, CacheName, Event, EventKind, EventSink, RegistryOpened, SinkGuard,
-};
+use metallic_instrumentation::{CacheName, Event, EventKind, EventSink, RegistryOpened, SinkGuard};
 use rustc_hash::FxBuildHasher;
 
-use super::keyed::SharedCache;
 use super::local::LocalRegistry;
 use super::next_number;
 use super::shared_kernel::{ErasedShared, SharedKernel};
@@ -22,7 +20,7 @@ use crate::caching::entries::hash_of;
 use crate::caching::kernel::{CacheableKernel, Frame};
 use crate::caching::policy::EvictionPolicy;
 use crate::caching::reporting::CacheMetrics;
-use crate::caching::shared::{OnFailure, Request, SharedCore};
+use crate::caching::shared::{OnFailure, Request};
 use crate::caching::sync::{Mutex, MutexGuard, RwLock};
 use crate::device::Device;
 use crate::error::Error;
@@ -317,84 +315,6 @@ impl<D: 'static> SharedRegistry<D> {
         self.find::<K>().map(|kernel| kernel.core.metrics())
     }
 
-    /// Snapshots of all caches, in the order of their names.
-    pub fn metrics_by_name(&self) -> impl Iterator<Item = (CacheName, CacheMetrics)> + use<D> {
-        let mut all: Vec<_> =
-            self.all_caches().iter().map(|cache| (cache.name().clone(), cache.metrics())).collect();
-        all.sort_by(|(one, _), (other, _)| one.cmp(other));
-        all.into_iter()
-    }
-
-    /// A snapshot of the cache of this name; `None` if there is none.
-    pub fn metrics_of(&self, name: &str) -> Option<CacheMetrics> {
-        self.named_cache(name).map(|cache| cache.metrics())
-    }
-
-    /// The policy of the cache of this name; `None` if there is none.
-    pub fn eviction_policy_of(&self, name: &str) -> Option<EvictionPolicy> {
-        self.named_cache(name).map(|cache| cache.eviction_policy())
-    }
-
-    /// Changes the policy of the cache of this name, and returns `true` if there is one. Otherwise the first cache that comes
-    /// into being with this name has it from the start.
-    pub fn set_eviction_policy_of(&self, name: &str, policy: EvictionPolicy) -> bool {
-        // Held so that no cache of the name comes into being meanwhile.
-        let sink = lock(&self.0.sink);
-        let Some(cache) = self.named_cache(name) else {
-            lock(&self.0.policies_to_come).insert(name.to_owned(), policy);
-            return false;
-        };
-        drop(sink);
-        cache.set_eviction_policy(policy);
-        true
-    }
-
-    /// Removes all entries of the cache of this name, and returns `true` if there is one.
-    pub fn clear_of(&self, name: &str) -> bool {
-        self.named_cache(name).map(|cache| cache.clear()).is_some()
-    }
-
-    /// The cache of this name for resources of a type without a kernel, made at the first call: what creates a resource is given
-    /// with each look-up. The handle is to be kept; finding it takes a lock.
-    ///
-    /// # Errors
-    /// [`Error::DuplicateCacheName`] if a cache of other types, or of a kernel, has the name.
-    pub fn cache<Key, R>(&self, name: impl Into<CacheName>) -> Result<SharedCache<Key, R>, Error>
-    where
-        Key: Clone + Eq + Hash + fmt::Debug + Send + Sync + 'static,
-        R: Send + Sync + 'static,
-    {
-        let name = name.into();
-        let second = type_name::<SharedCache<Key, R>>();
-        let sink = lock(&self.0.sink);
-        let known = lock(&self.0.keyed).get(&name).cloned();
-        let is_new = known.is_none();
-        let erased = match known {
-            Some(erased) => erased,
-            None => {
-                if let Some(first) = self.owner_of_name(&name) {
-                    return Err(Error::DuplicateCacheName { name, first, second });
-                }
-                let policy = self.policy_to_come(&name).unwrap_or_else(EvictionPolicy::none);
-                let format = <Key as fmt::Debug>::fmt;
-                let time = self.0.time.clone();
-                let core = SharedCore::<Key, R>::new(name.clone(), CacheKind::Keyed, format, policy, time);
-                core.connect(sink.clone());
-                let erased: Arc<dyn ErasedShared> = Arc::new(core);
-                lock(&self.0.keyed).insert(name.clone(), erased.clone());
-                erased
-            }
-        };
-        drop(sink);
-        if is_new {
-            erased.announce();
-        }
-        let first = erased.owner();
-        let erased: Arc<dyn Any + Send + Sync> = erased;
-        let core = erased.downcast().map_err(|_| Error::DuplicateCacheName { name, first, second })?;
-        Ok(SharedCache::new(core))
-    }
-
     /// The cache of kernel `K`, made at the first call.
     ///
     /// # Errors
@@ -462,24 +382,12 @@ impl<D: 'static> SharedRegistry<D> {
         cache.downcast_ref()
     }
 
-    fn policy_to_come(&self, name: &str) -> Option<EvictionPolicy> {
-        lock(&self.0.policies_to_come).remove(name)
-    }
-
     fn all_caches(&self) -> Vec<Arc<dyn ErasedShared>> {
         let near = self.0.near.iter().filter_map(OnceLock::get).map(|(_, cache)| cache.clone());
         let far = self.0.far.read().unwrap_or_else(PoisonError::into_inner);
         let far: Vec<_> = far.iter().map(|(_, cache)| cache.clone()).collect();
         let keyed: Vec<_> = lock(&self.0.keyed).values().cloned().collect();
         near.chain(far).chain(keyed).collect()
-    }
-
-    fn named_cache(&self, name: &str) -> Option<Arc<dyn ErasedShared>> {
-        self.all_caches().into_iter().find(|cache| **cache.name() == *name)
-    }
-
-    fn owner_of_name(&self, name: &str) -> Option<&'static str> {
-        self.named_cache(name).map(|cache| cache.owner())
     }
 }
 

@@ -44,7 +44,7 @@ impl<R> Node<R> {
     /// tick.
     #[inline(always)]
     pub(super) fn touch(&self, now: u64, tick: u64) {
-        if now.wrapping_sub(self.last_used.load(Ordering::Relaxed)) >= tick {
+        if now.saturating_sub(self.last_used.load(Ordering::Relaxed)) >= tick {
             self.last_used.store(now, Ordering::Relaxed);
         }
     }

@@ -1,0 +1,117 @@
+//! Caches come into being, each with a name of its own.
+
+use std::any::{Any, type_name};
+use std::fmt;
+use std::hash::Hash;
+
+use metallic_instrumentation::{CacheKind, CacheName};
+
+use super::CacheRegistry;
+use super::erased::ErasedCache;
+use crate::caching::kernel::CacheableKernel;
+use crate::caching::kernel_cache::KernelCache;
+use crate::caching::keyed_cache::KeyedCache;
+use crate::caching::policy::EvictionPolicy;
+use crate::caching::slot::CacheRegistrySlot;
+use crate::error::Error;
+
+impl<D: 'static> CacheRegistry<D> {
+    /// The cache of this name for resources of a type without a kernel, made at the first call: what creates a resource is given
+    /// with each look-up.
+    ///
+    /// # Errors
+    /// [`Error::DuplicateCacheName`] if a cache of other types, of a kernel or of a slot has the name.
+    pub fn keyed_cache<Key, R>(
+        &mut self,
+        name: impl Into<CacheName>,
+    ) -> Result<&mut KeyedCache<Key, R>, Error>
+    where
+        Key: Eq + Hash + fmt::Debug + 'static,
+        R: 'static,
+    {
+        let name = name.into();
+        if !self.keyed.contains_key(&name) {
+            if let Some(first) = self.owner_of_name(&name) {
+                return Err(Error::DuplicateCacheName {
+                    name,
+                    first,
+                    second: type_name::<KeyedCache<Key, R>>(),
+                });
+            }
+            let mut cache = KeyedCache::<Key, R>::new(
+                name.clone(),
+                CacheKind::Keyed,
+                <Key as fmt::Debug>::fmt,
+                EvictionPolicy::none(),
+                self.time.clone(),
+            );
+            if let Some(policy) = self.policies_to_come.remove(name.as_str()) {
+                cache.set_eviction_policy(policy);
+            }
+            cache.set_sink(self.sink.clone());
+            self.keyed.insert(name.clone(), Box::new(cache));
+        }
+        let cache: &mut dyn ErasedCache = &mut **self.keyed.get_mut(&name).expect("it was inserted just now");
+        let first = cache.owner();
+        let cache: &mut dyn Any = cache;
+        cache.downcast_mut().ok_or(Error::DuplicateCacheName {
+            name,
+            first,
+            second: type_name::<KeyedCache<Key, R>>(),
+        })
+    }
+
+    /// Names the cache of kernel `K`, in place of its [`CACHE_NAME`](CacheableKernel::CACHE_NAME): a kernel that is generic over
+    /// a type has a cache for each, and all of them one constant. To be called before the cache is used.
+    ///
+    /// # Errors
+    /// [`Error::DuplicateCacheName`] if the name belongs to another cache. [`Error::InvalidParams`] if the cache was used: its
+    /// events have its old name.
+    pub fn set_cache_name<K: CacheableKernel<D>>(&mut self, name: impl Into<CacheName>) -> Result<(), Error> {
+        let name = name.into();
+        let second = type_name::<K>();
+        if let Some(first) = self.owner_of_name(&name).filter(|first| *first != second) {
+            return Err(Error::DuplicateCacheName { name, first, second });
+        }
+        let sink = self.sink.clone();
+        let cache = self.cache_unnamed::<K>(Some(name.clone()));
+        let counters = cache.counters();
+        if counters.hits.saturating_add(counters.misses) > 0 {
+            let reason = format!("the cache `{}` is in use and cannot be named `{name}`", cache.name());
+            return Err(Error::invalid_params(reason));
+        }
+        if *cache.name() != name {
+            cache.keyed_mut().set_name(name);
+            cache.set_sink(sink);
+        }
+        Ok(())
+    }
+
+    /// The cache of kernel `K`. A new one is given this name.
+    pub(super) fn cache_unnamed<K: CacheableKernel<D>>(
+        &mut self,
+        name: Option<CacheName>,
+    ) -> &mut KernelCache<K, D> {
+        if self.caches.get::<KernelCache<K, D>>().is_none() {
+            let mut cache = KernelCache::<K, D>::new(self.time.clone(), self.device.clone());
+            if let Some(name) = name {
+                cache.keyed_mut().set_name(name);
+            }
+            if let Some(first) = self.owner_of_name(cache.name()) {
+                cache.keyed_mut().refuse(first);
+            } else if let Some(policy) = self.policies_to_come.remove(cache.name().as_str()) {
+                cache.set_eviction_policy(policy);
+            }
+            cache.set_sink(self.sink.clone());
+            self.caches.insert(Box::new(cache));
+        }
+        self.caches.get_mut().expect("it was inserted just now")
+    }
+
+    /// The type of the cache or slot that has this name.
+    pub(super) fn owner_of_name(&self, name: &str) -> Option<&'static str> {
+        let cache = self.all_caches().find(|cache| **cache.name() == *name && !cache.is_refused());
+        let slot = || self.slots.iter().find(|slot| slot.cache_name() == Some(name));
+        cache.map(ErasedCache::owner).or_else(|| slot().map(CacheRegistrySlot::slot_type))
+    }
+}

@@ -1,0 +1,108 @@
+//! Shared caches by their names, for callers that do not know their types, and those that have nothing but a name.
+
+use std::any::{Any, type_name};
+use std::fmt;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use metallic_instrumentation::{CacheKind, CacheName};
+
+use super::{SharedRegistry, lock};
+use crate::caching::policy::EvictionPolicy;
+use crate::caching::registry::keyed::SharedCache;
+use crate::caching::registry::shared_kernel::ErasedShared;
+use crate::caching::reporting::CacheMetrics;
+use crate::caching::shared::SharedCore;
+use crate::error::Error;
+
+impl<D: 'static> SharedRegistry<D> {
+    /// Snapshots of all caches, in the order of their names.
+    pub fn metrics_by_name(&self) -> impl Iterator<Item = (CacheName, CacheMetrics)> + use<D> {
+        let mut all: Vec<_> =
+            self.all_caches().iter().map(|cache| (cache.name().clone(), cache.metrics())).collect();
+        all.sort_by(|(one, _), (other, _)| one.cmp(other));
+        all.into_iter()
+    }
+
+    /// A snapshot of the cache of this name; `None` if there is none.
+    pub fn metrics_of(&self, name: &str) -> Option<CacheMetrics> {
+        self.named_cache(name).map(|cache| cache.metrics())
+    }
+
+    /// The policy of the cache of this name; `None` if there is none.
+    pub fn eviction_policy_of(&self, name: &str) -> Option<EvictionPolicy> {
+        self.named_cache(name).map(|cache| cache.eviction_policy())
+    }
+
+    /// Changes the policy of the cache of this name, and returns `true` if there is one. Otherwise the first cache that comes
+    /// into being with this name has it from the start.
+    pub fn set_eviction_policy_of(&self, name: &str, policy: EvictionPolicy) -> bool {
+        // Held so that no cache of the name comes into being meanwhile.
+        let sink = lock(&self.0.sink);
+        let Some(cache) = self.named_cache(name) else {
+            lock(&self.0.policies_to_come).insert(name.to_owned(), policy);
+            return false;
+        };
+        drop(sink);
+        cache.set_eviction_policy(policy);
+        true
+    }
+
+    /// Removes all entries of the cache of this name, and returns `true` if there is one.
+    pub fn clear_of(&self, name: &str) -> bool {
+        self.named_cache(name).map(|cache| cache.clear()).is_some()
+    }
+
+    /// The cache of this name for resources of a type without a kernel, made at the first call: what creates a resource is given
+    /// with each look-up. The handle is to be kept; finding it takes a lock.
+    ///
+    /// # Errors
+    /// [`Error::DuplicateCacheName`] if a cache of other types, or of a kernel, has the name.
+    pub fn cache<Key, R>(&self, name: impl Into<CacheName>) -> Result<SharedCache<Key, R>, Error>
+    where
+        Key: Clone + Eq + Hash + fmt::Debug + Send + Sync + 'static,
+        R: Send + Sync + 'static,
+    {
+        let name = name.into();
+        let second = type_name::<SharedCache<Key, R>>();
+        let sink = lock(&self.0.sink);
+        let known = lock(&self.0.keyed).get(&name).cloned();
+        let is_new = known.is_none();
+        let erased = match known {
+            Some(erased) => erased,
+            None => {
+                if let Some(first) = self.owner_of_name(&name) {
+                    return Err(Error::DuplicateCacheName { name, first, second });
+                }
+                let policy = self.policy_to_come(&name).unwrap_or_else(EvictionPolicy::none);
+                let format = <Key as fmt::Debug>::fmt;
+                let time = self.0.time.clone();
+                let core = SharedCore::<Key, R>::new(name.clone(), CacheKind::Keyed, format, policy, time);
+                core.connect(sink.clone());
+                let erased: Arc<dyn ErasedShared> = Arc::new(core);
+                lock(&self.0.keyed).insert(name.clone(), erased.clone());
+                erased
+            }
+        };
+        drop(sink);
+        if is_new {
+            erased.announce();
+        }
+        let first = erased.owner();
+        let erased: Arc<dyn Any + Send + Sync> = erased;
+        let core = erased.downcast().map_err(|_| Error::DuplicateCacheName { name, first, second })?;
+        Ok(SharedCache::new(core))
+    }
+
+    pub(super) fn named_cache(&self, name: &str) -> Option<Arc<dyn ErasedShared>> {
+        self.all_caches().into_iter().find(|cache| **cache.name() == *name)
+    }
+
+    pub(super) fn owner_of_name(&self, name: &str) -> Option<&'static str> {
+        self.named_cache(name).map(|cache| cache.owner())
+    }
+
+    pub(super) fn policy_to_come(&self, name: &str) -> Option<EvictionPolicy> {
+        lock(&self.0.policies_to_come).remove(name)
+    }
+}

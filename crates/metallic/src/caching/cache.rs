@@ -56,7 +56,7 @@ impl<Key, R> Cache<Key, R> {
         self.order.len()
     }
 
-    /// Whether there are no entries, and no places are reserved for any.
+    /// Returns `true` if there are no entries, and no places are reserved for any.
     pub(super) fn is_vacant(&self) -> bool {
         self.len() == 0 && self.pending == 0
     }

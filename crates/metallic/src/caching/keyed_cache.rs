@@ -92,7 +92,7 @@ impl<Key, R> KeyedCache<Key, R> {
         self.len() == 0
     }
 
-    /// Whether there are no entries, and none is being created.
+    /// Returns `true` if there are no entries, and none is being created.
     pub(super) fn is_vacant(&self) -> bool {
         self.cache.is_vacant()
     }

@@ -17,7 +17,7 @@ pub trait ComputeDevice: Sized + 'static {
     /// A run of elements in its memory.
     type Tensor: Tensor;
 
-    /// Returns what tells this device from all others of its type in the process; `None` if nothing does. Clones of a handle are
+    /// Returns the number that tells this device from all others of its type in the process; `None` if nothing does. Clones of a handle are
     /// one device. It is asked for at each look-up that names a device, so it should cost next to nothing.
     ///
     /// A cache of what was made on one device refuses another: see [`MetalError::AnotherDevice`].

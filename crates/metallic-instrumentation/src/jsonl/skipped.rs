@@ -93,7 +93,9 @@ impl Skipped {
 }
 
 fn shortened(text: &str) -> &str {
-    &text[..text.floor_char_boundary(Skipped::DETAIL_LEN)]
+    let most = text.len().min(Skipped::DETAIL_LEN);
+    let end = (0..=most).rev().find(|at| text.is_char_boundary(*at));
+    &text[..end.unwrap_or(0)]
 }
 
 impl fmt::Display for SkippedLine {

@@ -18,8 +18,8 @@ pub struct LookUps {
 }
 
 impl LookUps {
-    fn of(caches: impl Iterator<Item = (&'static str, CacheMetrics)>) -> Self {
-        caches.fold(Self::default(), |sum, (_, metrics)| Self {
+    fn of(caches: impl Iterator<Item = CacheMetrics>) -> Self {
+        caches.fold(Self::default(), |sum, metrics| Self {
             hits: sum.hits + metrics.hits,
             misses: sum.misses + metrics.misses,
         })
@@ -39,7 +39,7 @@ impl Device for NullDevice {}
 
 impl Device for WgpuDevice {
     fn own_look_ups(&self) -> LookUps {
-        LookUps::of(self.descriptor_metrics().into_iter())
+        LookUps::of(self.descriptor_metrics().into_iter().map(|(_, metrics)| metrics))
     }
 }
 
@@ -98,8 +98,9 @@ impl<D: Device> Subject for Cached<'_, D> {
     }
 
     fn look_ups(&self) -> LookUps {
-        let (own, shared) =
-            (self.device.own_look_ups(), LookUps::of(self.decoder.cache().registry().metrics_by_name()));
+        let own = self.device.own_look_ups();
+        let shared = self.decoder.cache().registry().metrics_by_name().map(|(_, metrics)| metrics);
+        let shared = LookUps::of(shared);
         LookUps { hits: own.hits + shared.hits, misses: own.misses + shared.misses }
     }
 }

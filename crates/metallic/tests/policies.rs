@@ -152,6 +152,8 @@ fn check(name: &str, plan: Plan, length: Range<usize>, cases: u32) {
 }
 
 fn prove(name: &str, ops: &impl Strategy<Value = Vec<Op>>, time: Time, cases: u32) {
+    // Miri is some thousand times slower.
+    let cases = if cfg!(miri) { 1 } else { cases };
     let config = Config {
         cases,
         failure_persistence: None,

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Runs the core's tests under Miri, which finds undefined behaviour in the unsafe code of the type table: its unit tests, one case of
+# the policies' properties, and the tests of registry and slots. Prints how many ran.
+# Where the nightly toolchain or its component cannot be installed, the last lines say so and the script succeeds: AddressSanitizer
+# runs the same code natively.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+toolchain=${METALLIC_MIRI_TOOLCHAIN:-nightly}
+if ! rustup component list --installed --toolchain "$toolchain" 2>/dev/null | grep --quiet '^miri'; then
+    if ! { rustup toolchain install "$toolchain" --profile minimal --no-self-update &&
+        rustup component add miri rust-src --toolchain "$toolchain"; } >&2; then
+        echo "skipped: Miri of $toolchain could not be installed"
+        exit 0
+    fi
+fi
+
+# The system's clock is real, so that what waits for it ends.
+export MIRIFLAGS="-Zmiri-disable-isolation"
+# A folder of its own: artifacts of two compilers would push each other out.
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/miri"
+miri() {
+    cargo "+$toolchain" miri test --locked -p metallic --no-default-features "$@"
+}
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+{
+    # Without the tests whose loops are long on purpose: of memory, they show nothing that others do not.
+    miri --lib -- caching ticks --skip linear --skip slewed --skip keeps_everything
+    miri --test it -- registry slots
+    miri --test policies -- --nocapture a_cache_does caches_of_one order_is_exact
+} 2>&1 | tee "$log"
+passed=$(awk '/^test result: ok/ { sum += $4 } END { print sum + 0 }' "$log")
+echo "check-miri: $passed tests passed with $(rustc "+$toolchain" --version), one case of each property"

@@ -1,6 +1,6 @@
 //! Keeps away complaints of other libraries that a user can do nothing about.
 
-use crate::args::{Args, Command};
+use crate::args::Args;
 
 /// Restarts the program with a variable that keeps libwayland quiet, if the command looks for adapters and the variable is not
 /// set. Returns if there is nothing to do, or if the program cannot be restarted.
@@ -15,6 +15,8 @@ pub fn restart(args: &Args) {
     use std::os::unix::process::CommandExt;
     use std::path::Path;
     use std::{env, process};
+
+    use crate::args::Command;
 
     const VARIABLE: &str = "XDG_RUNTIME_DIR";
     let looks_for_adapters = matches!(args.command, None | Some(Command::Run(_) | Command::Devices(_)));

@@ -1,6 +1,6 @@
 //! Pipelines from source.
 
-use metallic::caching::{CacheRegistry, ResourceCache, SendRegistry};
+use metallic::caching::{ResourceCache, SharedRegistry};
 use metallic::kernels::metal_pipeline::{
     FunctionConstant, MetalFunction, MetalPipelineKernel, MetalPipelineKey,
 };
@@ -56,14 +56,17 @@ fn function_constants_of_every_type_reach_the_pipeline() {
 }
 
 #[test]
-fn pipelines_can_move_to_another_thread_with_their_registry() {
+fn pipelines_are_compiled_once_for_all_threads() {
     let Some(gpu) = gpu() else { return };
-    let mut registry: SendRegistry = CacheRegistry::sendable(Some(gpu.device));
+    let registry = SharedRegistry::with_device(gpu.device);
     let key = MetalPipelineKey::new(MetalFunction::new("kernel void nothing() {}", "nothing"));
     registry.get_or_create::<MetalPipelineKernel>(&key, None).unwrap();
-    let metrics = std::thread::spawn(move || {
-        registry.get_or_create::<MetalPipelineKernel>(&key, None).unwrap();
-        registry.metrics::<MetalPipelineKernel>()
+    std::thread::scope(|scope| {
+        scope
+            .spawn(|| registry.get_or_create::<MetalPipelineKernel>(&key, None).map(drop))
+            .join()
+            .unwrap()
+            .unwrap();
     });
-    assert_eq!(metrics.join().unwrap().map(|metrics| metrics.hits), Some(1));
+    assert_eq!(registry.metrics::<MetalPipelineKernel>().map(|metrics| metrics.hits), Some(1));
 }

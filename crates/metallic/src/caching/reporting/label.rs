@@ -17,8 +17,10 @@ pub(in crate::caching) fn label(cache: &str, key: &dyn Debug) -> Arc<str> {
     // Writing to a string fails only if the key's `Debug` does: then what it wrote until then is the label.
     let written = catch_unwind(AssertUnwindSafe(|| write!(text, "{key:?}")));
     if let Err(payload) = written {
-        // Its `Drop` may panic, too.
-        std::mem::forget(payload);
+        // Its `Drop` may panic, too; what that panics with is leaked.
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            std::mem::forget(payload);
+        }
         PANICKED.clone_into(&mut text);
     }
     let mut label = String::with_capacity(cache.len() + 1 + text.len());

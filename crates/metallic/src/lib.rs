@@ -78,6 +78,8 @@ pub mod caching;
 mod compute;
 pub mod error;
 pub mod kernels;
+#[cfg(feature = "portable")]
+mod portable;
 pub mod slots;
 mod ticks;
 
@@ -90,6 +92,8 @@ pub use error::Error;
 pub use metallic_instrumentation::from_env;
 #[doc(no_inline)]
 pub use metallic_instrumentation::{self as instrumentation, EventSink};
+#[cfg(feature = "portable")]
+pub use portable::PortableKernel;
 
 /// The README's program, so that it is compiled and run like every other example.
 #[cfg(doctest)]

@@ -19,6 +19,7 @@ pub struct AddParams {
 
 /// The type. Any number of elements shares a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "portable", derive(serde::Serialize, serde::Deserialize))]
 pub struct AddKey {
     /// The type of all elements.
     pub dtype: Dtype,

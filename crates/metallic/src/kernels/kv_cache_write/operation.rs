@@ -21,6 +21,7 @@ pub struct KvCacheWriteParams {
 
 /// The width, as it is. Any number of positions shares a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "portable", derive(serde::Serialize, serde::Deserialize))]
 pub struct KvCacheWriteKey {
     /// The elements of all heads of one key or value.
     pub width: usize,

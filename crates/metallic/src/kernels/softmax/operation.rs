@@ -23,6 +23,7 @@ pub struct SoftmaxParams {
 
 /// The bucket of the row length. The exact length and the number of rows are given with each call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "portable", derive(serde::Serialize, serde::Deserialize))]
 pub struct SoftmaxKey {
     /// The row lengths that share the plan.
     pub seq_k: SeqKBucket,

@@ -76,8 +76,11 @@
 
 pub mod caching;
 mod compute;
+pub mod creation;
 pub mod error;
 pub mod kernels;
+#[cfg(feature = "manifest")]
+pub mod manifest;
 #[cfg(feature = "portable")]
 mod portable;
 pub mod slots;

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::caching::CacheableKernel;
+use crate::creation::Supervisor;
 use crate::device::Device;
 use crate::kernels::{Operation, Runs};
 
@@ -37,6 +38,10 @@ pub trait PortableKernel<D = Device>: CacheableKernel<D, Key: Serialize + Deseri
     /// The version of the key's meaning. To be raised when the fields of the key, or what they say of the resource, change: what
     /// was recorded or stored under another version is then passed over.
     const SCHEMA: u32;
+
+    /// Has `supervisor` watch over the creations in the caches that a device has for itself, if it has any. Called when the kernel
+    /// is registered in a registry of the device.
+    fn supervise_device(_device: &D, _supervisor: &Supervisor) {}
 }
 
 impl<O, D> PortableKernel<D> for O
@@ -45,4 +50,8 @@ where
     D: Runs<O>,
 {
     const SCHEMA: u32 = O::SCHEMA;
+
+    fn supervise_device(device: &D, supervisor: &Supervisor) {
+        device.supervise(supervisor);
+    }
 }

@@ -105,6 +105,16 @@ impl<Key, R> Cache<Key, R> {
         self.entries.get(id)
     }
 
+    /// All entries, in no order.
+    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry<Key, R>> {
+        self.entries.ids().map(|id| self.entries.get(id))
+    }
+
+    /// The keys of all entries, in no order, and how often each was found.
+    pub(super) fn entries_by_use(&self) -> impl Iterator<Item = (&Key, u64)> {
+        self.entries.ids().map(|id| (&self.entries.get(id).key, self.order.history(id).reuse_count))
+    }
+
     #[inline]
     pub(super) fn resource_mut(&mut self, id: EntryId) -> &mut R {
         self.entries.resource_mut(id)

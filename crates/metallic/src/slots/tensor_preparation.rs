@@ -94,6 +94,7 @@ impl<T: Tensor> TensorPreparationCache<T> {
     /// If `prepare` does: nothing was inserted then, and the miss is counted. If the `Drop` of a tensor does that leaves: it
     /// has left. The cache can be used as before.
     #[inline]
+    #[track_caller]
     pub fn get_or_prepare(
         &mut self,
         source: TensorVersion,
@@ -257,6 +258,7 @@ impl<D: ComputeDevice> ResourceCache<D> {
     /// As [`TensorPreparationCache::get_or_prepare`]; [`MetalError::AnotherDevice`] if the slot has tensors of another device;
     /// [`MetalError::DeviceNotAvailable`], as the source of a [`MetalError::Creation`], if it has to be prepared, and neither the
     /// caller nor the registry has a device.
+    #[track_caller]
     pub fn get_or_prepare(
         &mut self,
         source: TensorVersion,

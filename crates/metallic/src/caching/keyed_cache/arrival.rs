@@ -7,8 +7,10 @@ use metallic_instrumentation::CreationOutcome;
 use super::{KeyedCache, nothing_newer};
 use crate::caching::cache::{Elapsed, Reservation};
 use crate::caching::entries::Entry;
+use crate::caching::gate::{Caller, Passage};
 use crate::caching::order::EntryId;
 use crate::caching::reporting::Ended;
+use crate::error::Error;
 
 /// A place that is reserved while its resource is created. Between [`begin`](Self::begin) and its end the cache is not
 /// borrowed: `reach` finds it again in what holds it, so that the creation may use the holder. Dropped before it ended, as by
@@ -25,6 +27,8 @@ where
     begun: u64,
     /// Ticks spent in other creations inside of this one.
     nested: u64,
+    /// Is told how it ends.
+    passage: Option<Box<dyn Passage>>,
 }
 
 impl<'a, H: ?Sized, Key, R, F> Arrival<'a, H, Key, R, F>
@@ -41,7 +45,7 @@ where
             cache.depart(&departures);
         }
         let open = Some((reservation, key));
-        let mut arrival = Self { holder, reach, open, hash, begun: now, nested: 0 };
+        let mut arrival = Self { holder, reach, open, hash, begun: now, nested: 0, passage: None };
         // Inside of the arrival: should a `Drop` panic, the miss is one that failed.
         drop(departures);
         arrival.begun = (arrival.reach)(arrival.holder).cache.time().stamp();
@@ -61,11 +65,25 @@ where
         self.nested = self.nested.saturating_add(ticks);
     }
 
+    /// Asks the cache's gate, if it has one, whether the creation may go on. `can_refuse` is `false` if an error has nowhere to go.
+    ///
+    /// # Errors
+    /// [`Error::CreationRefused`]. The caller gives the place up then.
+    #[inline]
+    pub(in crate::caching) fn admit(&mut self, caller: Option<Caller>, can_refuse: bool) -> Result<(), Error> {
+        let cache = (self.reach)(self.holder);
+        let Some(gate) = cache.gate.clone() else { return Ok(()) };
+        let (_, key) = self.open.as_ref().expect("an arrival ends by value");
+        self.passage = cache.ask(&*gate, key, caller, can_refuse)?;
+        Ok(())
+    }
+
     /// Inserts the resource, which holds `bytes` bytes. Returns its entry, and the ticks that all of it took.
     #[inline(always)]
     pub(in crate::caching) fn commit(mut self, resource: R, bytes: u64) -> (EntryId, u64) {
         let (reservation, key) = self.open.take().expect("an arrival ends by value");
         let (hash, began) = (self.hash, reservation.began);
+        let passage = self.passage.take();
         let (cache, elapsed) = self.over();
         let (id, departures) =
             cache.cache.commit(reservation, hash, Entry { key, resource }, bytes, elapsed, nothing_newer);
@@ -77,6 +95,9 @@ where
             cache.refresh_fast_path();
         } else if cache.cache.policy().max_idle_duration().is_some() {
             cache.refresh_fast_path();
+        }
+        if let Some(passage) = passage {
+            cache.tell(passage, ended(began, elapsed, CreationOutcome::Created, bytes));
         }
         (id, elapsed.ticks)
     }
@@ -90,12 +111,16 @@ where
     fn abandon(&mut self, outcome: CreationOutcome, error: Option<&str>) -> (Arc<str>, u64) {
         let (reservation, key) = self.open.take().expect("an arrival ends by value, or is dropped");
         let began = reservation.began;
+        let passage = self.passage.take();
         let (cache, elapsed) = self.over();
         cache.cache.abandon(reservation, elapsed);
         let label = cache.format_label(&key);
         cache.report_failed(&label, ended(began, elapsed, outcome, 0), error);
         cache.failed = Some(label.clone());
         cache.refresh_fast_path();
+        if let Some(passage) = passage {
+            cache.tell(passage, ended(began, elapsed, outcome, 0));
+        }
         (label, elapsed.ticks)
     }
 

@@ -2,6 +2,7 @@
 
 use metallic_instrumentation::RemovalCause;
 use std::hash::Hash;
+use std::panic::Location;
 
 use super::{Arrival, KeyedCache};
 use crate::caching::entries::hash_of;
@@ -16,6 +17,7 @@ impl<Key: Eq + Hash, R> KeyedCache<Key, R> {
     /// [`Error::Creation`] of that of `make`; [`Error::DuplicateCacheName`]. If `is_current` returns an error, the entry stays,
     /// and nothing is counted.
     #[inline]
+    #[track_caller]
     pub(crate) fn get_or_create_current(
         &mut self,
         key: Key,
@@ -33,8 +35,9 @@ impl<Key: Eq + Hash, R> KeyedCache<Key, R> {
             drop(self.remove_found(hash, &key, RemovalCause::Stale, now));
         }
         self.check_name(user)?;
-        let arrival = Arrival::begin(self, |cache| cache, key, hash, now);
-        let id = match make() {
+        let mut arrival = Arrival::begin(self, |cache| cache, key, hash, now);
+        let made = arrival.admit(Some(Location::caller()), true).and_then(|()| make());
+        let id = match made {
             Ok((resource, bytes)) => arrival.commit(resource, bytes).0,
             Err(error) => {
                 let (cache_key, _) = arrival.fail(&chain(&error));

@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::hash::Hash;
+use std::panic::Location;
 use std::sync::Arc;
 
 use equivalent::Equivalent;
 use metallic_instrumentation::CacheName;
 
 use crate::caching::entries::hash_of;
+use crate::caching::gate::Caller;
 use crate::caching::policy::EvictionPolicy;
 use crate::caching::query::Query;
 use crate::caching::reporting::{CacheCounters, CacheMetrics};
@@ -54,6 +56,7 @@ impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
     ///
     /// # Panics
     /// If `make` does: nothing was inserted then, the miss is counted, and one of those that waited creates in its place.
+    #[track_caller]
     pub fn get_or_create_with<Q, E>(&self, query: &Q, make: impl FnOnce() -> Result<R, E>) -> Result<R, E>
     where
         Q: Query<Key> + ?Sized,
@@ -65,7 +68,7 @@ impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
             let text = error.to_string();
             (error, None, text)
         };
-        let got = self.0.get_or_create(hash_of(query), query, self.0.request(), create, share)?;
+        let got = self.0.get_or_create(hash_of(query), query, self.0.request().by(Location::caller()), create, share)?;
         Ok(got.node.resource.clone())
     }
 
@@ -73,6 +76,7 @@ impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
     ///
     /// # Errors
     /// [`Error::RecursiveCreation`] if the creation is under way and waits for this thread; [`Error::DeviceLost`].
+    #[track_caller]
     pub fn get_or_make<Q>(&self, query: &Q, make: impl FnOnce() -> R) -> Result<R, Error>
     where
         Q: Query<Key> + ?Sized,
@@ -156,6 +160,7 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
     /// # Errors
     /// As [`SharedCache::get_or_create_with`].
     #[inline]
+    #[track_caller]
     pub fn get_or_create_with<Q, E>(
         &mut self,
         query: &Q,
@@ -169,7 +174,7 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
         if let Some((id, now)) = self.0.find(hash, query) {
             return Ok(self.0.hit(id, now));
         }
-        self.get_or_create_slow(hash, query, make)
+        self.get_or_create_slow(hash, query, make, Location::caller())
     }
 
     #[inline(never)]
@@ -178,6 +183,7 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
         hash: u64,
         query: &Q,
         make: impl FnOnce() -> Result<R, E>,
+        caller: Caller,
     ) -> Result<&R, E>
     where
         Q: Query<Key> + ?Sized,
@@ -192,7 +198,7 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
             (error, None, text)
         };
         let core = self.0.core();
-        let got = core.get_or_create(hash, query, core.request(), create, share)?;
+        let got = core.get_or_create(hash, query, core.request().by(caller), create, share)?;
         Ok(self.0.keep(hash, query, || query.to_key(), got.node))
     }
 

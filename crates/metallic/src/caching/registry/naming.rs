@@ -49,6 +49,7 @@ impl<D: 'static> CacheRegistry<D> {
                 cache.set_eviction_policy(policy);
             }
             cache.set_sink(self.sink.clone());
+            cache.set_gate(self.gate.clone());
             self.keyed.insert(name.clone(), Box::new(cache));
         }
         let cache: &mut dyn ErasedCache = &mut **self.keyed.get_mut(&name).expect("it was inserted just now");
@@ -103,6 +104,7 @@ impl<D: 'static> CacheRegistry<D> {
                 cache.set_eviction_policy(policy);
             }
             cache.set_sink(self.sink.clone());
+            cache.keyed_mut().set_gate(self.gate.clone());
             self.caches.insert(Box::new(cache));
         }
         self.caches.get_mut().expect("it was inserted just now")

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use metallic_instrumentation::{CacheKind, CacheName, SinkGuard};
 
 use crate::caching::clock::TimeSource;
+use crate::caching::gate::{CreationGate, kernel_key};
 use crate::caching::kernel::{CacheableKernel, Creation, Frame};
 use crate::caching::policy::EvictionPolicy;
 use crate::caching::reporting::{CacheMetrics, Reporter};
@@ -21,6 +22,7 @@ impl<K: CacheableKernel<D>, D: 'static> SharedKernel<K, D> {
     pub(super) fn new(time: TimeSource) -> Self {
         let name = CacheName::from_static(K::CACHE_NAME);
         let core = SharedCore::new(name, CacheKind::Kernel, K::fmt_key, K::default_policy(), time);
+        let core = core.of_kernel(kernel_key::<K, K::Key>);
         Self { core: Arc::new(core) }
     }
 
@@ -77,6 +79,7 @@ pub(super) trait ErasedShared: Any + Send + Sync {
     fn expire_idle(&self);
     fn connect(&self, sink: Option<SinkGuard>) -> Option<Arc<Reporter>>;
     fn announce(&self);
+    fn set_gate(&self, gate: Option<Arc<dyn CreationGate>>);
 }
 
 macro_rules! delegate_to_core {
@@ -110,6 +113,9 @@ macro_rules! delegate_to_core {
         }
         fn announce(&$self) {
             $core.announce();
+        }
+        fn set_gate(&$self, gate: Option<Arc<dyn CreationGate>>) {
+            $core.set_gate(gate);
         }
     };
 }

@@ -11,6 +11,7 @@ use super::node::Node;
 use super::{Failure, OnFailure, SharedCore, uses};
 use crate::caching::cache::{Elapsed, Reservation};
 use crate::caching::entries::Entry;
+use crate::caching::gate::Passage;
 use crate::caching::reporting::Ended;
 use crate::caching::sync::atomic::Ordering;
 use crate::error::{Error, chain};
@@ -24,10 +25,31 @@ pub(super) struct SharedArrival<'a, Key, R> {
     pub(super) reservation: Option<Reservation>,
     pub(super) request: Request,
     pub(super) begun: u64,
+    /// Is told how it ends.
+    pub(super) passage: Option<Box<dyn Passage>>,
 }
 
 impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
+    /// Asks the gate, and then creates.
     pub(super) fn create<E: From<Error>>(
+        mut self,
+        create: impl FnOnce(&Key) -> Made<R, E>,
+        share: impl FnOnce(E, Arc<str>) -> (E, Option<Arc<Error>>, String),
+    ) -> Result<Got<R>, E> {
+        let admitted = self.core.ask(&self.flight.key, self.request.caller);
+        match admitted {
+            Ok(passage) => self.passage = passage,
+            Err(refused) => {
+                let label = self.core.label(&self.flight.key);
+                self.abandon(CreationOutcome::Failed, 0, None, Some(&chain(&refused)));
+                return Err(Error::creation(label, refused).into());
+            }
+        }
+        self.create_unasked(create, share)
+    }
+
+    /// [`create`](Self::create) without a word to the gate.
+    pub(super) fn create_unasked<E: From<Error>>(
         mut self,
         create: impl FnOnce(&Key) -> Made<R, E>,
         share: impl FnOnce(E, Arc<str>) -> (E, Option<Arc<Error>>, String),
@@ -74,7 +96,11 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
             let ended = ended(began, elapsed, CreationOutcome::Created, bytes);
             reporter.miss(|| node.label(|| core.label(&self.flight.key)), ended, None);
             reporter.operation_complete(totals, began);
-            core.ask(reporter);
+            core.ask_sink(reporter);
+        }
+        if let Some(passage) = self.passage.take() {
+            let ended = ended(began, elapsed, CreationOutcome::Created, bytes);
+            core.tell(passage, ended, reporter.as_deref());
         }
         drop(leaving);
         Ok(Got { node, ticks: elapsed.ticks })
@@ -128,7 +154,10 @@ impl<Key, R> SharedArrival<'_, Key, R> {
         if let Some(reporter) = &reporter {
             reporter.miss(|| label.clone(), ended(began, elapsed, outcome, 0), text);
             reporter.operation_complete(totals, began);
-            core.ask(reporter);
+            core.ask_sink(reporter);
+        }
+        if let Some(passage) = self.passage.take() {
+            core.tell(passage, ended(began, elapsed, outcome, 0), reporter.as_deref());
         }
     }
 }

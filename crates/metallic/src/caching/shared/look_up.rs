@@ -13,6 +13,7 @@ use super::node::Node;
 use super::{OnFailure, SharedCore, State, UNKNOWN, uses};
 use crate::caching::clock::{TimeSource, saturating_ns};
 use crate::caching::entries::hash_of;
+use crate::caching::gate::Caller;
 use crate::caching::order::EntryId;
 use crate::caching::query::Query;
 use crate::caching::reporting::CacheCounters;
@@ -28,6 +29,14 @@ pub(in crate::caching) struct Request {
     pub(in crate::caching) device: Option<u64>,
     /// Devices that were lost before.
     pub(in crate::caching) epoch: u64,
+    pub(in crate::caching) caller: Option<Caller>,
+}
+
+impl Request {
+    /// On behalf of this place in a program.
+    pub(in crate::caching) fn by(self, caller: Caller) -> Self {
+        Self { caller: Some(caller), ..self }
+    }
 }
 
 /// A creation's result: a resource with the bytes that it holds, or an error.
@@ -59,7 +68,7 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
     /// A look-up that begins now. To be called before the device to create on is read: what is created on a device that is lost
     /// after this is not inserted.
     pub(in crate::caching) fn request(&self) -> Request {
-        Request { timeout: None, device: None, epoch: self.epoch.load(Ordering::Acquire) }
+        Request { timeout: None, device: None, epoch: self.epoch.load(Ordering::Acquire), caller: None }
     }
 
     /// Returns the resource with this key, if it is there: a hit, or nothing.
@@ -185,7 +194,7 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
                 Step::Create(arrival) => {
                     let create = |_: &Key| Made { result: Ok::<_, Error>((resource, bytes)), nested: 0 };
                     // It fails only if the device was lost meanwhile: then the resource is of no use.
-                    let _ = arrival.create(create, |error, _| (error, None, String::new()));
+                    let _ = arrival.create_unasked(create, |error, _| (error, None, String::new()));
                     return replaced;
                 }
                 // Another thread is about to be faster, unless it fails.
@@ -245,7 +254,7 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         drop(state);
         // Inside of the arrival: should a `Drop` panic, the miss is one that failed.
         let mut arrival =
-            SharedArrival { core: self, flight, reservation: Some(reservation), request, begun: now };
+            SharedArrival { core: self, flight, reservation: Some(reservation), request, begun: now, passage: None };
         self.see_off(&expired);
         self.see_off(&evicted);
         drop((expired, evicted));

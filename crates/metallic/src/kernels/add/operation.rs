@@ -70,6 +70,7 @@ impl<D: 'static> ResourceCache<D> {
     ///
     /// # Errors
     /// As [`get_or_create_gemm`](Self::get_or_create_gemm).
+    #[track_caller]
     pub fn get_or_create_add(
         &mut self,
         params: &AddParams,

@@ -76,6 +76,7 @@ impl<D: 'static> ResourceCache<D> {
     ///
     /// # Errors
     /// As [`get_or_create_gemm`](Self::get_or_create_gemm).
+    #[track_caller]
     pub fn get_or_create_gelu(
         &mut self,
         params: &GeluParams,

@@ -91,6 +91,7 @@ impl<D: 'static> ResourceCache<D> {
     ///
     /// # Errors
     /// As [`get_or_create_gemm`](Self::get_or_create_gemm).
+    #[track_caller]
     pub fn get_or_create_kv_cache_write(
         &mut self,
         params: &KvCacheWriteParams,

@@ -79,6 +79,7 @@ impl<D: 'static> ResourceCache<D> {
     ///
     /// # Errors
     /// As [`get_or_create_gemm`](Self::get_or_create_gemm).
+    #[track_caller]
     pub fn get_or_create_layer_norm(
         &mut self,
         params: &LayerNormParams,

@@ -79,6 +79,7 @@ impl<D: 'static> SharedRegistry<D> {
                 let time = self.0.time.clone();
                 let core = SharedCore::<Key, R>::new(name.clone(), CacheKind::Keyed, format, policy, time);
                 core.connect(sink.clone());
+                core.set_gate(self.gate());
                 let erased: Arc<dyn ErasedShared> = Arc::new(core);
                 lock(&self.0.keyed).insert(name.clone(), erased.clone());
                 erased

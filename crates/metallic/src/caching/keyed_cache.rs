@@ -365,9 +365,10 @@ impl<Key: Eq + Hash, R> KeyedCache<Key, R> {
                 id
             }
             None => {
-                let mut arrival = Arrival::begin(self, |cache| cache, query.to_key(), hash, now);
+                let key = query.to_key();
                 // The caller's errors have no place for a refusal: the contract hears of the creation, and that is all.
-                let _ = arrival.admit(caller, false);
+                let passage = self.admit(&key, caller, false).ok().flatten();
+                let arrival = Arrival::begin(self, |cache| cache, key, hash, now).with_passage(passage);
                 match make() {
                     Ok(resource) => arrival.commit(resource, 0).0,
                     Err(error) => {

@@ -108,13 +108,10 @@ pub(in crate::caching) fn create<K: CacheableKernel<D>, D, H: Holds<K, D> + ?Siz
     if outer.is_some_and(|outer| outer.is_creating::<K, K::Key>(&key)) {
         return Err(Error::RecursiveCreation { cache_key: cache.format_label(&key) });
     }
+    let passage = cache.admit(&key, caller, true)?;
     let own = holder.make_on(device)?;
     let device = device.or(own.as_deref());
-    let mut arrival = Arrival::begin(holder, H::keyed, key, hash, now);
-    if let Err(refused) = arrival.admit(caller, true) {
-        let (cache_key, _) = arrival.fail(&chain(&refused));
-        return Err(Error::creation(cache_key, refused));
-    }
+    let mut arrival = Arrival::begin(holder, H::keyed, key, hash, now).with_passage(passage);
     let (made, nested) = {
         let (holder, key) = arrival.parts();
         let frame = Frame::new::<K, K::Key>(key, outer);

@@ -7,10 +7,9 @@ use metallic_instrumentation::CreationOutcome;
 use super::{KeyedCache, nothing_newer};
 use crate::caching::cache::{Elapsed, Reservation};
 use crate::caching::entries::Entry;
-use crate::caching::gate::{Caller, Passage};
+use crate::caching::gate::Passage;
 use crate::caching::order::EntryId;
 use crate::caching::reporting::Ended;
-use crate::error::Error;
 
 /// A place that is reserved while its resource is created. Between [`begin`](Self::begin) and its end the cache is not
 /// borrowed: `reach` finds it again in what holds it, so that the creation may use the holder. Dropped before it ended, as by
@@ -65,17 +64,12 @@ where
         self.nested = self.nested.saturating_add(ticks);
     }
 
-    /// Asks the cache's gate, if it has one, whether the creation may go on. `can_refuse` is `false` if an error has nowhere to go.
-    ///
-    /// # Errors
-    /// [`Error::CreationRefused`]. The caller gives the place up then.
+    /// Tells `passage` how it ends.
     #[inline]
-    pub(in crate::caching) fn admit(&mut self, caller: Option<Caller>, can_refuse: bool) -> Result<(), Error> {
-        let cache = (self.reach)(self.holder);
-        let Some(gate) = cache.gate.clone() else { return Ok(()) };
-        let (_, key) = self.open.as_ref().expect("an arrival ends by value");
-        self.passage = cache.ask(&*gate, key, caller, can_refuse)?;
-        Ok(())
+    pub(in crate::caching) fn with_passage(self, passage: Option<Box<dyn Passage>>) -> Self {
+        let mut arrival = self;
+        arrival.passage = passage;
+        arrival
     }
 
     /// Inserts the resource, which holds `bytes` bytes. Returns its entry, and the ticks that all of it took.

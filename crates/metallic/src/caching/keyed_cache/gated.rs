@@ -8,9 +8,28 @@ use crate::caching::reporting::Ended;
 use crate::error::Error;
 
 impl<Key, R> KeyedCache<Key, R> {
-    /// Asks `gate` for a creation.
+    /// Asks the gate, if there is one, for the creation of `key`, before room is made for it: what is refused evicts nothing.
+    /// `can_refuse` is `false` if an error has nowhere to go.
+    ///
+    /// # Errors
+    /// [`Error::Creation`] of [`Error::CreationRefused`].
+    #[inline]
+    pub(in crate::caching) fn admit(
+        &self,
+        key: &Key,
+        caller: Option<Caller>,
+        can_refuse: bool,
+    ) -> Result<Option<Box<dyn Passage>>, Error> {
+        match &self.gate {
+            None => Ok(None),
+            Some(gate) => self
+                .ask(&*gate.clone(), key, caller, can_refuse)
+                .map_err(|refused| Error::creation(self.format_label(key), refused)),
+        }
+    }
+
     #[cold]
-    pub(super) fn ask(
+    fn ask(
         &self,
         gate: &dyn CreationGate,
         key: &Key,

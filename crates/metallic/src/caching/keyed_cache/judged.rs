@@ -35,9 +35,9 @@ impl<Key: Eq + Hash, R> KeyedCache<Key, R> {
             drop(self.remove_found(hash, &key, RemovalCause::Stale, now));
         }
         self.check_name(user)?;
-        let mut arrival = Arrival::begin(self, |cache| cache, key, hash, now);
-        let made = arrival.admit(Some(Location::caller()), true).and_then(|()| make());
-        let id = match made {
+        let passage = self.admit(&key, Some(Location::caller()), true)?;
+        let arrival = Arrival::begin(self, |cache| cache, key, hash, now).with_passage(passage);
+        let id = match make() {
             Ok((resource, bytes)) => arrival.commit(resource, bytes).0,
             Err(error) => {
                 let (cache_key, _) = arrival.fail(&chain(&error));

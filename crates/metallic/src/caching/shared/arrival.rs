@@ -30,26 +30,13 @@ pub(super) struct SharedArrival<'a, Key, R> {
 }
 
 impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
-    /// Asks the gate, and then creates.
-    pub(super) fn create<E: From<Error>>(
-        mut self,
-        create: impl FnOnce(&Key) -> Made<R, E>,
-        share: impl FnOnce(E, Arc<str>) -> (E, Option<Arc<Error>>, String),
-    ) -> Result<Got<R>, E> {
-        let admitted = self.core.ask(&self.flight.key, self.request.caller);
-        match admitted {
-            Ok(passage) => self.passage = passage,
-            Err(refused) => {
-                let label = self.core.label(&self.flight.key);
-                self.abandon(CreationOutcome::Failed, 0, None, Some(&chain(&refused)));
-                return Err(Error::creation(label, refused).into());
-            }
-        }
-        self.create_unasked(create, share)
+    /// Tells `passage` how it ends.
+    pub(super) fn with_passage(mut self, passage: Option<Box<dyn Passage>>) -> Self {
+        self.passage = passage;
+        self
     }
 
-    /// [`create`](Self::create) without a word to the gate.
-    pub(super) fn create_unasked<E: From<Error>>(
+    pub(super) fn create<E: From<Error>>(
         mut self,
         create: impl FnOnce(&Key) -> Made<R, E>,
         share: impl FnOnce(E, Arc<str>) -> (E, Option<Arc<Error>>, String),

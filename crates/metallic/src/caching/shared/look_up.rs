@@ -59,6 +59,8 @@ enum Step<'a, Key, R> {
     Failed(Arc<Error>),
     /// Another thread creates it, or this one further out.
     Wait(Arc<Landing>),
+    /// The gate is to be asked first.
+    Ask,
     Create(SharedArrival<'a, Key, R>),
     /// The entries here are another device's, or the device was lost since the look-up began.
     Refused(Error),
@@ -158,13 +160,21 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
             return Ok(Got { node, ticks: 0 });
         }
         let key = query.to_key();
+        // What the gate said, once it was asked.
+        let mut admitted = None;
         loop {
-            match self.step(hash, &key, request) {
+            match self.step(hash, &key, request, admitted.is_some()) {
                 Step::Hit(node) => return Ok(Got { node, ticks: 0 }),
+                Step::Ask => {
+                    let refused = |refused| Error::creation(self.label(&key), refused);
+                    admitted = Some(self.ask(&key, request.caller).map_err(refused)?);
+                }
                 Step::Failed(error) => {
                     return Err(Error::creation(self.label(&key), Error::Shared(error)).into());
                 }
-                Step::Create(arrival) => return arrival.create(create, share),
+                Step::Create(arrival) => {
+                    return arrival.with_passage(admitted.take().flatten()).create(create, share);
+                }
                 Step::Refused(Error::DeviceLost) => {
                     return Err(Error::creation(self.label(&key), Error::DeviceLost).into());
                 }
@@ -190,11 +200,11 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         let (hash, request) = (hash_of(&key), self.request());
         let replaced = self.remove(&key);
         loop {
-            match self.step(hash, &key, request) {
+            match self.step(hash, &key, request, true) {
                 Step::Create(arrival) => {
                     let create = |_: &Key| Made { result: Ok::<_, Error>((resource, bytes)), nested: 0 };
                     // It fails only if the device was lost meanwhile: then the resource is of no use.
-                    let _ = arrival.create_unasked(create, |error, _| (error, None, String::new()));
+                    let _ = arrival.create(create, |error, _| (error, None, String::new()));
                     return replaced;
                 }
                 // Another thread is about to be faster, unless it fails.
@@ -204,12 +214,13 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
                     Err(_) => return replaced,
                 },
                 // Another thread was faster, and what it has made is as good; or the device was lost.
-                Step::Hit(_) | Step::Failed(_) | Step::Refused(_) => return replaced,
+                Step::Hit(_) | Step::Failed(_) | Step::Refused(_) | Step::Ask => return replaced,
             }
         }
     }
 
-    fn step(&self, hash: u64, key: &Key, request: Request) -> Step<'_, Key, R> {
+    /// One look under the lock. Nothing is reserved, nor evicted, before the gate was asked, if there is one.
+    fn step(&self, hash: u64, key: &Key, request: Request, was_asked: bool) -> Step<'_, Key, R> {
         // Before the lock: cloning a key is not ours.
         let flight = Arc::new(Flight { key: key.clone(), hash, landing: Landing::here() });
         let mut state = self.lock();
@@ -247,6 +258,11 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
             drop(state);
             self.see_off(&expired);
             return Step::Wait(landing);
+        }
+        if state.gate.is_some() && !was_asked {
+            drop(state);
+            self.see_off(&expired);
+            return Step::Ask;
         }
         let (reservation, departures) = state.cache.reserve(now, uses);
         let evicted = self.leave(&mut state, departures);

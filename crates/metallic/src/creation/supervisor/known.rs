@@ -38,7 +38,15 @@ pub(super) struct Known {
 
 impl Known {
     pub(super) fn note_warmth(&mut self, label: Arc<str>, warmth: Warmth) {
-        self.warmth.insert(label, warmth);
+        match warmth {
+            // The schema that is here goes first.
+            Warmth::OtherSchema => {
+                self.warmth.entry(label).or_insert(warmth);
+            }
+            _ => {
+                self.warmth.insert(label, warmth);
+            }
+        }
     }
 
     pub(super) fn note_creation(&mut self, label: &str) {

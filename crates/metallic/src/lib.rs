@@ -84,6 +84,8 @@ pub mod manifest;
 #[cfg(feature = "portable")]
 mod portable;
 pub mod slots;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod ticks;
 
 pub use compute::device::{self, Device};

@@ -35,8 +35,8 @@ use crate::kernels::{Operation, Runs};
 /// }
 /// ```
 pub trait PortableKernel<D = Device>: CacheableKernel<D, Key: Serialize + DeserializeOwned + Send + Sync> {
-    /// The version of the key's meaning. To be raised when the fields of the key, or what they say of the resource, change: what
-    /// was recorded or stored under another version is then passed over.
+    /// The version of the meaning of keys and artifacts. To be raised when the fields of the key, their order, or what they say
+    /// change: what was recorded or stored under another version is then passed over.
     const SCHEMA: u32;
 
     /// Has `supervisor` watch over the creations in the caches that a device has for itself, if it has any. Called when the kernel

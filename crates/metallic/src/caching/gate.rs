@@ -59,6 +59,8 @@ pub(super) fn kernel_key<K: 'static, Key: 'static>(key: &Key) -> KernelKey<'_> {
 /// A creation that is over.
 pub(crate) struct Finished<'a> {
     pub(crate) outcome: CreationOutcome,
+    /// `true` if the resource is made of what was loaded from a store.
+    pub(crate) loaded: bool,
     /// Other creations inside of it included.
     pub(crate) duration_ns: u64,
     /// The bytes that the resource holds.

@@ -169,7 +169,7 @@ impl SlotContext {
     pub(crate) fn tell(&self, passage: Option<Box<dyn Passage>>, outcome: CreationOutcome, duration_ns: u64) {
         let Some(passage) = passage else { return };
         let report = |violation| self.report(EventKind::CreationViolation, self.now(), || violation);
-        passage.ended(&Finished { outcome, duration_ns, bytes: 0, report: &report });
+        passage.ended(&Finished { outcome, loaded: false, duration_ns, bytes: 0, report: &report });
     }
 
     pub(super) fn sink(&self) -> Option<&SinkGuard> {

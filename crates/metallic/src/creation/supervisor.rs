@@ -101,6 +101,11 @@ impl Supervisor {
         self.state().known.note_warmth(label, warmth);
     }
 
+    /// Returns `true` if the warm-up of a key loaded it from a store.
+    pub(crate) fn was_loaded(&self, label: &str) -> bool {
+        self.state().known.warmth(label) == Some(Warmth::Loaded)
+    }
+
     /// Notes that there is a manifest, whatever is in it.
     pub(crate) fn note_manifest(&self) {
         self.state().known.has_manifest = true;

@@ -59,6 +59,7 @@ impl<Key, R> KeyedCache<Key, R> {
     pub(super) fn tell(&self, passage: Box<dyn Passage>, ended: Ended) {
         passage.ended(&Finished {
             outcome: ended.outcome,
+            loaded: ended.loaded,
             duration_ns: self.cache.time().ns_between(0, ended.ticks),
             bytes: ended.bytes,
             report: &|violation| {

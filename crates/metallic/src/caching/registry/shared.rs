@@ -1,5 +1,6 @@
 //! All caches of one engine, for all of its threads.
 
+mod attached;
 mod by_name;
 mod gated;
 
@@ -20,7 +21,7 @@ use super::type_table::word_of;
 use crate::caching::clock::{Clock, TimeSource};
 use crate::caching::entries::hash_of;
 use crate::caching::gate::CreationGate;
-use crate::caching::kernel::CacheableKernel;
+use crate::caching::kernel::{Attachment, CacheableKernel};
 use crate::caching::kernel_cache::Asker;
 use crate::caching::policy::EvictionPolicy;
 use crate::caching::reporting::CacheMetrics;
@@ -78,6 +79,7 @@ struct Inner<D> {
     device: RwLock<Option<Arc<D>>>,
     /// Policies of caches that do not exist yet, by name.
     policies_to_come: Mutex<HashMap<String, EvictionPolicy, FxBuildHasher>>,
+    attachment: RwLock<Option<Attachment>>,
     time: TimeSource,
     name: Option<CacheName>,
     number: u32,
@@ -115,6 +117,7 @@ impl<D: 'static> SharedRegistry<D> {
             gate: RwLock::default(),
             device: RwLock::new(device.map(Arc::new)),
             policies_to_come: Mutex::default(),
+            attachment: RwLock::default(),
             time,
             name,
             number: next_number(),

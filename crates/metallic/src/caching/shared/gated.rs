@@ -25,6 +25,7 @@ impl<Key, R> SharedCore<Key, R> {
     pub(super) fn tell(&self, passage: Box<dyn Passage>, ended: Ended, reporter: Option<&Reporter>) {
         passage.ended(&Finished {
             outcome: ended.outcome,
+            loaded: ended.loaded,
             duration_ns: self.time.ns_between(0, ended.ticks),
             bytes: ended.bytes,
             report: &|violation| {

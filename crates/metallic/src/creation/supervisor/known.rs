@@ -15,6 +15,8 @@ pub(crate) enum Warmth {
     Pending,
     /// It was created, or was there.
     Ready,
+    /// It was loaded from a store.
+    Loaded,
     /// Its creation failed.
     Failed,
     /// It was recorded under another schema of its kernel.
@@ -49,7 +51,14 @@ impl Known {
         }
     }
 
-    pub(super) fn note_creation(&mut self, label: &str) {
+    pub(super) fn warmth(&self, label: &str) -> Option<Warmth> {
+        self.warmth.get(label).copied()
+    }
+
+    pub(super) fn note_creation(&mut self, label: &str, loaded: bool) {
+        if let Some(warmth) = self.warmth.get_mut(label).filter(|warmth| loaded && **warmth == Warmth::Pending) {
+            *warmth = Warmth::Loaded;
+        }
         let hash = FxBuildHasher.hash_one(label);
         if !self.created.insert(hash) {
             return;
@@ -66,7 +75,7 @@ impl Known {
     pub(super) fn verdict(&self, label: &str) -> ViolationVerdict {
         let was_created = || self.created.contains(&FxBuildHasher.hash_one(label));
         match self.warmth.get(label) {
-            Some(Warmth::Ready) => ViolationVerdict::Evicted,
+            Some(Warmth::Ready | Warmth::Loaded) => ViolationVerdict::Evicted,
             Some(Warmth::Failed) => ViolationVerdict::Failed,
             _ if was_created() => ViolationVerdict::Evicted,
             Some(Warmth::Pending) => ViolationVerdict::NotReady,

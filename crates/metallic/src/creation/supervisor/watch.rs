@@ -62,13 +62,14 @@ struct Watched {
 impl Passage for Watched {
     fn ended(self: Box<Self>, finished: &Finished<'_>) {
         if finished.outcome == CreationOutcome::Created {
-            self.supervisor.state().known.note_creation(&self.label);
+            self.supervisor.state().known.note_creation(&self.label, finished.loaded);
             if let Some(record) = self.record {
                 record(finished.duration_ns, finished.bytes);
             }
         }
         if let Some(mut violation) = self.violation {
             violation.duration_ns = finished.duration_ns;
+            violation.loaded = finished.loaded;
             self.scopes.iter().for_each(|scope| scope.note(&violation));
             (finished.report)(violation);
         }

@@ -134,7 +134,11 @@ impl<R> Plan<R> {
         match ended {
             Ended::Present => self.report.present += 1,
             Ended::Created { bytes, duration_ns } => {
-                self.report.created += 1;
+                if self.supervisor.was_loaded(&key.label) {
+                    self.report.loaded += 1;
+                } else {
+                    self.report.created += 1;
+                }
                 self.report.creating += Duration::from_nanos(duration_ns);
                 taken = bytes;
             }

@@ -33,6 +33,8 @@ impl WarmProgress {
 pub struct WarmReport {
     /// Keys whose resources were created.
     pub created: u64,
+    /// Keys whose resources were loaded from a store.
+    pub loaded: u64,
     /// Keys whose resources were there.
     pub present: u64,
     /// Keys whose creation failed, with the errors.
@@ -63,7 +65,7 @@ impl WarmReport {
     pub(super) fn tell(&self, context: &SlotContext) {
         context.report(EventKind::WarmUpFinished, context.now(), || WarmUpFinished {
             created: self.created,
-            loaded: 0,
+            loaded: self.loaded,
             present: self.present,
             failed: self.failed.len() as u64,
             skipped: self.skipped.values().sum(),
@@ -76,7 +78,11 @@ impl WarmReport {
 impl fmt::Display for WarmReport {
     /// One line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} created, {} present, {} failed", self.created, self.present, self.failed.len())?;
+        write!(f, "{} created, ", self.created)?;
+        if self.loaded > 0 {
+            write!(f, "{} loaded, ", self.loaded)?;
+        }
+        write!(f, "{} present, {} failed", self.present, self.failed.len())?;
         for (reason, count) in &self.skipped {
             write!(f, "; {count} skipped: {reason}")?;
         }

@@ -28,7 +28,7 @@ pub(in crate::caching) struct Course {
 
 impl Course {
     /// What a creation took that began and was over at these stamps.
-    pub(in crate::caching) fn elapsed(self, begun: u64, done: u64) -> Elapsed {
+    pub(in crate::caching) fn lasted(self, begun: u64, done: u64) -> Elapsed {
         let ticks = done.saturating_sub(begun);
         Elapsed { done, ticks, own_ticks: ticks.saturating_sub(self.nested), loaded: self.loaded }
     }

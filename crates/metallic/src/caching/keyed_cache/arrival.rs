@@ -121,7 +121,7 @@ where
     fn over(&mut self) -> (&mut KeyedCache<Key, R>, Elapsed) {
         let (begun, course) = (self.begun, self.course);
         let cache = (self.reach)(self.holder);
-        let elapsed = course.elapsed(begun, cache.cache.time().stamp());
+        let elapsed = course.lasted(begun, cache.cache.time().stamp());
         (cache, elapsed)
     }
 }

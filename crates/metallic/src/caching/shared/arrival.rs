@@ -96,7 +96,7 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
 
 impl<Key, R> SharedArrival<'_, Key, R> {
     fn lasted(&self, course: Course) -> Elapsed {
-        course.elapsed(self.begun, self.core.time.stamp())
+        course.lasted(self.begun, self.core.time.stamp())
     }
 }
 

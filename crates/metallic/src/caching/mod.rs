@@ -45,5 +45,6 @@ pub use registry::{
     CacheRegistry, LocalRegistry, LocalSharedCache, ResourceCache, SharedCache, SharedRegistry,
 };
 pub use reporting::{CacheCounters, CacheEvent, CacheMetrics};
+pub(crate) use shared::JudgedCache;
 pub use shared::OnFailure;
 pub use slot::{CacheRegistrySlot, Moment, SlotContext};

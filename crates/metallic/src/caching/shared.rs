@@ -9,6 +9,7 @@
 mod arrival;
 mod flight;
 mod head;
+mod judged;
 mod local;
 mod look_up;
 mod node;
@@ -36,6 +37,7 @@ use self::head::Head;
 use self::local::Tally;
 use self::node::Node;
 
+pub(crate) use self::judged::JudgedCache;
 pub(super) use self::local::LocalCache;
 pub(super) use self::look_up::{Got, Made, Request};
 
@@ -82,6 +84,8 @@ struct State<Key, R> {
     locals: Vec<Weak<Tally>>,
     /// The label of the key whose creation failed last.
     failed: Option<Arc<str>>,
+    /// The number of entries that were removed because their caller judged them outdated.
+    outdated: u64,
     reporter: Option<Arc<Reporter>>,
     /// `true` if the reporter's sink wants to hear of hits.
     is_heard: bool,
@@ -124,6 +128,7 @@ impl<Key, R> SharedCore<Key, R> {
                 failures: Vec::new(),
                 locals: Vec::new(),
                 failed: None,
+                outdated: 0,
                 reporter: None,
                 is_heard: false,
             }),
@@ -258,11 +263,13 @@ impl<Key, R> SharedCore<Key, R> {
     pub(super) fn remove_where(&self, mut leaves: impl FnMut(&Key, &R) -> bool) -> usize {
         let mut state = self.lock();
         let now = self.time.stamp();
+        let expired = self.expire(&mut state, now);
         let leaves = |entry: &Entry<Key, Arc<Node<R>>>| leaves(&entry.key, &entry.resource.resource);
         let departures = state.cache.remove_where(leaves, RemovalCause::Removed, now);
         let count = departures.len();
         let leaving = self.leave(&mut state, departures);
         drop(state);
+        self.see_off(&expired);
         self.see_off(&leaving);
         count
     }

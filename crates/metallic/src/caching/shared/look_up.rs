@@ -291,7 +291,7 @@ impl<Key, R> SharedCore<Key, R> {
 
 impl<Key, R> State<Key, R> {
     #[inline(always)]
-    fn hit(&mut self, id: EntryId, now: u64) -> Arc<Node<R>> {
+    pub(super) fn hit(&mut self, id: EntryId, now: u64) -> Arc<Node<R>> {
         let node = self.cache.hit(id, now).clone();
         node.count_hit(now);
         node

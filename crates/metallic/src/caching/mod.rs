@@ -42,9 +42,10 @@ pub use metallic_instrumentation::CacheName;
 pub use policy::{EvictionPolicy, EvictionReason, EvictionStrategy, ParsePolicyError};
 pub use query::Query;
 pub use registry::{
-    CacheRegistry, LocalRegistry, LocalSharedCache, ResourceCache, SharedCache, SharedRegistry,
+    CacheRegistry, EitherRegistry, LocalRegistry, LocalSharedCache, Registry, ResourceCache, SharedCache,
+    SharedRegistry,
 };
 pub use reporting::{CacheCounters, CacheEvent, CacheMetrics};
-pub(crate) use shared::JudgedCache;
 pub use shared::OnFailure;
+pub(crate) use shared::{JudgedCache, Request};
 pub use slot::{CacheRegistrySlot, Moment, SlotContext};

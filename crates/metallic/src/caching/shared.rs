@@ -39,7 +39,8 @@ use self::node::Node;
 
 pub(crate) use self::judged::JudgedCache;
 pub(super) use self::local::LocalCache;
-pub(super) use self::look_up::{Got, Made, Request};
+pub(crate) use self::look_up::Request;
+pub(super) use self::look_up::{Got, Made};
 
 /// The treatment of a key whose creation failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::prepared_form::PreparedForm;
 use super::tensor_version::{TensorId, TensorVersion};
 use crate::caching::{
-    CacheMetrics, CacheRegistrySlot, EvictionPolicy, JudgedCache, ResourceCache, SlotContext,
+    CacheMetrics, CacheRegistrySlot, EitherRegistry, EvictionPolicy, JudgedCache, Registry, Request,
+    ResourceCache, SharedRegistry, SlotContext,
 };
 use crate::device::ComputeDevice;
 use crate::error::MetalError;
@@ -99,21 +100,22 @@ impl<T: Tensor> TensorPreparationCache<T> {
         form: PreparedForm,
         prepare: impl FnOnce() -> Result<T, MetalError>,
     ) -> Result<Arc<T>, MetalError> {
-        self.get_or_prepare_on(source, form, None, prepare)
+        self.get_or_prepare_as(source, form, self.cache.request(), prepare)
     }
 
-    /// [`get_or_prepare`](Self::get_or_prepare) on the device of this identity.
     #[inline]
-    fn get_or_prepare_on(
+    fn get_or_prepare_as(
         &mut self,
         source: TensorVersion,
         form: PreparedForm,
-        device: Option<u64>,
+        request: Request,
         prepare: impl FnOnce() -> Result<T, MetalError>,
     ) -> Result<Arc<T>, MetalError> {
         let TensorVersion { id, version } = source;
         let is_current = |prepared: &Prepared<T>| match prepared.version {
-            latest if latest > version => Err(MetalError::OutdatedTensor { tensor: id.number(), version, latest }),
+            latest if latest > version => {
+                Err(MetalError::OutdatedTensor { tensor: id.number(), version, latest })
+            }
             prepared => Ok(prepared == version),
         };
         let make = || {
@@ -122,7 +124,7 @@ impl<T: Tensor> TensorPreparationCache<T> {
             Ok((Prepared { version, tensor }, bytes))
         };
         let key = PreparedTensor { tensor: id, form };
-        let prepared = self.cache.get_or_create(&key, type_name::<Self>(), device, is_current, make)?;
+        let prepared = self.cache.get_or_create(&key, type_name::<Self>(), request, is_current, make)?;
         Ok(prepared.tensor)
     }
 
@@ -246,18 +248,39 @@ impl<T: Tensor> fmt::Debug for TensorPreparationCache<T> {
     }
 }
 
-impl<D: ComputeDevice> ResourceCache<D> {
-    /// The prepared tensors in the registry's slot, for policies, metrics and preparations that need no device.
-    pub fn tensor_preparation(&mut self) -> &mut TensorPreparationCache<D::Tensor> {
-        self.registry.slot_mut(TensorPreparationCache::default)
+impl<D: 'static> SharedRegistry<D> {
+    /// One thread's view of the prepared tensors that all threads share.
+    ///
+    /// # Errors
+    /// [`MetalError::DuplicateCacheName`] if another cache of the registry has the name, such as that of another type of tensors.
+    pub fn tensor_preparation<T>(&self) -> Result<TensorPreparationCache<T>, MetalError>
+    where
+        T: Tensor + Send + Sync,
+    {
+        let cache = self.judged_cache(NAME, type_name::<TensorPreparationCache<T>>())?;
+        Ok(TensorPreparationCache { cache })
+    }
+}
+
+impl<D: ComputeDevice, G: Registry<D>> ResourceCache<D, G> {
+    /// The prepared tensors in the registry's slot, or those that all threads share, for policies, metrics and preparations that
+    /// need no device.
+    ///
+    /// # Errors
+    /// As [`SharedRegistry::tensor_preparation`].
+    pub fn tensor_preparation(&mut self) -> Result<&mut TensorPreparationCache<D::Tensor>, MetalError> {
+        match self.registry.either() {
+            EitherRegistry::Own(registry) => Ok(registry.slot_mut(TensorPreparationCache::default)),
+            EitherRegistry::Local(registry) => registry.view_mut(SharedRegistry::tensor_preparation),
+        }
     }
 
     /// The tensor `source` in this form, prepared by a function that is given the device; `None` means the registry's own.
     ///
     /// # Errors
-    /// As [`TensorPreparationCache::get_or_prepare`]; [`MetalError::AnotherDevice`] if the slot has tensors of another device;
-    /// [`MetalError::DeviceNotAvailable`], as the source of a [`MetalError::Creation`], if it has to be prepared, and neither the
-    /// caller nor the registry has a device.
+    /// As [`TensorPreparationCache::get_or_prepare`] and [`tensor_preparation`](Self::tensor_preparation);
+    /// [`MetalError::AnotherDevice`] if there are tensors of another device; [`MetalError::DeviceNotAvailable`], as the source of a
+    /// [`MetalError::Creation`], if it has to be prepared, and neither the caller nor the registry has a device.
     pub fn get_or_prepare(
         &mut self,
         source: TensorVersion,
@@ -265,10 +288,22 @@ impl<D: ComputeDevice> ResourceCache<D> {
         device: Option<&D>,
         prepare: impl FnOnce(&D) -> Result<D::Tensor, MetalError>,
     ) -> Result<Arc<D::Tensor>, MetalError> {
-        let (cache, own) = self.registry.slot_and_device(TensorPreparationCache::default);
-        let device = device.or(own);
-        let identity = device.and_then(ComputeDevice::identity);
-        cache.get_or_prepare_on(source, form, identity, || {
+        let shared;
+        let (cache, request, device) = match self.registry.either() {
+            EitherRegistry::Own(registry) => {
+                let (cache, own) = registry.slot_and_device(TensorPreparationCache::default);
+                let request = cache.cache.request();
+                (cache, request, device.or(own))
+            }
+            EitherRegistry::Local(registry) => {
+                let view = SharedRegistry::tensor_preparation::<D::Tensor>;
+                let request = registry.view_mut(view)?.cache.request();
+                shared = if device.is_none() { registry.shared().device() } else { None };
+                (registry.view_mut(view)?, request, device.or(shared.as_deref()))
+            }
+        };
+        let request = request.on(device.and_then(ComputeDevice::identity));
+        cache.get_or_prepare_as(source, form, request, || {
             prepare(device.ok_or(MetalError::DeviceNotAvailable)?)
         })
     }

@@ -7,4 +7,5 @@ mod hits;
 mod kernels;
 mod keyed;
 mod locals;
+mod prepared;
 mod sinks;

@@ -116,9 +116,15 @@ impl<Key: Clone + Eq + Hash, R> JudgedCache<Key, R> {
         Self { local: Some(LocalCache::new(core.clone())), core, refused_for: None }
     }
 
+    /// A look-up that begins now. To be called before the device to make it on is read: what is made on a device that is lost after
+    /// this is not inserted.
+    pub(crate) fn request(&self) -> Request {
+        self.core.request()
+    }
+
     /// Returns the resource with this key: from the cache, or else made by `make`, with the bytes that it holds, while others that
     /// ask for the key wait. An entry that is there is judged by `is_current`: one that is not current is removed, whether or
-    /// not `make` succeeds. `user` is the caller's type, for messages, and `device` the identity of the device to make it on.
+    /// not `make` succeeds. `user` is the caller's type, for messages.
     ///
     /// # Errors
     /// [`Error::Creation`] of that of `make`, to its caller alone: the next of those that waited calls its own.
@@ -129,7 +135,7 @@ impl<Key: Clone + Eq + Hash, R> JudgedCache<Key, R> {
         &mut self,
         key: &Key,
         user: &'static str,
-        device: Option<u64>,
+        request: Request,
         is_current: impl Fn(&R) -> Result<bool, Error>,
         make: impl FnOnce() -> Result<(R, u64), Error>,
     ) -> Result<R, Error>
@@ -137,14 +143,14 @@ impl<Key: Clone + Eq + Hash, R> JudgedCache<Key, R> {
         R: Clone,
     {
         let hash = hash_of(key);
-        if let Some(local) = self.local.as_ref().filter(|_| self.core.check_device(device).is_ok()) {
+        if let Some(local) = self.local.as_ref().filter(|_| self.core.check_device(request.device).is_ok()) {
             if let Some((id, now)) = local.find(hash, key) {
                 if is_current(local.get(id))? {
                     return Ok(local.hit(id, now).clone());
                 }
             }
         }
-        self.get_or_create_slow(hash, key, user, device, is_current, make)
+        self.get_or_create_slow(hash, key, user, request, is_current, make)
     }
 
     #[inline(never)]
@@ -153,21 +159,24 @@ impl<Key: Clone + Eq + Hash, R> JudgedCache<Key, R> {
         hash: u64,
         key: &Key,
         user: &'static str,
-        device: Option<u64>,
+        request: Request,
         is_current: impl Fn(&R) -> Result<bool, Error>,
         make: impl FnOnce() -> Result<(R, u64), Error>,
     ) -> Result<R, Error>
     where
         R: Clone,
     {
-        let request = Request { device, ..self.core.request() };
         let mut make = Some(make);
         loop {
             self.core.check_if_any(request)?;
             let mut found = self.core.find_current(hash, key, &is_current)?;
             if found.is_none() {
                 if let Some(first) = self.refused_for {
-                    return Err(Error::DuplicateCacheName { name: self.core.name.clone(), first, second: user });
+                    return Err(Error::DuplicateCacheName {
+                        name: self.core.name.clone(),
+                        first,
+                        second: user,
+                    });
                 }
                 // What was outdated is gone before its successor comes.
                 self.local.as_mut().map(LocalCache::catch_up);

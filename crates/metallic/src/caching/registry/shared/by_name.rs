@@ -12,7 +12,7 @@ use crate::caching::policy::EvictionPolicy;
 use crate::caching::registry::keyed::SharedCache;
 use crate::caching::registry::shared_kernel::ErasedShared;
 use crate::caching::reporting::CacheMetrics;
-use crate::caching::shared::SharedCore;
+use crate::caching::shared::{JudgedCache, SharedCore};
 use crate::error::Error;
 
 impl<D: 'static> SharedRegistry<D> {
@@ -63,8 +63,36 @@ impl<D: 'static> SharedRegistry<D> {
         Key: Clone + Eq + Hash + fmt::Debug + Send + Sync + 'static,
         R: Send + Sync + 'static,
     {
-        let name = name.into();
-        let second = type_name::<SharedCache<Key, R>>();
+        let core = self.core(name.into(), CacheKind::Keyed, type_name::<SharedCache<Key, R>>())?;
+        Ok(SharedCache::new(core))
+    }
+
+    /// The cache of this name that a slot has, made at the first call, as one thread sees it. `owner` is the slot's type.
+    ///
+    /// # Errors
+    /// As [`cache`](Self::cache).
+    pub(crate) fn judged_cache<Key, R>(
+        &self,
+        name: &'static str,
+        owner: &'static str,
+    ) -> Result<JudgedCache<Key, R>, Error>
+    where
+        Key: Clone + Eq + Hash + fmt::Debug + Send + Sync + 'static,
+        R: Send + Sync + 'static,
+    {
+        self.core(CacheName::from_static(name), CacheKind::Slot, owner).map(JudgedCache::view)
+    }
+
+    fn core<Key, R>(
+        &self,
+        name: CacheName,
+        kind: CacheKind,
+        second: &'static str,
+    ) -> Result<Arc<SharedCore<Key, R>>, Error>
+    where
+        Key: Clone + Eq + Hash + fmt::Debug + Send + Sync + 'static,
+        R: Send + Sync + 'static,
+    {
         let sink = lock(&self.0.sink);
         let known = lock(&self.0.keyed).get(&name).cloned();
         let is_new = known.is_none();
@@ -77,7 +105,7 @@ impl<D: 'static> SharedRegistry<D> {
                 let policy = self.policy_to_come(&name).unwrap_or_else(EvictionPolicy::none);
                 let format = <Key as fmt::Debug>::fmt;
                 let time = self.0.time.clone();
-                let core = SharedCore::<Key, R>::new(name.clone(), CacheKind::Keyed, format, policy, time);
+                let core = SharedCore::<Key, R>::new(name.clone(), kind, format, policy, time);
                 core.connect(sink.clone());
                 let erased: Arc<dyn ErasedShared> = Arc::new(core);
                 lock(&self.0.keyed).insert(name.clone(), erased.clone());
@@ -90,8 +118,7 @@ impl<D: 'static> SharedRegistry<D> {
         }
         let first = erased.owner();
         let erased: Arc<dyn Any + Send + Sync> = erased;
-        let core = erased.downcast().map_err(|_| Error::DuplicateCacheName { name, first, second })?;
-        Ok(SharedCache::new(core))
+        erased.downcast().map_err(|_| Error::DuplicateCacheName { name, first, second })
     }
 
     pub(super) fn named_cache(&self, name: &str) -> Option<Arc<dyn ErasedShared>> {

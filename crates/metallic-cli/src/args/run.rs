@@ -12,6 +12,7 @@ const EXAMPLES: &str = "Examples:
   metallic run --model ./gpt2 --input prompts.txt --tokens 64
   echo 'a sentence a line' | metallic run --model ./all-MiniLM-L6-v2 --input - --json
   metallic run --device wgpu --events log.jsonl --policy gemm=size_limited_lru:64
+  metallic run --workers 4 --input prompts.txt
   metallic run --verify";
 
 const POLICIES: &str = "Policies: none, size_limited_lru:N, lru[:N], fifo[:N], s3_fifo:N, sieve:N,
@@ -52,6 +53,9 @@ pub struct RunArgs {
     /// Threads of the host device; by default as many as the machine has cores.
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
+    /// How many threads run prompts at once, over one registry and one set of weights. Each has its own keys and values.
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub workers: NonZeroUsize,
     /// The seed of the built-in model's weights.
     #[arg(long, value_name = "N", default_value_t = builtin::SEED, conflicts_with = "model")]
     pub seed: u64,

@@ -3,6 +3,7 @@
 mod by_name;
 mod erased;
 mod facade;
+mod generations;
 mod keyed;
 mod local;
 mod naming;

@@ -201,6 +201,19 @@ impl Nodes {
         walk(&self.places, SENTINEL, |node| node.recency).take_while(|place| *place != id.0).count()
     }
 
+    /// The entries of the list from the most recently used one; none while it is not kept.
+    pub(super) fn from_most_recent(&self) -> impl Iterator<Item = EntryId> + '_ {
+        let mut place = SENTINEL;
+        std::iter::from_fn(move || {
+            place = self.places[place as usize].recency.prev;
+            (self.listed && place != SENTINEL).then_some(EntryId(place))
+        })
+    }
+
+    pub(super) fn is_vacant(&self, id: EntryId) -> bool {
+        self.places[id.index()].reuse_count == VACANT
+    }
+
     pub(super) fn ids(&self) -> impl Iterator<Item = EntryId> + '_ {
         let occupied = |(_, node): &(u32, &Node)| node.reuse_count != VACANT;
         (0..).zip(&self.places).filter(occupied).map(|(place, _)| EntryId(place))

@@ -25,6 +25,7 @@ pub(in crate::caching) trait ErasedCache: Any {
     fn set_eviction_policy(&mut self, policy: EvictionPolicy);
     fn clear(&mut self);
     fn expire_idle(&mut self);
+    fn next_generation(&mut self);
     fn set_sink(&mut self, sink: Option<SinkGuard>);
 }
 
@@ -73,6 +74,10 @@ impl<K: CacheableKernel<D>, D: 'static> ErasedCache for KernelCache<K, D> {
         self.expire_idle();
     }
 
+    fn next_generation(&mut self) {
+        self.next_generation();
+    }
+
     fn set_sink(&mut self, sink: Option<SinkGuard>) {
         self.set_sink(sink);
     }
@@ -109,6 +114,10 @@ impl<Key: 'static, R: 'static> ErasedCache for KeyedCache<Key, R> {
 
     fn expire_idle(&mut self) {
         self.expire_idle();
+    }
+
+    fn next_generation(&mut self) {
+        self.next_generation();
     }
 
     fn set_sink(&mut self, sink: Option<SinkGuard>) {

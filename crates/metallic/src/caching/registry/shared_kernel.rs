@@ -75,6 +75,7 @@ pub(super) trait ErasedShared: Any + Send + Sync {
     fn clear(&self);
     fn device_lost(&self) -> Box<dyn FnOnce() + '_>;
     fn expire_idle(&self);
+    fn next_generation(&self);
     fn connect(&self, sink: Option<SinkGuard>) -> Option<Arc<Reporter>>;
     fn announce(&self);
 }
@@ -104,6 +105,9 @@ macro_rules! delegate_to_core {
         }
         fn expire_idle(&$self) {
             $core.expire_idle();
+        }
+        fn next_generation(&$self) {
+            $core.next_generation();
         }
         fn connect(&$self, sink: Option<SinkGuard>) -> Option<Arc<Reporter>> {
             $core.connect(sink)

@@ -3,6 +3,7 @@
 
 mod commit;
 mod expire;
+mod lend;
 mod look_up;
 mod remove;
 mod reserve;
@@ -31,7 +32,7 @@ pub(super) struct Cache<Key, R> {
     policy: EvictionPolicy,
     /// The policy's capacity, or `usize::MAX` if it sets none.
     capacity: usize,
-    /// Places that are reserved for resources that are being created.
+    /// Places that are reserved for resources that are being created, or that are kept for entries that are lent.
     pending: usize,
 }
 

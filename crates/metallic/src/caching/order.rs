@@ -117,6 +117,17 @@ impl Order {
         id
     }
 
+    /// [`insert`](Self::insert) of an entry that was here before, and had this history. To SIEVE it is visited if it was ever
+    /// used again, and to S3-FIFO its uses count.
+    pub(super) fn restore(&mut self, now: u64, history: EntryHistory, hash: u64, capacity: usize) -> EntryId {
+        let id = self.insert(now, 0, hash, capacity);
+        self.nodes.restore(id, history);
+        if let Some(generations) = &mut self.generations {
+            generations.insert(id, history.reuse_count);
+        }
+        id
+    }
+
     /// Takes an entry out.
     #[inline(always)]
     pub(super) fn remove(&mut self, id: EntryId) {

@@ -8,6 +8,7 @@ mod keyed;
 mod local;
 mod naming;
 mod nested;
+mod pools;
 mod shared;
 mod shared_kernel;
 mod slots;

@@ -7,4 +7,5 @@ mod hits;
 mod kernels;
 mod keyed;
 mod locals;
+mod pools;
 mod sinks;

@@ -54,7 +54,7 @@ impl<Key, R> Cache<Key, R> {
     }
 
     #[inline]
-    fn count_creation(&mut self, elapsed: Elapsed) {
+    pub(super) fn count_creation(&mut self, elapsed: Elapsed) {
         self.counters.creation_ticks = self.counters.creation_ticks.saturating_add(elapsed.own_ticks);
     }
 }

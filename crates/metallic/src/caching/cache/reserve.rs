@@ -33,8 +33,19 @@ impl<Key, R> Cache<Key, R> {
     /// Evicts until one more entry fits beside those that are there and those that places are reserved for.
     #[inline(always)]
     pub(super) fn make_room(&mut self, now: u64, uses: impl Fn(&R) -> Option<Uses>) -> Departures<Key, R> {
+        self.evict_while(now, uses, |cache| cache.len().saturating_add(cache.pending) >= cache.capacity)
+    }
+
+    /// Evicts while `is_over`, as far as the policy allows.
+    #[inline(always)]
+    pub(super) fn evict_while(
+        &mut self,
+        now: u64,
+        uses: impl Fn(&R) -> Option<Uses>,
+        is_over: impl Fn(&Self) -> bool,
+    ) -> Departures<Key, R> {
         let mut departures = Departures::none(now);
-        while self.len().saturating_add(self.pending) >= self.capacity || self.order.is_mid_eviction() {
+        while is_over(self) || self.order.is_mid_eviction() {
             if self.len() <= self.policy.min_entries() {
                 break;
             }

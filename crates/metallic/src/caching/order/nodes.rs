@@ -120,6 +120,13 @@ impl Nodes {
         id
     }
 
+    /// Gives an entry its former history, all but its last use.
+    pub(super) fn restore(&mut self, id: EntryId, history: EntryHistory) {
+        let node = &mut self.places[id.index()];
+        (node.reuse_count, node.creation_ticks) = (history.reuse_count, history.creation_ticks);
+        self.created_at[id.index()] = history.created_at;
+    }
+
     #[inline(always)]
     pub(super) fn remove(&mut self, id: EntryId) {
         let places = &mut self.places[..];

@@ -202,6 +202,12 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
     }
 }
 
+impl<Key, R> SharedCache<Key, R> {
+    pub(super) fn core(&self) -> &SharedCore<Key, R> {
+        &self.0
+    }
+}
+
 impl<Key, R> Clone for SharedCache<Key, R> {
     fn clone(&self) -> Self {
         Self(self.0.clone())

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use metallic_instrumentation::{CacheKind, CacheName};
 
 use super::{SharedRegistry, lock};
+use crate::caching::clock::TimeSource;
 use crate::caching::policy::EvictionPolicy;
 use crate::caching::registry::keyed::SharedCache;
 use crate::caching::registry::shared_kernel::ErasedShared;
@@ -63,35 +64,38 @@ impl<D: 'static> SharedRegistry<D> {
         Key: Clone + Eq + Hash + fmt::Debug + Send + Sync + 'static,
         R: Send + Sync + 'static,
     {
-        let name = name.into();
-        let second = type_name::<SharedCache<Key, R>>();
+        self.get_or_place(name.into(), |name, policy, time| {
+            let format = <Key as fmt::Debug>::fmt;
+            SharedCache::new(Arc::new(SharedCore::new(name, CacheKind::Keyed, format, policy, time)))
+        })
+    }
+
+    /// The handle that has this name, which `new` makes if the name is free.
+    pub(in crate::caching::registry) fn get_or_place<T: ErasedShared + Clone>(
+        &self,
+        name: CacheName,
+        new: impl FnOnce(CacheName, EvictionPolicy, TimeSource) -> T,
+    ) -> Result<T, Error> {
+        let second = type_name::<T>();
         let sink = lock(&self.0.sink);
         let known = lock(&self.0.keyed).get(&name).cloned();
-        let is_new = known.is_none();
-        let erased = match known {
-            Some(erased) => erased,
-            None => {
-                if let Some(first) = self.owner_of_name(&name) {
-                    return Err(Error::DuplicateCacheName { name, first, second });
-                }
-                let policy = self.policy_to_come(&name).unwrap_or_else(EvictionPolicy::none);
-                let format = <Key as fmt::Debug>::fmt;
-                let time = self.0.time.clone();
-                let core = SharedCore::<Key, R>::new(name.clone(), CacheKind::Keyed, format, policy, time);
-                core.connect(sink.clone());
-                let erased: Arc<dyn ErasedShared> = Arc::new(core);
-                lock(&self.0.keyed).insert(name.clone(), erased.clone());
-                erased
-            }
-        };
-        drop(sink);
-        if is_new {
-            erased.announce();
+        if let Some(known) = known {
+            drop(sink);
+            let first = known.owner();
+            let known: &dyn Any = &*known;
+            let known = known.downcast_ref::<T>().cloned();
+            return known.ok_or(Error::DuplicateCacheName { name, first, second });
         }
-        let first = erased.owner();
-        let erased: Arc<dyn Any + Send + Sync> = erased;
-        let core = erased.downcast().map_err(|_| Error::DuplicateCacheName { name, first, second })?;
-        Ok(SharedCache::new(core))
+        if let Some(first) = self.owner_of_name(&name) {
+            return Err(Error::DuplicateCacheName { name, first, second });
+        }
+        let policy = self.policy_to_come(&name).unwrap_or_else(EvictionPolicy::none);
+        let new = new(name.clone(), policy, self.0.time.clone());
+        new.connect(sink.clone());
+        lock(&self.0.keyed).insert(name, Arc::new(new.clone()));
+        drop(sink);
+        new.announce();
+        Ok(new)
     }
 
     pub(super) fn named_cache(&self, name: &str) -> Option<Arc<dyn ErasedShared>> {

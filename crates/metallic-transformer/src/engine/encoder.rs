@@ -3,7 +3,7 @@
 use std::mem;
 
 use metallic::Dtype;
-use metallic::caching::ResourceCache;
+use metallic::caching::{CacheRegistry, Registry, ResourceCache};
 use metallic::error::MetalError;
 use metallic::kernels::scaled_dot_product_attention::AttentionCall;
 use metallic::tensor::{MatrixLayout, MatrixMut, MatrixRef};
@@ -14,25 +14,25 @@ use super::scratch::Scratch;
 use crate::model::Bert;
 
 /// A model that turns sentences into vectors.
-pub struct Encoder<'m, D: TransformerDevice> {
+pub struct Encoder<'m, D: TransformerDevice, G = CacheRegistry<D>> {
     model: &'m Bert,
-    layers: Layers<D>,
+    layers: Layers<D, G>,
     scratch: Option<Scratch<D::Tensor>>,
 }
 
-impl<'m, D: TransformerDevice> Encoder<'m, D> {
+impl<'m, D: TransformerDevice, G: Registry<D>> Encoder<'m, D, G> {
     /// The model on this device, its plans and weights in this registry.
-    pub fn new(model: &'m Bert, device: D, cache: ResourceCache<D>, dtype: Dtype) -> Self {
+    pub fn new(model: &'m Bert, device: D, cache: ResourceCache<D, G>, dtype: Dtype) -> Self {
         Self { model, layers: Layers { device, cache, dtype }, scratch: None }
     }
 
     /// The registry.
-    pub fn cache(&self) -> &ResourceCache<D> {
+    pub fn cache(&self) -> &ResourceCache<D, G> {
         &self.layers.cache
     }
 
     /// The registry, with all that was made.
-    pub fn into_cache(self) -> ResourceCache<D> {
+    pub fn into_cache(self) -> ResourceCache<D, G> {
         self.layers.cache
     }
 

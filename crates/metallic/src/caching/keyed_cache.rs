@@ -1,7 +1,6 @@
 //! A cache that reports what it does, for one thread.
 
 mod arrival;
-mod judged;
 mod remove;
 mod report;
 

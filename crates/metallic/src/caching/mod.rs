@@ -44,8 +44,10 @@ pub use policy::{EvictionPolicy, EvictionReason, EvictionStrategy, ParsePolicyEr
 pub use pool::{Lent, Pool};
 pub use query::Query;
 pub use registry::{
-    CacheRegistry, LocalRegistry, LocalSharedCache, ResourceCache, SharedCache, SharedRegistry,
+    CacheRegistry, EitherRegistry, LocalRegistry, LocalSharedCache, Registry, ResourceCache, SharedCache,
+    SharedRegistry,
 };
 pub use reporting::{CacheCounters, CacheEvent, CacheMetrics};
 pub use shared::OnFailure;
+pub(crate) use shared::{JudgedCache, Request};
 pub use slot::{CacheRegistrySlot, Moment, SlotContext};

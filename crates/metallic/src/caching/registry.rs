@@ -37,7 +37,7 @@ use crate::device::Device;
 use crate::error::Error;
 
 use self::erased::ErasedCache;
-pub use self::facade::ResourceCache;
+pub use self::facade::{EitherRegistry, Registry, ResourceCache};
 pub use self::keyed::{LocalSharedCache, SharedCache};
 pub use self::local::LocalRegistry;
 pub use self::shared::SharedRegistry;

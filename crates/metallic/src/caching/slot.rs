@@ -4,10 +4,9 @@ use std::any::Any;
 use std::fmt::{self, Debug};
 use std::sync::Arc;
 
-use metallic_instrumentation::{CacheKind, CacheName, Event, EventData, EventKind, EventSink, SinkGuard};
+use metallic_instrumentation::{Event, EventData, EventKind, EventSink, SinkGuard};
 
 use super::clock::{Clock, TimeSource};
-use super::keyed_cache::KeyedCache;
 use super::policy::EvictionPolicy;
 use super::reporting::CacheMetrics;
 
@@ -43,6 +42,10 @@ pub trait CacheRegistrySlot: Any {
     /// Hands over what the slot can report events through, and take the time from. Called when the slot comes into a
     /// registry, and again when the registry is given another sink. A slot that reports nothing need not care.
     fn connect(&mut self, _context: &SlotContext) {}
+
+    /// Lets go of what the slot shares with other threads and can find again, for a thread that idles. Called by
+    /// [`LocalRegistry::park`](super::LocalRegistry::park).
+    fn park(&mut self) {}
 
     /// Drops what was idle for too long, if the slot has such a notion. Called by
     /// [`CacheRegistry::expire_idle`](super::CacheRegistry::expire_idle).
@@ -152,31 +155,5 @@ impl Debug for SlotContext {
             .field("sink", &self.sink)
             .field("name_taken_by", &self.name_taken_by)
             .finish_non_exhaustive()
-    }
-}
-
-impl<Key: Debug, R> KeyedCache<Key, R> {
-    /// A cache of this name that a slot has inside.
-    pub(crate) fn in_slot(name: &'static str) -> Self {
-        let name = CacheName::from_static(name);
-        let policy = EvictionPolicy::none();
-        Self::new(name, CacheKind::Slot, <Key as Debug>::fmt, policy, TimeSource::default())
-    }
-
-    /// The name that the slot is listed by; `None` if another cache has it.
-    pub(crate) fn listed_name(&self, name: &'static str) -> Option<&'static str> {
-        (!self.is_refused()).then_some(name)
-    }
-
-    /// Connects the cache of a slot with its registry. It takes the registry's time unless it has been used: stamps of two
-    /// clocks do not compare.
-    pub(crate) fn connect(&mut self, context: &SlotContext) {
-        if self.counters().misses == 0 {
-            self.set_time(context.time().clone());
-        }
-        if let Some(owner) = context.name_taken_by() {
-            self.refuse(owner);
-        }
-        self.set_sink(context.sink().cloned());
     }
 }

@@ -8,4 +8,5 @@ mod kernels;
 mod keyed;
 mod locals;
 mod pools;
+mod prepared;
 mod sinks;

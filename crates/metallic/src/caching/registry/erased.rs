@@ -43,6 +43,12 @@ impl Erased for dyn CacheRegistrySlot {
     }
 }
 
+impl Erased for dyn CacheRegistrySlot + Send {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
 impl<K: CacheableKernel<D>, D: 'static> ErasedCache for KernelCache<K, D> {
     fn name(&self) -> &CacheName {
         self.name()

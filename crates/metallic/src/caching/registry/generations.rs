@@ -40,8 +40,9 @@ impl<D: 'static> SharedRegistry<D> {
 }
 
 impl<D: 'static> LocalRegistry<D> {
-    /// [`SharedRegistry::next_generation`]: a generation ends for all threads.
+    /// [`SharedRegistry::next_generation`]: a generation ends for all threads, and for the slots of this local.
     pub fn next_generation(&mut self) {
         self.shared().next_generation();
+        self.slots_mut().for_each(CacheRegistrySlot::next_generation);
     }
 }

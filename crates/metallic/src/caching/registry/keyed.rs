@@ -5,8 +5,9 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use equivalent::Equivalent;
-use metallic_instrumentation::CacheName;
+use metallic_instrumentation::{CacheKind, CacheName};
 
+use crate::caching::clock::TimeSource;
 use crate::caching::entries::hash_of;
 use crate::caching::policy::EvictionPolicy;
 use crate::caching::query::Query;
@@ -35,11 +36,18 @@ use crate::error::Error;
 /// ```
 pub struct SharedCache<Key, R>(Arc<SharedCore<Key, R>>);
 
-impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
-    pub(super) fn new(core: Arc<SharedCore<Key, R>>) -> Self {
-        Self(core)
+impl<Key: fmt::Debug, R> SharedCache<Key, R> {
+    pub(super) fn of_kind(
+        kind: CacheKind,
+        name: CacheName,
+        policy: EvictionPolicy,
+        time: TimeSource,
+    ) -> Self {
+        Self(Arc::new(SharedCore::new(name, kind, <Key as fmt::Debug>::fmt, policy, time)))
     }
+}
 
+impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
     /// The name of the cache in events and metrics.
     pub fn name(&self) -> &CacheName {
         self.0.name()
@@ -203,7 +211,7 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
 }
 
 impl<Key, R> SharedCache<Key, R> {
-    pub(super) fn core(&self) -> &SharedCore<Key, R> {
+    pub(super) fn core(&self) -> &Arc<SharedCore<Key, R>> {
         &self.0
     }
 }

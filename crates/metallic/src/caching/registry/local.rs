@@ -1,5 +1,7 @@
 //! One thread's view of a shared registry.
 
+mod slots;
+
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
@@ -10,11 +12,13 @@ use super::type_table::{Erased, TypeTable};
 use crate::caching::entries::hash_of;
 use crate::caching::kernel::CacheableKernel;
 use crate::caching::shared::LocalCache;
+use crate::caching::slot::CacheRegistrySlot;
 use crate::device::Device;
 use crate::error::Error;
 
 /// Places for kernels that are found by one comparison.
 const NEAR: usize = 64;
+const NEAR_SLOTS: usize = 16;
 
 /// A registry for one thread or encoder over the caches of a [`SharedRegistry`]: what it has used once, it finds again without a
 /// lock and without a write that other threads would wait for.
@@ -25,6 +29,7 @@ const NEAR: usize = 64;
 pub struct LocalRegistry<D: 'static = Device> {
     shared: SharedRegistry<D>,
     caches: TypeTable<dyn ErasedLocal, NEAR>,
+    slots: TypeTable<dyn CacheRegistrySlot + Send, NEAR_SLOTS>,
 }
 
 struct LocalKernel<K: CacheableKernel<D>, D: 'static> {
@@ -55,7 +60,7 @@ where
 
 impl<D: 'static> LocalRegistry<D> {
     pub(super) fn new(shared: SharedRegistry<D>) -> Self {
-        Self { shared, caches: TypeTable::default() }
+        Self { shared, caches: TypeTable::default(), slots: TypeTable::default() }
     }
 
     /// The registry that this is a view of.
@@ -124,6 +129,7 @@ impl<D: 'static> LocalRegistry<D> {
     /// Lets go of everything, for a thread that idles. What is asked for next is found in the shared caches again.
     pub fn park(&mut self) {
         self.caches.iter_mut().for_each(ErasedLocal::park);
+        self.slots.iter_mut().for_each(CacheRegistrySlot::park);
     }
 }
 

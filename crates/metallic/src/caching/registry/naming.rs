@@ -3,7 +3,6 @@
 use std::any::{Any, type_name};
 use std::fmt;
 use std::hash::Hash;
-use std::sync::Arc;
 
 use metallic_instrumentation::{CacheKind, CacheName};
 
@@ -14,7 +13,6 @@ use crate::caching::kernel::CacheableKernel;
 use crate::caching::kernel_cache::KernelCache;
 use crate::caching::keyed_cache::KeyedCache;
 use crate::caching::policy::EvictionPolicy;
-use crate::caching::shared::SharedCore;
 use crate::caching::slot::CacheRegistrySlot;
 use crate::error::Error;
 
@@ -49,9 +47,8 @@ impl<D: 'static> CacheRegistry<D> {
         Key: Clone + Eq + Hash + fmt::Debug + 'static,
         R: 'static,
     {
-        let format = <Key as fmt::Debug>::fmt;
         self.get_or_place(name.into(), |name, policy, time| {
-            SharedCache::new(Arc::new(SharedCore::new(name, CacheKind::Keyed, format, policy, time)))
+            SharedCache::of_kind(CacheKind::Keyed, name, policy, time)
         })
         .cloned()
     }

@@ -1,5 +1,6 @@
 //! Pools of a registry.
 
+use std::any::type_name;
 use std::fmt;
 use std::hash::Hash;
 
@@ -20,7 +21,8 @@ impl<D: 'static> SharedRegistry<D> {
         R: Send + 'static,
     {
         let format = <Key as fmt::Debug>::fmt;
-        self.get_or_place(name.into(), |name, policy, time| Pool::new(name, format, policy, time))
+        let second = type_name::<Pool<Key, R>>();
+        self.get_or_place(name.into(), second, |name, policy, time| Pool::new(name, format, policy, time))
     }
 }
 

@@ -1,6 +1,7 @@
 //! All caches of one engine, for all of its threads.
 
 mod by_name;
+mod slots;
 
 use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;

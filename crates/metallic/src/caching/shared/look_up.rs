@@ -21,13 +21,20 @@ use crate::error::Error;
 
 /// How a look-up is to be made, and when it began: see [`SharedCore::request`].
 #[derive(Clone, Copy)]
-pub(in crate::caching) struct Request {
+pub(crate) struct Request {
     /// The longest wait for a creation by another thread.
     pub(in crate::caching) timeout: Option<Duration>,
     /// The identity of the device to create on, if it is known.
     pub(in crate::caching) device: Option<u64>,
     /// Devices that were lost before.
     pub(in crate::caching) epoch: u64,
+}
+
+impl Request {
+    /// The same, on the device of this identity.
+    pub(crate) fn on(self, device: Option<u64>) -> Self {
+        Self { device, ..self }
+    }
 }
 
 /// A creation's result: a resource with the bytes that it holds, or an error.
@@ -291,7 +298,7 @@ impl<Key, R> SharedCore<Key, R> {
 
 impl<Key, R> State<Key, R> {
     #[inline(always)]
-    fn hit(&mut self, id: EntryId, now: u64) -> Arc<Node<R>> {
+    pub(super) fn hit(&mut self, id: EntryId, now: u64) -> Arc<Node<R>> {
         let node = self.cache.hit(id, now).clone();
         node.count_hit(now);
         node

@@ -13,7 +13,7 @@ use crate::caching::policy::EvictionPolicy;
 use crate::caching::registry::keyed::SharedCache;
 use crate::caching::registry::shared_kernel::ErasedShared;
 use crate::caching::reporting::CacheMetrics;
-use crate::caching::shared::SharedCore;
+use crate::caching::shared::JudgedCache;
 use crate::error::Error;
 
 impl<D: 'static> SharedRegistry<D> {
@@ -64,19 +64,39 @@ impl<D: 'static> SharedRegistry<D> {
         Key: Clone + Eq + Hash + fmt::Debug + Send + Sync + 'static,
         R: Send + Sync + 'static,
     {
-        self.get_or_place(name.into(), |name, policy, time| {
-            let format = <Key as fmt::Debug>::fmt;
-            SharedCache::new(Arc::new(SharedCore::new(name, CacheKind::Keyed, format, policy, time)))
+        let second = type_name::<SharedCache<Key, R>>();
+        self.get_or_place(name.into(), second, |name, policy, time| {
+            SharedCache::of_kind(CacheKind::Keyed, name, policy, time)
         })
     }
 
-    /// The handle that has this name, which `new` makes if the name is free.
+    /// The cache of this name that a slot has, made at the first call, as one thread sees it. `owner` is the slot's type.
+    ///
+    /// # Errors
+    /// As [`cache`](Self::cache).
+    pub(crate) fn judged_cache<Key, R>(
+        &self,
+        name: &'static str,
+        owner: &'static str,
+    ) -> Result<JudgedCache<Key, R>, Error>
+    where
+        Key: Clone + Eq + Hash + fmt::Debug + Send + Sync + 'static,
+        R: Send + Sync + 'static,
+    {
+        let name = CacheName::from_static(name);
+        let cache = self.get_or_place(name, owner, |name, policy, time| {
+            SharedCache::<Key, R>::of_kind(CacheKind::Slot, name, policy, time)
+        })?;
+        Ok(JudgedCache::view(cache.core().clone()))
+    }
+
+    /// The handle that has this name, which `new` makes if the name is free. `second` is the caller's type, for messages.
     pub(in crate::caching::registry) fn get_or_place<T: ErasedShared + Clone>(
         &self,
         name: CacheName,
+        second: &'static str,
         new: impl FnOnce(CacheName, EvictionPolicy, TimeSource) -> T,
     ) -> Result<T, Error> {
-        let second = type_name::<T>();
         let sink = lock(&self.0.sink);
         let known = lock(&self.0.keyed).get(&name).cloned();
         if let Some(known) = known {

@@ -51,5 +51,8 @@ fn a_report_says_which_cache_is_a_pool_and_finds_nothing_odd_in_two_items_of_one
         report.caches.iter().find(|cache| &*cache.cache == "buffer").expect("it is a cache of the log");
     assert_eq!((pool.hits, pool.misses, pool.evictions), (39, 41, 40));
     assert_eq!((pool.unexplained, pool.rebuilt), (0, 0));
-    assert!(report.keys.iter().all(|key| key.key.starts_with("mask")), "a pool's keys are not followed");
+    assert!(
+        report.keys.tracked == 7 && report.dearest_keys.iter().all(|key| key.key.starts_with("mask:")),
+        "a pool's keys are not followed"
+    );
 }

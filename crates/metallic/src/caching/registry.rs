@@ -12,6 +12,7 @@ mod pools;
 mod shared;
 mod shared_kernel;
 mod slots;
+mod this_thread;
 mod type_table;
 
 use std::any::{Any, type_name};

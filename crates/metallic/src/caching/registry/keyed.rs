@@ -180,6 +180,36 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
         self.get_or_create_slow(hash, query, make)
     }
 
+    /// Returns the resource with this key: from the cache, or else made by `make` and inserted.
+    ///
+    /// # Errors
+    /// As [`SharedCache::get_or_make`].
+    #[inline]
+    pub fn get_or_make<Q>(&mut self, query: &Q, make: impl FnOnce() -> R) -> Result<&R, Error>
+    where
+        Q: Query<Key> + ?Sized,
+    {
+        self.get_or_create_with(query, || Ok(make()))
+    }
+
+    /// Returns the resource with this key, if it is there: a hit, or nothing.
+    pub fn get<Q>(&mut self, query: &Q) -> Option<&R>
+    where
+        Q: Query<Key> + ?Sized,
+    {
+        let hash = hash_of(query);
+        if let Some((id, now)) = self.0.find_again(hash, query) {
+            return Some(self.0.hit(id, now));
+        }
+        let node = self.0.core().find(hash, query)?;
+        Some(self.0.keep(hash, query, || query.to_key(), node))
+    }
+
+    /// The cache that this is a view of, for removals, policies and metrics.
+    pub fn shared(&self) -> SharedCache<Key, R> {
+        SharedCache(self.0.core().clone())
+    }
+
     #[inline(never)]
     fn get_or_create_slow<Q, E>(
         &mut self,

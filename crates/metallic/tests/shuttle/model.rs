@@ -79,6 +79,9 @@ impl Model {
     fn take(&mut self, policy: &EvictionPolicy, effect: Effect) -> bool {
         self.sequence += 1;
         let (used, generation) = (self.sequence, self.generation);
+        if !matches!(effect, Effect::Insert { .. } | Effect::Clear | Effect::Detach) {
+            self.expire(policy);
+        }
         match effect {
             Effect::Hit { key, serial } if self.is_pool => {
                 let last =
@@ -125,10 +128,8 @@ impl Model {
                 true
             }
             Effect::NextGeneration => {
-                if let Some(max) = policy.max_idle_generations() {
-                    self.generation += 1;
-                    self.expire(policy, max);
-                }
+                self.generation += u64::from(policy.max_idle_generations().is_some());
+                self.expire(policy);
                 true
             }
             Effect::Return { key, serial } => {
@@ -158,7 +159,9 @@ impl Model {
         }
     }
 
-    fn expire(&mut self, policy: &EvictionPolicy, max: u32) {
+    /// Evicts what was idle for too many generations, as every operation does first.
+    fn expire(&mut self, policy: &EvictionPolicy) {
+        let Some(max) = policy.max_idle_generations() else { return };
         while self.entries.len() > policy.min_entries() {
             let Some(oldest) = self.entries.iter().min_by_key(|entry| entry.used) else { break };
             if self.generation - oldest.generation <= u64::from(max) {
@@ -194,12 +197,21 @@ impl Search<'_> {
         let next = |thread: usize| self.threads[thread].get(places[thread]);
         let waiting: Vec<_> = (0..THREADS).filter_map(|thread| Some((thread, *next(thread)?))).collect();
         if waiting.is_empty() {
+            // Looking at what is there is an operation, too.
+            let mut model = model.clone();
+            model.expire(&self.policy);
             let mut residents: Vec<_> = model.entries.iter().map(|entry| (entry.key, entry.serial)).collect();
             residents.sort_unstable();
             return residents == self.end.residents && model.evictions == self.end.evictions;
         }
         if !self.tried.insert((places, model.clone())) {
             return false;
+        }
+        // A look-up that finds nothing is not seen, and lets entries expire.
+        let mut expired = model.clone();
+        expired.expire(&self.policy);
+        if expired != *model && self.find(places, &expired) {
+            return true;
         }
         // None may take effect after another that was done before it began.
         let first_done = waiting.iter().map(|(_, seen)| seen.done).min().unwrap_or(u64::MAX);
@@ -338,7 +350,6 @@ pub(crate) fn scenario() {
         .collect();
     threads.into_iter().for_each(|thread| thread.join().unwrap());
     let threads = std::mem::take(&mut *seen.lock().unwrap());
-    let evictions = if is_pool { pool.counters().evictions } else { cache.counters().evictions };
     let mut residents = Vec::new();
     for key in 0..KEYS {
         if is_pool {
@@ -349,6 +360,7 @@ pub(crate) fn scenario() {
         }
     }
     residents.sort_unstable();
+    let evictions = if is_pool { pool.counters().evictions } else { cache.counters().evictions };
     let model = Model {
         is_pool,
         entries: Vec::new(),

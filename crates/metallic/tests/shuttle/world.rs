@@ -71,9 +71,8 @@ struct Item {
 }
 
 impl Item {
-    fn new(key: u32, books: &Arc<Books>) -> Self {
+    fn new(key: u32, device: u64, books: &Arc<Books>) -> Self {
         books.items.fetch_add(1, SeqCst);
-        let device = books.device.load(SeqCst);
         Self { key, device, is_held: AtomicBool::new(false), books: books.clone() }
     }
 }
@@ -262,7 +261,9 @@ impl World {
         let device = self.books.device.load(SeqCst);
         let item = self.pool.checkout(&key, || {
             shuttle::thread::yield_now();
-            Item::new(key, &self.books)
+            // The device of this moment: were it read before, an item of a lost device could come into the pool.
+            let device = self.registry.device().map_or(0, |device| device.number);
+            Item::new(key, device, &self.books)
         });
         assert!(item.key == key && item.device >= device, "a lost device's item was lent");
         assert!(!item.is_held.swap(true, SeqCst), "an item was lent twice");

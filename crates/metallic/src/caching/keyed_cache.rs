@@ -137,6 +137,17 @@ impl<Key, R> KeyedCache<Key, R> {
         drop(self.expire(now));
     }
 
+    /// Begins the next generation and evicts the entries that were idle for more generations than the policy allows. Does nothing
+    /// under a policy that does not limit them.
+    pub fn next_generation(&mut self) {
+        let now = self.cache.time().stamp();
+        if self.cache.next_generation(now, nothing_newer) {
+            let expired = self.expire(now);
+            self.refresh_fast_path();
+            drop(expired);
+        }
+    }
+
     /// Evicts idle entries, and reports them. They are dropped by the caller.
     #[inline]
     pub(super) fn expire(&mut self, now: u64) -> Departures<Key, R> {

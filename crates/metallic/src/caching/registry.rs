@@ -3,13 +3,16 @@
 mod by_name;
 mod erased;
 mod facade;
+mod generations;
 mod keyed;
 mod local;
 mod naming;
 mod nested;
+mod pools;
 mod shared;
 mod shared_kernel;
 mod slots;
+mod this_thread;
 mod type_table;
 
 use std::any::{Any, type_name};

@@ -260,6 +260,17 @@ impl<Key, R> SharedCore<Key, R> {
         self.see_off(&leaving);
     }
 
+    /// Begins the next generation and evicts what was idle for more generations than the policy allows.
+    pub(super) fn next_generation(&self) {
+        let mut state = self.lock();
+        let now = self.time.stamp();
+        if state.cache.next_generation(now, uses) {
+            let leaving = self.expire(&mut state, now);
+            drop(state);
+            self.see_off(&leaving);
+        }
+    }
+
     /// Removes the entries that `leaves` accepts, and returns how many there were.
     pub(super) fn remove_where(&self, mut leaves: impl FnMut(&Key, &R) -> bool) -> usize {
         let mut state = self.lock();

@@ -51,6 +51,10 @@ pub trait CacheRegistrySlot: Any {
     /// [`CacheRegistry::expire_idle`](super::CacheRegistry::expire_idle).
     fn expire_idle(&mut self) {}
 
+    /// Begins the next generation, if the slot counts them. Called by
+    /// [`CacheRegistry::next_generation`](super::CacheRegistry::next_generation).
+    fn next_generation(&mut self) {}
+
     /// The name that [`cache_metrics`](Self::cache_metrics) are listed under, if the slot is a cache. Slots and kernels of
     /// one registry share one space of names: see [`SlotContext::name_taken_by`].
     fn cache_name(&self) -> Option<&'static str> {

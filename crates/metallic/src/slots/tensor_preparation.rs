@@ -205,6 +205,10 @@ impl<T: Tensor> CacheRegistrySlot for TensorPreparationCache<T> {
         self.cache.expire_idle();
     }
 
+    fn next_generation(&mut self) {
+        self.cache.next_generation();
+    }
+
     fn cache_name(&self) -> Option<&'static str> {
         self.cache.has_its_name().then_some(NAME)
     }

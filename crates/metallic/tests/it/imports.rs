@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::source::{Import, Source};
 
 /// The files of `caching/`: each imports only files before it.
-const ORDER: [&str; 14] = [
+const ORDER: [&str; 15] = [
     "clock",
     "sync",
     "policy",
@@ -20,6 +20,7 @@ const ORDER: [&str; 14] = [
     "kernel_cache",
     "slot",
     "shared",
+    "pool",
     "registry",
 ];
 

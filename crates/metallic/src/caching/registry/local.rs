@@ -4,8 +4,12 @@ mod slots;
 
 use std::any::Any;
 use std::fmt;
+use std::hash::Hash;
 use std::sync::Arc;
 
+use metallic_instrumentation::CacheName;
+
+use super::keyed::LocalSharedCache;
 use super::shared::SharedRegistry;
 use super::shared_kernel::SharedKernel;
 use super::type_table::{Erased, TypeTable};
@@ -124,6 +128,19 @@ impl<D: 'static> LocalRegistry<D> {
         let device = device.or(own.as_deref());
         let got = kernel.get_or_create(key, hash, device, request, None, &mut self.shared.clone())?;
         Ok(local.keep(hash, key, || key.clone(), got.node))
+    }
+
+    /// The cache of this name for resources of a type without a kernel, as this thread sees it. The view is to be kept: it has
+    /// what this thread has used.
+    ///
+    /// # Errors
+    /// As [`SharedRegistry::cache`].
+    pub fn cache<Key, R>(&self, name: impl Into<CacheName>) -> Result<LocalSharedCache<Key, R>, Error>
+    where
+        Key: Clone + Eq + Hash + fmt::Debug + Send + Sync + 'static,
+        R: Send + Sync + 'static,
+    {
+        Ok(self.shared.cache(name)?.local())
     }
 
     /// Lets go of everything, for a thread that idles. What is asked for next is found in the shared caches again.

@@ -382,7 +382,7 @@ impl<D: 'static> SharedRegistry<D> {
         cache.downcast_ref()
     }
 
-    fn all_caches(&self) -> Vec<Arc<dyn ErasedShared>> {
+    pub(super) fn all_caches(&self) -> Vec<Arc<dyn ErasedShared>> {
         let near = self.0.near.iter().filter_map(OnceLock::get).map(|(_, cache)| cache.clone());
         let far = self.0.far.read().unwrap_or_else(PoisonError::into_inner);
         let far: Vec<_> = far.iter().map(|(_, cache)| cache.clone()).collect();

@@ -239,6 +239,13 @@ impl<Key: Clone + Eq + Hash, R> JudgedCache<Key, R> {
         self.catch_up();
     }
 
+    /// Begins the next generation. A view's is begun by the registry that it is of.
+    pub(crate) fn next_generation(&mut self) {
+        if self.local.is_none() {
+            self.core.next_generation();
+        }
+    }
+
     /// Lets go of what this view has used, for a thread that idles.
     pub(crate) fn park(&mut self) {
         self.local.as_mut().map(LocalCache::park);

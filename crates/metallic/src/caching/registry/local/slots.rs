@@ -47,4 +47,10 @@ impl<D: 'static> LocalRegistry<D> {
     pub fn clear_slot<T: CacheRegistrySlot + Send>(&mut self) -> bool {
         self.slots.get_mut::<T>().map(CacheRegistrySlot::clear_slot).is_some()
     }
+
+    pub(in crate::caching::registry) fn slots_mut(
+        &mut self,
+    ) -> impl Iterator<Item = &mut (dyn CacheRegistrySlot + Send + 'static)> {
+        self.slots.iter_mut()
+    }
 }

@@ -158,6 +158,12 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
         self.keyed.expire_idle();
     }
 
+    /// Begins the next generation of a cache that stands alone. A cache of a registry is told by
+    /// [`CacheRegistry::next_generation`](super::CacheRegistry::next_generation).
+    pub fn next_generation(&mut self) {
+        self.keyed.next_generation();
+    }
+
     /// The name of the cache in events and metrics.
     pub fn name(&self) -> &CacheName {
         self.keyed.name()

@@ -2,7 +2,6 @@
 
 mod arrival;
 mod gated;
-mod judged;
 mod remove;
 mod report;
 
@@ -147,6 +146,17 @@ impl<Key, R> KeyedCache<Key, R> {
     pub fn expire_idle(&mut self) {
         let now = self.cache.time().stamp();
         drop(self.expire(now));
+    }
+
+    /// Begins the next generation and evicts the entries that were idle for more generations than the policy allows. Does nothing
+    /// under a policy that does not limit them.
+    pub fn next_generation(&mut self) {
+        let now = self.cache.time().stamp();
+        if self.cache.next_generation(now, nothing_newer) {
+            let expired = self.expire(now);
+            self.refresh_fast_path();
+            drop(expired);
+        }
     }
 
     /// Evicts idle entries, and reports them. They are dropped by the caller.

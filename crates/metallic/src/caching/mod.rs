@@ -12,7 +12,7 @@
 //!
 //! To read the code, take the files in this order; each imports only files before it: `clock`, `sync`,
 //! `policy`, `gate`, `order`, `entries`, `reporting`, `cache`, `query`, `keyed_cache`, `kernel`, `kernel_cache`, `slot`, `shared`,
-//! `registry`.
+//! `pool`, `registry`.
 #![deny(unsafe_code)]
 
 mod cache;
@@ -24,6 +24,7 @@ mod kernel_cache;
 mod keyed_cache;
 mod order;
 mod policy;
+mod pool;
 mod query;
 mod registry;
 mod reporting;
@@ -44,10 +45,13 @@ pub use kernel_cache::KernelCache;
 pub use keyed_cache::KeyedCache;
 pub use metallic_instrumentation::CacheName;
 pub use policy::{EvictionPolicy, EvictionReason, EvictionStrategy, ParsePolicyError};
+pub use pool::{Lent, Pool};
 pub use query::Query;
 pub use registry::{
-    CacheRegistry, LocalRegistry, LocalSharedCache, ResourceCache, SharedCache, SharedRegistry,
+    CacheRegistry, EitherRegistry, LocalRegistry, LocalSharedCache, Registry, ResourceCache, SharedCache,
+    SharedRegistry,
 };
 pub use reporting::{CacheCounters, CacheEvent, CacheMetrics};
 pub use shared::OnFailure;
+pub(crate) use shared::{JudgedCache, Request};
 pub use slot::{CacheRegistrySlot, Moment, SlotContext};

@@ -3,6 +3,7 @@
 //! Every operation is O(1) but those that say otherwise. A hit changes the history of its entry, and its place in recency
 //! order while that is kept, and nothing else: the algorithms find out from the history what they missed.
 
+mod generations;
 mod heap;
 mod links;
 mod nodes;
@@ -11,6 +12,7 @@ mod sieve;
 #[cfg(test)]
 mod tests;
 
+use generations::Generations;
 use heap::{LastUse, RecencyHeap};
 use links::CreationList;
 pub(super) use links::reserve_one;
@@ -61,6 +63,8 @@ pub(super) struct Order {
     victims: Victims,
     /// Recency order in the shared form, while a policy needs it.
     heap: Option<RecencyHeap>,
+    /// While a policy limits idle generations.
+    generations: Option<Generations>,
     is_shared: bool,
 }
 
@@ -75,7 +79,8 @@ enum Victims {
 impl Order {
     /// An order that is told of every use by [`touch`](Self::touch).
     pub(super) fn new() -> Self {
-        Self { nodes: Nodes::new(), victims: Victims::LeastRecent, heap: None, is_shared: false }
+        let (nodes, victims) = (Nodes::new(), Victims::LeastRecent);
+        Self { nodes, victims, heap: None, generations: None, is_shared: false }
     }
 
     /// An order that asks for the uses of an entry before it judges it. What looks for an entry is O(log n) and more by
@@ -105,6 +110,20 @@ impl Order {
         }
         if let Some(heap) = &mut self.heap {
             heap.insert(id, last_use(&self.nodes, id));
+        }
+        if let Some(generations) = &mut self.generations {
+            generations.insert(id, 0);
+        }
+        id
+    }
+
+    /// [`insert`](Self::insert) of an entry that was here before, and had this history. To SIEVE it is visited if it was ever
+    /// used again, and to S3-FIFO its uses count.
+    pub(super) fn restore(&mut self, now: u64, history: EntryHistory, hash: u64, capacity: usize) -> EntryId {
+        let id = self.insert(now, 0, hash, capacity);
+        self.nodes.restore(id, history);
+        if let Some(generations) = &mut self.generations {
+            generations.insert(id, history.reuse_count);
         }
         id
     }
@@ -155,6 +174,12 @@ impl Order {
         } else if self.heap.is_none() {
             self.heap = Some(self.new_heap());
         }
+        if policy.max_idle_generations().is_none() {
+            self.generations = None;
+        } else if self.generations.is_none() {
+            let reuse_counts = self.nodes.ids().map(|id| (id, self.nodes.reuse_count(id)));
+            self.generations = Some(Generations::new(self.nodes.places(), reuse_counts));
+        }
         match (policy.victim_order(), &mut self.victims) {
             (VictimOrder::Creation, Victims::Oldest(_)) | (VictimOrder::Sieve, Victims::Sieve(_)) => {}
             (VictimOrder::S3Fifo, Victims::S3Fifo(queues)) => queues.resize(policy),
@@ -188,6 +213,47 @@ impl Order {
             return self.nodes.least_recent();
         }
         self.least_recent_of_heap(uses)
+    }
+
+    /// Begins the next generation at `now`, and returns `false` if no policy asks for generations. `uses` is as for
+    /// [`next_victim`](Self::next_victim). O(1) for each entry that was used in the generation that ends; in the shared form
+    /// O(n), since uses are learned of by asking.
+    pub(super) fn next_generation(
+        &mut self,
+        now: u64,
+        uses: &mut impl FnMut(EntryId) -> Option<Uses>,
+    ) -> bool {
+        let (nodes, is_shared) = (&mut self.nodes, self.is_shared);
+        let Some(generations) = &mut self.generations else { return false };
+        if is_shared {
+            let began = generations.began();
+            for id in (1..nodes.places() as u32).map(EntryId) {
+                if nodes.is_vacant(id) {
+                    continue;
+                }
+                let known = nodes.reuse_count(id);
+                // What other threads count has a coarse stamp. It was in this generation, or it would be known: so that recency
+                // order agrees with generations, it was not before the beginning.
+                let mut dated = |id| {
+                    let uses = uses(id)?;
+                    let is_new = uses.reuse_count > known || generations.idle(id, known) == 0;
+                    let earliest = if is_new { began } else { 0 };
+                    Some(Uses { last_used: uses.last_used.max(earliest), ..uses })
+                };
+                let reuse_count = refreshed_count(nodes, id, &mut dated);
+                generations.note(id, reuse_count);
+            }
+        } else {
+            let mut latest = nodes.from_most_recent();
+            while latest.next().is_some_and(|id| generations.note(id, nodes.reuse_count(id))) {}
+        }
+        generations.begin_next(now);
+        true
+    }
+
+    /// Generations that have begun since the one in which the entry was last used, as far as it was told; 0 if no policy asks.
+    pub(super) fn idle_generations(&self, id: EntryId) -> u64 {
+        self.generations.as_ref().map_or(0, |generations| generations.idle(id, self.nodes.reuse_count(id)))
     }
 
     /// The entry used last, as far as it was told; `None` if there is none. O(n) while recency order is not kept.
@@ -247,6 +313,9 @@ impl Order {
         if let Some(heap) = &mut self.heap {
             *heap = RecencyHeap::new(places, std::iter::empty());
         }
+        if let Some(generations) = &mut self.generations {
+            *generations = Generations::new(places, std::iter::empty());
+        }
     }
 
     /// Numbers the entries anew and gives memory back, if fewer than a quarter of the places are in use. O(n) of the places,
@@ -264,6 +333,9 @@ impl Order {
         self.nodes.renumber(&map, places);
         if let Some(heap) = &mut self.heap {
             heap.renumber(&map, places);
+        }
+        if let Some(generations) = &mut self.generations {
+            generations.renumber(&map, places);
         }
         match &mut self.victims {
             Victims::LeastRecent => {}
@@ -300,6 +372,9 @@ impl Order {
         }
         if let Some(heap) = &mut self.heap {
             heap.add_place(capacity);
+        }
+        if let Some(generations) = &mut self.generations {
+            generations.add_place(capacity);
         }
     }
 

@@ -5,13 +5,16 @@ mod by_name;
 mod erased;
 mod facade;
 mod gated;
+mod generations;
 mod keyed;
 mod local;
 mod naming;
 mod nested;
+mod pools;
 mod shared;
 mod shared_kernel;
 mod slots;
+mod this_thread;
 mod type_table;
 
 use std::any::{Any, type_name};
@@ -38,7 +41,7 @@ use crate::device::Device;
 use crate::error::Error;
 
 use self::erased::ErasedCache;
-pub use self::facade::ResourceCache;
+pub use self::facade::{EitherRegistry, Registry, ResourceCache};
 #[cfg(feature = "manifest")]
 pub(crate) use self::gated::key_label;
 pub use self::keyed::{LocalSharedCache, SharedCache};

@@ -10,6 +10,7 @@ mod arrival;
 mod flight;
 mod gated;
 mod head;
+mod judged;
 mod local;
 mod look_up;
 mod node;
@@ -38,8 +39,10 @@ use self::head::Head;
 use self::local::Tally;
 use self::node::Node;
 
+pub(crate) use self::judged::JudgedCache;
 pub(super) use self::local::LocalCache;
-pub(super) use self::look_up::{Got, Made, Request};
+pub(crate) use self::look_up::Request;
+pub(super) use self::look_up::{Got, Made};
 
 /// The treatment of a key whose creation failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,6 +89,8 @@ struct State<Key, R> {
     locals: Vec<Weak<Tally>>,
     /// The label of the key whose creation failed last.
     failed: Option<Arc<str>>,
+    /// The number of entries that were removed because their caller judged them outdated.
+    outdated: u64,
     reporter: Option<Arc<Reporter>>,
     gate: Option<Arc<dyn CreationGate>>,
     /// `true` if the reporter's sink wants to hear of hits.
@@ -129,6 +134,7 @@ impl<Key, R> SharedCore<Key, R> {
                 failures: Vec::new(),
                 locals: Vec::new(),
                 failed: None,
+                outdated: 0,
                 reporter: None,
                 gate: None,
                 is_heard: false,
@@ -261,15 +267,28 @@ impl<Key, R> SharedCore<Key, R> {
         self.see_off(&leaving);
     }
 
+    /// Begins the next generation and evicts what was idle for more generations than the policy allows.
+    pub(super) fn next_generation(&self) {
+        let mut state = self.lock();
+        let now = self.time.stamp();
+        if state.cache.next_generation(now, uses) {
+            let leaving = self.expire(&mut state, now);
+            drop(state);
+            self.see_off(&leaving);
+        }
+    }
+
     /// Removes the entries that `leaves` accepts, and returns how many there were.
     pub(super) fn remove_where(&self, mut leaves: impl FnMut(&Key, &R) -> bool) -> usize {
         let mut state = self.lock();
         let now = self.time.stamp();
+        let expired = self.expire(&mut state, now);
         let leaves = |entry: &Entry<Key, Arc<Node<R>>>| leaves(&entry.key, &entry.resource.resource);
         let departures = state.cache.remove_where(leaves, RemovalCause::Removed, now);
         let count = departures.len();
         let leaving = self.leave(&mut state, departures);
         drop(state);
+        self.see_off(&expired);
         self.see_off(&leaving);
         count
     }

@@ -4,11 +4,10 @@ use std::any::Any;
 use std::fmt::{self, Debug};
 use std::sync::Arc;
 
-use metallic_instrumentation::{CacheKind, CacheName, CreationOutcome, Event, EventData, EventKind, EventSink, SinkGuard};
+use metallic_instrumentation::{CacheName, CreationOutcome, Event, EventData, EventKind, EventSink, SinkGuard};
 
 use super::clock::{Clock, TimeSource};
 use super::gate::{Asked, Caller, CreationGate, Finished, Passage};
-use super::keyed_cache::KeyedCache;
 use super::policy::EvictionPolicy;
 use super::reporting::CacheMetrics;
 use crate::error::Error;
@@ -46,9 +45,17 @@ pub trait CacheRegistrySlot: Any {
     /// registry, and again when the registry is given another sink. A slot that reports nothing need not care.
     fn connect(&mut self, _context: &SlotContext) {}
 
+    /// Lets go of what the slot shares with other threads and can find again, for a thread that idles. Called by
+    /// [`LocalRegistry::park`](super::LocalRegistry::park).
+    fn park(&mut self) {}
+
     /// Drops what was idle for too long, if the slot has such a notion. Called by
     /// [`CacheRegistry::expire_idle`](super::CacheRegistry::expire_idle).
     fn expire_idle(&mut self) {}
+
+    /// Begins the next generation, if the slot counts them. Called by
+    /// [`CacheRegistry::next_generation`](super::CacheRegistry::next_generation).
+    fn next_generation(&mut self) {}
 
     /// The name that [`cache_metrics`](Self::cache_metrics) are listed under, if the slot is a cache. Slots and kernels of
     /// one registry share one space of names: see [`SlotContext::name_taken_by`].
@@ -136,6 +143,10 @@ impl SlotContext {
         Self { sink, time, name_taken_by, gate: None }
     }
 
+    pub(super) fn gate(&self) -> Option<&Arc<dyn CreationGate>> {
+        self.gate.as_ref()
+    }
+
     pub(super) fn with_gate(self, gate: Option<Arc<dyn CreationGate>>) -> Self {
         Self { gate, ..self }
     }
@@ -187,32 +198,5 @@ impl Debug for SlotContext {
             .field("sink", &self.sink)
             .field("name_taken_by", &self.name_taken_by)
             .finish_non_exhaustive()
-    }
-}
-
-impl<Key: Debug, R> KeyedCache<Key, R> {
-    /// A cache of this name that a slot has inside.
-    pub(crate) fn in_slot(name: &'static str) -> Self {
-        let name = CacheName::from_static(name);
-        let policy = EvictionPolicy::none();
-        Self::new(name, CacheKind::Slot, <Key as Debug>::fmt, policy, TimeSource::default())
-    }
-
-    /// The name that the slot is listed by; `None` if another cache has it.
-    pub(crate) fn listed_name(&self, name: &'static str) -> Option<&'static str> {
-        (!self.is_refused()).then_some(name)
-    }
-
-    /// Connects the cache of a slot with its registry. It takes the registry's time unless it has been used: stamps of two
-    /// clocks do not compare.
-    pub(crate) fn connect(&mut self, context: &SlotContext) {
-        if self.counters().misses == 0 {
-            self.set_time(context.time().clone());
-        }
-        if let Some(owner) = context.name_taken_by() {
-            self.refuse(owner);
-        }
-        self.set_sink(context.sink().cloned());
-        self.set_gate(context.gate.clone());
     }
 }

@@ -14,7 +14,7 @@ pub trait Operation: 'static {
     /// The input of a look-up.
     type Params;
     /// The identity of a plan. What varies between calls of one plan is in [`Call`](Self::Call).
-    type Key: Clone + Debug + Eq + Hash + 'static;
+    type Key: Clone + Debug + Eq + Hash + Send + Sync + 'static;
     /// The operands and the run-time arguments of one call.
     type Call<'a, T: Tensor>;
 
@@ -43,8 +43,8 @@ pub trait Operation: 'static {
 
 /// The half of an operation that is a device's own: makes plans and runs them.
 pub trait Runs<O: Operation>: ComputeDevice {
-    /// The object to keep: a pipeline, a graph, a choice of algorithm.
-    type Plan: Clone + 'static;
+    /// The object to keep: a pipeline, a graph, a choice of algorithm. Threads share it.
+    type Plan: Clone + Send + Sync + 'static;
 
     /// Makes a plan. It depends on the key alone, which [`Operation::check_key`] has passed.
     ///

@@ -11,7 +11,7 @@ use super::kv_cache_config::KvCacheConfig;
 use super::kv_cache_metrics::KvCacheMetrics;
 use super::kv_layer::{KvLayer, KvLayerMut};
 use super::kv_tensors::KvTensors;
-use crate::caching::{CacheRegistrySlot, Caller, Moment, ResourceCache, SlotContext};
+use crate::caching::{CacheRegistrySlot, Caller, Moment, Registry, ResourceCache, SlotContext};
 use crate::device::ComputeDevice;
 use crate::error::{MetalError, chain};
 use crate::tensor::Tensor;
@@ -278,8 +278,8 @@ impl<T: Tensor> fmt::Debug for KvCacheState<T> {
     }
 }
 
-impl<D: ComputeDevice> ResourceCache<D> {
-    /// The KV cache in the registry's slot, made with this configuration if there is none yet. For another configuration, take
+impl<D: ComputeDevice, G: Registry<D>> ResourceCache<D, G> {
+    /// The KV cache in the registry's slot, which in a [`LocalRegistry`](crate::caching::LocalRegistry) is the local's own, made with this configuration if there is none yet. For another configuration, take
     /// the one that is there out with [`CacheRegistry::remove_slot`](crate::caching::CacheRegistry::remove_slot) first.
     ///
     /// # Errors

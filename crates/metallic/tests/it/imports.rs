@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::source::{Import, Source};
 
 /// The files of `caching/`: each imports only files before it.
-const ORDER: [&str; 15] = [
+const ORDER: [&str; 16] = [
     "clock",
     "sync",
     "policy",
@@ -21,6 +21,7 @@ const ORDER: [&str; 15] = [
     "kernel_cache",
     "slot",
     "shared",
+    "pool",
     "registry",
 ];
 

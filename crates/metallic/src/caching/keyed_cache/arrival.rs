@@ -86,7 +86,7 @@ where
         if cache.reporting.is_some() {
             cache.report_created(id, ended(began, elapsed, CreationOutcome::Created, bytes));
             cache.refresh_fast_path();
-        } else if cache.cache.policy().max_idle_duration().is_some() {
+        } else if cache.cache.policy().limits_idleness() {
             cache.refresh_fast_path();
         }
         if let Some(passage) = passage {

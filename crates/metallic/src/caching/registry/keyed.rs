@@ -6,8 +6,9 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use equivalent::Equivalent;
-use metallic_instrumentation::CacheName;
+use metallic_instrumentation::{CacheKind, CacheName};
 
+use crate::caching::clock::TimeSource;
 use crate::caching::entries::hash_of;
 use crate::caching::gate::Caller;
 use crate::caching::policy::EvictionPolicy;
@@ -37,11 +38,18 @@ use crate::error::Error;
 /// ```
 pub struct SharedCache<Key, R>(Arc<SharedCore<Key, R>>);
 
-impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
-    pub(super) fn new(core: Arc<SharedCore<Key, R>>) -> Self {
-        Self(core)
+impl<Key: fmt::Debug, R> SharedCache<Key, R> {
+    pub(super) fn of_kind(
+        kind: CacheKind,
+        name: CacheName,
+        policy: EvictionPolicy,
+        time: TimeSource,
+    ) -> Self {
+        Self(Arc::new(SharedCore::new(name, kind, <Key as fmt::Debug>::fmt, policy, time)))
     }
+}
 
+impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
     /// The name of the cache in events and metrics.
     pub fn name(&self) -> &CacheName {
         self.0.name()
@@ -177,6 +185,36 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
         self.get_or_create_slow(hash, query, make, Location::caller())
     }
 
+    /// Returns the resource with this key: from the cache, or else made by `make` and inserted.
+    ///
+    /// # Errors
+    /// As [`SharedCache::get_or_make`].
+    #[inline]
+    pub fn get_or_make<Q>(&mut self, query: &Q, make: impl FnOnce() -> R) -> Result<&R, Error>
+    where
+        Q: Query<Key> + ?Sized,
+    {
+        self.get_or_create_with(query, || Ok(make()))
+    }
+
+    /// Returns the resource with this key, if it is there: a hit, or nothing.
+    pub fn get<Q>(&mut self, query: &Q) -> Option<&R>
+    where
+        Q: Query<Key> + ?Sized,
+    {
+        let hash = hash_of(query);
+        if let Some((id, now)) = self.0.find_again(hash, query) {
+            return Some(self.0.hit(id, now));
+        }
+        let node = self.0.core().find(hash, query, || Ok(())).ok().flatten()?;
+        Some(self.0.keep(hash, query, || query.to_key(), node))
+    }
+
+    /// The cache that this is a view of, for removals, policies and metrics.
+    pub fn shared(&self) -> SharedCache<Key, R> {
+        SharedCache(self.0.core().clone())
+    }
+
     #[inline(never)]
     fn get_or_create_slow<Q, E>(
         &mut self,
@@ -205,6 +243,12 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
     /// Lets go of everything, for a thread that idles.
     pub fn park(&mut self) {
         self.0.park();
+    }
+}
+
+impl<Key, R> SharedCache<Key, R> {
+    pub(super) fn core(&self) -> &Arc<SharedCore<Key, R>> {
+        &self.0
     }
 }
 

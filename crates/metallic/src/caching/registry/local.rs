@@ -1,10 +1,16 @@
 //! One thread's view of a shared registry.
 
+mod slots;
+
 use std::any::Any;
 use std::fmt;
+use std::hash::Hash;
 use std::panic::Location;
 use std::sync::Arc;
 
+use metallic_instrumentation::CacheName;
+
+use super::keyed::LocalSharedCache;
 use super::shared::SharedRegistry;
 use super::shared_kernel::SharedKernel;
 use super::type_table::{Erased, TypeTable};
@@ -12,11 +18,13 @@ use crate::caching::entries::hash_of;
 use crate::caching::gate::Caller;
 use crate::caching::kernel::CacheableKernel;
 use crate::caching::shared::LocalCache;
+use crate::caching::slot::CacheRegistrySlot;
 use crate::device::Device;
 use crate::error::Error;
 
 /// Places for kernels that are found by one comparison.
 const NEAR: usize = 64;
+const NEAR_SLOTS: usize = 16;
 
 /// A registry for one thread or encoder over the caches of a [`SharedRegistry`]: what it has used once, it finds again without a
 /// lock and without a write that other threads would wait for.
@@ -27,6 +35,7 @@ const NEAR: usize = 64;
 pub struct LocalRegistry<D: 'static = Device> {
     shared: SharedRegistry<D>,
     caches: TypeTable<dyn ErasedLocal, NEAR>,
+    slots: TypeTable<dyn CacheRegistrySlot + Send, NEAR_SLOTS>,
 }
 
 struct LocalKernel<K: CacheableKernel<D>, D: 'static> {
@@ -57,7 +66,7 @@ where
 
 impl<D: 'static> LocalRegistry<D> {
     pub(super) fn new(shared: SharedRegistry<D>) -> Self {
-        Self { shared, caches: TypeTable::default() }
+        Self { shared, caches: TypeTable::default(), slots: TypeTable::default() }
     }
 
     /// The registry that this is a view of.
@@ -125,9 +134,23 @@ impl<D: 'static> LocalRegistry<D> {
         Ok(local.keep(hash, key, || key.clone(), got.node))
     }
 
+    /// The cache of this name for resources of a type without a kernel, as this thread sees it. The view is to be kept: it has
+    /// what this thread has used.
+    ///
+    /// # Errors
+    /// As [`SharedRegistry::cache`].
+    pub fn cache<Key, R>(&self, name: impl Into<CacheName>) -> Result<LocalSharedCache<Key, R>, Error>
+    where
+        Key: Clone + Eq + Hash + fmt::Debug + Send + Sync + 'static,
+        R: Send + Sync + 'static,
+    {
+        Ok(self.shared.cache(name)?.local())
+    }
+
     /// Lets go of everything, for a thread that idles. What is asked for next is found in the shared caches again.
     pub fn park(&mut self) {
         self.caches.iter_mut().for_each(ErasedLocal::park);
+        self.slots.iter_mut().for_each(CacheRegistrySlot::park);
     }
 }
 

@@ -3,6 +3,7 @@
 mod attached;
 mod by_name;
 mod gated;
+mod slots;
 
 use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;
@@ -214,10 +215,9 @@ impl<D: 'static> SharedRegistry<D> {
         let hash = hash_of(&key);
         let near = self.near::<SharedKernel<K, D>>();
         if let Some(kernel) = near {
-            kernel.check_device(device)?;
-            if let Some(node) = kernel.core.find(hash, &key) {
-                // It may have been the first, and of another device.
-                kernel.check_device(device)?;
+            // Before the lock: the kernel is asked.
+            let asked_for = device.and_then(K::device_identity);
+            if let Some(node) = kernel.core.find(hash, &key, || kernel.core.check_device(asked_for))? {
                 return Ok(node.resource.clone());
             }
         }
@@ -412,7 +412,7 @@ impl<D: 'static> SharedRegistry<D> {
         cache.downcast_ref()
     }
 
-    fn all_caches(&self) -> Vec<Arc<dyn ErasedShared>> {
+    pub(super) fn all_caches(&self) -> Vec<Arc<dyn ErasedShared>> {
         let near = self.0.near.iter().filter_map(OnceLock::get).map(|(_, cache)| cache.clone());
         let far = self.0.far.read().unwrap_or_else(PoisonError::into_inner);
         let far: Vec<_> = far.iter().map(|(_, cache)| cache.clone()).collect();

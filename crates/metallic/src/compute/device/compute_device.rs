@@ -15,8 +15,8 @@ use crate::tensor::{Dtype, Tensor};
 /// are rounded to the nearest of the tensor's type. Ranges and offsets count elements; what does not fit is
 /// [`MetalError::InvalidParams`], and changes nothing.
 pub trait ComputeDevice: Sized + 'static {
-    /// A run of elements in its memory.
-    type Tensor: Tensor;
+    /// A run of elements in its memory. Threads share those that were prepared.
+    type Tensor: Tensor + Send + Sync;
 
     /// Returns the number that tells this device from all others of its type in the process; `None` if nothing does. Clones of a handle are
     /// one device. It is asked for at each look-up that names a device, so it should cost next to nothing.

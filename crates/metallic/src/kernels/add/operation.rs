@@ -1,6 +1,6 @@
 //! Sums as cached plans.
 
-use crate::caching::ResourceCache;
+use crate::caching::{Registry, ResourceCache};
 use crate::error::MetalError;
 use crate::kernels::checks::check_float;
 use crate::kernels::{Operation, Planned, Runs};
@@ -65,7 +65,7 @@ impl Operation for AddKernel {
     }
 }
 
-impl<D: 'static> ResourceCache<D> {
+impl<D: 'static, G: Registry<D>> ResourceCache<D, G> {
     /// The plan of a sum of this type.
     ///
     /// # Errors
@@ -75,7 +75,7 @@ impl<D: 'static> ResourceCache<D> {
         &mut self,
         params: &AddParams,
         device: Option<&D>,
-    ) -> Result<&mut Planned<AddKernel, D>, MetalError>
+    ) -> Result<&Planned<AddKernel, D>, MetalError>
     where
         D: Runs<AddKernel>,
     {

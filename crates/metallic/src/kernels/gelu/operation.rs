@@ -1,6 +1,6 @@
 //! GELU as a cached plan.
 
-use crate::caching::ResourceCache;
+use crate::caching::{Registry, ResourceCache};
 use crate::error::MetalError;
 use crate::kernels::checks::check_float;
 use crate::kernels::{Operation, Planned, Runs};
@@ -71,7 +71,7 @@ impl Operation for GeluKernel {
     }
 }
 
-impl<D: 'static> ResourceCache<D> {
+impl<D: 'static, G: Registry<D>> ResourceCache<D, G> {
     /// The plan of a GELU of this form.
     ///
     /// # Errors
@@ -81,7 +81,7 @@ impl<D: 'static> ResourceCache<D> {
         &mut self,
         params: &GeluParams,
         device: Option<&D>,
-    ) -> Result<&mut Planned<GeluKernel, D>, MetalError>
+    ) -> Result<&Planned<GeluKernel, D>, MetalError>
     where
         D: Runs<GeluKernel>,
     {

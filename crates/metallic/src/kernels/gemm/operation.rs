@@ -1,7 +1,7 @@
 //! Matrix products as cached plans.
 
 use super::key::{GemmKey, GemmParams};
-use crate::caching::ResourceCache;
+use crate::caching::{Registry, ResourceCache};
 use crate::error::MetalError;
 use crate::kernels::checks::{check_extents, check_finite, check_float, check_rows};
 use crate::kernels::{Operation, Planned, Runs};
@@ -73,7 +73,7 @@ impl Operation for GemmKernel {
     }
 }
 
-impl<D: 'static> ResourceCache<D> {
+impl<D: 'static, G: Registry<D>> ResourceCache<D, G> {
     /// The plan of a matrix product of this shape and type.
     ///
     /// # Errors
@@ -84,7 +84,7 @@ impl<D: 'static> ResourceCache<D> {
         &mut self,
         params: &GemmParams,
         device: Option<&D>,
-    ) -> Result<&mut Planned<GemmKernel, D>, MetalError>
+    ) -> Result<&Planned<GemmKernel, D>, MetalError>
     where
         D: Runs<GemmKernel>,
     {

@@ -1,6 +1,6 @@
 //! Writes into a KV cache as a cached plan.
 
-use crate::caching::ResourceCache;
+use crate::caching::{Registry, ResourceCache};
 use crate::error::MetalError;
 use crate::kernels::checks::{check_extents, check_float};
 use crate::kernels::{Operation, Planned, Runs};
@@ -86,7 +86,7 @@ impl Operation for KvCacheWriteKernel {
     }
 }
 
-impl<D: 'static> ResourceCache<D> {
+impl<D: 'static, G: Registry<D>> ResourceCache<D, G> {
     /// The plan of a write of positions of this width.
     ///
     /// # Errors
@@ -96,7 +96,7 @@ impl<D: 'static> ResourceCache<D> {
         &mut self,
         params: &KvCacheWriteParams,
         device: Option<&D>,
-    ) -> Result<&mut Planned<KvCacheWriteKernel, D>, MetalError>
+    ) -> Result<&Planned<KvCacheWriteKernel, D>, MetalError>
     where
         D: Runs<KvCacheWriteKernel>,
     {

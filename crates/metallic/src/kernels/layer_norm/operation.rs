@@ -1,6 +1,6 @@
 //! Layer normalisation as a cached plan.
 
-use crate::caching::ResourceCache;
+use crate::caching::{Registry, ResourceCache};
 use crate::error::MetalError;
 use crate::kernels::checks::{check_extents, check_float};
 use crate::kernels::{Operation, Planned, Runs};
@@ -74,7 +74,7 @@ impl Operation for LayerNormKernel {
     }
 }
 
-impl<D: 'static> ResourceCache<D> {
+impl<D: 'static, G: Registry<D>> ResourceCache<D, G> {
     /// The plan of a normalisation of rows of this width.
     ///
     /// # Errors
@@ -84,7 +84,7 @@ impl<D: 'static> ResourceCache<D> {
         &mut self,
         params: &LayerNormParams,
         device: Option<&D>,
-    ) -> Result<&mut Planned<LayerNormKernel, D>, MetalError>
+    ) -> Result<&Planned<LayerNormKernel, D>, MetalError>
     where
         D: Runs<LayerNormKernel>,
     {

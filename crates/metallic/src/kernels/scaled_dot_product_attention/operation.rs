@@ -1,7 +1,7 @@
 //! Attention as a cached plan.
 
 use super::key::{AttentionKey, AttentionParams};
-use crate::caching::ResourceCache;
+use crate::caching::{Registry, ResourceCache};
 use crate::error::MetalError;
 use crate::kernels::checks::{check_extents, check_finite, check_float, check_rows};
 use crate::kernels::{Operation, Planned, Runs};
@@ -83,7 +83,7 @@ impl Operation for ScaledDotProductAttentionKernel {
     }
 }
 
-impl<D: 'static> ResourceCache<D> {
+impl<D: 'static, G: Registry<D>> ResourceCache<D, G> {
     /// The plan of an attention of this shape.
     ///
     /// # Errors
@@ -93,7 +93,7 @@ impl<D: 'static> ResourceCache<D> {
         &mut self,
         params: &AttentionParams,
         device: Option<&D>,
-    ) -> Result<&mut Planned<ScaledDotProductAttentionKernel, D>, MetalError>
+    ) -> Result<&Planned<ScaledDotProductAttentionKernel, D>, MetalError>
     where
         D: Runs<ScaledDotProductAttentionKernel>,
     {

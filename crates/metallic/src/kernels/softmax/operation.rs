@@ -1,6 +1,6 @@
 //! Softmax as a cached plan.
 
-use crate::caching::ResourceCache;
+use crate::caching::{Registry, ResourceCache};
 use crate::error::MetalError;
 use crate::kernels::checks::{check_extents, check_finite, check_float};
 use crate::kernels::{Operation, Planned, Runs, SeqKBucket};
@@ -87,7 +87,7 @@ impl Operation for SoftmaxKernel {
     }
 }
 
-impl<D: 'static> ResourceCache<D> {
+impl<D: 'static, G: Registry<D>> ResourceCache<D, G> {
     /// The plan of a softmax over rows of this length.
     ///
     /// # Errors
@@ -97,7 +97,7 @@ impl<D: 'static> ResourceCache<D> {
         &mut self,
         params: &SoftmaxParams,
         device: Option<&D>,
-    ) -> Result<&mut Planned<SoftmaxKernel, D>, MetalError>
+    ) -> Result<&Planned<SoftmaxKernel, D>, MetalError>
     where
         D: Runs<SoftmaxKernel>,
     {

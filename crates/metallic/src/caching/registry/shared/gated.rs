@@ -38,6 +38,6 @@ impl<D: 'static> SharedRegistry<D> {
 
     /// What the registry reports through, and takes the time from.
     pub(crate) fn context(&self) -> SlotContext {
-        SlotContext::new(lock(&self.0.sink).clone(), self.0.time.clone(), None)
+        self.slot_context(None)
     }
 }

@@ -21,6 +21,7 @@ fn is_there(registry: &SharedRegistry<Script>, key: u32) -> bool {
 #[test]
 fn the_hits_of_locals_keep_an_entry_through_generations() {
     let registry = registry();
+    registry.set_eviction_policy::<Scripted>(EvictionPolicy::none().with_max_idle_generations(2));
     let (mut one, mut two) = (registry.local(), registry.local());
     for key in 0..3 {
         one.get_or_create::<Scripted>(&key, None).unwrap();
@@ -40,7 +41,7 @@ fn the_hits_of_locals_keep_an_entry_through_generations() {
     );
     // What was counted by a local that is gone is no use in this generation.
     drop((one, two));
-    (0..2).for_each(|_| registry.next_generation());
+    (0..3).for_each(|_| registry.next_generation());
     assert_eq!([0, 1].map(|key| is_there(&registry, key)), [false, false]);
 }
 

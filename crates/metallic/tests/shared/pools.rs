@@ -313,7 +313,7 @@ fn lend_to_threads(threads: usize, checkouts: usize) {
                     }
                     item.0.store(false, Ordering::Relaxed);
                     if number % 1000 == 999 {
-                        drop(Lent::detach(item));
+                        let Item(_) = Lent::detach(item);
                     }
                 }
             });

@@ -293,8 +293,12 @@ impl<Key, R> State<Key, R> {
         if departures.is_empty() && departures.reason.is_none() {
             return None;
         }
-        let left = departures.iter().map(|departed| (departed.entry.resource.shelf, departed.id));
-        let keys = left.filter_map(|(shelf, id)| self.shelves.remove(shelf, id)).collect();
+        let keys = if self.cache.len() == 0 {
+            self.shelves.remove_all()
+        } else {
+            let left = departures.iter().map(|departed| (departed.entry.resource.shelf, departed.id));
+            left.filter_map(|(shelf, id)| self.shelves.remove(shelf, id)).collect()
+        };
         if let Some(map) = self.cache.compact() {
             self.shelves.renumber(&map);
         }

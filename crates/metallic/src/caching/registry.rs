@@ -24,6 +24,7 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 
 use metallic_instrumentation::{CacheName, Event, EventKind, EventSink, RegistryOpened, SinkGuard};
 use rustc_hash::FxBuildHasher;
@@ -306,13 +307,7 @@ impl<D: 'static> CacheRegistry<D> {
         let caches = self.caches.iter_mut().chain(self.keyed.values_mut().map(|cache| &mut **cache));
         let caches = caches.map(|cache| catch_unwind(AssertUnwindSafe(|| to_cache(cache))));
         let slots = self.slots.iter_mut().map(|slot| catch_unwind(AssertUnwindSafe(|| to_slot(slot))));
-        let mut panics: Vec<_> = caches.chain(slots).filter_map(Result::err).collect();
-        if !panics.is_empty() {
-            let first = panics.remove(0);
-            // Their `Drop` may panic, too.
-            panics.into_iter().for_each(mem::forget);
-            resume_unwind(first);
-        }
+        resume_first(caches.chain(slots));
     }
 
     /// [`cache_mut`](Self::cache_mut) of a cache that is new, or in another than its first place.
@@ -347,6 +342,17 @@ impl<K: CacheableKernel<D>, D: 'static> Holds<K, D> for CacheRegistry<D> {
 
     fn registry(&mut self) -> Option<&mut dyn Any> {
         Some(self)
+    }
+}
+
+/// Runs everything, whichever of it panicked; the first panic goes on then.
+fn resume_first(results: impl Iterator<Item = thread::Result<()>>) {
+    let mut panics: Vec<_> = results.filter_map(Result::err).collect();
+    if !panics.is_empty() {
+        let first = panics.remove(0);
+        // Their `Drop` may panic, too.
+        panics.into_iter().for_each(mem::forget);
+        resume_unwind(first);
     }
 }
 

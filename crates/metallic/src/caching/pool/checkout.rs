@@ -108,13 +108,14 @@ impl<Key: Clone + Eq + Hash, R> Pool<Key, R> {
         let mut state = core.lock();
         let now = core.time.stamp();
         let (reservation, departures) = state.cache.reserve(now, nothing_newer);
-        let shelf = state.shelves.open(hash, shelf_key);
+        let (shelf, spare) = state.shelves.open(hash, shelf_key);
         state.lent += 1;
         let evicted = state.leave(departures);
         let open = Some(Open { reservation, shelf, key, epoch: state.epoch });
         drop(state);
         // Inside of the arrival: should a `Drop` panic, the miss is one that failed.
         let mut arrival = PoolArrival { core, open, begun: now, passage: None };
+        drop(spare);
         core.see_off(evicted);
         arrival.begun = core.time.stamp();
         arrival

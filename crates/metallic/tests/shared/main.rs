@@ -3,6 +3,7 @@
 
 mod devices;
 mod failures;
+mod generations;
 mod hits;
 mod kernels;
 mod keyed;

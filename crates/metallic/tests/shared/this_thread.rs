@@ -92,11 +92,13 @@ thread_local! {
 fn a_local_is_at_hand_while_its_thread_ends() {
     let (registry, script) = registry();
     thread::scope(|scope| {
-        scope.spawn(|| {
+        let thread = scope.spawn(|| {
             BEFORE.set(Some(Late(registry.clone())));
             registry.with_local(|local| local.get_or_create::<Scripted>(&7, None).map(drop)).unwrap();
             AFTER.set(Some(Late(registry.clone())));
         });
+        // The scope does not wait for the thread's end, only for that of its function.
+        thread.join().unwrap();
     });
     let metrics = registry.metrics::<Scripted>().unwrap();
     assert_eq!((metrics.hits, metrics.misses, script.creations()), (2, 1, 1));

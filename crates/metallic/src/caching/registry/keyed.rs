@@ -201,7 +201,7 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
         if let Some((id, now)) = self.0.find_again(hash, query) {
             return Some(self.0.hit(id, now));
         }
-        let node = self.0.core().find(hash, query)?;
+        let node = self.0.core().get(query)?;
         Some(self.0.keep(hash, query, || query.to_key(), node))
     }
 

@@ -244,7 +244,7 @@ impl Order {
                 generations.note(id, reuse_count);
             }
         } else {
-            let mut latest = nodes.from_most_recent();
+            let mut latest = nodes.newest_use_first();
             while latest.next().is_some_and(|id| generations.note(id, nodes.reuse_count(id))) {}
         }
         generations.begin_next(now);

@@ -209,7 +209,7 @@ impl Nodes {
     }
 
     /// The entries of the list from the most recently used one; none while it is not kept.
-    pub(super) fn from_most_recent(&self) -> impl Iterator<Item = EntryId> + '_ {
+    pub(super) fn newest_use_first(&self) -> impl Iterator<Item = EntryId> + '_ {
         let mut place = SENTINEL;
         std::iter::from_fn(move || {
             place = self.places[place as usize].recency.prev;

@@ -31,8 +31,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let steps = steps_of_20_ms(&device, salt)?;
     let kernel = device.compile("ready", &source(0, 0), 0, 1)?;
     let mut output = device.zeros(64, Dtype::F32)?;
-    beside(&device, &kernel, &mut output, "warming up", |over| wait_for(over))?;
-    let alone = beside(&device, &kernel, &mut output, "alone", |over| wait_for(over))?;
+    beside(&device, &kernel, &mut output, "warming up", wait_for)?;
+    let alone = beside(&device, &kernel, &mut output, "alone", wait_for)?;
     let computing = beside(&device, &kernel, &mut output, "beside a thread that computes", |over| {
         while !over.load(Ordering::Relaxed) {
             black_box((0..1000_u64).map(black_box).sum::<u64>());

@@ -320,3 +320,37 @@ fn a_clone_of_one_threads_tensors_is_a_view_of_them() {
     });
     assert_eq!((cache.metrics().hits, cache.metrics().misses), (3, 1));
 }
+
+#[test]
+fn a_preparation_that_needs_itself_is_an_error_and_one_that_needs_another_is_none() {
+    let registry = SharedRegistry::new();
+    let (one, other) = (TensorVersion::unchanging(), TensorVersion::unchanging());
+    let itself = || view(&registry).get_or_prepare(one, AS_IS, no_preparation).map(|_| Values(vec![]));
+    let error = view(&registry).get_or_prepare(one, AS_IS, itself).unwrap_err();
+    assert!(matches!(error.root(), MetalError::RecursiveCreation { .. }), "{error}");
+    let doubled = || {
+        let half = view(&registry).get_or_prepare(other, AS_IS, || Ok(Values(vec![2.0])))?;
+        Ok(Values(half.0.iter().map(|x| 2.0 * x).collect()))
+    };
+    assert_eq!(view(&registry).get_or_prepare(one, AS_IS, doubled).unwrap().0, [4.0]);
+}
+
+#[test]
+fn a_preparation_that_panics_is_taken_over_by_one_of_those_that_waited() {
+    let registry = SharedRegistry::new();
+    let (source, begun) = (TensorVersion::unchanging(), Barrier::new(2));
+    thread::scope(|scope| {
+        let panics = scope.spawn(|| {
+            let panic = || {
+                begun.wait();
+                panic!("the packing goes wrong")
+            };
+            view(&registry).get_or_prepare(source, AS_IS, panic)
+        });
+        begun.wait();
+        let tensor = view(&registry).get_or_prepare(source, AS_IS, || Ok(Values(vec![1.0]))).unwrap();
+        assert_eq!(tensor.0, [1.0]);
+        assert!(panics.join().is_err());
+    });
+    assert_eq!((view(&registry).metrics().misses, view(&registry).len()), (2, 1));
+}

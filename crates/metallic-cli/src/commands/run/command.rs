@@ -92,10 +92,10 @@ pub fn collect(args: &RunArgs) -> Result<(Run, Option<Error>), Error> {
     let kind = device.kind();
     let job = Job { session: &session, policies: &policies, events, contract: &contract };
     let (Ended { outcome, kv_caches: _, failure }, rows, figures) = device.perform(job)?;
-    if outcome.answers.iter().all(Option::is_none) {
-        if let Some(failure) = failure {
-            return Err(failure);
-        }
+    if outcome.answers.iter().all(Option::is_none)
+        && let Some(failure) = failure
+    {
+        return Err(failure);
     }
     let verification = if args.verify && failure.is_none() {
         let progress = Progress::steps(prompts.len() as u64, "verifying");

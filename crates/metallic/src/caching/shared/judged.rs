@@ -169,7 +169,8 @@ impl<Key: Clone + Eq + Hash, R> JudgedCache<Key, R> {
         let mut make = Some(make);
         loop {
             self.core.check_if_any(request)?;
-            let mut found = self.core.find_current(hash, key, &is_current)?;
+            let is_of_the_device = |found: &R| self.core.check(request).and_then(|()| is_current(found));
+            let mut found = self.core.find_current(hash, key, is_of_the_device)?;
             if found.is_none() {
                 if let Some(first) = self.refused_for {
                     return Err(Error::DuplicateCacheName {

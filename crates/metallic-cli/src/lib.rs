@@ -22,6 +22,7 @@ mod overwrite;
 pub mod progress;
 pub mod quiet;
 pub mod table;
+pub mod terminal;
 mod units;
 
 use args::{Args, Command, RunArgs};

@@ -36,7 +36,7 @@ const EXAMPLES: &str = "Examples:
   metallic explain log.jsonl gemm:GemmKey{m:64}    why this key missed
   metallic top --follow log.jsonl                  watch the log grow
 
-A LOG is a file, plain or `.zst`, or `-` for standard input. With `log.jsonl` go `log.jsonl.1`, `log.jsonl.2` and so on,
+A LOG is a file, plain, `.zst` or `.gz`, or `-` for standard input. With `log.jsonl` go `log.jsonl.1`, `log.jsonl.2` and so on,
 which rotation left beside it; they are read before it, the oldest first.";
 
 /// clap's refusal of arguments in one line: the cause with the valid values, which it puts before
@@ -75,9 +75,9 @@ pub enum Command {
   metallic report log.jsonl --html report.html
   metallic report log.jsonl --check 'gemm.rebuilt == 0' \\
       --check 'total.creation_seconds < 2'
-  zcat log.jsonl.gz | metallic report --json - > report.json")]
+  metallic report log.jsonl.gz --json > report.json")]
 pub struct ReportArgs {
-    /// Logs: files, plain or `.zst`, with what rotation left beside them; `-` is standard input.
+    /// Logs: files, plain, `.zst` or `.gz`, with what rotation left beside them; `-` is standard input.
     #[arg(required = true, value_name = "LOG")]
     pub logs: Vec<PathBuf>,
     /// Write one page with plots to this file, which needs nothing else to be looked at.

@@ -23,6 +23,7 @@ pub mod progress;
 pub mod quiet;
 mod store;
 pub mod table;
+pub mod terminal;
 mod units;
 
 use args::{Args, Command, RunArgs};

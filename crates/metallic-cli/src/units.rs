@@ -1,5 +1,7 @@
 //! The form of figures in tables and plots.
 
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
 /// A count with its thousands apart: `1_234_567`, as it can be pasted into code.
 pub(crate) fn count(n: u64) -> String {
     let digits = n.to_string();
@@ -37,9 +39,14 @@ pub(crate) fn total(figures: impl IntoIterator<Item = u64>) -> u64 {
     figures.into_iter().fold(0, u64::saturating_add)
 }
 
+/// A count of things: `1 miss`, `2 misses`.
+pub(crate) fn counted(n: u64, one: &str, several: &str) -> String {
+    format!("{} {}", count(n), if n == 1 { one } else { several })
+}
+
 /// A number of lines, in words.
 pub(crate) fn lines_text(n: u64) -> String {
-    if n == 1 { "1 line".to_owned() } else { format!("{} lines", count(n)) }
+    counted(n, "line", "lines")
 }
 
 /// A count in four characters or so: `1.2 k`, `34 M`.
@@ -123,20 +130,30 @@ pub(crate) fn utc(ns: u64) -> Option<String> {
     Some(format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC"))
 }
 
-/// Text from a log, so that it cannot steer a terminal and takes one line of at most `width` characters.
+/// Text from a log, so that it cannot steer a terminal and takes one line of at most `width` columns.
 pub(crate) fn printable(text: &str, width: usize) -> String {
     let mut safe = String::new();
     for c in text.chars() {
         if c.is_control() || is_bidi_control(c) { safe.extend(c.escape_unicode()) } else { safe.push(c) }
     }
-    let length = safe.chars().count();
-    if length <= width {
-        return safe;
+    shortened(&safe, width)
+}
+
+/// Text that lost its middle if it takes more than `width` columns: keys of one cache begin alike and often end differently.
+pub(crate) fn shortened(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
     }
-    // Keys of one cache begin alike and often end differently: the middle says least.
     let head = width.saturating_sub(1) * 2 / 3;
     let tail = width.saturating_sub(1) - head;
-    safe.chars().take(head).chain(['…']).chain(safe.chars().skip(length - tail)).collect()
+    let fitting = |c: &char, left: &mut usize| {
+        *left = left.checked_sub(c.width().unwrap_or(0))?;
+        Some(*c)
+    };
+    let begin: String = text.chars().scan(head, |left, c| fitting(&c, left)).collect();
+    let mut end: Vec<char> = text.chars().rev().scan(tail, |left, c| fitting(&c, left)).collect();
+    end.reverse();
+    begin.chars().chain(['…']).chain(end).collect()
 }
 
 fn is_bidi_control(c: char) -> bool {

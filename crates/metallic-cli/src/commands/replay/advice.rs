@@ -165,9 +165,9 @@ impl Advice {
             }
         }
         let code = format!(
-            "registry.set_eviction_policy::<K>({}); // K: the kernel whose CACHE_NAME is {:?}",
-            candidate.code(capacity),
-            trace.cache
+            "// K: the kernel whose CACHE_NAME is {:?}\nregistry.set_eviction_policy::<K>({});",
+            trace.cache,
+            candidate.code(capacity)
         );
         Self::Set(Setting { candidate, knee, capacity, outcome, saves, alternatives: all, code })
     }

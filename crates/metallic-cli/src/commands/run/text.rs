@@ -7,8 +7,8 @@ use super::figures::{PromptFigures, Run};
 use crate::table::Table;
 use crate::units::{bytes, count, duration, nanoseconds, percent, printable};
 
-/// Longest text of a prompt, and of what the model made of it, in characters.
-const TEXT: usize = 44;
+/// Longest text of a prompt, and of what the model made of it, in columns, however wide the terminal is.
+const TEXT: usize = 80;
 
 /// Writes what came out, how long it took, and what the caches did.
 ///
@@ -160,7 +160,8 @@ fn per_second(rate: f64) -> String {
 
 fn caches(run: &Run) -> Table {
     let mut table =
-        Table::new(["cache", "entries", "hits", "misses", "hit rate", "evictions", "bytes", "creating"]);
+        Table::new(["cache", "entries", "hits", "misses", "hit rate", "evictions", "bytes", "creating"])
+            .may_lack(["evictions", "hit rate"]);
     for row in &run.caches {
         table.row([
             row.cache.clone(),

@@ -44,13 +44,19 @@ fn a_remote_hit_is_filled_in_above_and_never_into_a_base() {
 }
 
 #[test]
-fn a_base_hit_stays_in_the_base() {
-    let ([top, _, second, near, far], store) = levels();
+fn a_base_hit_is_filled_in_above_and_nothing_below_the_base_is_asked_or_written() {
+    let ([top, first, second, near, far], store) = levels();
     second.save(&key(1, "a"), &artifact(1, 100)).unwrap();
     assert_eq!(store.load(&key(1, "a")), Ok(artifact(1, 100)));
     store.flush();
-    assert_eq!((top.bytes(), near.bytes(), far.bytes()), (0, 0, 0));
-    assert_eq!(far.stats().misses(), 0, "nor is anything below it asked");
+    assert_eq!(top.load(&key(1, "a")), Ok(artifact(1, 100)));
+    assert_eq!((first.bytes(), near.bytes(), far.bytes()), (0, 0, 0));
+    assert_eq!((near.stats().misses(), far.stats().misses()), (0, 0));
+    assert_eq!(second.stats().written, 1, "only the test has written to the base");
+
+    let found = second.stats().found;
+    assert!(store.load(&key(1, "a")).is_ok());
+    assert_eq!(second.stats().found, found, "it is not asked again");
 }
 
 #[test]

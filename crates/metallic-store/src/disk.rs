@@ -3,6 +3,7 @@
 mod eviction;
 pub mod file_system;
 mod folder;
+mod foreign;
 mod layout;
 mod ledger;
 mod lock;
@@ -10,6 +11,7 @@ mod reading;
 mod writing;
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -219,6 +221,29 @@ impl DiskStore {
         self.inner.refusal.as_deref()
     }
 
+    /// The most bytes that all entries take together.
+    pub fn limit(&self) -> u64 {
+        self.inner.limit
+    }
+
+    /// Bytes that can still be written to the file system of the folder, where it tells.
+    ///
+    /// # Errors
+    ///
+    /// If the folder is not there, or the system does not say.
+    pub fn available(&self) -> io::Result<Option<u64>> {
+        self.inner.files.available(self.folder())
+    }
+
+    /// Finds what is in the folder and was not put there by a store. It is neither read nor counted nor removed.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be listed. One that is not there has nothing in it.
+    pub fn foreign(&self) -> io::Result<Vec<PathBuf>> {
+        self.inner.foreign()
+    }
+
     /// Counts what is in the folder, and corrects the ledger by it.
     ///
     /// # Errors
@@ -280,7 +305,7 @@ impl ArtifactStore for DiskStore {
                 ledger.subtract(bytes);
                 Ok(true)
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error.into()),
         }
     }

@@ -68,18 +68,20 @@ impl<'a> Ledger<'a> {
     /// Counts what is in the folder, and removes what killed processes have left of their writes.
     pub(super) fn count(&mut self) -> io::Result<()> {
         let entries = self.inner.entries(None)?;
-        let present: u64 = entries.iter().map(|id| self.present(id)).sum();
+        let present = entries.iter().map(|id| self.present(id)).fold(0, u64::saturating_add);
         self.total = present.saturating_add(self.sweep());
         Ok(())
     }
 
-    /// Removes abandoned temporary files and leases, and returns the bytes that are reserved for the others.
+    /// Removes abandoned temporary files and leases, and returns the bytes that are reserved for the others. What has another
+    /// name than a store gives is not touched: a user may have named a folder that was there before.
     ///
     /// A temporary file is created under the ledger's lock and locked at once, so that none is taken for abandoned in between.
     pub(super) fn sweep(&self) -> u64 {
         let Inner { files, layout, journal, .. } = self.inner;
-        let mut reserved = 0;
+        let mut reserved = 0_u64;
         for name in files.list(&layout.temporary()).unwrap_or_default() {
+            let Some(bytes) = name.to_str().and_then(Layout::reserved) else { continue };
             let path = layout.temporary().join(&name);
             let abandoned = match lock::is_abandoned(&**files, &path) {
                 Ok(Some(_unlocked_when_removed)) => true,
@@ -89,10 +91,11 @@ impl<'a> Ledger<'a> {
             if abandoned {
                 journal.absorb("remove a temporary file", files.remove_file(&path));
             } else {
-                reserved += name.to_str().and_then(Layout::reserved).unwrap_or(0);
+                reserved = reserved.saturating_add(bytes);
             }
         }
         for name in files.list(&layout.leases()).unwrap_or_default() {
+            let Some(Ok(_)) = name.to_str().map(str::parse::<EntryId>) else { continue };
             let path = layout.leases().join(&name);
             if let Ok(Some(_unlocked_when_removed)) = lock::is_abandoned(&**files, &path) {
                 journal.absorb("remove a lease", files.remove_file(&path));

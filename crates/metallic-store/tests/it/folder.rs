@@ -187,6 +187,65 @@ fn a_store_that_is_only_read_changes_nothing() {
 }
 
 #[test]
+fn what_a_store_did_not_put_there_is_named_and_never_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path().join("project");
+    // A user's own folder, which has a `tmp` and more that a store has, too.
+    let (first, other) = (key(1, "a").id().to_string(), key(2, "a").id().to_string());
+    let theirs = [
+        "README".to_owned(),
+        "entries/notes".to_owned(),
+        format!("entries/zz/{first}"),
+        format!("entries/{}/notes", &first[..2]),
+        "leases/contract.pdf".to_owned(),
+        "tmp/100".to_owned(),
+        "tmp/100-1-2-3".to_owned(),
+        "tmp/draft-1-2".to_owned(),
+        "tmp/thesis.tex".to_owned(),
+    ];
+    for path in &theirs {
+        let path = at.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "theirs").unwrap();
+    }
+    let as_entry = at.join("entries").join(&other[..2]).join(&other);
+    fs::create_dir_all(as_entry.join("inside")).unwrap();
+    let abandoned = at.join("tmp/100-1-2");
+    fs::write(&abandoned, "a killed process left it").unwrap();
+
+    let store = DiskStore::open(&at, DiskOptions::new().with_limit(1000));
+    for number in 3..20 {
+        store.save(&key(number, "a"), &artifact(number, 100)).unwrap();
+    }
+    drop(store.lease(&key(3, "a").id(), Duration::ZERO));
+    store.prune(0).unwrap();
+    assert!(!abandoned.exists());
+    let mut expected: Vec<_> = theirs.iter().map(|path| at.join(path)).collect();
+    expected.push(as_entry);
+    // A folder that is no shard is named itself, and not what is in it.
+    expected.retain(|path| !path.starts_with(at.join("entries/zz")));
+    expected.push(at.join("entries/zz"));
+    expected.sort();
+    assert_eq!(store.foreign().unwrap(), expected);
+    for path in &theirs {
+        assert_eq!(fs::read_to_string(at.join(path)).unwrap(), "theirs", "{path}");
+    }
+    let nowhere = DiskStore::open(folder.path().join("nowhere"), DiskOptions::new().read_only());
+    assert!(nowhere.foreign().unwrap().is_empty());
+}
+
+#[test]
+fn the_room_on_the_file_system_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = DiskStore::open(folder.path().join("store"), DiskOptions::new());
+    let available = store.available().unwrap();
+    assert_eq!(available.is_some(), cfg!(unix));
+    assert!(available.is_none_or(|bytes| bytes > 0));
+    let nowhere = DiskStore::open(folder.path().join("nowhere"), DiskOptions::new().read_only());
+    assert!(nowhere.available().is_err());
+}
+
+#[test]
 fn a_sparse_giant_is_refused_unread() {
     let folder = tempfile::tempdir().unwrap();
     let store = DiskStore::open(folder.path().join("store"), DiskOptions::new());

@@ -61,6 +61,13 @@ impl FileSystem for NativeFileSystem {
         if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
     }
 
+    fn available(&self, folder: &Path) -> io::Result<Option<u64>> {
+        #[cfg(unix)]
+        return Ok(rustix::fs::statvfs(folder).map(|stat| Some(stat.f_bavail.saturating_mul(stat.f_frsize)))?);
+        #[cfg(not(unix))]
+        return Ok(folder.metadata().map(|_| None)?);
+    }
+
     fn user(&self) -> Option<u32> {
         #[cfg(unix)]
         return Some(rustix::process::geteuid().as_raw());

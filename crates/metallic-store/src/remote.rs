@@ -81,6 +81,16 @@ impl RemoteStore {
         self.breaker.reason()
     }
 
+    /// The time by the server's clock, to a second, where the protocol tells it. S3 refuses requests that are signed by a clock
+    /// 15 minutes from its own.
+    ///
+    /// # Errors
+    ///
+    /// If there is no answer within the deadline.
+    pub fn server_time(&self) -> Result<Option<SystemTime>, TransportError> {
+        self.transport.time(Instant::now() + self.options.deadline)
+    }
+
     /// Tries until it succeeds, is refused, has been retried often enough, or the deadline is over.
     fn attempt<T>(
         &self,

@@ -7,6 +7,8 @@ use clap::{Args as ClapArgs, Parser, ValueEnum};
 
 use metallic_transformer::model::builtin;
 
+use super::StoreArgs;
+
 const EXAMPLES: &str = "Examples:
   metallic run
   metallic run --model ./gpt2 --input prompts.txt --tokens 64
@@ -61,6 +63,12 @@ pub struct RunArgs {
     /// Write a log of every operation of the caches to this file, as JSONL for the other commands.
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
+    /// Where to keep the artifacts of devices that have any, so that the next run need not compile.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Keep no artifacts, and use none.
+    #[arg(long, conflicts_with_all = ["store", "store_remote", "trust_remote"])]
+    pub no_store: bool,
     /// Compute everything again in f64, and fail if a logit is off by more than 0.001, or an element of a vector by more than
     /// 0.0001; f16 may be off by more, as the schema in `--help` says.
     #[arg(long)]

@@ -6,7 +6,7 @@ mod store;
 use std::path::PathBuf;
 
 pub use run::{DevicesArgs, ElementType, RunArgs};
-pub use store::StoreArgs;
+pub use store::*;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -60,6 +60,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Watch a log that grows.
     Top(TopArgs),
+    /// List, explain, check, ship and remove the artifacts that are kept for the next run.
+    Store(StoreCommands),
     /// Print a completion script for a shell.
     Completions(CompletionsArgs),
     /// Print the manual page, or write the pages of all commands into a folder.

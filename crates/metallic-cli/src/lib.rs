@@ -19,6 +19,7 @@ pub mod error;
 pub mod input;
 pub mod label;
 mod overwrite;
+mod paragraph;
 pub mod progress;
 pub mod quiet;
 mod store;

@@ -10,6 +10,7 @@ use super::folder;
 use super::listing::{DamageJson, EntryJson, find, hex, kind, label, name, nanos, target};
 use crate::args::ShowArgs;
 use crate::error::Error;
+use crate::paragraph::write_wrapped;
 use crate::units::{bytes, duration, printable, utc};
 
 #[derive(Serialize)]
@@ -48,10 +49,12 @@ pub(super) fn run(args: &ShowArgs, out: &mut dyn Write) -> Result<(), Error> {
 }
 
 fn write(store: &DiskStore, info: &EntryInfo, out: &mut dyn Write) -> Result<(), Error> {
-    let mut line = |title: &str, text: &str| writeln!(out, "{title:<10}{}", printable(text, usize::MAX));
+    let mut line =
+        |title: &str, text: &str| write_wrapped(out, &format!("{title:<10}"), &printable(text, usize::MAX));
     let key = &info.key;
     line("name", &name(&info.id))?;
-    line("id", &info.id.to_string())?;
+    line("subject", &info.id.subject().to_string())?;
+    line("identity", &info.id.identity().to_string())?;
     line("label", &label(info))?;
     line("cache", key.cache())?;
     line("schema", &key.schema().to_string())?;

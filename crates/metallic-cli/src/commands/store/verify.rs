@@ -9,6 +9,7 @@ use super::folder;
 use super::listing::{DamageJson, list, name};
 use crate::args::VerifyArgs;
 use crate::error::Error;
+use crate::paragraph::write_wrapped;
 use crate::units::{bytes, printable};
 
 #[derive(Serialize)]
@@ -61,7 +62,11 @@ pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<(), Error> {
     } else {
         let done = if args.remove { "removed" } else { "damaged" };
         for (id, cause) in &damaged {
-            writeln!(out, "{done}  {}  {}", name(id), printable(&cause.to_string(), usize::MAX))?;
+            write_wrapped(
+                out,
+                &format!("{done}  {}  ", name(id)),
+                &printable(&cause.to_string(), usize::MAX),
+            )?;
         }
         writeln!(out, "{verified} are whole, {}; {} are not", bytes(size), damaged.len())?;
     }

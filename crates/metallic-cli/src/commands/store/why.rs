@@ -9,6 +9,7 @@ use super::folder;
 use super::listing::{EntryJson, find, is_named, label, list, name};
 use crate::args::WhyArgs;
 use crate::error::Error;
+use crate::paragraph::write_wrapped;
 use crate::units::printable;
 
 /// JSON of the command.
@@ -59,17 +60,18 @@ pub(super) fn run(args: &WhyArgs, out: &mut dyn Write) -> Result<(), Error> {
         Ok(()) => "found".to_owned(),
         Err(cause) => cause.to_string(),
     };
-    writeln!(out, "asked for  {}  {}", name(&asked.id()), printable(&verdict, usize::MAX))?;
+    let line =
+        |out: &mut dyn Write, head: &str, text: &str| write_wrapped(out, head, &printable(text, usize::MAX));
+    line(out, &format!("asked for  {}  ", name(&asked.id())), &verdict)?;
     for layer in asked.fingerprint().layers() {
-        writeln!(out, "  {} = {}", printable(layer.name(), 64), printable(layer.value(), usize::MAX))?;
+        line(out, &format!("  {} = ", printable(layer.name(), 64)), layer.value())?;
     }
     if others.is_empty() {
         return Ok(writeln!(out, "there is no other artifact of this key")?);
     }
     writeln!(out, "others of this key, the nearest first:")?;
     for info in &others {
-        let differences = differences(&asked, info).join(", ");
-        writeln!(out, "  {}  {}", name(&info.id), printable(&differences, usize::MAX))?;
+        line(out, &format!("  {}  ", name(&info.id)), &differences(&asked, info).join(", "))?;
     }
     Ok(())
 }

@@ -2,6 +2,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use crate::paragraph::write_wrapped;
 use crate::units::printable;
 
 /// A level of the store, and what was found about it.
@@ -69,29 +70,11 @@ impl Examined {
                 Verdict::Warning => "warning",
                 Verdict::Failure => "FAILURE",
             };
-            let mut head = format!("  {verdict:<8}{check:<12}");
-            for line in wrapped(&printable(detail, usize::MAX)).into_iter().chain(wrapped(advice)) {
-                writeln!(out, "{head}{line}")?;
-                head = " ".repeat(INDENT);
-            }
+            write_wrapped(out, &format!("  {verdict:<8}{check:<12}"), &printable(detail, usize::MAX))?;
+            write_wrapped(out, &" ".repeat(INDENT), advice)?;
         }
         Ok(())
     }
 }
 
 const INDENT: usize = 22;
-
-/// Breaks a text into lines that fit behind the indentation in 80 columns, where it has spaces.
-fn wrapped(text: &str) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= 80 - INDENT => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
-}

@@ -76,6 +76,8 @@
 
 pub mod caching;
 mod compute;
+#[cfg(feature = "store")]
+pub mod creation;
 pub mod error;
 pub mod kernels;
 pub mod slots;

@@ -12,7 +12,7 @@ use super::order::{EntryId, Order, Uses, all_told};
 use super::policy::EvictionPolicy;
 use super::reporting::{CacheMetrics, Counters, LastEvent};
 
-pub(super) use self::commit::Elapsed;
+pub(super) use self::commit::{Course, Elapsed};
 pub(super) use self::remove::{DepartureReason, Departures};
 pub(super) use self::reserve::Reservation;
 

@@ -1,5 +1,6 @@
 //! All caches of one engine in one place.
 
+mod attached;
 mod by_name;
 mod erased;
 mod facade;
@@ -25,7 +26,7 @@ use rustc_hash::FxBuildHasher;
 
 use super::clock::{Clock, TimeSource};
 use super::entries::hash_of;
-use super::kernel::{CacheableKernel, Frame};
+use super::kernel::{Attachment, CacheableKernel, Frame};
 use super::kernel_cache::{Found, Holds, KernelCache, create, get_or_create_slow};
 use super::keyed_cache::KeyedCache;
 use super::policy::EvictionPolicy;
@@ -89,6 +90,7 @@ pub struct CacheRegistry<D = Device> {
     name: Option<CacheName>,
     /// Policies of caches that do not exist yet, by name.
     policies_to_come: HashMap<String, EvictionPolicy, FxBuildHasher>,
+    attachment: Option<Attachment>,
     /// Tells this registry from all others of the process.
     number: u32,
 }
@@ -353,6 +355,7 @@ impl<D> Default for CacheRegistry<D> {
             sink: None,
             name: None,
             policies_to_come: HashMap::default(),
+            attachment: None,
             number: next_number(),
         }
     }

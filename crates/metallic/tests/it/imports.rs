@@ -62,6 +62,15 @@ fn the_order_is_the_one_that_the_core_names_to_its_readers() {
 }
 
 #[test]
+fn the_core_knows_neither_a_store_nor_what_is_built_on_creations() {
+    let words =
+        |source: &Source| [source.find(&["metallic_store"]), source.find(&["creation", "::"])].concat();
+    let offences: Vec<_> =
+        sources().iter().filter(|source| source.path.starts_with("caching/")).flat_map(words).collect();
+    assert!(offences.is_empty(), "{}", offences.join("\n"));
+}
+
+#[test]
 fn only_the_clock_reads_the_time() {
     check(&MAY_READ_THE_TIME, readings_of_the_time);
 }

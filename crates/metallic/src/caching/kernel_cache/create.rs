@@ -101,12 +101,12 @@ pub(in crate::caching) fn create<K: CacheableKernel<D>, D, H: Holds<K, D> + ?Siz
     let own = holder.make_on(device)?;
     let device = device.or(own.as_deref());
     let mut arrival = Arrival::begin(holder, H::keyed, key, hash, now);
-    let (made, nested) = {
+    let (made, course) = {
         let (holder, key) = arrival.parts();
         let frame = Frame::new::<K, K::Key>(key, outer);
-        (K::create(key, &mut Creation::new(device, &frame, holder.registry())), frame.nested())
+        (K::create(key, &mut Creation::new(device, &frame, holder.registry())), frame.course())
     };
-    arrival.add_nested(nested);
+    arrival.set_course(course);
     let (ended, ticks) = match made {
         Ok(resource) => {
             let bytes = K::resource_bytes(&resource);

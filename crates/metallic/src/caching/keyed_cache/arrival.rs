@@ -5,7 +5,7 @@ use std::sync::Arc;
 use metallic_instrumentation::CreationOutcome;
 
 use super::{KeyedCache, nothing_newer};
-use crate::caching::cache::{Elapsed, Reservation};
+use crate::caching::cache::{Course, Elapsed, Reservation};
 use crate::caching::entries::Entry;
 use crate::caching::order::EntryId;
 use crate::caching::reporting::Ended;
@@ -23,8 +23,7 @@ where
     open: Option<(Reservation, Key)>,
     hash: u64,
     begun: u64,
-    /// Ticks spent in other creations inside of this one.
-    nested: u64,
+    course: Course,
 }
 
 impl<'a, H: ?Sized, Key, R, F> Arrival<'a, H, Key, R, F>
@@ -41,7 +40,7 @@ where
             cache.depart(&departures);
         }
         let open = Some((reservation, key));
-        let mut arrival = Self { holder, reach, open, hash, begun: now, nested: 0 };
+        let mut arrival = Self { holder, reach, open, hash, begun: now, course: Course::default() };
         // Inside of the arrival: should a `Drop` panic, the miss is one that failed.
         drop(departures);
         arrival.begun = (arrival.reach)(arrival.holder).cache.time().stamp();
@@ -55,10 +54,10 @@ where
         (self.holder, key)
     }
 
-    /// Notes time that was spent in other creations inside of this one, in ticks.
+    /// Notes what the creation was like.
     #[inline]
-    pub(in crate::caching) fn add_nested(&mut self, ticks: u64) {
-        self.nested = self.nested.saturating_add(ticks);
+    pub(in crate::caching) fn set_course(&mut self, course: Course) {
+        self.course = course;
     }
 
     /// Inserts the resource, which holds `bytes` bytes. Returns its entry, and the ticks that all of it took.
@@ -101,11 +100,10 @@ where
 
     #[inline(always)]
     fn over(&mut self) -> (&mut KeyedCache<Key, R>, Elapsed) {
-        let (begun, nested) = (self.begun, self.nested);
+        let (begun, course) = (self.begun, self.course);
         let cache = (self.reach)(self.holder);
-        let done = cache.cache.time().stamp();
-        let ticks = done.saturating_sub(begun);
-        (cache, Elapsed { done, ticks, own_ticks: ticks.saturating_sub(nested) })
+        let elapsed = course.lasted(begun, cache.cache.time().stamp());
+        (cache, elapsed)
     }
 }
 
@@ -122,6 +120,6 @@ where
 }
 
 fn ended(began: u64, elapsed: Elapsed, outcome: CreationOutcome, bytes: u64) -> Ended {
-    let Elapsed { done, ticks, own_ticks } = elapsed;
-    Ended { began, done, ticks, own_ticks, outcome, bytes }
+    let Elapsed { done, ticks, own_ticks, loaded } = elapsed;
+    Ended { began, done, ticks, own_ticks, loaded, outcome, bytes }
 }

@@ -60,7 +60,7 @@ impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
         E: From<Error> + fmt::Display,
         R: Clone,
     {
-        let create = |_: &Key| Made { result: make().map(|resource| (resource, 0)), nested: 0 };
+        let create = |_: &Key| Made::of(make().map(|resource| (resource, 0)));
         let share = |error: E, _| {
             let text = error.to_string();
             (error, None, text)
@@ -186,7 +186,7 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
         if let Some((id, now)) = self.0.find_again(hash, query) {
             return Ok(self.0.hit(id, now));
         }
-        let create = |_: &Key| Made { result: make().map(|resource| (resource, 0)), nested: 0 };
+        let create = |_: &Key| Made::of(make().map(|resource| (resource, 0)));
         let share = |error: E, _| {
             let text = error.to_string();
             (error, None, text)

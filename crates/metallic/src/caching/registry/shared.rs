@@ -1,5 +1,6 @@
 //! All caches of one engine, for all of its threads.
 
+mod attached;
 mod by_name;
 
 use std::any::{Any, TypeId, type_name};
@@ -17,7 +18,7 @@ use super::shared_kernel::{ErasedShared, SharedKernel};
 use super::type_table::word_of;
 use crate::caching::clock::{Clock, TimeSource};
 use crate::caching::entries::hash_of;
-use crate::caching::kernel::{CacheableKernel, Frame};
+use crate::caching::kernel::{Attachment, CacheableKernel, Frame};
 use crate::caching::policy::EvictionPolicy;
 use crate::caching::reporting::CacheMetrics;
 use crate::caching::shared::{OnFailure, Request};
@@ -72,6 +73,7 @@ struct Inner<D> {
     device: RwLock<Option<Arc<D>>>,
     /// Policies of caches that do not exist yet, by name.
     policies_to_come: Mutex<HashMap<String, EvictionPolicy, FxBuildHasher>>,
+    attachment: RwLock<Option<Attachment>>,
     time: TimeSource,
     name: Option<CacheName>,
     number: u32,
@@ -108,6 +110,7 @@ impl<D: 'static> SharedRegistry<D> {
             sink: Mutex::default(),
             device: RwLock::new(device.map(Arc::new)),
             policies_to_come: Mutex::default(),
+            attachment: RwLock::default(),
             time,
             name,
             number: next_number(),

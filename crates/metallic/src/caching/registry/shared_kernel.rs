@@ -50,7 +50,7 @@ impl<K: CacheableKernel<D>, D: 'static> SharedKernel<K, D> {
                 let bytes = K::resource_bytes(&resource);
                 (resource, bytes)
             });
-            Made { result: sized, nested: frame.nested() }
+            Made { result: sized, course: frame.course() }
         };
         let share = |error: Error, cache_key| {
             let text = chain(&error);

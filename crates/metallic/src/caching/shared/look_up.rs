@@ -11,6 +11,7 @@ use super::arrival::SharedArrival;
 use super::flight::{Flight, Landing, Outcome, Unwaited};
 use super::node::Node;
 use super::{OnFailure, SharedCore, State, UNKNOWN, uses};
+use crate::caching::cache::Course;
 use crate::caching::clock::{TimeSource, saturating_ns};
 use crate::caching::entries::hash_of;
 use crate::caching::order::EntryId;
@@ -33,8 +34,14 @@ pub(in crate::caching) struct Request {
 /// A creation's result: a resource with the bytes that it holds, or an error.
 pub(in crate::caching) struct Made<R, E> {
     pub(in crate::caching) result: Result<(R, u64), E>,
-    /// Ticks spent in other creations inside of this one.
-    pub(in crate::caching) nested: u64,
+    pub(in crate::caching) course: Course,
+}
+
+impl<R, E> Made<R, E> {
+    /// The result of a creation that tells nothing else.
+    pub(in crate::caching) fn of(result: Result<(R, u64), E>) -> Self {
+        Self { result, course: Course::default() }
+    }
 }
 
 /// A resource that was found or created, and the ticks that its creation took here.
@@ -183,7 +190,7 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         loop {
             match self.step(hash, &key, request) {
                 Step::Create(arrival) => {
-                    let create = |_: &Key| Made { result: Ok::<_, Error>((resource, bytes)), nested: 0 };
+                    let create = |_: &Key| Made::of(Ok::<_, Error>((resource, bytes)));
                     // It fails only if the device was lost meanwhile: then the resource is of no use.
                     let _ = arrival.create(create, |error, _| (error, None, String::new()));
                     return replaced;

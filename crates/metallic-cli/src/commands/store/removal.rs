@@ -77,9 +77,11 @@ impl Removal {
                 writeln!(out)?;
             }
             let unreadable = self.removed.len() - infos().count();
-            let damaged =
-                if unreadable > 0 { format!(", and {unreadable} unreadable") } else { String::new() };
-            writeln!(out, "removed {}{damaged}\nfrom {folder}", totals(infos()))?;
+            writeln!(out, "removed {}", totals(infos()))?;
+            if unreadable > 0 {
+                writeln!(out, "and {unreadable} that could not be read")?;
+            }
+            writeln!(out, "from {folder}")?;
             for path in foreign.iter().take(NAMED) {
                 writeln!(out, "not the store's, and still there: {path}")?;
             }

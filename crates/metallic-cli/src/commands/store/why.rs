@@ -55,7 +55,7 @@ pub(super) fn run(args: &WhyArgs, out: &mut dyn Write) -> Result<(), Error> {
         return Ok(writeln!(out)?);
     }
 
-    writeln!(out, "{}", printable(&format!("{}: {}", asked.cache(), label(&reference)), 80))?;
+    writeln!(out, "cache {}, {}", printable(asked.cache(), 20), printable(&label(&reference), 50))?;
     let verdict = match &why.outcome {
         Ok(()) => "found".to_owned(),
         Err(cause) => cause.to_string(),

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use metallic_store::{Artifact, ArtifactKey, ArtifactStore, Content, Fingerprint, LookUp, Obtain, Vacancy};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use super::reports::Reports;
 use crate::caching::{CacheableKernel, Creation};
@@ -15,7 +14,9 @@ use crate::device::Device;
 /// Its [`create`](CacheableKernel::create) calls [`Creation::artifact`], or [`Creation::stored`] and [`Creation::store`] where the
 /// artifact is read from the finished resource. An artifact is stored under the name of the cache, the schema, the key and the
 /// fingerprint, and is given back only if all of these are the same and not a byte of it has changed.
-pub trait PersistentKernel<D = Device>: CacheableKernel<D, Key: Serialize + DeserializeOwned> {
+///
+/// Equal keys must serialize equally, and different ones differently: a map of the standard library in a key does not.
+pub trait PersistentKernel<D = Device>: CacheableKernel<D, Key: Serialize> {
     /// The meaning of keys and artifacts: to be raised with each change of it. Fields of a key are told apart by their order alone.
     const SCHEMA: u32;
 
@@ -46,6 +47,11 @@ struct Station {
 
 /// Artifacts. Without a store, or without a device, nothing is found and nothing is kept. No fault of the store is an error here.
 impl<K: PersistentKernel<D>, D: 'static> Creation<'_, K, D> {
+    /// Returns `true` if artifacts can be found and kept: the registry has a store, and there is a device.
+    pub fn has_store(&self) -> bool {
+        self.device().is_some() && self.guarded_store().is_some()
+    }
+
     /// Returns the artifact of the key: verified bytes from the store, or what `compile` makes, which is then stored. One thread of
     /// one process compiles it, and the others wait for that.
     ///

@@ -85,6 +85,7 @@ impl Serialize for Adapter {
             driver,
             is_software,
             compiles_lazily,
+            keeps_artifacts,
             f16,
             subgroups,
             timestamps,

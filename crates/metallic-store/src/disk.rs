@@ -83,6 +83,8 @@ struct Inner {
     files: Arc<dyn FileSystem>,
     /// `true` if this process has looked for what killed ones left behind.
     swept: AtomicBool,
+    /// `true` if another process has kept the ledger locked for longer than the wait, and still had it when last asked.
+    is_ledger_stuck: AtomicBool,
 }
 
 /// The room that a [`DiskStore`] takes.
@@ -130,7 +132,7 @@ impl DiskOptions {
     }
 
     /// Sets how long a write waits for other processes' writes to reserve room and evict: half a second unless set. It
-    /// is not written if they take longer.
+    /// is not written if they take longer, and those after it do not wait until they are done.
     #[must_use]
     pub fn with_lock_wait(mut self, wait: Duration) -> Self {
         self.lock_wait = wait;
@@ -202,6 +204,7 @@ impl DiskStore {
                 journal,
                 files,
                 swept,
+                is_ledger_stuck: AtomicBool::new(false),
             }),
         }
     }

@@ -10,9 +10,11 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use super::Inner;
+use super::eviction::distance;
 use super::file_system::{FileHandle, StatKind, read_full, write_all};
 use super::layout::Layout;
 use super::lock::{self, Locked};
@@ -34,7 +36,12 @@ pub(super) struct Ledger<'a> {
 
 impl<'a> Ledger<'a> {
     pub(super) fn open(inner: &'a Inner) -> Result<Self, SaveError> {
-        let file = match lock::lock(&*inner.files, &inner.layout.ledger(), inner.lock_wait) {
+        // A process that was stopped with the lock costs this one a single wait, and not one a write.
+        let wait =
+            if inner.is_ledger_stuck.load(Ordering::Relaxed) { Duration::ZERO } else { inner.lock_wait };
+        let locked = lock::lock(&*inner.files, &inner.layout.ledger(), wait);
+        inner.is_ledger_stuck.store(matches!(locked, Locked::TimedOut), Ordering::Relaxed);
+        let file = match locked {
             Locked::Held(file) => Some(file),
             Locked::Unsupported => None,
             Locked::TimedOut => return Err(SaveError::Busy),
@@ -106,8 +113,7 @@ impl<'a> Ledger<'a> {
 
     fn is_old(&self, path: &Path) -> bool {
         let modified = self.inner.files.stat(path).ok().and_then(|stat| stat.modified);
-        let age = modified.and_then(|modified| SystemTime::now().duration_since(modified).ok());
-        age.is_some_and(|age| age > ABANDONED_AFTER)
+        modified.is_some_and(|modified| distance(SystemTime::now(), modified) > ABANDONED_AFTER)
     }
 
     /// Length of the entry that is there now, which a new one would replace.

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::Inner;
 use super::file_system::{Access, FileHandle, Stat, StatKind, read_full};
+use super::folder;
 use crate::format::{HEAD, Head, check_length};
 use crate::{Entry, EntryId, EntryInfo, FormatError, MissCause, Subject};
 
@@ -89,6 +90,10 @@ impl Inner {
         let stat = file.stat().map_err(|error| MissCause::Unreadable(error.kind()))?;
         if stat.kind != StatKind::File {
             return Err(MissCause::NotAFile);
+        }
+        // In a folder of ours, which once let others in.
+        if let Some(refusal) = folder::not_ours(&stat, &*self.files, self.read_only) {
+            return Err(MissCause::Refused(format!("the entry {refusal}")));
         }
         check_length(stat.len)?;
         Ok((file, stat))

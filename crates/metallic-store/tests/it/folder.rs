@@ -45,6 +45,27 @@ mod unix {
     }
 
     #[test]
+    fn an_entry_that_others_can_write_to_is_refused_and_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = DiskStore::open(folder.path().join("store"), DiskOptions::new());
+        let (key, artifact) = (key(1, "a"), artifact(1, 10));
+        store.save(&key, &artifact).unwrap();
+        let path = path(&store, &key);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+        let cause = store.load(&key).unwrap_err();
+        assert!(cause.to_string().contains("the entry can be written to by others"), "{cause}");
+        store.save(&key, &artifact).unwrap();
+        assert_eq!(store.load(&key), Ok(artifact.clone()));
+        // Only root can give files away.
+        if std::os::unix::fs::chown(&path, Some(12345), None).is_ok() {
+            let cause = store.load(&key).unwrap_err();
+            assert!(cause.to_string().contains("the entry belongs to the user with number 12345"), "{cause}");
+            store.save(&key, &artifact).unwrap();
+            assert_eq!(store.load(&key), Ok(artifact));
+        }
+    }
+
+    #[test]
     fn links_pipes_and_folders_in_the_place_of_an_entry_are_misses_and_give_way() {
         let folder = tempfile::tempdir().unwrap();
         let store = DiskStore::open(folder.path().join("store"), DiskOptions::new());
@@ -120,6 +141,44 @@ fn the_bound_holds_and_what_is_worth_least_leaves() {
         "more than the whole bound evicts nothing"
     );
     assert!(store.load(&key(7, "a")).is_ok());
+}
+
+#[test]
+fn what_is_from_the_future_is_evicted_before_what_was_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = DiskStore::open(folder.path().join("store"), DiskOptions::new());
+    let now = SystemTime::now();
+    let day = Duration::from_secs(86_400);
+    // A clock that was a year ahead once wrote the odd ones.
+    for number in 0..8 {
+        store.save(&key(number, "a"), &artifact(number, 1000).with_cost(Duration::from_secs(1))).unwrap();
+        let used = if number % 2 == 1 { now + 365 * day } else { now - day };
+        fs::File::open(path(&store, &key(number, "a"))).unwrap().set_modified(used).unwrap();
+    }
+    let half = store.usage().unwrap().bytes / 2;
+    store.prune(half).unwrap();
+    for number in 0..8 {
+        assert_eq!(store.load(&key(number, "a")).is_ok(), number % 2 == 0, "{number}");
+    }
+}
+
+#[test]
+fn a_process_that_keeps_the_ledger_locked_costs_one_wait_and_not_one_a_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let wait = Duration::from_millis(300);
+    let store = DiskStore::open(folder.path().join("store"), DiskOptions::new().with_lock_wait(wait));
+    store.save(&key(0, "a"), &artifact(0, 10)).unwrap();
+    let ledger = fs::File::open(store.folder().join("ledger")).unwrap();
+    ledger.lock().unwrap();
+    let start = std::time::Instant::now();
+    for number in 1..20 {
+        assert_eq!(store.save(&key(number, "a"), &artifact(number, 10)), Err(SaveError::Busy));
+    }
+    let took = start.elapsed();
+    assert!(wait <= took && took < 10 * wait, "{took:?}");
+    assert_eq!(store.load(&key(0, "a")), Ok(artifact(0, 10)), "reading needs no ledger");
+    drop(ledger);
+    store.save(&key(1, "a"), &artifact(1, 10)).unwrap();
 }
 
 #[test]

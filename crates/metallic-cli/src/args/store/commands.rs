@@ -7,24 +7,23 @@ use clap::{Args as ClapArgs, Subcommand};
 use super::StoreArgs;
 use crate::units::parse_bytes;
 
-const CODES: &str = "Exit codes: 0, all went well; 1, something failed, and one line on stderr says what; 2, the arguments are wrong;
-3, `verify` found damage or `doctor` a failure, and stderr has a line for each.";
-
-/// Arguments of `store`.
-#[derive(Debug, ClapArgs)]
-#[command(after_help = format!("Examples:
+const EXAMPLES: &str = "Examples:
   metallic store ls
-  metallic store why 'gemm:GemmKey{{m:64}}' --layer driver=560
+  metallic store why 'gemm:GemmKey{m:64}' --layer driver=560
   metallic store prune --to 512M
   metallic store export --out shipped.bundle --sign seed
   metallic store doctor --store-remote redis://cache.example
 
-A KEY is the name of an entry as `ls` prints it, or the beginning of one; or CACHE:LABEL, or the label alone.\n\n{CODES}"),
-    after_long_help = concat!("A KEY is the name of an entry as `ls` prints it, or the beginning of one; or CACHE:LABEL, or the label alone.
+A KEY is the name of an entry as `ls` prints it, or the beginning of one; or its label, or CACHE:LABEL.";
 
-Exit codes: 0, all went well; 1, something failed, and one line on stderr says what; 2, the arguments are wrong;
-3, `verify` found damage or `doctor` a failure, and stderr has a line for each.\n\n",
-    include_str!("../../commands/store/schema.txt")))]
+const CODES: &str =
+    "Exit codes: 0, all went well; 1, something failed, and one line on stderr says what; 2, the
+arguments are wrong; 3, `verify` found damage or `doctor` a failure, a line on stderr for each.";
+
+/// Arguments of `store`.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = format!("{EXAMPLES}\n\n{CODES}"),
+    after_long_help = format!("{EXAMPLES}\n\n{CODES}\n\n{}", include_str!("../../commands/store/schema.txt")))]
 pub struct StoreCommands {
     /// The command.
     #[command(subcommand)]
@@ -107,6 +106,7 @@ pub struct WhyArgs {
 
 /// Arguments of `store verify`.
 #[derive(Debug, Default, ClapArgs)]
+#[command(after_help = CODES)]
 pub struct VerifyArgs {
     /// Remove what is damaged. A program that needs it makes it again, with or without this.
     #[arg(long)]

@@ -171,7 +171,6 @@ mod tests {
     use super::*;
 
     #[test]
-    #[expect(clippy::incompatible_msrv, reason = "the feature `disk` needs Rust 1.89, and says so")]
     fn a_lock_that_a_forked_process_has_too_is_released_with_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger");

@@ -166,6 +166,9 @@ impl Collector {
         let created = creation.outcome == CreationOutcome::Created;
         let tally = &mut self.caches[cache];
         tally.creation(registry, ns, created, time);
+        if creation.loaded {
+            tally.loads.add(ns);
+        }
         let key = self.keys.entry(&creation.cache_key, registry, cache);
         key.creation_ns = key.creation_ns.saturating_add(ns);
         if !created {

@@ -10,17 +10,19 @@ use metallic::caching::{CacheRegistry, ResourceCache};
 
 use super::answers::Latency;
 use super::caches::{self, CacheRow};
-use super::figures::{DeviceFigures, ModelFigures, PromptFigures, Run};
+use super::figures::{DeviceFigures, ModelFigures, PromptFigures, Run, StoreFigures};
 use super::log::{self, Log};
 use super::policy::CachePolicy;
 use super::prompts::prompts;
 use super::session::{Outcome, Session};
+use super::store;
 use super::text;
 use super::verify::verify;
 use crate::args::{ElementType, RunArgs};
 use crate::devices::{self, Choice, DeviceCache, DeviceCaches, Task, Wanted};
 use crate::error::Error;
 use crate::progress::Progress;
+use metallic_store::ArtifactStore;
 use metallic_transformer::engine::TransformerDevice;
 use metallic_transformer::model::Loaded;
 
@@ -83,7 +85,8 @@ pub fn collect(args: &RunArgs) -> Result<Run, Error> {
     let Choice { device, name, why } = Choice::make(&wanted, args.threads, largest)?;
     let events = args.events.as_deref();
     let kind = device.kind();
-    let (outcome, rows) = device.perform(Job { session: &session, policies: &policies, events })?;
+    let Done { outcome, rows, store } =
+        device.perform(Job { session: &session, policies: &policies, events, args })?;
     let verification = if args.verify {
         let progress = Progress::steps(prompts.len() as u64, "verifying");
         let found = verify(&loaded.model, &prompts, &outcome.answers, session.dtype, &progress);
@@ -111,6 +114,7 @@ pub fn collect(args: &RunArgs) -> Result<Run, Error> {
         passes: session.passes,
         cold: Latency::mean(outcome.passes.iter().take(1).flatten()),
         warm: Latency::mean(outcome.passes.iter().skip(1).flatten()),
+        store,
         caches: rows,
         verification,
     })
@@ -139,13 +143,21 @@ struct Job<'a> {
     session: &'a Session<'a>,
     policies: &'a [CachePolicy],
     events: Option<&'a Path>,
+    args: &'a RunArgs,
+}
+
+/// What is left of it.
+struct Done {
+    outcome: Outcome,
+    rows: Vec<CacheRow>,
+    store: Option<StoreFigures>,
 }
 
 impl Task for Job<'_> {
-    type Output = Result<(Outcome, Vec<CacheRow>), Error>;
+    type Output = Result<Done, Error>;
 
     fn perform<D: TransformerDevice + DeviceCaches>(self, device: D) -> Self::Output {
-        let Self { session, policies, events } = self;
+        let Self { session, policies, events, args } = self;
         if !device.supports(session.dtype) {
             return Err(Error::Usage(format!("--dtype {}: the device has no such numbers", session.dtype)));
         }
@@ -153,8 +165,10 @@ impl Task for Job<'_> {
         if let Some(CachePolicy { cache, .. }) = policies.iter().find(|policy| !has(&policy.cache)) {
             return Err(Error::Usage(format!("--policy {cache}: the device has no such cache")));
         }
+        store::check(args, &device)?;
         // From here on nothing is wrong with the arguments.
         let log = events.map(Log::create).transpose()?;
+        let store = store::open(args, &device, log.as_ref().map(Log::sink))?;
         let mut registry = CacheRegistry::with_device(device.clone());
         if let Some(sink) = log.as_ref().map(Log::sink) {
             device.observe(&sink);
@@ -177,11 +191,15 @@ impl Task for Job<'_> {
                 .iter()
                 .map(|DeviceCache { name, policy, metrics }| CacheRow::new(name, "device", *policy, metrics)),
         );
+        let figures = store.as_ref().map(|store| StoreFigures {
+            folder: store.disk.folder().display().to_string(),
+            remote: store.remote.as_ref().map(|remote| remote.journal().store().to_owned()),
+        });
         // What they say at their end is part of the log.
-        drop((cache, device));
+        drop((cache, device, store));
         if let Some(log) = log {
             log.finish()?;
         }
-        Ok((outcome, rows))
+        Ok(Done { outcome, rows, store: figures })
     }
 }

@@ -27,6 +27,8 @@ pub struct Run {
     pub cold: Option<Latency>,
     /// The mean times of the passes after it.
     pub warm: Option<Latency>,
+    /// The store of artifacts; `None` if none is used.
+    pub store: Option<StoreFigures>,
     /// The caches.
     pub caches: Vec<CacheRow>,
     /// The comparison with f64, if it was asked for.
@@ -42,6 +44,15 @@ pub struct DeviceFigures {
     pub name: String,
     /// Why this one.
     pub why: String,
+}
+
+/// The store of artifacts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StoreFigures {
+    /// Its folder.
+    pub folder: String,
+    /// The name of its remote level.
+    pub remote: Option<String>,
 }
 
 /// The model.

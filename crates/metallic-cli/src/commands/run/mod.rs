@@ -14,13 +14,14 @@ mod log;
 mod policy;
 mod prompts;
 mod session;
+mod store;
 mod text;
 mod verify;
 
 pub use answers::{Answer, Continuation, Latency, Timing};
 pub use caches::{CacheRow, names};
 pub use command::{collect, run};
-pub use figures::{DeviceFigures, ModelFigures, PromptFigures, Run};
+pub use figures::{DeviceFigures, ModelFigures, PromptFigures, Run, StoreFigures};
 pub use policy::CachePolicy;
 pub use prompts::{Prompt, prompts};
 pub use session::{Outcome, Session};

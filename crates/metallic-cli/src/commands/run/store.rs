@@ -30,7 +30,7 @@ pub(super) fn open(
     device: &impl DeviceCaches,
     sink: Option<Arc<dyn EventSink>>,
 ) -> Result<Option<OpenStore>, Error> {
-    if args.no_store || !device.keeps_artifacts() || store::folder(&args.store).is_none() {
+    if args.no_store || !device.keeps_artifacts() || store::folder(&args.store).is_err() {
         return Ok(None);
     }
     let observer = sink.map(|sink| Arc::new(StoreEvents::new(sink)) as Arc<dyn StoreObserver>);

@@ -33,6 +33,9 @@ fn an_artifact_is_shown_by_its_name_its_beginning_or_its_label() {
     for label in ["m64", "gemm:m64", "gemm: m64"] {
         assert_eq!(place.json(&["show", label])["entries"].as_array().unwrap().len(), 2);
     }
+    // A link has the label of what it leads to, and is what a program asks for.
+    assert_eq!(place.json(&["show", "softmax:row"])["entries"].as_array().unwrap().len(), 2);
+    assert_eq!(place.json(&["why", "softmax:row"])["asked"]["id"], softmax().id().to_string());
     let link = place.json(&["show", &name(&softmax())]);
     assert_eq!(link["entries"][0]["target"], content().id().to_string());
     let missing = place.failure(&["show", "nothing"], 1);

@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -21,9 +22,22 @@ pub(super) fn list(store: &DiskStore) -> Result<Vec<Listed>, Error> {
     let mut listed: Vec<_> = ids.into_iter().map(|id| Listed { id, info: store.info(&id) }).collect();
     // What another process has evicted meanwhile is not there any more.
     listed.retain(|listed| listed.info != Err(MissCause::Absent));
+    label_links(store, &mut listed);
     let used = |listed: &Listed| listed.info.as_ref().ok().and_then(|info| info.used);
     listed.sort_by(|a, b| used(b).cmp(&used(a)).then(a.id.cmp(&b.id)));
     Ok(listed)
+}
+
+/// Gives links the labels of what they lead to: they have none themselves.
+fn label_links(store: &DiskStore, listed: &mut [Listed]) {
+    let labels: HashMap<_, _> = listed
+        .iter()
+        .filter_map(|listed| Some((listed.id, listed.info.as_ref().ok()?.label.clone())))
+        .collect();
+    for info in listed.iter_mut().filter_map(|listed| listed.info.as_mut().ok()).filter(|info| info.is_link) {
+        let label = target(store, info).and_then(|target| labels.get(&target));
+        info.label = label.cloned().unwrap_or_default();
+    }
 }
 
 /// Finds the entries that a user's KEY names: at least one.
@@ -68,11 +82,16 @@ fn is_labelled(info: &EntryInfo, text: &str) -> bool {
 /// What an entry is called in a line: its label, or else what there is instead.
 pub(super) fn label(info: &EntryInfo) -> String {
     match (&*info.label, info.key.kind()) {
-        ("", _) if info.is_link => "leads to another".to_owned(),
+        ("", _) if info.is_link => "leads to what has no label".to_owned(),
         ("", KeyKind::Content) => "without a label, by content".to_owned(),
         ("", KeyKind::Typed) => format!("without a label, key of {}", bytes(info.key.bytes().len() as u64)),
         (label, _) => label.to_owned(),
     }
+}
+
+/// A label without the cache's name in front of it.
+pub(super) fn without_cache<'a>(label: &'a str, cache: &str) -> &'a str {
+    label.strip_prefix(cache).and_then(|rest| rest.strip_prefix(':')).unwrap_or(label)
 }
 
 /// Where a link leads.
@@ -96,7 +115,7 @@ pub(super) fn write_table(listed: &[Listed], out: &mut dyn Write) -> io::Result<
                 if info.is_link { "link".to_owned() } else { duration(nanos(info.cost)) },
                 info.used.map_or("-".to_owned(), |used| age(now, used)),
                 printable(info.key.cache(), 12),
-                printable(&label(info), 22),
+                printable(without_cache(&label(info), info.key.cache()), 22),
             ],
             Err(cause) => {
                 let cause = printable(&cause.to_string(), 22);

@@ -2,11 +2,11 @@
 
 use std::io::Write;
 
-use metallic_store::{ArtifactKey, ArtifactStore, DiskStore, EntryId, EntryInfo, Fingerprint, Why};
+use metallic_store::{ArtifactKey, ArtifactStore, DiskStore, EntryId, EntryInfo, Fingerprint, KeyKind, Why};
 use serde::Serialize;
 
 use super::folder;
-use super::listing::{EntryJson, find, is_named, label, list, name};
+use super::listing::{EntryJson, find, is_named, label, list, name, without_cache};
 use crate::args::WhyArgs;
 use crate::error::Error;
 use crate::paragraph::write_wrapped;
@@ -55,7 +55,12 @@ pub(super) fn run(args: &WhyArgs, out: &mut dyn Write) -> Result<(), Error> {
         return Ok(writeln!(out)?);
     }
 
-    writeln!(out, "cache {}, {}", printable(asked.cache(), 20), printable(&label(&reference), 50))?;
+    writeln!(
+        out,
+        "cache {}, {}",
+        printable(asked.cache(), 20),
+        printable(without_cache(&label(&reference), asked.cache()), 50)
+    )?;
     let verdict = match &why.outcome {
         Ok(()) => "found".to_owned(),
         Err(cause) => cause.to_string(),
@@ -101,7 +106,12 @@ fn reference(store: &DiskStore, text: &str) -> Result<EntryInfo, Error> {
         };
         return Err(Error::NotFound(format!("{} is not in the store: {no_artifact}", name(&id))));
     }
-    let mut found = find(store, text)?.into_iter();
+    let mut found = find(store, text)?;
+    // A link and what it leads to have one label, and programs ask by the key of the link.
+    if found.iter().any(|info| info.key.kind() == KeyKind::Typed) {
+        found.retain(|info| info.key.kind() == KeyKind::Typed);
+    }
+    let mut found = found.into_iter();
     let Some(first) = found.next() else {
         return Err(Error::NotFound(format!("no entry is called `{text}`")));
     };

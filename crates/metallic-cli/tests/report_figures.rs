@@ -80,7 +80,7 @@ fn what_was_loaded_is_told_apart_from_what_was_compiled() {
     assert_eq!((cache.creations, cache.failed, cache.creation_ns.sum), (4, 0, 153_000_000));
     assert_eq!((cache.loads, cache.load_ns), (2, 3_000_000));
     let tables = tables(&report);
-    assert!(tables.contains("loaded sum") && tables.contains("3.0 ms"), "{tables}");
+    assert!(tables.contains("loaded sum") && tables.contains("3.00 ms"), "{tables}");
 }
 
 #[test]

@@ -13,22 +13,24 @@ pub(super) struct DriverCache {
     is_loaded: bool,
 }
 
-/// The driver's cache to create a pipeline with: from the store, or an empty one to be stored. `None` if nothing is kept.
+/// The driver's cache to create a pipeline with: from the store, or an empty one to be stored. `None` if nothing is kept, or the
+/// driver gives no cache: then it compiles without.
 pub(super) fn find<K: PersistentKernel<Connection>>(
     cx: &mut Creation<'_, K, Connection>,
     connection: &Connection,
-) -> Result<Option<DriverCache>, MetalError> {
+) -> Option<DriverCache> {
     if connection.fingerprint.is_none() || !cx.has_store() {
-        return Ok(None);
+        return None;
     }
     if let Some(stored) = cx.stored() {
-        match open(connection, stored.payload(Artifact::NATIVE)) {
-            Ok(cache) => return Ok(Some(DriverCache { cache, is_loaded: true })),
+        // An artifact without that payload is not one of ours, and wgpu refuses empty data.
+        match open(connection, stored.payload(Artifact::NATIVE).or(Some(&[]))) {
+            Ok(cache) => return Some(DriverCache { cache, is_loaded: true }),
             Err(refusal) => cx.reject(&refusal.to_string()),
         }
     }
-    let cache = open(connection, None)?;
-    Ok(Some(DriverCache { cache, is_loaded: false }))
+    let cache = open(connection, None).ok()?;
+    Some(DriverCache { cache, is_loaded: false })
 }
 
 impl DriverCache {

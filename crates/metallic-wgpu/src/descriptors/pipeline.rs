@@ -119,7 +119,7 @@ impl CacheableKernel<Connection> for PipelineKernel {
     ) -> Result<WgpuPipeline, MetalError> {
         let connection = cx.device().ok_or(MetalError::DeviceNotAvailable)?;
         let layouts = cx.get_or_create::<LayoutKernel>(&key.layout)?;
-        let cache = artifact::find(cx, connection)?;
+        let cache = artifact::find(cx, connection);
         let pipeline = captured(&connection.device, COMPILATION, || {
             compile(connection, key, &layouts, cache.as_ref().map(DriverCache::cache))
         })?;

@@ -89,6 +89,8 @@ where
     fn abandon(&mut self, outcome: CreationOutcome, error: Option<&str>) -> (Arc<str>, u64) {
         let (reservation, key) = self.open.take().expect("an arrival ends by value, or is dropped");
         let began = reservation.began;
+        // Whatever was loaded, no resource was made of it.
+        self.course.loaded = false;
         let (cache, elapsed) = self.over();
         cache.cache.abandon(reservation, elapsed);
         let label = cache.format_label(&key);

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 pub use contract::{Arm, ContractArgs};
 pub use run::{DevicesArgs, ElementType, RunArgs};
-pub use store::StoreArgs;
+pub use store::*;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -62,6 +62,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Watch a log that grows.
     Top(TopArgs),
+    /// List, explain, check, ship and remove the artifacts that are kept for the next run.
+    Store(StoreCommands),
     /// Print a completion script for a shell.
     Completions(CompletionsArgs),
     /// Print the manual page, or write the pages of all commands into a folder.
@@ -84,8 +86,8 @@ pub struct ReportArgs {
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
     /// Fail with exit code 3 unless this holds: CACHE.FIGURE, an operator, a number; the cache `total` is the sum of all. Figures:
-    /// hits, misses, hit_rate (0 to 1), entries, peak_entries, evictions, removals, creations, failed, creation_seconds,
-    /// max_creation_seconds, rebuilt, rebuilt_seconds. May be given several times.
+    /// hits, misses, hit_rate (0 to 1), entries, peak_entries, evictions, removals, creations, failed, loads (from
+    /// a store of artifacts, among the creations), load_seconds, creation_seconds, max_creation_seconds, rebuilt, rebuilt_seconds. May be given several times.
     #[arg(long = "check", value_name = "CONDITION")]
     pub checks: Vec<Check>,
     /// How many keys to keep figures of; beyond that, only the dearest ones. 200000 take about 50 MB.

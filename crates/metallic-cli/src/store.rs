@@ -34,38 +34,66 @@ impl OpenStore {
     }
 }
 
-/// The folder of the store: that of the flags, or else of the environment, or else the platform's. `None` if the user has no home.
-pub(crate) fn folder(args: &StoreArgs) -> Option<PathBuf> {
-    let own = args.store.clone().or_else(|| variable(FOLDER).map(PathBuf::from));
-    own.or_else(|| DiskStore::platform_folder("metallic"))
-}
-
-/// Opens the store. A folder that is not safe, or a server that does not answer, is no error: each look-up says so.
+/// The folder of the store: that of the flags, or else of the environment, or else the platform's.
 ///
 /// # Errors
-/// [`Error::Usage`] if a URL or the secret cannot be meant; [`Error::NotFound`] if there is no folder.
-pub(crate) fn open(args: &StoreArgs, observer: Option<&Arc<dyn StoreObserver>>) -> Result<OpenStore, Error> {
+/// [`Error::NotFound`] if the user has no home, and names no folder.
+pub(crate) fn folder(args: &StoreArgs) -> Result<PathBuf, Error> {
+    let own = args.store.clone().or_else(|| variable(FOLDER).map(PathBuf::from));
     let no_folder = || Error::NotFound("there is no cache folder for this user: name one by --store".into());
-    let folder = folder(args).ok_or_else(no_folder)?;
-    let secret =
-        Secret::from_env().map_err(|error| Error::Usage(format!("{}: {error}", Secret::VARIABLE)))?;
-    let mut disk = DiskOptions::new();
+    own.or_else(|| DiskStore::platform_folder("metallic")).ok_or_else(no_folder)
+}
+
+/// The secret that authenticates artifacts, if the environment has one.
+///
+/// # Errors
+/// [`Error::Usage`] if it is too short to be one.
+pub(crate) fn secret() -> Result<Option<Secret>, Error> {
+    Secret::from_env().map_err(|error| Error::Usage(format!("{}: {error}", Secret::VARIABLE)))
+}
+
+/// Opens the folder alone. One that is not safe is no error: each look-up says so.
+///
+/// # Errors
+/// As [`folder`] and [`secret`].
+pub(crate) fn disk(
+    args: &StoreArgs,
+    observer: Option<&Arc<dyn StoreObserver>>,
+) -> Result<Arc<DiskStore>, Error> {
+    let mut options = DiskOptions::new();
+    if let Some(secret) = secret()? {
+        options = options.with_secret(secret);
+    }
+    if let Some(observer) = observer {
+        options = options.with_observer(observer.clone());
+    }
+    Ok(Arc::new(DiskStore::open(folder(args)?, options)))
+}
+
+/// Opens all levels. A server that does not answer is no error either.
+///
+/// # Errors
+/// As [`disk`], and [`Error::Usage`] if a URL cannot be meant.
+pub(crate) fn open(args: &StoreArgs, observer: Option<&Arc<dyn StoreObserver>>) -> Result<OpenStore, Error> {
+    let disk = disk(args, observer)?;
     let mut options = RemoteOptions::new();
-    if let Some(secret) = secret {
-        disk = disk.with_secret(secret.clone());
+    if let Some(secret) = secret()? {
         options = options.with_secret(secret);
     }
     if args.trust_remote {
         options = options.trusted();
     }
     if let Some(observer) = observer {
-        disk = disk.with_observer(observer.clone());
         options = options.with_observer(observer.clone());
     }
-    let url = args.store_remote.clone().or_else(|| variable(REMOTE)?.into_string().ok());
-    let remote = url.map(|url| RemoteStore::at(&url, options)).transpose();
+    let remote = url(args).map(|url| RemoteStore::at(&url, options)).transpose();
     let remote = remote.map_err(|error| Error::Usage(format!("--store-remote: {error}")))?;
-    Ok(OpenStore { disk: Arc::new(DiskStore::open(folder, disk)), remote: remote.map(Arc::new) })
+    Ok(OpenStore { disk, remote: remote.map(Arc::new) })
+}
+
+/// The URL of the remote level, if there is to be one.
+pub(crate) fn url(args: &StoreArgs) -> Option<String> {
+    args.store_remote.clone().or_else(|| variable(REMOTE)?.into_string().ok())
 }
 
 /// An environment variable that is set and not empty.

@@ -73,6 +73,27 @@ pub(crate) fn bytes(n: u64) -> String {
     format!("{value:.digits$} {unit}")
 }
 
+/// Reads a size in bytes: a number, or one with K, M, G or T behind it, which may be spelled `KiB` and so on.
+pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
+    let wrong = || format!("`{text}` is not a size such as 4096, 64K or 1.5GiB");
+    let digits = text.find(|c: char| !matches!(c, '0'..='9' | '.')).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let shift = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "kib" => 10,
+        "m" | "mib" => 20,
+        "g" | "gib" => 30,
+        "t" | "tib" => 40,
+        _ => return Err(wrong()),
+    };
+    if let Ok(whole) = number.parse::<u64>() {
+        return whole.checked_mul(1 << shift).ok_or_else(wrong);
+    }
+    let bytes = number.parse::<f64>().map_err(|_| wrong())? * (1_u64 << shift) as f64;
+    // A part of a byte means nothing, and beyond this the conversion would round.
+    if shift > 0 && bytes < 9e15 { Ok(bytes as u64) } else { Err(wrong()) }
+}
+
 /// A duration given in nanoseconds.
 pub(crate) fn duration(ns: u64) -> String {
     if ns == 0 { "0 s".to_owned() } else { nanoseconds(ns as f64) }
@@ -187,6 +208,18 @@ mod tests {
             [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (100 << 20, "100 MiB"), (3 << 30, "3.0 GiB")];
         for (n, text) in cases {
             assert_eq!(bytes(n), text);
+        }
+    }
+
+    #[test]
+    fn sizes_are_read_as_they_are_written() {
+        let cases =
+            [("0", 0), ("4096", 4096), ("64K", 65536), ("1.5GiB", 3 << 29), ("2 MiB", 2 << 20), ("1b", 1)];
+        for (text, bytes) in cases {
+            assert_eq!(parse_bytes(text), Ok(bytes), "{text}");
+        }
+        for wrong in ["", "K", "-1", "1.5", "1e9", "1.2.3K", "99999999999G", "1 MB/s", "NaN"] {
+            assert!(parse_bytes(wrong).is_err(), "{wrong}");
         }
     }
 

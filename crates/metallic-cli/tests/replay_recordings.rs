@@ -139,6 +139,23 @@ fn a_first_creation_and_a_rebuild_have_prices_of_their_own() {
     assert_eq!(trace.bytes_per_entry, Some(64.0));
 }
 
+/// The first program compiles, the second one loads: whatever a policy would have had created again, it would have loaded.
+#[test]
+fn a_load_is_priced_as_a_load() {
+    let mut clock = 0;
+    let compiled = program([1000, 2000], &mut clock);
+    let mut loaded = program([1000, 2000, 1000, 2000], &mut clock);
+    for event in &mut loaded {
+        if let EventData::ResourceCreated(created) = &mut event.data {
+            (created.loaded, created.duration_ns, created.own_duration_ns) = (true, 7, 7);
+        }
+    }
+    let recording = record(compiled.into_iter().chain(loaded));
+    let cost = |policy| under(&recording.trace, policy).cost_ns;
+    let first = 3_000_000.0;
+    assert_eq!(cost(EvictionPolicy::fifo().with_max_entries(1)), first + 4.0 * 7.0);
+}
+
 #[test]
 fn hits_that_only_the_removal_of_an_entry_counts_are_missing() {
     let mut clock = 0;

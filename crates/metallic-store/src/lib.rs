@@ -110,7 +110,7 @@ mod update;
 pub use artifact::Artifact;
 #[cfg(feature = "bundle")]
 pub use bundle::{Bundle, BundleError, BundleReport, BundleSigner, BundleTrust};
-pub use digest::Digest;
+pub use digest::{Digest, DigestError};
 #[cfg(feature = "disk")]
 pub use disk::{DiskOptions, DiskStore, DiskUsage};
 pub use entry::{Body, Entry, EntryInfo};

@@ -1,6 +1,13 @@
 //! Arguments of the commands that use a store of artifacts.
 
+mod commands;
+
 use std::path::PathBuf;
+
+pub use commands::{
+    DoctorArgs, ExportArgs, FolderArgs, ImportArgs, LsArgs, PruneArgs, ShowArgs, StoreCommand, StoreCommands,
+    VerifyArgs, WhyArgs,
+};
 
 use clap::Args as ClapArgs;
 

@@ -218,6 +218,22 @@ fn what_is_damaged_on_the_wire_is_a_named_miss() {
 }
 
 #[test]
+fn the_clock_of_a_server_is_read_where_its_protocol_tells() {
+    let at = |protocol, behaviour, scheme: &str| {
+        let server = Server::start(protocol, behaviour);
+        RemoteStore::at(&format!("{scheme}://{}/a", server.address()), hasty()).unwrap().server_time()
+    };
+    let then = std::time::UNIX_EPOCH + Duration::from_secs(784_111_777);
+    for scheme in ["http", "bazel+http"] {
+        assert_eq!(at(Protocol::Http, Behaviour::Works, scheme), Ok(Some(then)));
+    }
+    assert_eq!(at(Protocol::Redis, Behaviour::Works, "redis"), Ok(None));
+    assert!(at(Protocol::Http, Behaviour::Hangs, "http").is_err());
+    let nonsense = Behaviour::Lies(b"HTTP/1.1 200 OK\r\ndate: yesterday\r\n\r\n");
+    assert_eq!(at(Protocol::Http, nonsense, "http"), Ok(None));
+}
+
+#[test]
 fn urls_that_name_no_store_are_refused() {
     for url in ["", "ftp://host/", "rediss://host/", "http://", "redis://user@", "/a/folder"] {
         let refused = RemoteStore::at(url, patient()).unwrap_err();

@@ -6,8 +6,11 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use metallic::caching::{CacheableKernel, Creation};
+use metallic::creation::{Content, Fingerprint, PersistentKernel};
 use metallic::error::MetalError;
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 
+use super::artifact::{self, DriverCache};
 use super::bind_group::bind;
 use super::bindable::Allocation;
 use super::bindings::{LayoutKey, Layouts};
@@ -43,6 +46,14 @@ impl PipelineKey {
     pub(crate) fn custom(name: &str, source: &str, layout: LayoutKey) -> Self {
         Self { shader: ShaderKey::Custom { name: name.into(), source: source.into() }, layout }
     }
+
+    /// The shader's name and its WGSL source.
+    fn named_source(&self) -> (Cow<'_, str>, Cow<'_, str>) {
+        match &self.shader {
+            ShaderKey::BuiltIn(shader) => (shader.name().into(), shader.source().into()),
+            ShaderKey::Custom { name, source } => ((&**name).into(), (&**source).into()),
+        }
+    }
 }
 
 impl fmt::Debug for PipelineKey {
@@ -58,6 +69,18 @@ impl fmt::Debug for PipelineKey {
             }
         };
         key.field("reads", &self.layout.reads).field("writes", &self.layout.writes).finish()
+    }
+}
+
+impl Serialize for PipelineKey {
+    /// All that is compiled, the source by its digest: a rebuilt program whose shaders are unchanged compiles none.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (_, source) = self.named_source();
+        let mut key = serializer.serialize_struct("PipelineKey", 3)?;
+        key.serialize_field("source", &Content::new().with("source", &*source).digest().to_string())?;
+        key.serialize_field("reads", &self.layout.reads)?;
+        key.serialize_field("writes", &self.layout.writes)?;
+        key.end()
     }
 }
 
@@ -96,22 +119,42 @@ impl CacheableKernel<Connection> for PipelineKernel {
     ) -> Result<WgpuPipeline, MetalError> {
         let connection = cx.device().ok_or(MetalError::DeviceNotAvailable)?;
         let layouts = cx.get_or_create::<LayoutKernel>(&key.layout)?;
-        let pipeline =
-            captured(&connection.device, "pipeline compilation", || compile(connection, key, &layouts))?;
+        let cache = artifact::find(cx, connection);
+        let pipeline = captured(&connection.device, COMPILATION, || {
+            compile(connection, key, &layouts, cache.as_ref().map(DriverCache::cache))
+        })?;
         let compiled = WgpuPipeline { pipeline, layouts };
         if connection.compiles_lazily {
             dispatch_nothing(connection, &compiled)?;
         }
-        connection.faults.check("pipeline compilation")?;
+        connection.faults.check(COMPILATION)?;
+        if let Some(cache) = cache {
+            cache.keep(cx);
+        }
         Ok(compiled)
     }
 }
 
-fn compile(connection: &Connection, key: &PipelineKey, layouts: &Layouts) -> wgpu::ComputePipeline {
-    let (name, source): (Cow<'_, str>, Cow<'_, str>) = match &key.shader {
-        ShaderKey::BuiltIn(shader) => (shader.name().into(), shader.source().into()),
-        ShaderKey::Custom { name, source } => ((&**name).into(), (&**source).into()),
-    };
+/// A pipeline's artifact is the driver's own cache of that pipeline alone: wgpu cannot merge two of them, so that one for all
+/// pipelines would lose what another process adds at the same time.
+impl PersistentKernel<Connection> for PipelineKernel {
+    const SCHEMA: u32 = 1;
+
+    fn fingerprint(connection: &Connection) -> Fingerprint {
+        connection.fingerprint.clone().unwrap_or_default()
+    }
+}
+
+/// The operation in errors.
+const COMPILATION: &str = "pipeline compilation";
+
+fn compile(
+    connection: &Connection,
+    key: &PipelineKey,
+    layouts: &Layouts,
+    cache: Option<&wgpu::PipelineCache>,
+) -> wgpu::ComputePipeline {
+    let (name, source) = key.named_source();
     let label = Some(&*name);
     let source = wgpu::ShaderSource::Wgsl(source);
     let module = connection.device.create_shader_module(wgpu::ShaderModuleDescriptor { label, source });
@@ -125,7 +168,7 @@ fn compile(connection: &Connection, key: &PipelineKey, layouts: &Layouts) -> wgp
             zero_initialize_workgroup_memory: false,
             ..Default::default()
         },
-        cache: None,
+        cache,
     })
 }
 

@@ -18,8 +18,8 @@ const CRATE: [&str; 12] = [
     "kernels",
     "transfer",
 ];
-const DESCRIPTORS: [&str; 7] =
-    ["bindings", "bindable", "connection", "layout", "bind_group", "pipeline", "registry"];
+const DESCRIPTORS: [&str; 8] =
+    ["bindings", "bindable", "connection", "artifact", "layout", "bind_group", "pipeline", "registry"];
 const KERNELS: [&str; 10] = [
     "grid",
     "matrix_product",

@@ -1,6 +1,7 @@
 //! The device and its kernels, on a software adapter unless another is named.
 
 mod adapters;
+mod artifacts;
 mod conformance;
 mod descriptors;
 mod errors;

@@ -72,6 +72,7 @@ use crate::portable::PortableKernel;
 /// }
 /// # Ok::<(), Error>(())
 /// ```
+/// Equal keys must serialize equally, and different ones differently: a map of the standard library in a key does not.
 pub trait PersistentKernel<D = Device>: PortableKernel<D> {
     /// How long a creation waits for one of the same key by another process before it compiles for itself.
     const WAIT: Duration = Obtain::DEFAULT_WAIT;
@@ -100,6 +101,11 @@ struct Station {
 
 /// Artifacts. Without a store, or without a device, nothing is found and nothing is kept. No fault of the store is an error here.
 impl<K: PersistentKernel<D>, D: 'static> Creation<'_, K, D> {
+    /// Returns `true` if artifacts can be found and kept: the registry has a store, and there is a device.
+    pub fn has_store(&self) -> bool {
+        self.device().is_some() && self.guarded_store().is_some()
+    }
+
     /// Returns the artifact of the key: verified bytes from the store, or what `compile` makes, which is then stored. One thread of
     /// one process compiles it, and the others wait for that.
     ///

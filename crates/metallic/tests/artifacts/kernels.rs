@@ -188,6 +188,39 @@ impl PersistentKernel<Machine> for Code {
     }
 }
 
+/// As [`Code`], but an artifact that the driver refuses is an error.
+pub(crate) struct Stubborn;
+
+impl CacheableKernel<Machine> for Stubborn {
+    type Key = Key;
+    type CachedResource = Vec<u8>;
+    type Params = Key;
+
+    const CACHE_NAME: &'static str = "stubborn";
+
+    fn create_cache_key(key: &Key) -> Key {
+        key.clone()
+    }
+
+    fn create_cached_resource(key: &Key, machine: Option<&Machine>) -> Result<Vec<u8>, Error> {
+        Code::create_cached_resource(key, machine)
+    }
+
+    fn create(key: &Key, cx: &mut Creation<'_, Self, Machine>) -> Result<Vec<u8>, Error> {
+        let machine = cx.device().ok_or(Error::DeviceNotAvailable)?;
+        let artifact = cx.artifact(|| Ok::<_, Error>(machine.compile(key)))?;
+        machine.load(artifact.payload(Artifact::NATIVE).unwrap_or_default())
+    }
+}
+
+impl PersistentKernel<Machine> for Stubborn {
+    const SCHEMA: u32 = 1;
+
+    fn fingerprint(machine: &Machine) -> Fingerprint {
+        Code::fingerprint(machine)
+    }
+}
+
 /// The counts of a registry: look-ups that created, and those of them that loaded.
 pub(crate) fn misses_and_loads(registry: &SharedRegistry<Machine>) -> (u64, u64) {
     let metrics = registry.metrics::<Code>().unwrap();

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use metallic::caching::CacheRegistry;
 use metallic_store::{ArtifactStore, DiskOptions, DiskStore, LayeredStore, MemoryStore};
 
-use crate::kernels::{Code, Key, Kind, Machine, code, misses_and_loads};
+use crate::kernels::{Code, Key, Kind, Machine, Stubborn, code, misses_and_loads};
 
 /// Creates twice over a store: with a driver that refuses what it is given first, and then with one that does not.
 fn refuse_over(store: &Arc<dyn ArtifactStore>, kind: Kind) -> [u64; 2] {
@@ -37,6 +38,24 @@ fn what_a_driver_refuses_is_compiled_and_stored_anew() {
         assert_eq!(refuse_over(&store, kind), [1, 0], "{kind:?}");
     }
     assert_eq!(store.stats().rejected, 4);
+}
+
+#[test]
+fn a_creation_that_loads_and_then_fails_is_no_load() {
+    let store: Arc<dyn ArtifactStore> = Arc::new(MemoryStore::new());
+    let key = Key::new(Kind::Typed, 7);
+    Machine::new("build", "550").registry_over(store.clone()).get_or_create::<Stubborn>(&key, None).unwrap();
+    let machine = Machine::new("build", "550");
+    machine.refuse_next();
+    let registry = machine.registry_over(store.clone());
+    assert!(registry.get_or_create::<Stubborn>(&key, None).is_err());
+    let mut private = CacheRegistry::with_device(Machine::new("build", "550")).with_store(store);
+    private.device().unwrap().refuse_next();
+    assert!(private.get_or_create::<Stubborn>(&key, None).is_err());
+    for metrics in [registry.metrics::<Stubborn>(), private.metrics::<Stubborn>()] {
+        let metrics = metrics.unwrap();
+        assert_eq!((metrics.misses, metrics.failed_creations, metrics.loads), (1, 1, 0));
+    }
 }
 
 #[test]

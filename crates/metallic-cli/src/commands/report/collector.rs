@@ -176,6 +176,9 @@ impl Collector {
         let created = creation.outcome == CreationOutcome::Created;
         let tally = &mut self.caches[cache];
         tally.creation(registry, ns, created, time);
+        if creation.loaded {
+            tally.loads.add(ns);
+        }
         if tally.is_pool {
             return;
         }

@@ -129,12 +129,16 @@ fn registries(report: &Report) -> Table {
 }
 
 fn creation(report: &Report) -> Table {
+    // Without a store there is nothing to load.
+    let has_loads = report.caches.iter().any(|cache| cache.loads > 0);
+    let loads = has_loads.then_some(["loaded", "loaded sum"]).into_iter().flatten();
+    let titles = ["cache", "created", "failed", "sum", "p50", "p95", "max", "rebuilt", "rebuilt sum"];
     let mut table =
-        Table::new(["cache", "created", "failed", "sum", "p50", "p95", "max", "rebuilt", "rebuilt sum"])
-            .may_lack(["p50", "failed", "p95"]);
+        Table::new(titles.into_iter().chain(loads)).may_lack(["p50", "failed", "p95", "rebuilt", "max"]);
     let some = |ns: Option<u64>| ns.map_or("-".to_owned(), duration);
     for cache in &report.caches {
-        table.row([
+        let loads = has_loads.then(|| [count(cache.loads), duration(cache.load_ns)]).into_iter().flatten();
+        let figures = [
             name(cache),
             count(cache.creations - cache.failed),
             count(cache.failed),
@@ -144,7 +148,8 @@ fn creation(report: &Report) -> Table {
             duration(cache.creation_ns.max),
             count(cache.rebuilt),
             duration(cache.rebuilt_ns),
-        ]);
+        ];
+        table.row(figures.into_iter().chain(loads));
     }
     table
 }

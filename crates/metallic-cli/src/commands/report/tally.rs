@@ -86,6 +86,8 @@ pub(super) struct Tally {
     /// Creations, failed ones among them.
     pub(super) creations: Durations,
     pub(super) failed: u64,
+    /// Creations that loaded an artifact from a store, and compiled nothing.
+    pub(super) loads: Creations,
     /// Creations of entries that a policy had evicted.
     pub(super) rebuilt: Creations,
     /// Creations of what, as far as the log says, was there.
@@ -118,6 +120,7 @@ impl Tally {
             places: FxHashMap::default(),
             creations: Durations::default(),
             failed: 0,
+            loads: Creations::default(),
             rebuilt: Creations::default(),
             unexplained: Creations::default(),
             reasons: BTreeMap::new(),

@@ -34,6 +34,10 @@ pub struct CacheRow {
     pub bytes: u64,
     /// Time spent in creations, in nanoseconds.
     pub creation_ns: u64,
+    /// Misses whose resource was loaded from a store of artifacts, and not compiled.
+    pub loads: u64,
+    /// The part of `creation_ns` that these took.
+    pub load_ns: u64,
 }
 
 impl CacheRow {
@@ -55,6 +59,8 @@ impl CacheRow {
             evictions: metrics.evictions,
             bytes: metrics.bytes,
             creation_ns: ns(metrics.creation_time),
+            loads: metrics.loads,
+            load_ns: ns(metrics.load_time),
         }
     }
 
@@ -72,6 +78,8 @@ impl CacheRow {
             evictions: 0,
             bytes: metrics.bytes,
             creation_ns: ns(metrics.growing_time),
+            loads: 0,
+            load_ns: 0,
         }
     }
 }

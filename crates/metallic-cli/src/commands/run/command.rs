@@ -12,17 +12,19 @@ use super::answers::{Latency, Throughput};
 use super::board::Pass;
 use super::caches::{self, CacheRow};
 use super::contract::{self, ContractFigures};
-use super::figures::{DeviceFigures, ModelFigures, PromptFigures, Run};
+use super::figures::{DeviceFigures, ModelFigures, PromptFigures, Run, StoreFigures};
 use super::log::{self, Log};
 use super::policy::CachePolicy;
 use super::prompts::prompts;
 use super::session::{Ended, Session};
+use super::store;
 use super::text;
 use super::verify::verify;
 use crate::args::{ElementType, RunArgs};
 use crate::devices::{self, Choice, DeviceCache, DeviceCaches, Task, Wanted};
 use crate::error::Error;
 use crate::progress::Progress;
+use metallic_store::ArtifactStore;
 use metallic_transformer::engine::TransformerDevice;
 use metallic_transformer::model::Loaded;
 
@@ -90,8 +92,9 @@ pub fn collect(args: &RunArgs) -> Result<(Run, Option<Error>), Error> {
     let Choice { device, name, why } = Choice::make(&wanted, args.threads, largest)?;
     let events = args.events.as_deref();
     let kind = device.kind();
-    let job = Job { session: &session, policies: &policies, events, contract: &contract };
-    let (Ended { outcome, kv_caches: _, failure }, rows, figures) = device.perform(job)?;
+    let job = Job { session: &session, policies: &policies, events, contract: &contract, args };
+    let Done { ended: Ended { outcome, kv_caches: _, failure }, rows, contract: figures, store } =
+        device.perform(job)?;
     if outcome.answers.iter().all(Option::is_none)
         && let Some(failure) = failure
     {
@@ -128,6 +131,7 @@ pub fn collect(args: &RunArgs) -> Result<(Run, Option<Error>), Error> {
         warm: Latency::mean(warm.iter().flat_map(Pass::timings)),
         cold_throughput: Throughput::of(cold),
         warm_throughput: Throughput::of(warm),
+        store,
         caches: rows,
         contract: figures,
         verification,
@@ -160,13 +164,22 @@ struct Job<'a> {
     policies: &'a [CachePolicy],
     events: Option<&'a Path>,
     contract: &'a contract::Plan<'a>,
+    args: &'a RunArgs,
+}
+
+/// What is left of it.
+struct Done {
+    ended: Ended,
+    rows: Vec<CacheRow>,
+    contract: ContractFigures,
+    store: Option<StoreFigures>,
 }
 
 impl Task for Job<'_> {
-    type Output = Result<(Ended, Vec<CacheRow>, ContractFigures), Error>;
+    type Output = Result<Done, Error>;
 
     fn perform<D: TransformerDevice + DeviceCaches + Send + Sync>(self, device: D) -> Self::Output {
-        let Self { session, policies, events, contract } = self;
+        let Self { session, policies, events, contract, args } = self;
         if !device.supports(session.dtype) {
             return Err(Error::Usage(format!("--dtype {}: the device has no such numbers", session.dtype)));
         }
@@ -174,8 +187,10 @@ impl Task for Job<'_> {
         if let Some(CachePolicy { cache, .. }) = policies.iter().find(|policy| !has(&policy.cache)) {
             return Err(Error::Usage(format!("--policy {cache}: the device has no such cache")));
         }
+        store::check(args, &device)?;
         // From here on nothing is wrong with the arguments.
         let log = events.map(Log::create).transpose()?;
+        let store = store::open(args, &device, log.as_ref().map(Log::sink))?;
         let registry = SharedRegistry::with_device(device.clone());
         if let Some(sink) = log.as_ref().map(Log::sink) {
             device.observe(&sink);
@@ -199,11 +214,15 @@ impl Task for Job<'_> {
                 .iter()
                 .map(|DeviceCache { name, policy, metrics }| CacheRow::new(name, "device", *policy, metrics)),
         );
+        let store_figures = store.as_ref().map(|store| StoreFigures {
+            folder: store.disk.folder().display().to_string(),
+            remote: store.remote.as_ref().map(|remote| remote.journal().store().to_owned()),
+        });
         // What they say at their end is part of the log.
-        drop((registry, device));
+        drop((registry, device, store));
         if let Some(log) = log {
             log.finish()?;
         }
-        Ok((ended, rows, figures))
+        Ok(Done { ended, rows, contract: figures, store: store_figures })
     }
 }

@@ -34,6 +34,8 @@ pub struct Run {
     pub cold_throughput: Option<Throughput>,
     /// The tokens of all workers in the passes after it.
     pub warm_throughput: Option<Throughput>,
+    /// The store of artifacts; `None` if none is used.
+    pub store: Option<StoreFigures>,
     /// The caches.
     pub caches: Vec<CacheRow>,
     /// What was recorded, warmed up, and created all the same.
@@ -53,6 +55,15 @@ pub struct DeviceFigures {
     pub name: String,
     /// Why this one.
     pub why: String,
+}
+
+/// The store of artifacts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StoreFigures {
+    /// Its folder.
+    pub folder: String,
+    /// The name of its remote level.
+    pub remote: Option<String>,
 }
 
 /// The model.

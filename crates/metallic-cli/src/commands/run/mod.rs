@@ -16,6 +16,7 @@ mod log;
 mod policy;
 mod prompts;
 mod session;
+mod store;
 mod text;
 mod verify;
 
@@ -24,7 +25,7 @@ pub use board::{Outcome, Pass};
 pub use caches::{CacheRow, names};
 pub use command::{collect, run};
 pub use contract::{ContractFigures, Recorded, WarmUpFigures};
-pub use figures::{DeviceFigures, ModelFigures, PromptFigures, Run};
+pub use figures::{DeviceFigures, ModelFigures, PromptFigures, Run, StoreFigures};
 pub use policy::CachePolicy;
 pub use prompts::{Prompt, prompts};
 pub use session::{Ended, Session};

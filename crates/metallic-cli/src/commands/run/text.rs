@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::answers::{Latency, Throughput};
+use super::caches::CacheRow;
 use super::figures::{PromptFigures, Run};
 use crate::table::Table;
 use crate::units::{bytes, count, duration, nanoseconds, percent, printable};
@@ -33,6 +34,18 @@ pub(super) fn write(run: &Run, out: &mut dyn Write) -> io::Result<()> {
     times(run).write(out, 0)?;
     writeln!(out)?;
     caches(run).write(out, 0)?;
+    if let Some(store) = &run.store {
+        let sum = |of: fn(&CacheRow) -> u64| run.caches.iter().map(of).sum();
+        let [loads, ns] = [sum(|row| row.loads), sum(|row| row.load_ns)];
+        let remote = store.remote.as_ref().map_or(String::new(), |remote| format!(" and {remote}"));
+        let folder = printable(&store.folder, usize::MAX);
+        writeln!(
+            out,
+            "\nloaded {} of the misses in {} from the artifacts in {folder}{remote}",
+            count(loads),
+            duration(ns)
+        )?;
+    }
     // Or one would add up the column.
     if run.device.kind == "wgpu" {
         writeln!(out, "\ncreating kernels contains creating wgpu_pipeline and wgpu_layout for them")?;
@@ -159,11 +172,12 @@ fn per_second(rate: f64) -> String {
 }
 
 fn caches(run: &Run) -> Table {
-    let mut table =
-        Table::new(["cache", "entries", "hits", "misses", "hit rate", "evictions", "bytes", "creating"])
-            .may_lack(["evictions", "hit rate"]);
+    let loads = run.store.is_some().then_some("loads");
+    let titles = ["cache", "entries", "hits", "misses", "hit rate", "evictions", "bytes", "creating"];
+    let mut table = Table::new(titles.into_iter().chain(loads)).may_lack(["evictions", "hit rate"]);
     for row in &run.caches {
-        table.row([
+        let loads = run.store.is_some().then(|| count(row.loads));
+        let figures = [
             row.cache.clone(),
             count(row.entries),
             row.hits.map_or_else(String::new, count),
@@ -172,7 +186,8 @@ fn caches(run: &Run) -> Table {
             count(row.evictions),
             bytes(row.bytes),
             duration(row.creation_ns),
-        ]);
+        ];
+        table.row(figures.into_iter().chain(loads));
     }
     table
 }

@@ -105,6 +105,8 @@ where
         let (reservation, key) = self.open.take().expect("an arrival ends by value, or is dropped");
         let began = reservation.began;
         let passage = self.passage.take();
+        // Whatever was loaded, no resource was made of it.
+        self.course.loaded = false;
         let (cache, elapsed) = self.over();
         cache.cache.abandon(reservation, elapsed);
         let label = cache.format_label(&key);

@@ -110,7 +110,8 @@ impl<Key, R> SharedArrival<'_, Key, R> {
     ) {
         let Some(reservation) = self.reservation.take() else { return };
         let core = self.core;
-        let elapsed = self.lasted(course);
+        // Whatever was loaded, no resource was made of it.
+        let elapsed = self.lasted(Course { loaded: false, ..course });
         let label = core.label(&self.flight.key);
         let began = reservation.began;
         let mut state = core.lock();

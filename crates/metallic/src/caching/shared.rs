@@ -8,7 +8,9 @@
 
 mod arrival;
 mod flight;
+mod gated;
 mod head;
+mod judged;
 mod local;
 mod look_up;
 mod node;
@@ -23,7 +25,8 @@ use metallic_instrumentation::{CacheKind, CacheName, RemovalCause, SinkGuard};
 use super::cache::{Cache, DepartureReason, Departures};
 use super::clock::TimeSource;
 use super::entries::Entry;
-use super::keyed_cache::{Formatted, LabelFormat};
+use super::gate::CreationGate;
+use super::keyed_cache::{Formatted, KernelKeyOf, LabelFormat};
 use super::order::{Order, Uses};
 use super::policy::EvictionPolicy;
 use super::reporting::{CacheCounters, CacheEvent, CacheMetrics, LastEvent, Reporter, label};
@@ -36,8 +39,10 @@ use self::head::Head;
 use self::local::Tally;
 use self::node::Node;
 
+pub(crate) use self::judged::JudgedCache;
 pub(super) use self::local::LocalCache;
-pub(super) use self::look_up::{Got, Made, Request};
+pub(crate) use self::look_up::Request;
+pub(super) use self::look_up::{Got, Made};
 
 /// The treatment of a key whose creation failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,6 +72,8 @@ pub(super) struct SharedCore<Key, R> {
     made_on: AtomicU64,
     name: CacheName,
     format: LabelFormat<Key>,
+    /// What a gate knows keys by; `None` if it is not the cache of a kernel.
+    kernel: Option<KernelKeyOf<Key>>,
     kind: CacheKind,
     time: TimeSource,
 }
@@ -82,7 +89,10 @@ struct State<Key, R> {
     locals: Vec<Weak<Tally>>,
     /// The label of the key whose creation failed last.
     failed: Option<Arc<str>>,
+    /// The number of entries that were removed because their caller judged them outdated.
+    outdated: u64,
     reporter: Option<Arc<Reporter>>,
+    gate: Option<Arc<dyn CreationGate>>,
     /// `true` if the reporter's sink wants to hear of hits.
     is_heard: bool,
 }
@@ -124,13 +134,16 @@ impl<Key, R> SharedCore<Key, R> {
                 failures: Vec::new(),
                 locals: Vec::new(),
                 failed: None,
+                outdated: 0,
                 reporter: None,
+                gate: None,
                 is_heard: false,
             }),
             epoch: AtomicU64::new(0),
             made_on: AtomicU64::new(UNKNOWN),
             name,
             format,
+            kernel: None,
             kind,
             time,
         };
@@ -165,7 +178,7 @@ impl<Key, R> SharedCore<Key, R> {
         drop(state);
         if let Some(reporter) = &reporter {
             reporter.opened(self.kind, &policy, self.time.stamp());
-            self.ask(reporter);
+            self.ask_sink(reporter);
         }
     }
 
@@ -185,7 +198,7 @@ impl<Key, R> SharedCore<Key, R> {
         drop(state);
         if let Some(reporter) = &reporter {
             reporter.policy_changed(&policy, self.time.stamp());
-            self.ask(reporter);
+            self.ask_sink(reporter);
         }
     }
 
@@ -254,15 +267,28 @@ impl<Key, R> SharedCore<Key, R> {
         self.see_off(&leaving);
     }
 
+    /// Begins the next generation and evicts what was idle for more generations than the policy allows.
+    pub(super) fn next_generation(&self) {
+        let mut state = self.lock();
+        let now = self.time.stamp();
+        if state.cache.next_generation(now, uses) {
+            let leaving = self.expire(&mut state, now);
+            drop(state);
+            self.see_off(&leaving);
+        }
+    }
+
     /// Removes the entries that `leaves` accepts, and returns how many there were.
     pub(super) fn remove_where(&self, mut leaves: impl FnMut(&Key, &R) -> bool) -> usize {
         let mut state = self.lock();
         let now = self.time.stamp();
+        let expired = self.expire(&mut state, now);
         let leaves = |entry: &Entry<Key, Arc<Node<R>>>| leaves(&entry.key, &entry.resource.resource);
         let departures = state.cache.remove_where(leaves, RemovalCause::Removed, now);
         let count = departures.len();
         let leaving = self.leave(&mut state, departures);
         drop(state);
+        self.see_off(&expired);
         self.see_off(&leaving);
         count
     }
@@ -321,11 +347,11 @@ impl<Key, R> SharedCore<Key, R> {
             }
             None => {}
         }
-        self.ask(reporter);
+        self.ask_sink(reporter);
     }
 
     /// Asks the sink whether it wants to hear of hits.
-    fn ask(&self, reporter: &Arc<Reporter>) {
+    fn ask_sink(&self, reporter: &Arc<Reporter>) {
         let is_heard = reporter.wants_hits();
         let mut state = self.lock();
         // Unless another was set meanwhile, which is asked by whoever did.

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use metallic_store::{Artifact, ArtifactKey, ArtifactStore, Content, Fingerprint, LookUp, Obtain, Vacancy};
-use serde::Serialize;
 
 use super::reports::Reports;
-use crate::caching::{CacheableKernel, Creation};
+use crate::caching::Creation;
 use crate::device::Device;
+use crate::portable::PortableKernel;
 
 /// A kernel whose resources are made of artifacts that can be kept: its key has a portable form, the same in every process.
 ///
@@ -15,11 +15,64 @@ use crate::device::Device;
 /// artifact is read from the finished resource. An artifact is stored under the name of the cache, the schema, the key and the
 /// fingerprint, and is given back only if all of these are the same and not a byte of it has changed.
 ///
-/// Equal keys must serialize equally, and different ones differently: a map of the standard library in a key does not.
-pub trait PersistentKernel<D = Device>: CacheableKernel<D, Key: Serialize> {
-    /// The meaning of keys and artifacts: to be raised with each change of it. Fields of a key are told apart by their order alone.
-    const SCHEMA: u32;
-
+/// ```
+/// use std::sync::Arc;
+///
+/// use metallic::caching::{CacheableKernel, Creation, SharedRegistry};
+/// use metallic::creation::{Artifact, Fingerprint, MemoryStore, PersistentKernel};
+/// use metallic::PortableKernel;
+/// use metallic::error::Error;
+///
+/// struct Gpu {
+///     driver: &'static str,
+/// }
+///
+/// struct Scale;
+///
+/// impl CacheableKernel<Gpu> for Scale {
+///     type Key = u32;
+///     type CachedResource = Vec<u8>;
+///     type Params = u32;
+///
+///     const CACHE_NAME: &'static str = "scale";
+///
+///     fn create_cache_key(width: &u32) -> u32 {
+///         *width
+///     }
+///
+///     fn create_cached_resource(width: &u32, _: Option<&Gpu>) -> Result<Vec<u8>, Error> {
+///         Ok(format!("code for {width}").into_bytes()) // what takes long
+///     }
+///
+///     fn create(width: &u32, cx: &mut Creation<'_, Self, Gpu>) -> Result<Vec<u8>, Error> {
+///         let device = cx.device();
+///         let artifact = cx.artifact(|| Self::create_cached_resource(width, device))?;
+///         Ok(artifact.payload(Artifact::NATIVE).unwrap_or_default().to_vec()) // the driver loads it
+///     }
+/// }
+///
+/// impl PortableKernel<Gpu> for Scale {
+///     const SCHEMA: u32 = 1;
+/// }
+///
+/// impl PersistentKernel<Gpu> for Scale {
+///     fn fingerprint(gpu: &Gpu) -> Fingerprint {
+///         Fingerprint::new().with_layer("driver", gpu.driver)
+///     }
+/// }
+///
+/// // `DiskStore` keeps them across processes.
+/// let store = Arc::new(MemoryStore::new());
+/// for (run, loads) in [("first", 0), ("second", 1)] {
+///     let registry = SharedRegistry::with_device(Gpu { driver: "550.54.15" });
+///     registry.set_store(Some(store.clone()));
+///     assert_eq!(registry.get_or_create::<Scale>(&64, None)?, b"code for 64");
+///     let metrics = registry.metrics::<Scale>().unwrap();
+///     assert_eq!((metrics.misses, metrics.loads), (1, loads), "{run}");
+/// }
+/// # Ok::<(), Error>(())
+/// ```
+pub trait PersistentKernel<D = Device>: PortableKernel<D> {
     /// How long a creation waits for one of the same key by another process before it compiles for itself.
     const WAIT: Duration = Obtain::DEFAULT_WAIT;
 

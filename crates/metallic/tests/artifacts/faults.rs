@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use metallic::PortableKernel;
 use metallic::caching::{CacheableKernel, Creation, SharedRegistry};
 use metallic::creation::{ArtifactStore, Content, Fingerprint, PersistentKernel};
 use metallic::error::Error;
@@ -197,9 +198,11 @@ impl CacheableKernel<Machine> for Odd {
     }
 }
 
-impl PersistentKernel<Machine> for Odd {
+impl PortableKernel<Machine> for Odd {
     const SCHEMA: u32 = 1;
+}
 
+impl PersistentKernel<Machine> for Odd {
     fn fingerprint(_: &Machine) -> Fingerprint {
         Fingerprint::new()
     }

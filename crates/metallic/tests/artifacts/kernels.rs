@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use metallic::PortableKernel;
 use metallic::caching::{CacheableKernel, Creation, SharedRegistry};
 use metallic::creation::{Artifact, ArtifactStore, Content, Fingerprint, PersistentKernel};
 use metallic::error::Error;
@@ -171,9 +172,11 @@ impl CacheableKernel<Machine> for Code {
     }
 }
 
-impl PersistentKernel<Machine> for Code {
+impl PortableKernel<Machine> for Code {
     const SCHEMA: u32 = 1;
+}
 
+impl PersistentKernel<Machine> for Code {
     fn fingerprint(machine: &Machine) -> Fingerprint {
         Fingerprint::new()
             .with_layer(Fingerprint::BUILD, machine.0.build)
@@ -210,9 +213,11 @@ impl CacheableKernel<Machine> for Stubborn {
     }
 }
 
-impl PersistentKernel<Machine> for Stubborn {
+impl PortableKernel<Machine> for Stubborn {
     const SCHEMA: u32 = 1;
+}
 
+impl PersistentKernel<Machine> for Stubborn {
     fn fingerprint(machine: &Machine) -> Fingerprint {
         Code::fingerprint(machine)
     }

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use crate::source::{Import, Source};
 
 /// The files of `caching/`: each imports only files before it.
-const ORDER: [&str; 14] = [
+const ORDER: [&str; 16] = [
     "clock",
     "sync",
     "policy",
+    "gate",
     "order",
     "entries",
     "reporting",
@@ -20,6 +21,7 @@ const ORDER: [&str; 14] = [
     "kernel_cache",
     "slot",
     "shared",
+    "pool",
     "registry",
 ];
 

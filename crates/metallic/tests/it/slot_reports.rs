@@ -273,7 +273,7 @@ fn a_preparation_is_given_the_device_of_the_caller_or_of_the_registry() {
     let uploaded = cache.get_or_prepare(source.version(), AS_IS, Some(&others), upload).unwrap();
     assert_eq!(others.read(&uploaded, 0..2).unwrap(), [1.0, 2.0]);
     cache.get_or_prepare(source.version(), AS_IS, None, |_| unreachable!("it is there")).unwrap();
-    assert_eq!(cache.tensor_preparation().metrics().failed_creations, 1);
+    assert_eq!(cache.tensor_preparation().unwrap().metrics().failed_creations, 1);
 
     let own = VecDevice::default();
     let mut cache = ResourceCache::with_device(own.clone());

@@ -3,8 +3,13 @@
 
 mod devices;
 mod failures;
+mod generations;
 mod hits;
 mod kernels;
 mod keyed;
+mod known_bugs;
 mod locals;
+mod pools;
+mod prepared;
 mod sinks;
+mod this_thread;

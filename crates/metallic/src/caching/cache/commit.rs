@@ -62,7 +62,7 @@ impl<Key, R> Cache<Key, R> {
         let id = self.order.insert(elapsed.done, elapsed.ticks, hash, self.capacity);
         self.entries.insert(id, hash, entry, bytes, self.capacity);
         self.counters.note(LastEvent::Miss(id));
-        if self.policy.max_idle_duration().is_some() {
+        if self.policy.limits_idleness() {
             self.watch();
         }
         (id, departures)
@@ -77,7 +77,7 @@ impl<Key, R> Cache<Key, R> {
     }
 
     #[inline]
-    fn count_creation(&mut self, elapsed: Elapsed) {
+    pub(super) fn count_creation(&mut self, elapsed: Elapsed) {
         self.counters.creation_ticks = self.counters.creation_ticks.saturating_add(elapsed.own_ticks);
     }
 }

@@ -7,6 +7,7 @@ use metallic_instrumentation::CreationOutcome;
 use super::{KeyedCache, nothing_newer};
 use crate::caching::cache::{Course, Elapsed, Reservation};
 use crate::caching::entries::Entry;
+use crate::caching::gate::Passage;
 use crate::caching::order::EntryId;
 use crate::caching::reporting::Ended;
 
@@ -24,6 +25,8 @@ where
     hash: u64,
     begun: u64,
     course: Course,
+    /// Is told how it ends.
+    passage: Option<Box<dyn Passage>>,
 }
 
 impl<'a, H: ?Sized, Key, R, F> Arrival<'a, H, Key, R, F>
@@ -40,7 +43,8 @@ where
             cache.depart(&departures);
         }
         let open = Some((reservation, key));
-        let mut arrival = Self { holder, reach, open, hash, begun: now, course: Course::default() };
+        let mut arrival =
+            Self { holder, reach, open, hash, begun: now, course: Course::default(), passage: None };
         // Inside of the arrival: should a `Drop` panic, the miss is one that failed.
         drop(departures);
         arrival.begun = (arrival.reach)(arrival.holder).cache.time().stamp();
@@ -60,11 +64,20 @@ where
         self.course = course;
     }
 
+    /// Tells `passage` how it ends.
+    #[inline]
+    pub(in crate::caching) fn with_passage(self, passage: Option<Box<dyn Passage>>) -> Self {
+        let mut arrival = self;
+        arrival.passage = passage;
+        arrival
+    }
+
     /// Inserts the resource, which holds `bytes` bytes. Returns its entry, and the ticks that all of it took.
     #[inline(always)]
     pub(in crate::caching) fn commit(mut self, resource: R, bytes: u64) -> (EntryId, u64) {
         let (reservation, key) = self.open.take().expect("an arrival ends by value");
         let (hash, began) = (self.hash, reservation.began);
+        let passage = self.passage.take();
         let (cache, elapsed) = self.over();
         let (id, departures) =
             cache.cache.commit(reservation, hash, Entry { key, resource }, bytes, elapsed, nothing_newer);
@@ -74,8 +87,11 @@ where
         if cache.reporting.is_some() {
             cache.report_created(id, ended(began, elapsed, CreationOutcome::Created, bytes));
             cache.refresh_fast_path();
-        } else if cache.cache.policy().max_idle_duration().is_some() {
+        } else if cache.cache.policy().limits_idleness() {
             cache.refresh_fast_path();
+        }
+        if let Some(passage) = passage {
+            cache.tell(passage, ended(began, elapsed, CreationOutcome::Created, bytes));
         }
         (id, elapsed.ticks)
     }
@@ -91,12 +107,16 @@ where
         let began = reservation.began;
         // Whatever was loaded, no resource was made of it.
         self.course.loaded = false;
+        let passage = self.passage.take();
         let (cache, elapsed) = self.over();
         cache.cache.abandon(reservation, elapsed);
         let label = cache.format_label(&key);
         cache.report_failed(&label, ended(began, elapsed, outcome, 0), error);
         cache.failed = Some(label.clone());
         cache.refresh_fast_path();
+        if let Some(passage) = passage {
+            cache.tell(passage, ended(began, elapsed, outcome, 0));
+        }
         (label, elapsed.ticks)
     }
 

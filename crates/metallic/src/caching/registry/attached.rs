@@ -18,10 +18,6 @@ impl<D: 'static> CacheRegistry<D> {
     pub(crate) fn attachment(&self) -> Option<Attachment> {
         self.attachment.clone()
     }
-
-    fn context(&self) -> SlotContext {
-        SlotContext::new(self.sink.clone(), self.time.clone(), None)
-    }
 }
 
 impl<K: CacheableKernel<D>, D: 'static> Creation<'_, K, D> {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use metallic_instrumentation::{
     CacheCleared, CacheEviction, CacheKind, CacheName, CacheOpened, CachePolicyChanged, CreationOutcome,
-    EntryRemoved, Event, EventData, EventKind, ResourceCacheAccess, ResourceCacheSummary, ResourceCreated,
-    SinkGuard,
+    CreationViolation, EntryRemoved, Event, EventData, EventKind, ResourceCacheAccess, ResourceCacheSummary,
+    ResourceCreated, SinkGuard,
 };
 
 use super::metrics::CacheCounters;
@@ -112,6 +112,13 @@ impl Reporter {
             let hit_rate = hits as f64 * 100.0 / operations as f64;
             let cache = self.cache.clone();
             self.send(now, ResourceCacheSummary { cache, hits, misses, hit_rate, size: size as u64 });
+        }
+    }
+
+    /// A creation was one that an armed scope should not have seen.
+    pub(in crate::caching) fn violated(&self, violation: CreationViolation, now: u64) {
+        if self.wants(EventKind::CreationViolation) {
+            self.send(now, violation);
         }
     }
 

@@ -11,6 +11,7 @@ use super::node::Node;
 use super::{Failure, OnFailure, SharedCore, uses};
 use crate::caching::cache::{Course, Elapsed, Reservation};
 use crate::caching::entries::Entry;
+use crate::caching::gate::Passage;
 use crate::caching::reporting::Ended;
 use crate::caching::sync::atomic::Ordering;
 use crate::error::{Error, chain};
@@ -24,9 +25,17 @@ pub(super) struct SharedArrival<'a, Key, R> {
     pub(super) reservation: Option<Reservation>,
     pub(super) request: Request,
     pub(super) begun: u64,
+    /// Is told how it ends.
+    pub(super) passage: Option<Box<dyn Passage>>,
 }
 
 impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
+    /// Tells `passage` how it ends.
+    pub(super) fn with_passage(mut self, passage: Option<Box<dyn Passage>>) -> Self {
+        self.passage = passage;
+        self
+    }
+
     pub(super) fn create<E: From<Error>>(
         mut self,
         create: impl FnOnce(&Key) -> Made<R, E>,
@@ -74,7 +83,11 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
             let ended = ended(began, elapsed, CreationOutcome::Created, bytes);
             reporter.miss(|| node.label(|| core.label(&self.flight.key)), ended, None);
             reporter.operation_complete(totals, began);
-            core.ask(reporter);
+            core.ask_sink(reporter);
+        }
+        if let Some(passage) = self.passage.take() {
+            let ended = ended(began, elapsed, CreationOutcome::Created, bytes);
+            core.tell(passage, ended, reporter.as_deref());
         }
         drop(leaving);
         Ok(Got { node, ticks: elapsed.ticks })
@@ -127,7 +140,10 @@ impl<Key, R> SharedArrival<'_, Key, R> {
         if let Some(reporter) = &reporter {
             reporter.miss(|| label.clone(), ended(began, elapsed, outcome, 0), text);
             reporter.operation_complete(totals, began);
-            core.ask(reporter);
+            core.ask_sink(reporter);
+        }
+        if let Some(passage) = self.passage.take() {
+            core.tell(passage, ended(began, elapsed, outcome, 0), reporter.as_deref());
         }
     }
 }

@@ -4,9 +4,8 @@
 use std::mem;
 use std::sync::PoisonError;
 
-use super::{SharedRegistry, lock};
+use super::SharedRegistry;
 use crate::caching::kernel::Attachment;
-use crate::caching::slot::SlotContext;
 
 impl<D: 'static> SharedRegistry<D> {
     pub(crate) fn attach(&self, attachment: Option<Attachment>) {
@@ -19,9 +18,5 @@ impl<D: 'static> SharedRegistry<D> {
 
     pub(crate) fn attachment(&self) -> Option<Attachment> {
         self.0.attachment.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(in crate::caching::registry) fn context(&self) -> SlotContext {
-        SlotContext::new(lock(&self.0.sink).clone(), self.0.time.clone(), None)
     }
 }

@@ -5,10 +5,11 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use metallic::PortableKernel;
 use metallic::caching::{CacheableKernel, Creation};
-use metallic::creation::{Content, Fingerprint, PersistentKernel};
+use metallic::creation::{Fingerprint, PersistentKernel};
 use metallic::error::MetalError;
-use serde::ser::{Serialize, SerializeStruct, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::artifact::{self, DriverCache};
 use super::bind_group::bind;
@@ -72,15 +73,28 @@ impl fmt::Debug for PipelineKey {
     }
 }
 
+/// The portable form of a [`PipelineKey`]: all that is compiled. A rebuilt program whose shaders are unchanged has the same.
+#[derive(Serialize, Deserialize)]
+struct PortableKey<'a> {
+    name: Cow<'a, str>,
+    source: Cow<'a, str>,
+    reads: u8,
+    writes: u8,
+}
+
 impl Serialize for PipelineKey {
-    /// All that is compiled, the source by its digest: a rebuilt program whose shaders are unchanged compiles none.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (_, source) = self.named_source();
-        let mut key = serializer.serialize_struct("PipelineKey", 3)?;
-        key.serialize_field("source", &Content::new().with("source", &*source).digest().to_string())?;
-        key.serialize_field("reads", &self.layout.reads)?;
-        key.serialize_field("writes", &self.layout.writes)?;
-        key.end()
+        let (name, source) = self.named_source();
+        let LayoutKey { reads, writes } = self.layout;
+        PortableKey { name, source, reads, writes }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for PipelineKey {
+    /// A key with this source. It does not compare equal to that of a built-in shader.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let PortableKey { name, source, reads, writes } = PortableKey::deserialize(deserializer)?;
+        Ok(Self::custom(&name, &source, LayoutKey { reads, writes }))
     }
 }
 
@@ -135,11 +149,13 @@ impl CacheableKernel<Connection> for PipelineKernel {
     }
 }
 
+impl PortableKernel<Connection> for PipelineKernel {
+    const SCHEMA: u32 = 1;
+}
+
 /// A pipeline's artifact is the driver's own cache of that pipeline alone: wgpu cannot merge two of them, so that one for all
 /// pipelines would lose what another process adds at the same time.
 impl PersistentKernel<Connection> for PipelineKernel {
-    const SCHEMA: u32 = 1;
-
     fn fingerprint(connection: &Connection) -> Fingerprint {
         connection.fingerprint.clone().unwrap_or_default()
     }

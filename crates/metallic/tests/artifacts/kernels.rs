@@ -213,9 +213,11 @@ impl CacheableKernel<Machine> for Stubborn {
     }
 }
 
-impl PersistentKernel<Machine> for Stubborn {
+impl PortableKernel<Machine> for Stubborn {
     const SCHEMA: u32 = 1;
+}
 
+impl PersistentKernel<Machine> for Stubborn {
     fn fingerprint(machine: &Machine) -> Fingerprint {
         Code::fingerprint(machine)
     }

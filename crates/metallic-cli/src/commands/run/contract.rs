@@ -120,13 +120,17 @@ impl<'a> Plan<'a> {
         }
         let warm_up = self.manifest.as_ref().map(|manifest| {
             let progress = Progress::steps(manifest.len() as u64, "warming up");
-            let report = registry
-                .warm(manifest, &WarmOptions { progress: Some(&|_| progress.add(1)), ..WarmOptions::default() });
+            let report = registry.warm(
+                manifest,
+                &WarmOptions { progress: Some(&|_| progress.add(1)), ..WarmOptions::default() },
+            );
             progress.finish();
             report
         });
-        let figures =
-            ContractFigures { warm_up: warm_up.as_ref().map(WarmUpFigures::from), ..ContractFigures::default() };
+        let figures = ContractFigures {
+            warm_up: warm_up.as_ref().map(WarmUpFigures::from),
+            ..ContractFigures::default()
+        };
         // A rehearsal creates what no manifest can have. What the manifest could have and has not, is for the run to meet.
         let armed = args.arm.and(self.manifest.as_ref());
         let armed = armed.map(|_| supervisor.arm_portable("rehearsal", Contract::Refuse));

@@ -60,7 +60,13 @@ impl Session<'_> {
     ///
     /// # Panics
     /// If a worker does, when all have come to their end.
-    pub(super) fn run<D>(&self, device: &D, registry: &SharedRegistry<D>, serving: &Serving<'_>, progress: &Progress) -> Ended
+    pub(super) fn run<D>(
+        &self,
+        device: &D,
+        registry: &SharedRegistry<D>,
+        serving: &Serving<'_>,
+        progress: &Progress,
+    ) -> Ended
     where
         D: TransformerDevice + Send + Sync,
     {

@@ -20,8 +20,10 @@ mod prepared_tensors_model;
 mod registry;
 mod slot_reports;
 mod slots;
-mod source;
 mod spec_examples;
 mod spec_kernels;
 mod spec_recipes;
 mod vec_device;
+
+#[path = "../source/mod.rs"]
+mod source;

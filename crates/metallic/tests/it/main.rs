@@ -14,6 +14,7 @@ mod kv_cache_model;
 mod labels;
 mod log;
 mod metrics;
+mod panicking_clock;
 mod panics;
 mod prepared_tensors;
 mod prepared_tensors_model;

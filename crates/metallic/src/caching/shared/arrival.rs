@@ -10,6 +10,7 @@ use super::look_up::{Got, Made, Request};
 use super::node::Node;
 use super::{Failure, OnFailure, SharedCore, uses};
 use crate::caching::cache::{Elapsed, Reservation};
+use crate::caching::clock::TimeSource;
 use crate::caching::entries::Entry;
 use crate::caching::reporting::Ended;
 use crate::caching::sync::atomic::Ordering;
@@ -38,7 +39,8 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
             Err(error) => {
                 let label = self.core.label(&self.flight.key);
                 let (error, shared, text) = share(error, label);
-                self.abandon(CreationOutcome::Failed, nested, shared, Some(&text));
+                let elapsed = self.elapsed(nested, TimeSource::stamp);
+                self.abandon(CreationOutcome::Failed, elapsed, shared, Some(&text));
                 Err(error)
             }
         }
@@ -46,14 +48,14 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
 
     fn commit(&mut self, resource: R, bytes: u64, nested: u64) -> Result<Got<R>, Error> {
         let (core, hash) = (self.core, self.flight.hash);
-        let elapsed = self.lasted(nested);
+        let elapsed = self.elapsed(nested, TimeSource::stamp);
         // Before the lock: cloning a key is not ours.
         let key = self.flight.key.clone();
         let node = Arc::new(Node::new(resource, hash, bytes, elapsed.done));
         let mut state = core.lock();
         if let Err(error) = core.claim(self.request) {
             drop(state);
-            self.abandon(CreationOutcome::Failed, nested, None, Some(&chain(&error)));
+            self.abandon(CreationOutcome::Failed, elapsed, None, Some(&chain(&error)));
             return Err(match error {
                 Error::DeviceLost => Error::creation(core.label(&key), error),
                 error => error,
@@ -82,8 +84,9 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
 }
 
 impl<Key, R> SharedArrival<'_, Key, R> {
-    fn lasted(&self, nested: u64) -> Elapsed {
-        let done = self.core.time.stamp();
+    /// The time until now. To be asked for before the arrival ends, since a clock may panic.
+    fn elapsed(&self, nested: u64, stamp: impl Fn(&TimeSource) -> u64) -> Elapsed {
+        let done = stamp(&self.core.time);
         let ticks = done.saturating_sub(self.begun);
         Elapsed { done, ticks, own_ticks: ticks.saturating_sub(nested) }
     }
@@ -93,13 +96,12 @@ impl<Key, R> SharedArrival<'_, Key, R> {
     fn abandon(
         &mut self,
         outcome: CreationOutcome,
-        nested: u64,
+        elapsed: Elapsed,
         shared: Option<Arc<Error>>,
         text: Option<&str>,
     ) {
         let Some(reservation) = self.reservation.take() else { return };
         let core = self.core;
-        let elapsed = self.lasted(nested);
         let label = core.label(&self.flight.key);
         let began = reservation.began;
         let mut state = core.lock();
@@ -135,7 +137,10 @@ impl<Key, R> SharedArrival<'_, Key, R> {
 
 impl<Key, R> Drop for SharedArrival<'_, Key, R> {
     fn drop(&mut self) {
-        self.abandon(CreationOutcome::Panicked, 0, None, None);
+        if self.reservation.is_some() {
+            let elapsed = self.elapsed(0, |time| time.stamp_or(self.begun));
+            self.abandon(CreationOutcome::Panicked, elapsed, None, None);
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod events;
 mod expectations;
 mod failures;
 mod imports;
+mod keyed_caches;
 mod kv_cache;
 mod kv_cache_model;
 mod labels;

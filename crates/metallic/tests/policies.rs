@@ -19,7 +19,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestError, TestRunner};
 
-/// What the operations of a sequence are like.
+/// The nature of a sequence's operations.
 #[derive(Clone, Copy)]
 struct Plan {
     caches: u8,
@@ -29,7 +29,7 @@ struct Plan {
     /// Look-ups among some 150 operations: the more, the longer a policy stays in force and the fuller a cache gets.
     look_ups: u32,
     time: Time,
-    /// Whether time passes on the model's clock, in creations and between operations.
+    /// `true` if time passes on the model's clock, in creations and between operations.
     clock_moves: bool,
 }
 

@@ -22,7 +22,7 @@ const CRATE: [&str; 12] = [
 ];
 const DESCRIPTORS: [&str; 7] =
     ["bindings", "bindable", "connection", "layout", "bind_group", "pipeline", "registry"];
-/// What kernels share; each of the others imports only these.
+/// The files that kernels share; each of the others imports only these.
 const KERNELS: [&str; 3] = ["grid", "matrix_product", "softmax"];
 
 const ALL: Layout<'_> = Layout {

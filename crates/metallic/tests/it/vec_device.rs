@@ -46,7 +46,7 @@ impl VecDevice {
         self.0.padding.set(bytes);
     }
 
-    /// What all tensors of this device hold now.
+    /// The bytes that all tensors of this device hold now.
     pub(crate) fn live_bytes(&self) -> u64 {
         self.0.live_bytes.get()
     }

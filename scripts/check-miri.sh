@@ -34,7 +34,7 @@ trap 'rm -f "$log"' EXIT
 case ${1:-} in
 "")
     # Without the tests whose loops are long on purpose: of memory, they show nothing that others do not.
-    miri --lib -- caching --skip linear --skip few_bits --skip one_idle_time_at_most --skip numbering_anew
+    miri --lib -- caching --skip linear --skip few_bits --skip one_idle_time_at_most --skip numbering_anew --skip no_text
     miri --test it -- registry:: slots::
     miri --test policies -- --nocapture
     ;;

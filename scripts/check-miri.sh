@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the core's tests under Miri, which finds undefined behaviour in the unsafe code of the type table: the core's unit tests, one
-# short sequence of each of the policies' properties, and the tests of registry and slots. Prints how many ran.
+# short sequence of each of the policies' properties, and tests of the type table. Prints how many ran.
 #
 #     scripts/check-miri.sh            some three minutes on two cores
 #     scripts/check-miri.sh threads    the tests of the shared registry, by hand: an hour
@@ -35,7 +35,7 @@ case ${1:-} in
 "")
     # Without the tests whose loops are long on purpose: of memory, they show nothing that others do not.
     miri --lib -- caching --skip linear --skip few_bits --skip one_idle_time_at_most --skip numbering_anew --skip no_text
-    miri --test it -- registry:: slots::
+    miri --test it -- many_kernels values_of_many_types slots_of_different
     miri --test policies -- --nocapture
     ;;
 threads)

@@ -65,7 +65,7 @@ where
     /// Inserts the resource, which holds `bytes` bytes. Returns its entry, and the ticks that all of it took.
     #[inline(always)]
     pub(in crate::caching) fn commit(mut self, resource: R, bytes: u64) -> (EntryId, u64) {
-        let elapsed = self.elapsed(TimeSource::stamp);
+        let elapsed = self.lasted(TimeSource::stamp);
         let (reservation, key) = self.open.take().expect("an arrival ends by value");
         let (hash, began) = (self.hash, reservation.began);
         let cache = (self.reach)(self.holder);
@@ -85,7 +85,7 @@ where
 
     /// Gives the place up because the creation failed. Returns the label of the key, and the ticks that all of it took.
     pub(in crate::caching) fn fail(mut self, error: &str) -> (Arc<str>, u64) {
-        let elapsed = self.elapsed(TimeSource::stamp);
+        let elapsed = self.lasted(TimeSource::stamp);
         self.abandon(elapsed, CreationOutcome::Failed, Some(error))
     }
 
@@ -109,7 +109,7 @@ where
 
     /// The time until now. To be asked for before the arrival ends, since a clock may panic.
     #[inline(always)]
-    fn elapsed(&mut self, stamp: impl Fn(&TimeSource) -> u64) -> Elapsed {
+    fn lasted(&mut self, stamp: impl Fn(&TimeSource) -> u64) -> Elapsed {
         let done = stamp((self.reach)(self.holder).cache.time());
         let ticks = done.saturating_sub(self.begun);
         Elapsed { done, ticks, own_ticks: ticks.saturating_sub(self.nested) }
@@ -124,7 +124,7 @@ where
     fn drop(&mut self) {
         if self.open.is_some() {
             let begun = self.begun;
-            let elapsed = self.elapsed(|time| time.stamp_or(begun));
+            let elapsed = self.lasted(|time| time.stamp_or(begun));
             self.abandon(elapsed, CreationOutcome::Panicked, None);
         }
     }

@@ -39,7 +39,7 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
             Err(error) => {
                 let label = self.core.label(&self.flight.key);
                 let (error, shared, text) = share(error, label);
-                let elapsed = self.elapsed(nested, TimeSource::stamp);
+                let elapsed = self.lasted(nested, TimeSource::stamp);
                 self.abandon(CreationOutcome::Failed, elapsed, shared, Some(&text));
                 Err(error)
             }
@@ -48,7 +48,7 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
 
     fn commit(&mut self, resource: R, bytes: u64, nested: u64) -> Result<Got<R>, Error> {
         let (core, hash) = (self.core, self.flight.hash);
-        let elapsed = self.elapsed(nested, TimeSource::stamp);
+        let elapsed = self.lasted(nested, TimeSource::stamp);
         // Before the lock: cloning a key is not ours.
         let key = self.flight.key.clone();
         let node = Arc::new(Node::new(resource, hash, bytes, elapsed.done));
@@ -85,7 +85,7 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
 
 impl<Key, R> SharedArrival<'_, Key, R> {
     /// The time until now. To be asked for before the arrival ends, since a clock may panic.
-    fn elapsed(&self, nested: u64, stamp: impl Fn(&TimeSource) -> u64) -> Elapsed {
+    fn lasted(&self, nested: u64, stamp: impl Fn(&TimeSource) -> u64) -> Elapsed {
         let done = stamp(&self.core.time);
         let ticks = done.saturating_sub(self.begun);
         Elapsed { done, ticks, own_ticks: ticks.saturating_sub(nested) }
@@ -138,7 +138,7 @@ impl<Key, R> SharedArrival<'_, Key, R> {
 impl<Key, R> Drop for SharedArrival<'_, Key, R> {
     fn drop(&mut self) {
         if self.reservation.is_some() {
-            let elapsed = self.elapsed(0, |time| time.stamp_or(self.begun));
+            let elapsed = self.lasted(0, |time| time.stamp_or(self.begun));
             self.abandon(CreationOutcome::Panicked, elapsed, None, None);
         }
     }

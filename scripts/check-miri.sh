@@ -2,8 +2,8 @@
 # Runs the core's tests under Miri, which finds undefined behaviour in the unsafe code of the type table: the core's unit tests, one
 # short sequence of each of the policies' properties, and tests of the type table. Prints how many ran.
 #
-#     scripts/check-miri.sh            some three minutes on two cores
-#     scripts/check-miri.sh threads    the tests of the shared registry, by hand: an hour
+#     scripts/check-miri.sh            some minutes
+#     scripts/check-miri.sh threads    the tests of the shared registry, by hand
 #
 # Where the nightly toolchain or its component cannot be installed, the last lines say so and the script succeeds: AddressSanitizer
 # runs the same code natively.

@@ -36,7 +36,7 @@ case ${1:-} in
     # Without the tests whose loops are long on purpose: of memory, they show nothing that others do not.
     miri --lib -- caching --skip linear --skip few_bits --skip one_idle_time_at_most --skip numbering_anew --skip no_text
     miri --test it -- many_kernels values_of_many_types slots_of_different
-    miri --test policies -- --nocapture
+    miri --test policies -- --nocapture --skip papers
     ;;
 threads)
     miri --test shared

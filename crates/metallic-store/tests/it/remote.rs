@@ -56,7 +56,7 @@ fn s3_conforms() {
     assert!(requests.iter().all(|request| request.contains("X-Amz-Signature=")), "each request is signed");
 }
 
-/// What a child process does that has credentials in its environment.
+/// The work of a child process that has credentials in its environment.
 pub(crate) fn check_url(url: &str) {
     let store = RemoteStore::at(url, patient()).unwrap();
     conformance::what_is_saved_is_loaded(&store);

@@ -1,4 +1,4 @@
-//! What kernels share: made once, kept within limits, and seen.
+//! The objects that kernels share: made once, kept within limits, and seen.
 
 use std::collections::HashSet;
 use std::sync::mpsc::channel;

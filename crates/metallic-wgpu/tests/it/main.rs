@@ -10,3 +10,7 @@ mod limits;
 mod products;
 mod software;
 mod transfers;
+
+#[allow(dead_code, unused_imports, reason = "the core's own checks use all of it")]
+#[path = "../../../metallic/tests/source/mod.rs"]
+mod source;

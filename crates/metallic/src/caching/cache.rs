@@ -155,5 +155,19 @@ impl<Key: Eq + std::hash::Hash, R> Cache<Key, R> {
     pub(super) fn validate(&self) {
         self.order.validate();
         self.entries.validate(self.len());
+        for stamps in self.order.stamps_in_order().into_iter().flatten() {
+            let mut latest = 0;
+            let in_order = |stamp: &u64| {
+                let early = self.time.ns_between(*stamp, latest);
+                latest = latest.max(*stamp);
+                early <= self.time.tick_ns()
+            };
+            // Of a clock that went back, stamps say nothing.
+            let went_back = stamps.iter().max() > Some(&self.time.stamp());
+            assert!(
+                went_back || stamps.iter().all(in_order),
+                "the order of entries follows time: {stamps:?}"
+            );
+        }
     }
 }

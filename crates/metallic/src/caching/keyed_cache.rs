@@ -133,7 +133,8 @@ impl<Key, R> KeyedCache<Key, R> {
         CacheMetrics { last_event: self.last_event(), ..self.cache.snapshot(nothing_newer) }
     }
 
-    /// Removes all entries and gives their memory back. Counters and policy stay.
+    /// Removes all entries and gives their memory back. Counters and policy stay. An empty cache is cleared too, and reported so
+    /// with a count of 0.
     pub fn clear(&mut self) {
         let now = self.cache.time().stamp();
         let in_order = self.reporting.as_ref().is_some_and(|reporting| reporting.reporter.wants_removals());

@@ -323,6 +323,12 @@ impl Order {
         }
     }
 
+    /// The stamps of the last uses in recency order, and of the creations in theirs. `None` in the shared form, where both are
+    /// learned of late.
+    pub(super) fn stamps_in_order(&self) -> Option<[Vec<u64>; 2]> {
+        (!self.is_shared).then(|| self.nodes.stamps_in_order())
+    }
+
     #[cold]
     fn add_place(&mut self, capacity: usize) {
         self.nodes.add_place(capacity);

@@ -138,7 +138,7 @@ impl<D: 'static> CacheRegistry<D> {
     }
 
     /// Sends the events of all caches and slots to `sink`, those that exist included; `None` sends them nowhere. Panics of a
-    /// former sink are not counted any more.
+    /// former sink are not counted any more, and each key is formatted anew at its next event.
     pub fn set_sink(&mut self, sink: Option<Arc<dyn EventSink>>) {
         let sink = sink.map(|sink| SinkGuard::new(sink).with_registry(self.number));
         if let Some(sink) = sink.as_ref().filter(|sink| sink.enabled(EventKind::RegistryOpened)) {
@@ -274,7 +274,8 @@ impl<D: 'static> CacheRegistry<D> {
         self.caches.get_mut::<KernelCache<K, D>>()?.remove(key)
     }
 
-    /// Removes all entries of kernel `K`. Its counters and policy stay.
+    /// Removes all entries of kernel `K`. Its counters and policy stay. An empty cache is cleared too, and reported so with a count
+    /// of 0.
     pub fn clear_cache<K: CacheableKernel<D>>(&mut self) {
         if let Some(cache) = self.caches.get_mut::<KernelCache<K, D>>() {
             cache.clear();

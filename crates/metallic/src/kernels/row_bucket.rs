@@ -23,7 +23,7 @@ impl RowBucket {
     }
 
     /// The largest number of rows in the bucket.
-    pub const fn most(self) -> usize {
+    pub const fn max(self) -> usize {
         self.0
     }
 
@@ -64,7 +64,7 @@ mod tests {
     fn buckets_are_powers_of_two() {
         for (rows, most) in [(0, 0), (1, 1), (2, 2), (3, 4), (128, 128), (129, 256), (usize::MAX, usize::MAX)]
         {
-            assert_eq!(RowBucket::of(rows).most(), most, "{rows} rows");
+            assert_eq!(RowBucket::of(rows).max(), most, "{rows} rows");
         }
     }
 
@@ -72,9 +72,9 @@ mod tests {
         #[test]
         fn a_bucket_holds_its_rows_and_is_less_than_twice_as_large(rows in 1..1_000_000_usize) {
             let bucket = RowBucket::of(rows);
-            prop_assert!(bucket.holds(rows) && !bucket.holds(0) && !bucket.holds(bucket.most() + 1));
-            prop_assert!(bucket.most() < 2 * rows);
-            prop_assert_eq!(RowBucket::of(bucket.most()), bucket);
+            prop_assert!(bucket.holds(rows) && !bucket.holds(0) && !bucket.holds(bucket.max() + 1));
+            prop_assert!(bucket.max() < 2 * rows);
+            prop_assert_eq!(RowBucket::of(bucket.max()), bucket);
         }
     }
 }

@@ -28,7 +28,7 @@ impl SeqKBucket {
     }
 
     /// The longest sequence of the bucket, in keys.
-    pub const fn padded_length(self) -> usize {
+    pub const fn max(self) -> usize {
         self.0
     }
 
@@ -70,9 +70,9 @@ mod tests {
         let edges =
             [(0, 0), (1, 1), (3, 4), (4, 4), (129, 256), (256, 256), (257, 512), (4096, 4096), (4097, 4352)];
         for (length, padded) in edges {
-            assert_eq!(SeqKBucket::of(length).padded_length(), padded, "length {length}");
+            assert_eq!(SeqKBucket::of(length).max(), padded, "length {length}");
         }
-        assert_eq!(SeqKBucket::of(usize::MAX).padded_length(), usize::MAX);
+        assert_eq!(SeqKBucket::of(usize::MAX).max(), usize::MAX);
     }
 
     proptest! {
@@ -80,9 +80,9 @@ mod tests {
         fn a_bucket_holds_its_length_wastes_little_and_is_its_own_bucket(length in 1..1_000_000_usize) {
             let bucket = SeqKBucket::of(length);
             prop_assert!(bucket.holds(length));
-            prop_assert!(!bucket.holds(bucket.padded_length() + 1));
-            prop_assert!(bucket.padded_length() - length < length.min(SeqKBucket::STEP));
-            prop_assert_eq!(SeqKBucket::of(bucket.padded_length()), bucket);
+            prop_assert!(!bucket.holds(bucket.max() + 1));
+            prop_assert!(bucket.max() - length < length.min(SeqKBucket::STEP));
+            prop_assert_eq!(SeqKBucket::of(bucket.max()), bucket);
         }
     }
 }

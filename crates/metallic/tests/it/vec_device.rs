@@ -45,7 +45,7 @@ impl VecDevice {
         self.0.padding.store(bytes, Relaxed);
     }
 
-    /// What all tensors of this device hold now.
+    /// The bytes that all tensors of this device hold now.
     pub(crate) fn live_bytes(&self) -> u64 {
         self.0.live_bytes.load(Relaxed)
     }

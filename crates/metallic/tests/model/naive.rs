@@ -36,7 +36,7 @@ pub(crate) struct Naive {
     last_event: Option<CacheEvent>,
     /// A trap was dropped since this was last taken.
     sprung: bool,
-    /// What was reported since it was last taken.
+    /// The reports since they were last taken.
     pub(crate) events: Vec<Event>,
 }
 
@@ -60,7 +60,7 @@ pub(super) struct Entry {
     pub(super) queued_seq: u64,
 }
 
-/// What a look-up comes to.
+/// The result of a look-up.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Answer {
     Resource { serial: u64, uses: u64 },
@@ -104,7 +104,7 @@ impl Naive {
         }
     }
 
-    /// Whether something that was dropped since the last call panicked.
+    /// `true` if something that was dropped since the last call panicked.
     pub(crate) fn take_sprung(&mut self) -> bool {
         std::mem::take(&mut self.sprung)
     }

@@ -24,7 +24,7 @@ pub(crate) struct Plan {
     pub(crate) loses_devices: bool,
 }
 
-/// What a creation finds: the device by number, and the books that are kept.
+/// The context of a creation: the device by number, and the books that are kept.
 #[derive(Clone)]
 struct Device {
     number: u64,

@@ -6,6 +6,7 @@ use metallic_instrumentation::CreationOutcome;
 
 use super::{KeyedCache, nothing_newer};
 use crate::caching::cache::{Course, Elapsed, Reservation};
+use crate::caching::clock::TimeSource;
 use crate::caching::entries::Entry;
 use crate::caching::gate::Passage;
 use crate::caching::order::EntryId;
@@ -74,10 +75,11 @@ where
     /// Inserts the resource, which holds `bytes` bytes. Returns its entry, and the ticks that all of it took.
     #[inline(always)]
     pub(in crate::caching) fn commit(mut self, resource: R, bytes: u64) -> (EntryId, u64) {
+        let elapsed = self.lasted(TimeSource::stamp);
         let (reservation, key) = self.open.take().expect("an arrival ends by value");
         let (hash, began) = (self.hash, reservation.began);
         let passage = self.passage.take();
-        let (cache, elapsed) = self.over();
+        let cache = (self.reach)(self.holder);
         let (id, departures) =
             cache.cache.commit(reservation, hash, Entry { key, resource }, bytes, elapsed, nothing_newer);
         if !departures.is_empty() {
@@ -97,17 +99,23 @@ where
 
     /// Gives the place up because the creation failed. Returns the label of the key, and the ticks that all of it took.
     pub(in crate::caching) fn fail(mut self, error: &str) -> (Arc<str>, u64) {
-        self.abandon(CreationOutcome::Failed, Some(error))
+        let elapsed = self.lasted(TimeSource::stamp);
+        self.abandon(elapsed, CreationOutcome::Failed, Some(error))
     }
 
     #[cold]
-    fn abandon(&mut self, outcome: CreationOutcome, error: Option<&str>) -> (Arc<str>, u64) {
+    fn abandon(
+        &mut self,
+        elapsed: Elapsed,
+        outcome: CreationOutcome,
+        error: Option<&str>,
+    ) -> (Arc<str>, u64) {
         let (reservation, key) = self.open.take().expect("an arrival ends by value, or is dropped");
         let began = reservation.began;
         let passage = self.passage.take();
         // Whatever was loaded, no resource was made of it.
-        self.course.loaded = false;
-        let (cache, elapsed) = self.over();
+        let elapsed = Elapsed { loaded: false, ..elapsed };
+        let cache = (self.reach)(self.holder);
         cache.cache.abandon(reservation, elapsed);
         let label = cache.format_label(&key);
         cache.report_failed(&label, ended(began, elapsed, outcome, 0), error);
@@ -119,12 +127,11 @@ where
         (label, elapsed.ticks)
     }
 
+    /// The time until now. To be asked for before the arrival ends, since a clock may panic.
     #[inline(always)]
-    fn over(&mut self) -> (&mut KeyedCache<Key, R>, Elapsed) {
-        let (begun, course) = (self.begun, self.course);
-        let cache = (self.reach)(self.holder);
-        let elapsed = course.lasted(begun, cache.cache.time().stamp());
-        (cache, elapsed)
+    fn lasted(&mut self, stamp: impl Fn(&TimeSource) -> u64) -> Elapsed {
+        let done = stamp((self.reach)(self.holder).cache.time());
+        self.course.lasted(self.begun, done)
     }
 }
 
@@ -135,7 +142,9 @@ where
     #[inline(always)]
     fn drop(&mut self) {
         if self.open.is_some() {
-            self.abandon(CreationOutcome::Panicked, None);
+            let begun = self.begun;
+            let elapsed = self.lasted(|time| time.stamp_or(begun));
+            self.abandon(elapsed, CreationOutcome::Panicked, None);
         }
     }
 }

@@ -299,6 +299,13 @@ impl Nodes {
         assert_eq!(1 + self.len + vacant, places, "a place is the sentinel's, an entry's or vacant");
     }
 
+    /// The stamps of the last uses in recency order, and of the creations in theirs.
+    pub(super) fn stamps_in_order(&self) -> [Vec<u64>; 2] {
+        let last_used = self.by_recency().into_iter().map(|id| self.last_used(id));
+        let created_at = self.by_creation().into_iter().map(|id| self.created_at[id.index()]);
+        [last_used.collect(), created_at.collect()]
+    }
+
     /// Gives the entries new numbers from 1, in their order, when the numbers are used up.
     #[cold]
     fn renumber_creations(&mut self) {

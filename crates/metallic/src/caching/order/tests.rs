@@ -12,7 +12,7 @@ use crate::caching::policy::EvictionPolicy;
 type Step = (u8, prop::sample::Index);
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    vec((0..12_u8, any::<prop::sample::Index>()), 0..300)
+    vec((0..12_u8, any::<prop::sample::Index>()), 0..if cfg!(miri) { 30 } else { 300 })
 }
 
 fn policies() -> impl Strategy<Value = EvictionPolicy> {
@@ -25,7 +25,7 @@ fn policies() -> impl Strategy<Value = EvictionPolicy> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 2 } else { 300 }, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Uses that the heap learns of when it looks, or by chance before, lead to the victims of a list that is told of each.
     #[test]

@@ -10,6 +10,7 @@ use super::look_up::{Got, Made, Request};
 use super::node::Node;
 use super::{Failure, OnFailure, SharedCore, uses};
 use crate::caching::cache::{Course, Elapsed, Reservation};
+use crate::caching::clock::TimeSource;
 use crate::caching::entries::Entry;
 use crate::caching::gate::Passage;
 use crate::caching::reporting::Ended;
@@ -47,7 +48,8 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
             Err(error) => {
                 let label = self.core.label(&self.flight.key);
                 let (error, shared, text) = share(error, label);
-                self.abandon(CreationOutcome::Failed, course, shared, Some(&text));
+                let elapsed = self.lasted(course, TimeSource::stamp);
+                self.abandon(CreationOutcome::Failed, elapsed, shared, Some(&text));
                 Err(error)
             }
         }
@@ -55,14 +57,14 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
 
     fn commit(&mut self, resource: R, bytes: u64, course: Course) -> Result<Got<R>, Error> {
         let (core, hash) = (self.core, self.flight.hash);
-        let elapsed = self.lasted(course);
+        let elapsed = self.lasted(course, TimeSource::stamp);
         // Before the lock: cloning a key is not ours.
         let key = self.flight.key.clone();
         let node = Arc::new(Node::new(resource, hash, bytes, elapsed.done));
         let mut state = core.lock();
         if let Err(error) = core.claim(self.request) {
             drop(state);
-            self.abandon(CreationOutcome::Failed, course, None, Some(&chain(&error)));
+            self.abandon(CreationOutcome::Failed, elapsed, None, Some(&chain(&error)));
             return Err(match error {
                 Error::DeviceLost => Error::creation(core.label(&key), error),
                 error => error,
@@ -95,8 +97,9 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
 }
 
 impl<Key, R> SharedArrival<'_, Key, R> {
-    fn lasted(&self, course: Course) -> Elapsed {
-        course.lasted(self.begun, self.core.time.stamp())
+    /// The time until now. To be asked for before the arrival ends, since a clock may panic.
+    fn lasted(&self, course: Course, stamp: impl Fn(&TimeSource) -> u64) -> Elapsed {
+        course.lasted(self.begun, stamp(&self.core.time))
     }
 }
 
@@ -104,14 +107,14 @@ impl<Key, R> SharedArrival<'_, Key, R> {
     fn abandon(
         &mut self,
         outcome: CreationOutcome,
-        course: Course,
+        elapsed: Elapsed,
         shared: Option<Arc<Error>>,
         text: Option<&str>,
     ) {
         let Some(reservation) = self.reservation.take() else { return };
         let core = self.core;
         // Whatever was loaded, no resource was made of it.
-        let elapsed = self.lasted(Course { loaded: false, ..course });
+        let elapsed = Elapsed { loaded: false, ..elapsed };
         let label = core.label(&self.flight.key);
         let began = reservation.began;
         let mut state = core.lock();
@@ -150,7 +153,10 @@ impl<Key, R> SharedArrival<'_, Key, R> {
 
 impl<Key, R> Drop for SharedArrival<'_, Key, R> {
     fn drop(&mut self) {
-        self.abandon(CreationOutcome::Panicked, Course::default(), None, None);
+        if self.reservation.is_some() {
+            let elapsed = self.lasted(Course::default(), |time| time.stamp_or(self.begun));
+            self.abandon(CreationOutcome::Panicked, elapsed, None, None);
+        }
     }
 }
 

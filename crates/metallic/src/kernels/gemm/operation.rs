@@ -44,7 +44,7 @@ impl Operation for GemmKernel {
     }
 
     fn check_key(key: &GemmKey) -> Result<(), MetalError> {
-        let (m, n, k) = (key.m.most(), key.n, key.k);
+        let (m, n, k) = (key.m.max(), key.n, key.k);
         for pair in [[("m", m), ("n", n)], [("m", m), ("k", k)], [("k", k), ("n", n)]] {
             check_extents("gemm", &pair)?;
         }

@@ -48,6 +48,10 @@ impl CacheableKernel for MetalPipelineKernel {
         let device = device.ok_or(MetalError::DeviceNotAvailable)?;
         autoreleasepool(|_| compile(key, device))
     }
+
+    fn device_identity(device: &Device) -> Option<u64> {
+        Some(device.registryID())
+    }
 }
 
 fn compile(key: &MetalPipelineKey, device: &Device) -> Result<MetalPipeline, MetalError> {

@@ -47,7 +47,7 @@ impl Operation for ScaledDotProductAttentionKernel {
 
     fn check_key(key: &AttentionKey) -> Result<(), MetalError> {
         let (heads, head_dim) = (("heads", key.heads), ("head_dim", key.head_dim));
-        let (seq_q, seq_k) = (("seq_q", key.seq_q.most()), ("seq_k", key.seq_k.padded_length()));
+        let (seq_q, seq_k) = (("seq_q", key.seq_q.max()), ("seq_k", key.seq_k.max()));
         check_extents("attention", &[heads, seq_q, seq_k])?;
         check_extents("attention", &[heads, seq_q, head_dim])?;
         check_extents("attention", &[("kv_heads", key.kv_heads), seq_k, head_dim])?;
@@ -66,7 +66,7 @@ impl Operation for ScaledDotProductAttentionKernel {
         if !key.seq_k.holds(seq_k) {
             return Err(MetalError::invalid_params(format!(
                 "attention to {seq_k} keys, where the plan is for 1 to {}",
-                key.seq_k.padded_length()
+                key.seq_k.max()
             )));
         }
         if key.causal && seq_q > seq_k {

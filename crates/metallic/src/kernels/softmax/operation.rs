@@ -64,7 +64,7 @@ impl Operation for SoftmaxKernel {
     }
 
     fn check_key(key: &SoftmaxKey) -> Result<(), MetalError> {
-        check_extents("softmax", &[("the row length", key.seq_k.padded_length())])?;
+        check_extents("softmax", &[("the row length", key.seq_k.max())])?;
         check_float("softmax", key.dtype)
     }
 
@@ -73,7 +73,7 @@ impl Operation for SoftmaxKernel {
         if !key.seq_k.holds(seq_k) {
             return Err(MetalError::invalid_params(format!(
                 "softmax over rows of {seq_k}, where the plan is for 1 to {}",
-                key.seq_k.padded_length()
+                key.seq_k.max()
             )));
         }
         if key.causal && past.checked_add(rows).is_none_or(|seen| seen > seq_k) {

@@ -3,7 +3,7 @@
 use objc2::AnyThread;
 use objc2::rc::{Retained, autoreleasepool};
 use objc2::runtime::ProtocolObject;
-use objc2_metal::MTLCommandBuffer;
+use objc2_metal::{MTLCommandBuffer, MTLDevice};
 use objc2_metal_performance_shaders::{MPSMatrix, MPSMatrixSoftMax};
 
 use super::key::{SoftmaxMpsKey, SoftmaxMpsParams};
@@ -50,6 +50,10 @@ impl CacheableKernel for SoftmaxMpsKernel {
             unsafe { MPSMatrixSoftMax::initWithDevice(MPSMatrixSoftMax::alloc(), device) }
         });
         Ok(SoftmaxMps { softmax, key: *key })
+    }
+
+    fn device_identity(device: &Device) -> Option<u64> {
+        Some(device.registryID())
     }
 }
 

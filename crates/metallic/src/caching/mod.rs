@@ -42,8 +42,8 @@ pub use metallic_instrumentation::CacheName;
 pub use policy::{EvictionPolicy, EvictionReason, EvictionStrategy, ParsePolicyError};
 pub use query::Query;
 pub use registry::{
-    CacheRegistry, LocalRegistry, LocalSharedCache, ResourceCache, SharedCache, SharedRegistry,
+    Answer, Batch, CacheRegistry, LocalRegistry, LocalSharedCache, ResourceCache, SharedCache, SharedRegistry,
 };
 pub use reporting::{CacheCounters, CacheEvent, CacheMetrics};
-pub use shared::OnFailure;
+pub use shared::{OnFailure, Ticket};
 pub use slot::{CacheRegistrySlot, Moment, SlotContext};

@@ -1,5 +1,6 @@
 //! All caches of one engine in one place.
 
+mod answer;
 mod by_name;
 mod erased;
 mod facade;
@@ -34,10 +35,11 @@ use super::slot::{CacheRegistrySlot, SlotContext};
 use crate::device::Device;
 use crate::error::Error;
 
+pub use self::answer::Answer;
 use self::erased::ErasedCache;
 pub use self::facade::ResourceCache;
 pub use self::keyed::{LocalSharedCache, SharedCache};
-pub use self::local::LocalRegistry;
+pub use self::local::{Batch, LocalRegistry};
 pub use self::shared::SharedRegistry;
 use self::type_table::TypeTable;
 

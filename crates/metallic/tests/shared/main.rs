@@ -2,9 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "outside of test functions, too: what fails here fails the test")]
 
 mod devices;
+mod fallbacks;
 mod failures;
 mod hits;
 mod kernels;
 mod keyed;
 mod locals;
+mod shutdowns;
 mod sinks;
+mod tasks;
+mod tickets;

@@ -1,5 +1,7 @@
 //! Shared caches whose keys and resources are known by their types alone.
 
+mod background;
+
 use std::fmt;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use crate::caching::entries::hash_of;
 use crate::caching::policy::EvictionPolicy;
 use crate::caching::query::Query;
 use crate::caching::reporting::{CacheCounters, CacheMetrics};
-use crate::caching::shared::{LocalCache, Made, SharedCore};
+use crate::caching::shared::{Creators, LocalCache, Made, SharedCore};
 use crate::error::Error;
 
 /// A cache of a [`SharedRegistry`](super::SharedRegistry) without a kernel: what creates a resource is given with each look-up.
@@ -33,11 +35,11 @@ use crate::error::Error;
 /// assert_eq!(pipelines.counters().misses, 1);
 /// # Ok::<(), Error>(())
 /// ```
-pub struct SharedCache<Key, R>(Arc<SharedCore<Key, R>>);
+pub struct SharedCache<Key, R>(Arc<SharedCore<Key, R>>, Arc<Creators>);
 
 impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
-    pub(super) fn new(core: Arc<SharedCore<Key, R>>) -> Self {
-        Self(core)
+    pub(super) fn new(core: Arc<SharedCore<Key, R>>, creators: Arc<Creators>) -> Self {
+        Self(core, creators)
     }
 
     /// The name of the cache in events and metrics.
@@ -204,7 +206,7 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
 
 impl<Key, R> Clone for SharedCache<Key, R> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self(self.0.clone(), self.1.clone())
     }
 }
 

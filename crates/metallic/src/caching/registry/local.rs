@@ -1,9 +1,12 @@
 //! One thread's view of a shared registry.
 
+mod fallback;
+
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
+pub use self::fallback::Batch;
 use super::shared::SharedRegistry;
 use super::shared_kernel::SharedKernel;
 use super::type_table::{Erased, TypeTable};
@@ -103,13 +106,7 @@ impl<D: 'static> LocalRegistry<D> {
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
-        if self.caches.get::<LocalKernel<K, D>>().is_none() {
-            let kernel = self.shared.kernel::<K>()?;
-            let local = LocalCache::new(kernel.core.clone());
-            self.caches.insert(Box::new(LocalKernel::<K, D> { local, kernel }));
-        }
-        let LocalKernel { local, kernel } =
-            self.caches.get_mut::<LocalKernel<K, D>>().expect("it was inserted just now");
+        let LocalKernel { local, kernel } = Self::cache::<K>(&self.shared, &mut self.caches)?;
         kernel.check_device(device)?;
         if let Some((id, now)) = local.find_again(hash, key) {
             return Ok(local.hit(id, now));
@@ -119,6 +116,22 @@ impl<D: 'static> LocalRegistry<D> {
         let device = device.or(own.as_deref());
         let got = kernel.get_or_create(key, hash, device, request, None, &mut self.shared.clone())?;
         Ok(local.keep(hash, key, || key.clone(), got.node))
+    }
+
+    /// The local cache of kernel `K`, made at the first call.
+    fn cache<'a, K>(
+        shared: &SharedRegistry<D>,
+        caches: &'a mut TypeTable<dyn ErasedLocal, NEAR>,
+    ) -> Result<&'a mut LocalKernel<K, D>, Error>
+    where
+        K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
+    {
+        if caches.get::<LocalKernel<K, D>>().is_none() {
+            let kernel = shared.kernel::<K>()?;
+            let local = LocalCache::new(kernel.core.clone());
+            caches.insert(Box::new(LocalKernel::<K, D> { local, kernel }));
+        }
+        Ok(caches.get_mut::<LocalKernel<K, D>>().expect("it was inserted just now"))
     }
 
     /// Lets go of everything, for a thread that idles. What is asked for next is found in the shared caches again.

@@ -1,5 +1,6 @@
 //! All caches of one engine, for all of its threads.
 
+mod background;
 mod by_name;
 
 use std::any::{Any, TypeId, type_name};
@@ -20,7 +21,7 @@ use crate::caching::entries::hash_of;
 use crate::caching::kernel::{CacheableKernel, Frame};
 use crate::caching::policy::EvictionPolicy;
 use crate::caching::reporting::CacheMetrics;
-use crate::caching::shared::{OnFailure, Request};
+use crate::caching::shared::{Creators, OnFailure, Request};
 use crate::caching::sync::{Mutex, MutexGuard, RwLock};
 use crate::device::Device;
 use crate::error::Error;
@@ -75,6 +76,7 @@ struct Inner<D> {
     time: TimeSource,
     name: Option<CacheName>,
     number: u32,
+    creators: Arc<Creators>,
 }
 
 impl SharedRegistry {
@@ -111,6 +113,7 @@ impl<D: 'static> SharedRegistry<D> {
             time,
             name,
             number: next_number(),
+            creators: Creators::new(),
         }))
     }
 

@@ -91,7 +91,7 @@ impl<D: 'static> SharedRegistry<D> {
         let first = erased.owner();
         let erased: Arc<dyn Any + Send + Sync> = erased;
         let core = erased.downcast().map_err(|_| Error::DuplicateCacheName { name, first, second })?;
-        Ok(SharedCache::new(core))
+        Ok(SharedCache::new(core, self.0.creators.clone()))
     }
 
     pub(super) fn named_cache(&self, name: &str) -> Option<Arc<dyn ErasedShared>> {

@@ -83,8 +83,11 @@ where
         key: Key,
         make: impl Fn(&Key, bool) -> Progress<R> + Send + Sync + 'static,
     ) -> Option<Arc<Node<R>>> {
-        if let Some(known) = self.known(hash, &key) {
-            return known.ok();
+        match self.known(hash, &key) {
+            // Since it was looked for: this is the hit.
+            Some(Ok(_)) => return self.find(hash, &key),
+            Some(Err(_)) => return None,
+            None => {}
         }
         let awaited = Await::begin(self, hash, &key)?;
         let make = move |key: &Key, may_wait| {

@@ -85,7 +85,7 @@ where
     ) -> Option<Arc<Node<R>>> {
         match self.known(hash, &key) {
             // Since it was looked for: this is the hit.
-            Some(Ok(_)) => return self.find(hash, &key),
+            Some(Ok(_)) => return self.get_hashed(hash, &key),
             Some(Err(_)) => return None,
             None => {}
         }

@@ -81,10 +81,19 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         &self,
         query: &Q,
     ) -> Option<Arc<Node<R>>> {
-        self.find(hash_of(query), query, || Ok(())).ok().flatten()
+        self.get_hashed(hash_of(query), query)
     }
 
-    /// [`get`](Self::get) by a query whose hash is known, unless `check` refuses what is there: then nothing is counted. It is
+    /// [`get`](Self::get) by a query whose hash is known.
+    pub(in crate::caching) fn get_hashed<Q: Equivalent<Key> + ?Sized>(
+        &self,
+        hash: u64,
+        query: &Q,
+    ) -> Option<Arc<Node<R>>> {
+        self.find(hash, query, || Ok(())).ok().flatten()
+    }
+
+    /// [`get_hashed`](Self::get_hashed), unless `check` refuses what is there: then nothing is counted. It is
     /// called under the lock, so that what it sees is true of the entry.
     ///
     /// # Errors

@@ -58,7 +58,7 @@ where
         R: Clone,
     {
         let hash = hash_of(query);
-        let found = self.0.find(hash, query).or_else(|| {
+        let found = self.0.get_hashed(hash, query).or_else(|| {
             let key = query.to_key();
             let maker = self.maker(&key, Purpose::Prefetch, make);
             self.0.bridge(&self.1, hash, key, maker)

@@ -45,7 +45,7 @@ impl<D: Send + Sync + 'static> LocalRegistry<D> {
             let generation = local.generation(id);
             return Ok(Answer::Resource { resource: local.hit(id, now).clone(), generation });
         }
-        let node = match kernel.core.find(hash, key) {
+        let node = match kernel.core.get_hashed(hash, key) {
             Some(node) => node,
             None => match self.shared.bridge::<K>(kernel, hash, key)? {
                 Some(node) => node,
@@ -149,7 +149,7 @@ impl<D: 'static> LocalRegistry<D> {
             Some((id, now)) => {
                 local.hit(id, now);
             }
-            None => drop(kernel.core.find(hash, key)),
+            None => drop(kernel.core.get_hashed(hash, key)),
         }
     }
 }

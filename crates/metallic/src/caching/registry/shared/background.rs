@@ -79,7 +79,7 @@ impl<D: Send + Sync + 'static> SharedRegistry<D> {
         let key = K::create_cache_key(params);
         let hash = hash_of(&key);
         let kernel = self.kernel::<K>()?;
-        let node = match kernel.core.find(hash, &key) {
+        let node = match kernel.core.get_hashed(hash, &key) {
             Some(node) => Some(node),
             None => self.bridge::<K>(&kernel, hash, &key)?,
         };

@@ -7,6 +7,7 @@
 //! `SHUTTLE_SCHEDULES` sets how many. All else here is of the standard library, so that it adds no order of its own.
 #![cfg(shuttle)]
 
+mod tickets;
 mod world;
 
 use std::sync::Arc;
@@ -60,7 +61,7 @@ fn scenario() {
     world.check_and_drop();
 }
 
-fn run(name: &str, scheduler: impl Scheduler + 'static, schedules: usize) {
+fn run(name: &str, scheduler: impl Scheduler + 'static, schedules: usize, scenario: fn()) {
     let done = Arc::new(AtomicU64::new(0));
     let count = done.clone();
     let mut config = Config::new();
@@ -82,10 +83,20 @@ fn schedules() -> usize {
 
 #[test]
 fn the_shared_registry_holds_under_random_schedules() {
-    run("random", RandomScheduler::new(schedules()), schedules());
+    run("random", RandomScheduler::new(schedules()), schedules(), scenario);
 }
 
 #[test]
 fn the_shared_registry_holds_under_schedules_with_few_preemptions() {
-    run("probabilistic", PctScheduler::new(4, schedules() / 2), schedules() / 2);
+    run("probabilistic", PctScheduler::new(4, schedules() / 2), schedules() / 2, scenario);
+}
+
+#[test]
+fn tickets_hold_under_random_schedules() {
+    run("ticket", RandomScheduler::new(schedules()), schedules(), tickets::scenario);
+}
+
+#[test]
+fn tickets_hold_under_schedules_with_few_preemptions() {
+    run("probabilistic ticket", PctScheduler::new(4, schedules() / 2), schedules() / 2, tickets::scenario);
 }

@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "outside of test functions, too: what fails here fails the test")]
 
 mod devices;
-mod fallbacks;
 mod failures;
+mod fallbacks;
 mod hits;
 mod kernels;
 mod keyed;

@@ -153,7 +153,8 @@ fn what_is_queued_keeps_no_registry_alive() {
     // The creator has a handle for as long as it creates: now it is the last.
     held.end();
     assert!(running.wait().is_ok());
-    for error in queued.map(|ticket| ticket.wait()).into_iter().chain([kernel.wait()]).filter_map(Result::err) {
+    for error in queued.map(|ticket| ticket.wait()).into_iter().chain([kernel.wait()]).filter_map(Result::err)
+    {
         assert!(matches!(error.root(), Error::ShutDown), "{error:?}");
     }
     let late = caches.prefetch_with(3, || Ok(Arc::new(3))).wait().unwrap_err();

@@ -50,10 +50,7 @@ impl Held {
 }
 
 /// Has creations of these keys note, in their order, on which threads they are.
-pub(crate) fn note(
-    script: &Script,
-    keys: impl IntoIterator<Item = u32>,
-) -> Arc<Mutex<Vec<(u32, ThreadId)>>> {
+pub(crate) fn note(script: &Script, keys: impl IntoIterator<Item = u32>) -> Arc<Mutex<Vec<(u32, ThreadId)>>> {
     let notes = Arc::<Mutex<Vec<_>>>::default();
     for key in keys {
         let notes = notes.clone();
@@ -459,7 +456,10 @@ fn a_closure_makes_in_the_background_what_a_cache_without_a_kernel_keeps() {
     assert!(dropped.load(Ordering::SeqCst), "with what it was to be made of");
     registry.device_lost(None);
     held.end();
-    assert!(matches!(late.wait().unwrap_err().root(), Error::DeviceLost), "it was to be made on the lost one");
+    assert!(
+        matches!(late.wait().unwrap_err().root(), Error::DeviceLost),
+        "it was to be made on the lost one"
+    );
     assert!(ticket.wait().is_err());
     let counters = shaders.counters();
     assert_eq!((counters.hits, counters.misses, counters.failed_creations), (0, 3, 2));

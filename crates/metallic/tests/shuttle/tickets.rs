@@ -127,7 +127,8 @@ fn redeem(books: &Books, key: u32, ticket: Ticket<Arc<Resource>>) {
         }
         3 => {
             let others = [ticket.clone(), ticket];
-            let tasks = others.map(|ticket| shuttle::thread::spawn(move || shuttle::future::block_on(ticket)));
+            let tasks =
+                others.map(|ticket| shuttle::thread::spawn(move || shuttle::future::block_on(ticket)));
             tasks.into_iter().for_each(|task| settle(asked, task.join().unwrap()));
         }
         4 => settle(asked, ticket.wait_timeout(std::time::Duration::MAX)),

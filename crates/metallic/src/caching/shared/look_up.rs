@@ -356,7 +356,13 @@ impl<Key, R> State<Key, R> {
 }
 
 impl<Key: Eq, R> State<Key, R> {
-    pub(super) fn remembered(&mut self, hash: u64, key: &Key, now: u64, time: &TimeSource) -> Option<Arc<Error>> {
+    pub(super) fn remembered(
+        &mut self,
+        hash: u64,
+        key: &Key,
+        now: u64,
+        time: &TimeSource,
+    ) -> Option<Arc<Error>> {
         let OnFailure::Remember { backoff } = self.on_failure else {
             self.failures.clear();
             return None;

@@ -215,7 +215,9 @@ impl<R: Send + Sync + 'static> Task<R> {
     fn run(self: &Arc<Self>, landing: &Landing, may_wait: bool) {
         let blocked_by = self.lock().blocked_by.take();
         let progress = match blocked_by.and_then(|other| other.failure()) {
-            Some(error) => Ok(Progress::Ended(Err(Error::creation(self.maker.label(), Error::Shared(error))))),
+            Some(error) => {
+                Ok(Progress::Ended(Err(Error::creation(self.maker.label(), Error::Shared(error)))))
+            }
             None => catch_unwind(AssertUnwindSafe(|| self.maker.make(may_wait))),
         };
         let mut blocked_by = None;
@@ -266,9 +268,10 @@ impl<R: Send + Sync + 'static> Task<R> {
         };
         let here = thread::current().id();
         let _wait = match &running {
-            Some(landing) => Some(Wait::begin(here, landing).ok_or_else(|| Error::RecursiveCreation {
-                cache_key: self.maker.label(),
-            })?),
+            Some(landing) => Some(
+                Wait::begin(here, landing)
+                    .ok_or_else(|| Error::RecursiveCreation { cache_key: self.maker.label() })?,
+            ),
             None => None,
         };
         let state = self.lock();
@@ -278,7 +281,8 @@ impl<R: Send + Sync + 'static> Task<R> {
                 self.changed.wait_while(state, is_running).unwrap_or_else(PoisonError::into_inner)
             }
             Some(timeout) => {
-                let is_served = |state: &mut State<R>| !matches!(state.stage, Stage::Over(_) | Stage::Unserved);
+                let is_served =
+                    |state: &mut State<R>| !matches!(state.stage, Stage::Over(_) | Stage::Unserved);
                 let waited = self.changed.wait_timeout_while(state, timeout, is_served);
                 waited.unwrap_or_else(PoisonError::into_inner).0
             }

@@ -115,8 +115,10 @@ impl<D: Send + Sync + 'static> Batch<'_, D> {
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
-        let answers = self.answers.entry(TypeId::of::<K>()).or_insert_with(|| Box::<Answers<K, D>>::default());
-        let answers: &mut Answers<K, D> = answers.downcast_mut().expect("the kernel's type leads to its answers");
+        let answers =
+            self.answers.entry(TypeId::of::<K>()).or_insert_with(|| Box::<Answers<K, D>>::default());
+        let answers: &mut Answers<K, D> =
+            answers.downcast_mut().expect("the kernel's type leads to its answers");
         match answers.entry(K::create_cache_key(params)) {
             Entry::Occupied(entry) => {
                 if !entry.get().is_fallback() {

@@ -171,11 +171,15 @@ impl<R: Send + Sync + 'static> Task<R> {
     /// Waits for the outcome, for at most `timeout` unless there is no other thread to create.
     pub(super) fn wait_timeout(self: &Arc<Self>, timeout: Duration) -> Result<Settled<R>, Error> {
         self.creators.raise(self.number);
-        self.wait_for_change(Some(timeout))?;
-        match self.outcome() {
-            Some(settled) => Ok(settled),
-            None if self.is_unserved() => self.wait(),
-            None => Err(Error::TimedOut { cache_key: self.maker.label() }),
+        let mut is_late = false;
+        loop {
+            match self.outcome() {
+                Some(settled) => return Ok(settled),
+                None if self.is_unserved() => return self.wait(),
+                None if is_late => return Err(Error::TimedOut { cache_key: self.maker.label() }),
+                // Anew if another thread takes what had no thread before.
+                None => is_late = self.wait_for_change(Some(timeout))?,
+            }
         }
     }
 
@@ -261,7 +265,8 @@ impl<R: Send + Sync + 'static> Task<R> {
     }
 
     /// Waits: without a timeout for as long as another thread runs it, with one for as long as another thread may end it.
-    fn wait_for_change(&self, timeout: Option<Duration>) -> Result<(), Error> {
+    /// Returns `true` if the time is over.
+    fn wait_for_change(&self, timeout: Option<Duration>) -> Result<bool, Error> {
         let running = match &self.lock().stage {
             Stage::Running(landing) => Some(landing.clone()),
             _ => None,
@@ -275,20 +280,20 @@ impl<R: Send + Sync + 'static> Task<R> {
             None => None,
         };
         let state = self.lock();
-        let waited = match timeout {
+        let is_late = match timeout {
             None => {
                 let is_running = |state: &mut State<R>| matches!(state.stage, Stage::Running(_));
-                self.changed.wait_while(state, is_running).unwrap_or_else(PoisonError::into_inner)
+                drop(self.changed.wait_while(state, is_running).unwrap_or_else(PoisonError::into_inner));
+                false
             }
             Some(timeout) => {
                 let is_served =
                     |state: &mut State<R>| !matches!(state.stage, Stage::Over(_) | Stage::Unserved);
                 let waited = self.changed.wait_timeout_while(state, timeout, is_served);
-                waited.unwrap_or_else(PoisonError::into_inner).0
+                waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
             }
         };
-        drop(waited);
-        Ok(())
+        Ok(is_late)
     }
 
     fn lock(&self) -> MutexGuard<'_, State<R>> {

@@ -36,7 +36,7 @@ impl CacheableKernel for PipelineKernel {
         if width > 4096 {
             return Err(Error::invalid_params(format!("a width of {width} is more than 4096")));
         }
-        // As a compiler does: nothing but computing, for some milliseconds.
+        // As a compiler does: nothing but computing, for a while.
         let mut hasher = DefaultHasher::new();
         (0..1_000_000_u32).for_each(|step| (step, width).hash(&mut hasher));
         Ok(Arc::new(Pipeline { width, checksum: hasher.finish() }))

@@ -214,6 +214,7 @@ fn op(plan: Plan) -> impl Strategy<Value = Op> {
         15 => advance.prop_map(Op::Advance),
         1 => any::<u16>().prop_map(Op::Listen),
         1 => any::<bool>().prop_map(Op::Disturb),
+        5 => Just(Op::NextGeneration),
         1 => prop_oneof![Just(Op::ExpireAll), Just(Op::ClearAll)],
         1 => prop_oneof![Just(Op::FillSlot), Just(Op::ClearSlot)],
     ]
@@ -257,6 +258,14 @@ fn policy(plan: Plan) -> impl Strategy<Value = Policy> {
         limit.clone().prop_map(Start::Sieve),
     ];
     let min = prop_oneof![30 => 0..=plan.limit / 2, 1 => Just(usize::MAX)];
-    let builders = (option::weighted(0.6, limit), option::weighted(0.3, idle), option::weighted(0.3, min));
-    (start, builders).prop_map(|(start, (max, idle, min))| Policy { start, max, idle, min })
+    let generations = option::weighted(0.3, prop_oneof![20 => 0..4_u32, 1 => Just(u32::MAX)]);
+    let min = option::weighted(0.3, min);
+    let builders = (option::weighted(0.6, limit), option::weighted(0.3, idle), generations, min);
+    (start, builders).prop_map(|(start, (max, idle, generations, min))| Policy {
+        start,
+        max,
+        idle,
+        generations,
+        min,
+    })
 }

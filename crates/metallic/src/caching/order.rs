@@ -3,18 +3,23 @@
 //! Every operation is O(1) but those that say otherwise. A hit changes the history of its entry, and its place in recency
 //! order while that is kept, and nothing else: the algorithms find out from the history what they missed.
 
+mod generations;
 mod heap;
 mod links;
 mod nodes;
+mod renumbering;
 mod s3_fifo;
 mod sieve;
 #[cfg(test)]
 mod tests;
 
+use generations::Generations;
 use heap::{LastUse, RecencyHeap};
 use links::CreationList;
 pub(super) use links::reserve_one;
 use nodes::Nodes;
+pub(super) use renumbering::Renumbering;
+use renumbering::renumber_array;
 use s3_fifo::S3Fifo;
 use sieve::Sieve;
 
@@ -61,6 +66,8 @@ pub(super) struct Order {
     victims: Victims,
     /// Recency order in the shared form, while a policy needs it.
     heap: Option<RecencyHeap>,
+    /// While a policy limits idle generations.
+    generations: Option<Generations>,
     is_shared: bool,
 }
 
@@ -75,7 +82,8 @@ enum Victims {
 impl Order {
     /// An order that is told of every use by [`touch`](Self::touch).
     pub(super) fn new() -> Self {
-        Self { nodes: Nodes::new(), victims: Victims::LeastRecent, heap: None, is_shared: false }
+        let (nodes, victims) = (Nodes::new(), Victims::LeastRecent);
+        Self { nodes, victims, heap: None, generations: None, is_shared: false }
     }
 
     /// An order that asks for the uses of an entry before it judges it. What looks for an entry is O(log n) and more by
@@ -105,6 +113,20 @@ impl Order {
         }
         if let Some(heap) = &mut self.heap {
             heap.insert(id, last_use(&self.nodes, id));
+        }
+        if let Some(generations) = &mut self.generations {
+            generations.insert(id, 0);
+        }
+        id
+    }
+
+    /// [`insert`](Self::insert) of an entry that was here before, and had this history. To SIEVE it is visited if it was ever
+    /// used again, and to S3-FIFO its uses count.
+    pub(super) fn restore(&mut self, now: u64, history: EntryHistory, hash: u64, capacity: usize) -> EntryId {
+        let id = self.insert(now, 0, hash, capacity);
+        self.nodes.restore(id, history);
+        if let Some(generations) = &mut self.generations {
+            generations.insert(id, history.reuse_count);
         }
         id
     }
@@ -154,6 +176,12 @@ impl Order {
             self.heap = None;
         } else if self.heap.is_none() {
             self.heap = Some(self.new_heap());
+        }
+        if policy.max_idle_generations().is_none() {
+            self.generations = None;
+        } else if self.generations.is_none() {
+            let reuse_counts = self.nodes.ids().map(|id| (id, self.nodes.reuse_count(id)));
+            self.generations = Some(Generations::new(self.nodes.places(), reuse_counts));
         }
         match (policy.victim_order(), &mut self.victims) {
             (VictimOrder::Creation, Victims::Oldest(_)) | (VictimOrder::Sieve, Victims::Sieve(_)) => {}
@@ -247,6 +275,9 @@ impl Order {
         if let Some(heap) = &mut self.heap {
             *heap = RecencyHeap::new(places, std::iter::empty());
         }
+        if let Some(generations) = &mut self.generations {
+            *generations = Generations::new(places, std::iter::empty());
+        }
     }
 
     /// Numbers the entries anew and gives memory back, if fewer than a quarter of the places are in use. O(n) of the places,
@@ -265,13 +296,16 @@ impl Order {
         if let Some(heap) = &mut self.heap {
             heap.renumber(&map, places);
         }
+        if let Some(generations) = &mut self.generations {
+            generations.renumber(&map, places);
+        }
         match &mut self.victims {
             Victims::LeastRecent => {}
             Victims::Oldest(list) => list.renumber(&map, places),
             Victims::Sieve(sieve) => sieve.renumber(&map, places),
             Victims::S3Fifo(queues) => queues.renumber(&map, places),
         }
-        Some(Renumbering { map })
+        Some(Renumbering::new(map))
     }
 
     /// Panics unless every structure holds every entry once, in the order that it is for.
@@ -300,6 +334,9 @@ impl Order {
         }
         if let Some(heap) = &mut self.heap {
             heap.add_place(capacity);
+        }
+        if let Some(generations) = &mut self.generations {
+            generations.add_place(capacity);
         }
     }
 
@@ -353,31 +390,3 @@ fn last_use(nodes: &Nodes, id: EntryId) -> LastUse {
 
 /// Fewer places are not worth a compaction.
 const MIN_PLACES: usize = 64;
-
-/// Where each entry went when they were numbered anew. No entry has a larger id than before.
-pub(super) struct Renumbering {
-    /// New ids by old ones; 0 where there was no entry.
-    map: Vec<u32>,
-}
-
-impl Renumbering {
-    /// The new id of an entry; `None` if it had been removed.
-    pub(super) fn new_id(&self, old: EntryId) -> Option<EntryId> {
-        self.map.get(old.index()).filter(|new| **new != 0).map(|new| EntryId(*new))
-    }
-
-    /// The old and the new id of every entry, ascending: one can follow the other in place.
-    pub(super) fn moves(&self) -> impl Iterator<Item = (EntryId, EntryId)> + '_ {
-        (0..).map(EntryId).zip(&self.map).filter(|(_, new)| **new != 0).map(|(old, new)| (old, EntryId(*new)))
-    }
-}
-
-/// Moves the elements of an array by id to the places that `map` has for their old ones, and the sentinel's along.
-fn renumber_array<T: Copy>(array: &mut Vec<T>, map: &[u32], places: usize, empty: T) {
-    let mut moved = vec![empty; places];
-    moved[0] = array[0];
-    for (old, new) in map.iter().enumerate().filter(|(_, new)| **new != 0) {
-        moved[*new as usize] = array[old];
-    }
-    *array = moved;
-}

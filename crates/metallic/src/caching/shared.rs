@@ -10,7 +10,9 @@ mod arrival;
 mod background;
 mod creators;
 mod flight;
+mod gated;
 mod head;
+mod judged;
 mod local;
 mod look_up;
 mod node;
@@ -27,7 +29,8 @@ use metallic_instrumentation::{CacheKind, CacheName, RemovalCause, SinkGuard};
 use super::cache::{Cache, DepartureReason, Departures};
 use super::clock::TimeSource;
 use super::entries::Entry;
-use super::keyed_cache::{Formatted, LabelFormat};
+use super::gate::CreationGate;
+use super::keyed_cache::{Formatted, KernelKeyOf, LabelFormat};
 use super::order::{Order, Uses};
 use super::policy::EvictionPolicy;
 use super::reporting::{CacheCounters, CacheEvent, CacheMetrics, LastEvent, Reporter, label};
@@ -41,8 +44,10 @@ use self::head::Head;
 use self::local::Tally;
 
 pub(super) use self::creators::Creators;
+pub(crate) use self::judged::JudgedCache;
 pub(super) use self::local::LocalCache;
-pub(super) use self::look_up::{Got, Made, Purpose, Request};
+pub(crate) use self::look_up::Request;
+pub(super) use self::look_up::{Got, Made, Purpose};
 pub(super) use self::node::Node;
 pub(super) use self::task::Progress;
 pub use self::ticket::Ticket;
@@ -81,6 +86,8 @@ pub(super) struct SharedCore<Key, R> {
     made_on: AtomicU64,
     name: CacheName,
     format: LabelFormat<Key>,
+    /// What a gate knows keys by; `None` if it is not the cache of a kernel.
+    kernel: Option<KernelKeyOf<Key>>,
     kind: CacheKind,
     time: TimeSource,
 }
@@ -96,7 +103,10 @@ struct State<Key, R> {
     locals: Vec<Weak<Tally>>,
     /// The label of the key whose creation failed last.
     failed: Option<Arc<str>>,
+    /// The number of entries that were removed because their caller judged them outdated.
+    outdated: u64,
     reporter: Option<Arc<Reporter>>,
+    gate: Option<Arc<dyn CreationGate>>,
     /// `true` if the reporter's sink wants to hear of hits.
     is_heard: bool,
 }
@@ -138,7 +148,9 @@ impl<Key, R> SharedCore<Key, R> {
                 failures: Vec::new(),
                 locals: Vec::new(),
                 failed: None,
+                outdated: 0,
                 reporter: None,
+                gate: None,
                 is_heard: false,
             }),
             epoch: AtomicU64::new(0),
@@ -148,6 +160,7 @@ impl<Key, R> SharedCore<Key, R> {
             made_on: AtomicU64::new(UNKNOWN),
             name,
             format,
+            kernel: None,
             kind,
             time,
         };
@@ -182,7 +195,7 @@ impl<Key, R> SharedCore<Key, R> {
         drop(state);
         if let Some(reporter) = &reporter {
             reporter.opened(self.kind, &policy, self.time.stamp());
-            self.ask(reporter);
+            self.ask_sink(reporter);
         }
     }
 
@@ -202,7 +215,7 @@ impl<Key, R> SharedCore<Key, R> {
         drop(state);
         if let Some(reporter) = &reporter {
             reporter.policy_changed(&policy, self.time.stamp());
-            self.ask(reporter);
+            self.ask_sink(reporter);
         }
     }
 
@@ -272,21 +285,34 @@ impl<Key, R> SharedCore<Key, R> {
         self.see_off(&leaving);
     }
 
+    /// Begins the next generation and evicts what was idle for more generations than the policy allows.
+    pub(super) fn next_generation(&self) {
+        let mut state = self.lock();
+        let now = self.time.stamp();
+        if state.cache.next_generation(now, uses) {
+            let leaving = self.expire(&mut state, now);
+            drop(state);
+            self.see_off(&leaving);
+        }
+    }
+
     /// Removes the entries that `leaves` accepts, and returns how many there were.
     pub(super) fn remove_where(&self, mut leaves: impl FnMut(&Key, &R) -> bool) -> usize {
         let mut state = self.lock();
         let now = self.time.stamp();
+        let expired = self.expire(&mut state, now);
         let leaves = |entry: &Entry<Key, Arc<Node<R>>>| leaves(&entry.key, &entry.resource.resource);
         let departures = state.cache.remove_where(leaves, RemovalCause::Removed, now);
         let count = departures.len();
         let leaving = self.leave(&mut state, departures);
         drop(state);
+        self.see_off(&expired);
         self.see_off(&leaving);
         count
     }
 
     /// The generation of what is inserted next. To be called under the lock.
-    fn next_generation(&self) -> u64 {
+    fn count_insertion(&self) -> u64 {
         self.generation.fetch_add(1, Ordering::Relaxed) + 1
     }
 
@@ -344,11 +370,11 @@ impl<Key, R> SharedCore<Key, R> {
             }
             None => {}
         }
-        self.ask(reporter);
+        self.ask_sink(reporter);
     }
 
     /// Asks the sink whether it wants to hear of hits.
-    fn ask(&self, reporter: &Arc<Reporter>) {
+    fn ask_sink(&self, reporter: &Arc<Reporter>) {
         let is_heard = reporter.wants_hits();
         let mut state = self.lock();
         // Unless another was set meanwhile, which is asked by whoever did.

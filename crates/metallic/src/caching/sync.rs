@@ -4,8 +4,8 @@
 #[cfg(shuttle)]
 pub(super) use shuttle::sync::{Condvar, Mutex, MutexGuard, RwLock, atomic};
 #[cfg(shuttle)]
-pub(super) use shuttle::thread;
+pub(super) use shuttle::{thread, thread_local};
 #[cfg(not(shuttle))]
 pub(super) use std::sync::{Condvar, Mutex, MutexGuard, RwLock, atomic};
 #[cfg(not(shuttle))]
-pub(super) use std::thread;
+pub(super) use std::{thread, thread_local};

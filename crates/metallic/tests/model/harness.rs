@@ -101,6 +101,11 @@ impl Harness {
             Op::Disturb(panics) => {
                 self.sink.iter().for_each(|sink| sink.panics.store(panics, Ordering::Relaxed));
             }
+            Op::NextGeneration => {
+                let panicked = panicked(|| self.registry.next_generation());
+                self.caches.iter_mut().flatten().for_each(Naive::next_generation);
+                assert_eq!(panicked, self.take_sprung());
+            }
             Op::ExpireAll => {
                 let panicked = panicked(|| self.registry.expire_idle());
                 self.caches.iter_mut().flatten().for_each(Naive::expire_idle);

@@ -78,6 +78,8 @@ impl Creations {
 #[derive(Clone, Debug)]
 pub(super) struct Tally {
     pub(super) name: Box<str>,
+    /// Several items of one key may be there at a time: keys are not followed.
+    pub(super) is_pool: bool,
     /// One for each registry with a cache of this name, in the order of first appearance.
     pub(super) members: Vec<Member>,
     places: FxHashMap<RegistryId, usize>,
@@ -111,6 +113,7 @@ impl Tally {
     pub(super) fn new(name: &str) -> Self {
         Self {
             name: name.into(),
+            is_pool: false,
             members: Vec::new(),
             places: FxHashMap::default(),
             creations: Durations::default(),

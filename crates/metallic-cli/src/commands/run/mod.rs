@@ -3,12 +3,14 @@
 //! ```text
 //! arguments --> policies; Loaded; Prompts; device; log --> Session --> Outcome --> Run --> text | JSON
 //!                                                            |
-//!                                                        the engine, over a registry
+//!                                          Board --prompts--> workers: an engine each, over one registry
 //! ```
 
 mod answers;
+mod board;
 mod caches;
 mod command;
+mod contract;
 mod figures;
 mod log;
 mod policy;
@@ -17,11 +19,13 @@ mod session;
 mod text;
 mod verify;
 
-pub use answers::{Answer, Continuation, Latency, Timing};
+pub use answers::{Answer, Continuation, Latency, Throughput, Timing};
+pub use board::{Outcome, Pass};
 pub use caches::{CacheRow, names};
 pub use command::{collect, run};
+pub use contract::{ContractFigures, Recorded, WarmUpFigures};
 pub use figures::{DeviceFigures, ModelFigures, PromptFigures, Run};
 pub use policy::CachePolicy;
 pub use prompts::{Prompt, prompts};
-pub use session::{Outcome, Session};
+pub use session::{Ended, Session};
 pub use verify::{Verification, verify};

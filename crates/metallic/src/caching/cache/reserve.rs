@@ -3,10 +3,8 @@
 use metallic_instrumentation::RemovalCause;
 
 use super::{Cache, Departures};
-use crate::caching::clock::saturating_ns;
 use crate::caching::order::Uses;
 use crate::caching::policy::EvictionReason;
-use crate::caching::reporting::LastEvent;
 
 /// A counted miss with a place for its resource. It ends in [`Cache::commit`] or [`Cache::abandon`], exactly once.
 #[must_use]
@@ -51,8 +49,19 @@ impl<Key, R> Cache<Key, R> {
     /// Evicts until one more entry fits beside those that are there and those that places are reserved for.
     #[inline(always)]
     pub(super) fn make_room(&mut self, now: u64, uses: impl Fn(&R) -> Option<Uses>) -> Departures<Key, R> {
+        self.evict_while(now, uses, |cache| cache.len().saturating_add(cache.pending) >= cache.capacity)
+    }
+
+    /// Evicts while `is_over`, as far as the policy allows.
+    #[inline(always)]
+    pub(super) fn evict_while(
+        &mut self,
+        now: u64,
+        uses: impl Fn(&R) -> Option<Uses>,
+        is_over: impl Fn(&Self) -> bool,
+    ) -> Departures<Key, R> {
         let mut departures = Departures::none(now);
-        while self.len().saturating_add(self.pending) >= self.capacity || self.order.is_mid_eviction() {
+        while is_over(self) || self.order.is_mid_eviction() {
             if self.len() <= self.policy.min_entries() {
                 break;
             }
@@ -67,49 +76,6 @@ impl<Key, R> Cache<Key, R> {
         }
         if !departures.is_empty() {
             departures.evicted(EvictionReason::SizeLimit(self.capacity), self.len());
-        }
-        departures
-    }
-
-    /// Evicts the entries that were idle for too long. `uses` knows of uses of a resource that this cache has not been told of
-    /// yet.
-    #[inline]
-    pub(in crate::caching) fn expire(
-        &mut self,
-        now: u64,
-        uses: impl Fn(&R) -> Option<Uses>,
-    ) -> Departures<Key, R> {
-        if now < self.nothing_expires_before && now >= self.watched_since {
-            return Departures::none(now);
-        }
-        self.expire_now(now, uses)
-    }
-
-    #[cold]
-    fn expire_now(&mut self, now: u64, uses: impl Fn(&R) -> Option<Uses>) -> Departures<Key, R> {
-        let mut departures = Departures::none(now);
-        let Some(max_idle) = self.policy.max_idle_duration() else { return departures };
-        let max_idle_ns = saturating_ns(max_idle);
-        if now < self.watched_since {
-            // The clock went back. Whatever was used later was used at the latest now; if it kept its stamp, neither it nor
-            // any entry used after it could expire until the clock has caught up.
-            self.order.clamp_uses(now);
-        }
-        while self.len() > self.policy.min_entries() {
-            let entries = &self.entries;
-            let mut uses = |id| uses(&entries.get(id).resource);
-            let Some(id) = self.order.least_recent(&mut uses) else { break };
-            if self.time.ns_between(self.order.last_used(id), now) <= max_idle_ns {
-                break;
-            }
-            departures.push(self.detach(id, RemovalCause::IdleTimeout));
-            self.counters.evictions += 1;
-        }
-        self.watch();
-        if !departures.is_empty() {
-            let reason = EvictionReason::IdleTimeout(max_idle);
-            self.counters.note(LastEvent::Evicted { count: departures.len() as u64, reason });
-            departures.evicted(reason, self.len());
         }
         departures
     }

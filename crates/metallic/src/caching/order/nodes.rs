@@ -120,6 +120,13 @@ impl Nodes {
         id
     }
 
+    /// Gives an entry its former history, all but its last use.
+    pub(super) fn restore(&mut self, id: EntryId, history: EntryHistory) {
+        let node = &mut self.places[id.index()];
+        (node.reuse_count, node.creation_ticks) = (history.reuse_count, history.creation_ticks);
+        self.created_at[id.index()] = history.created_at;
+    }
+
     #[inline(always)]
     pub(super) fn remove(&mut self, id: EntryId) {
         let places = &mut self.places[..];
@@ -199,6 +206,19 @@ impl Nodes {
             return self.ids().filter(|other| self.use_number(*other) < self.use_number(id)).count();
         }
         walk(&self.places, SENTINEL, |node| node.recency).take_while(|place| *place != id.0).count()
+    }
+
+    /// The entries of the list from the most recently used one; none while it is not kept.
+    pub(super) fn newest_use_first(&self) -> impl Iterator<Item = EntryId> + '_ {
+        let mut place = SENTINEL;
+        std::iter::from_fn(move || {
+            place = self.places[place as usize].recency.prev;
+            (self.listed && place != SENTINEL).then_some(EntryId(place))
+        })
+    }
+
+    pub(super) fn is_vacant(&self, id: EntryId) -> bool {
+        self.places[id.index()].reuse_count == VACANT
     }
 
     pub(super) fn ids(&self) -> impl Iterator<Item = EntryId> + '_ {

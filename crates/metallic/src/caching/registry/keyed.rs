@@ -4,12 +4,15 @@ mod background;
 
 use std::fmt;
 use std::hash::Hash;
+use std::panic::Location;
 use std::sync::Arc;
 
 use equivalent::Equivalent;
-use metallic_instrumentation::CacheName;
+use metallic_instrumentation::{CacheKind, CacheName};
 
+use crate::caching::clock::TimeSource;
 use crate::caching::entries::hash_of;
+use crate::caching::gate::Caller;
 use crate::caching::policy::EvictionPolicy;
 use crate::caching::query::Query;
 use crate::caching::reporting::{CacheCounters, CacheMetrics};
@@ -37,11 +40,19 @@ use crate::error::Error;
 /// ```
 pub struct SharedCache<Key, R>(Arc<SharedCore<Key, R>>, Arc<Creators>);
 
-impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
-    pub(super) fn new(core: Arc<SharedCore<Key, R>>, creators: Arc<Creators>) -> Self {
-        Self(core, creators)
+impl<Key: fmt::Debug, R> SharedCache<Key, R> {
+    pub(super) fn of_kind(
+        kind: CacheKind,
+        name: CacheName,
+        policy: EvictionPolicy,
+        time: TimeSource,
+        creators: Arc<Creators>,
+    ) -> Self {
+        Self(Arc::new(SharedCore::new(name, kind, <Key as fmt::Debug>::fmt, policy, time)), creators)
     }
+}
 
+impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
     /// The name of the cache in events and metrics.
     pub fn name(&self) -> &CacheName {
         self.0.name()
@@ -56,18 +67,25 @@ impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
     ///
     /// # Panics
     /// If `make` does: nothing was inserted then, the miss is counted, and one of those that waited creates in its place.
+    #[track_caller]
     pub fn get_or_create_with<Q, E>(&self, query: &Q, make: impl FnOnce() -> Result<R, E>) -> Result<R, E>
     where
         Q: Query<Key> + ?Sized,
         E: From<Error> + fmt::Display,
         R: Clone,
     {
-        let create = |_: &Key| Made { result: make().map(|resource| (resource, 0)), nested: 0 };
+        let create = |_: &Key| Made::of(make().map(|resource| (resource, 0)));
         let share = |error: E, _| {
             let text = error.to_string();
             (error, None, text)
         };
-        let got = self.0.get_or_create(hash_of(query), query, self.0.request(), create, share)?;
+        let got = self.0.get_or_create(
+            hash_of(query),
+            query,
+            self.0.request().by(Location::caller()),
+            create,
+            share,
+        )?;
         Ok(got.node.resource.clone())
     }
 
@@ -75,6 +93,7 @@ impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
     ///
     /// # Errors
     /// [`Error::RecursiveCreation`] if the creation is under way and waits for this thread; [`Error::DeviceLost`].
+    #[track_caller]
     pub fn get_or_make<Q>(&self, query: &Q, make: impl FnOnce() -> R) -> Result<R, Error>
     where
         Q: Query<Key> + ?Sized,
@@ -144,12 +163,12 @@ impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
 
     /// A view of this cache for one thread, whose hits return borrows and take no lock.
     pub fn local(&self) -> LocalSharedCache<Key, R> {
-        LocalSharedCache(LocalCache::new(self.0.clone()))
+        LocalSharedCache(LocalCache::new(self.0.clone()), self.1.clone())
     }
 }
 
 /// One thread's view of a [`SharedCache`].
-pub struct LocalSharedCache<Key: Clone + Eq + Hash, R>(LocalCache<Key, R>);
+pub struct LocalSharedCache<Key: Clone + Eq + Hash, R>(LocalCache<Key, R>, Arc<Creators>);
 
 impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
     /// Returns the resource with this key. A hit on what this view has used before takes no lock; otherwise as
@@ -158,6 +177,7 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
     /// # Errors
     /// As [`SharedCache::get_or_create_with`].
     #[inline]
+    #[track_caller]
     pub fn get_or_create_with<Q, E>(
         &mut self,
         query: &Q,
@@ -171,7 +191,37 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
         if let Some((id, now)) = self.0.find(hash, query) {
             return Ok(self.0.hit(id, now));
         }
-        self.get_or_create_slow(hash, query, make)
+        self.get_or_create_slow(hash, query, make, Location::caller())
+    }
+
+    /// Returns the resource with this key: from the cache, or else made by `make` and inserted.
+    ///
+    /// # Errors
+    /// As [`SharedCache::get_or_make`].
+    #[inline]
+    pub fn get_or_make<Q>(&mut self, query: &Q, make: impl FnOnce() -> R) -> Result<&R, Error>
+    where
+        Q: Query<Key> + ?Sized,
+    {
+        self.get_or_create_with(query, || Ok(make()))
+    }
+
+    /// Returns the resource with this key, if it is there: a hit, or nothing.
+    pub fn get<Q>(&mut self, query: &Q) -> Option<&R>
+    where
+        Q: Query<Key> + ?Sized,
+    {
+        let hash = hash_of(query);
+        if let Some((id, now)) = self.0.find_again(hash, query) {
+            return Some(self.0.hit(id, now));
+        }
+        let node = self.0.core().get(query)?;
+        Some(self.0.keep(hash, query, || query.to_key(), node))
+    }
+
+    /// The cache that this is a view of, for removals, policies and metrics.
+    pub fn shared(&self) -> SharedCache<Key, R> {
+        SharedCache(self.0.core().clone(), self.1.clone())
     }
 
     #[inline(never)]
@@ -180,6 +230,7 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
         hash: u64,
         query: &Q,
         make: impl FnOnce() -> Result<R, E>,
+        caller: Caller,
     ) -> Result<&R, E>
     where
         Q: Query<Key> + ?Sized,
@@ -188,19 +239,25 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
         if let Some((id, now)) = self.0.find_again(hash, query) {
             return Ok(self.0.hit(id, now));
         }
-        let create = |_: &Key| Made { result: make().map(|resource| (resource, 0)), nested: 0 };
+        let create = |_: &Key| Made::of(make().map(|resource| (resource, 0)));
         let share = |error: E, _| {
             let text = error.to_string();
             (error, None, text)
         };
         let core = self.0.core();
-        let got = core.get_or_create(hash, query, core.request(), create, share)?;
+        let got = core.get_or_create(hash, query, core.request().by(caller), create, share)?;
         Ok(self.0.keep(hash, query, || query.to_key(), got.node))
     }
 
     /// Lets go of everything, for a thread that idles.
     pub fn park(&mut self) {
         self.0.park();
+    }
+}
+
+impl<Key, R> SharedCache<Key, R> {
+    pub(super) fn core(&self) -> &Arc<SharedCore<Key, R>> {
+        &self.0
     }
 }
 

@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use metallic_instrumentation::{CacheKind, CacheName, SinkGuard};
 
+use super::keyed::SharedCache;
 use crate::caching::clock::TimeSource;
+use crate::caching::gate::{CreationGate, kernel_key};
 use crate::caching::kernel::{CacheableKernel, Creation, Frame};
 use crate::caching::policy::EvictionPolicy;
+use crate::caching::pool::Pool;
 use crate::caching::reporting::{CacheMetrics, Reporter};
 use crate::caching::shared::{Got, Made, Progress, Request, SharedCore};
 use crate::error::{Error, chain};
@@ -21,6 +24,7 @@ impl<K: CacheableKernel<D>, D: 'static> SharedKernel<K, D> {
     pub(super) fn new(time: TimeSource) -> Self {
         let name = CacheName::from_static(K::CACHE_NAME);
         let core = SharedCore::new(name, CacheKind::Kernel, K::fmt_key, K::default_policy(), time);
+        let core = core.of_kernel(kernel_key::<K, K::Key>);
         Self { core: Arc::new(core) }
     }
 
@@ -84,7 +88,7 @@ impl<K: CacheableKernel<D>, D: 'static> SharedKernel<K, D> {
             let bytes = K::resource_bytes(&resource);
             (resource, bytes)
         });
-        Made { result: sized, nested: frame.nested() }
+        Made { result: sized, course: frame.course() }
     }
 }
 
@@ -105,8 +109,10 @@ pub(super) trait ErasedShared: Any + Send + Sync {
     fn clear(&self);
     fn device_lost(&self) -> Box<dyn FnOnce() + '_>;
     fn expire_idle(&self);
+    fn next_generation(&self);
     fn connect(&self, sink: Option<SinkGuard>) -> Option<Arc<Reporter>>;
     fn announce(&self);
+    fn set_gate(&self, gate: Option<Arc<dyn CreationGate>>);
 }
 
 macro_rules! delegate_to_core {
@@ -135,11 +141,17 @@ macro_rules! delegate_to_core {
         fn expire_idle(&$self) {
             $core.expire_idle();
         }
+        fn next_generation(&$self) {
+            $core.next_generation();
+        }
         fn connect(&$self, sink: Option<SinkGuard>) -> Option<Arc<Reporter>> {
             $core.connect(sink)
         }
         fn announce(&$self) {
             $core.announce();
+        }
+        fn set_gate(&$self, gate: Option<Arc<dyn CreationGate>>) {
+            $core.set_gate(gate);
         }
     };
 }
@@ -152,10 +164,18 @@ where
     delegate_to_core!(K, self, self.core);
 }
 
-impl<Key, R> ErasedShared for SharedCore<Key, R>
+impl<Key, R> ErasedShared for SharedCache<Key, R>
 where
     Key: Clone + Send + Sync + 'static,
     R: Send + Sync + 'static,
 {
-    delegate_to_core!(Self, self, self);
+    delegate_to_core!(Self, self, self.core());
+}
+
+impl<Key, R> ErasedShared for Pool<Key, R>
+where
+    Key: Send + 'static,
+    R: Send + 'static,
+{
+    delegate_to_core!(Self, self, self.core());
 }

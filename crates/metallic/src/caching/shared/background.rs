@@ -125,10 +125,19 @@ where
         create: impl FnOnce(&Key) -> Made<R, Error>,
         share: impl FnOnce(Error, Arc<str>) -> (Error, Option<Arc<Error>>, String),
     ) -> Progress<R> {
+        // What the gate said, once it was asked.
+        let mut admitted = None;
         Progress::Ended(loop {
-            match self.step(hash, key, request) {
+            match self.step(hash, key, request, admitted.is_some()) {
                 Step::Hit(node) => break Ok(node),
-                Step::Create(arrival) => break arrival.create(create, share).map(|got| got.node),
+                Step::Ask => match self.ask(key, request.caller) {
+                    Ok(passage) => admitted = Some(passage),
+                    Err(refused) => break Err(Error::creation(self.label(key), refused)),
+                },
+                Step::Create(arrival) => {
+                    let arrival = arrival.with_passage(admitted.take().flatten());
+                    break arrival.create(create, share).map(|got| got.node);
+                }
                 Step::Wait(landing) if !may_wait => return Progress::Blocked(landing),
                 Step::Wait(landing) => match self.wait(key, &landing, None) {
                     Ok(()) => {}

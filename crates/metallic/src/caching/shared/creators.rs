@@ -56,9 +56,18 @@ impl Creators {
     /// As many threads as half of the processors, and at least one: the other half is for those who use what is there.
     pub(in crate::caching) fn new() -> Arc<Self> {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Self::with_limit((processors / 2).max(1))
+    }
+
+    /// No threads: whoever asks creates.
+    pub(in crate::caching) fn none() -> Arc<Self> {
+        Self::with_limit(0)
+    }
+
+    fn with_limit(limit: usize) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(State {
-                limit: (processors / 2).max(1),
+                limit,
                 queue: BTreeMap::new(),
                 last_number: 0,
                 threads: HashMap::new(),

@@ -43,7 +43,7 @@ impl<R: Send + Sync + 'static> Ticket<R> {
 
     /// One whose creation cannot be tried.
     pub(in crate::caching) fn failed(error: Error) -> Self {
-        Self::new(Task::over(Box::new(Nothing), Creators::new(), Err(Arc::new(error))))
+        Self::new(Task::over(Box::new(Nothing), Creators::none(), Err(Arc::new(error))))
     }
 
     /// Returns `true` if [`wait`](Self::wait) would return at once: the resource is there, or its creation failed.

@@ -1,7 +1,7 @@
 //! Attention as a cached plan.
 
 use super::key::{AttentionKey, AttentionParams};
-use crate::caching::ResourceCache;
+use crate::caching::{Registry, ResourceCache};
 use crate::error::MetalError;
 use crate::kernels::checks::{check_extents, check_finite, check_float, check_rows};
 use crate::kernels::{Operation, Planned, Runs};
@@ -83,16 +83,17 @@ impl Operation for ScaledDotProductAttentionKernel {
     }
 }
 
-impl<D: 'static> ResourceCache<D> {
+impl<D: 'static, G: Registry<D>> ResourceCache<D, G> {
     /// The plan of an attention of this shape.
     ///
     /// # Errors
     /// As [`get_or_create_gemm`](Self::get_or_create_gemm), and [`MetalError::InvalidParams`] if `kv_heads` does not divide `heads`.
+    #[track_caller]
     pub fn get_or_create_scaled_dot_product_attention(
         &mut self,
         params: &AttentionParams,
         device: Option<&D>,
-    ) -> Result<&mut Planned<ScaledDotProductAttentionKernel, D>, MetalError>
+    ) -> Result<&Planned<ScaledDotProductAttentionKernel, D>, MetalError>
     where
         D: Runs<ScaledDotProductAttentionKernel>,
     {

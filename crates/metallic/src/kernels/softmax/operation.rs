@@ -1,6 +1,6 @@
 //! Softmax as a cached plan.
 
-use crate::caching::ResourceCache;
+use crate::caching::{Registry, ResourceCache};
 use crate::error::MetalError;
 use crate::kernels::checks::{check_extents, check_finite, check_float};
 use crate::kernels::{Operation, Planned, Runs, SeqKBucket};
@@ -23,6 +23,7 @@ pub struct SoftmaxParams {
 
 /// The bucket of the row length. The exact length and the number of rows are given with each call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "portable", derive(serde::Serialize, serde::Deserialize))]
 pub struct SoftmaxKey {
     /// The row lengths that share the plan.
     pub seq_k: SeqKBucket,
@@ -86,16 +87,17 @@ impl Operation for SoftmaxKernel {
     }
 }
 
-impl<D: 'static> ResourceCache<D> {
+impl<D: 'static, G: Registry<D>> ResourceCache<D, G> {
     /// The plan of a softmax over rows of this length.
     ///
     /// # Errors
     /// As [`get_or_create_gemm`](Self::get_or_create_gemm).
+    #[track_caller]
     pub fn get_or_create_softmax(
         &mut self,
         params: &SoftmaxParams,
         device: Option<&D>,
-    ) -> Result<&mut Planned<SoftmaxKernel, D>, MetalError>
+    ) -> Result<&Planned<SoftmaxKernel, D>, MetalError>
     where
         D: Runs<SoftmaxKernel>,
     {

@@ -4,11 +4,13 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
+use std::panic::Location;
 
 use rustc_hash::FxBuildHasher;
 
 use super::{LocalKernel, LocalRegistry};
 use crate::caching::entries::hash_of;
+use crate::caching::gate::Caller;
 use crate::caching::kernel::CacheableKernel;
 use crate::caching::registry::answer::Answer;
 use crate::device::Device;
@@ -20,6 +22,7 @@ impl<D: Send + Sync + 'static> LocalRegistry<D> {
     ///
     /// # Errors
     /// As there.
+    #[track_caller]
     pub fn get_or_fallback<K>(
         &mut self,
         params: &K::Params,
@@ -28,26 +31,27 @@ impl<D: Send + Sync + 'static> LocalRegistry<D> {
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
-        self.get_or_fallback_by_key::<K>(&K::create_cache_key(params), fallback)
+        self.get_or_fallback_by_key::<K>(&K::create_cache_key(params), fallback, Location::caller())
     }
 
     fn get_or_fallback_by_key<K>(
         &mut self,
         key: &K::Key,
         fallback: impl FnOnce() -> K::CachedResource,
+        caller: Caller,
     ) -> Result<Answer<K::CachedResource>, Error>
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
         let hash = hash_of(key);
-        let LocalKernel { local, kernel } = Self::cache::<K>(&self.shared, &mut self.caches)?;
+        let LocalKernel { local, kernel } = Self::kernel::<K>(&self.shared, &mut self.caches)?;
         if let Some((id, now)) = local.find_again(hash, key) {
             let generation = local.generation(id);
             return Ok(Answer::Resource { resource: local.hit(id, now).clone(), generation });
         }
         let node = match kernel.core.get_hashed(hash, key) {
             Some(node) => node,
-            None => match self.shared.bridge::<K>(kernel, hash, key)? {
+            None => match self.shared.bridge::<K>(kernel, hash, key, caller)? {
                 Some(node) => node,
                 None => return Ok(Answer::Fallback(fallback())),
             },
@@ -107,6 +111,7 @@ impl<D: Send + Sync + 'static> Batch<'_, D> {
     ///
     /// # Errors
     /// As [`LocalRegistry::get_or_fallback`]; then there is no answer yet.
+    #[track_caller]
     pub fn get_or_fallback<K>(
         &mut self,
         params: &K::Params,
@@ -115,6 +120,7 @@ impl<D: Send + Sync + 'static> Batch<'_, D> {
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
+        let caller = Location::caller();
         let answers =
             self.answers.entry(TypeId::of::<K>()).or_insert_with(|| Box::<Answers<K, D>>::default());
         let answers: &mut Answers<K, D> =
@@ -127,7 +133,7 @@ impl<D: Send + Sync + 'static> Batch<'_, D> {
                 Ok(entry.into_mut())
             }
             Entry::Vacant(entry) => {
-                let answer = self.registry.get_or_fallback_by_key::<K>(entry.key(), fallback)?;
+                let answer = self.registry.get_or_fallback_by_key::<K>(entry.key(), fallback, caller)?;
                 Ok(entry.insert(answer))
             }
         }

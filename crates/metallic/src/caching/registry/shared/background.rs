@@ -1,9 +1,11 @@
 //! Creations in the background of a shared registry.
 
+use std::panic::Location;
 use std::sync::Arc;
 
 use super::{Inner, SharedRegistry};
 use crate::caching::entries::hash_of;
+use crate::caching::gate::Caller;
 use crate::caching::kernel::CacheableKernel;
 use crate::caching::registry::answer::Answer;
 use crate::caching::registry::shared_kernel::SharedKernel;
@@ -21,6 +23,7 @@ impl<D: Send + Sync + 'static> SharedRegistry<D> {
     ///
     /// # Errors
     /// In the ticket.
+    #[track_caller]
     pub fn prefetch<K>(&self, params: &K::Params) -> Ticket<K::CachedResource>
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
@@ -28,7 +31,7 @@ impl<D: Send + Sync + 'static> SharedRegistry<D> {
         let key = K::create_cache_key(params);
         match self.kernel::<K>() {
             Ok(kernel) => {
-                let make = self.maker(&kernel, &key, Purpose::Prefetch);
+                let make = self.maker(&kernel, &key, Purpose::Prefetch, Location::caller());
                 kernel.core.prefetch(&self.0.creators, key, make)
             }
             Err(error) => Ticket::failed(error),
@@ -44,6 +47,7 @@ impl<D: Send + Sync + 'static> SharedRegistry<D> {
     ///
     /// # Errors
     /// In the ticket.
+    #[track_caller]
     pub fn rebuild<K>(&self, params: &K::Params) -> Ticket<K::CachedResource>
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
@@ -51,7 +55,7 @@ impl<D: Send + Sync + 'static> SharedRegistry<D> {
         let key = K::create_cache_key(params);
         match self.kernel::<K>() {
             Ok(kernel) => {
-                let make = self.maker(&kernel, &key, Purpose::Rebuild);
+                let make = self.maker(&kernel, &key, Purpose::Rebuild, Location::caller());
                 kernel.core.rebuild(&self.0.creators, key, make)
             }
             Err(error) => Ticket::failed(error),
@@ -68,6 +72,7 @@ impl<D: Send + Sync + 'static> SharedRegistry<D> {
     ///
     /// # Errors
     /// [`Error::DuplicateCacheName`]; [`Error::AnotherDevice`]. Errors of creations are in the events.
+    #[track_caller]
     pub fn get_or_fallback<K>(
         &self,
         params: &K::Params,
@@ -81,7 +86,7 @@ impl<D: Send + Sync + 'static> SharedRegistry<D> {
         let kernel = self.kernel::<K>()?;
         let node = match kernel.core.get_hashed(hash, &key) {
             Some(node) => Some(node),
-            None => self.bridge::<K>(&kernel, hash, &key)?,
+            None => self.bridge::<K>(&kernel, hash, &key, Location::caller())?,
         };
         Ok(node.map_or_else(|| Answer::Fallback(fallback()), |node| Answer::of(&node)))
     }
@@ -92,12 +97,13 @@ impl<D: Send + Sync + 'static> SharedRegistry<D> {
         kernel: &Arc<SharedKernel<K, D>>,
         hash: u64,
         key: &K::Key,
+        caller: Caller,
     ) -> Result<Option<Arc<Node<K::CachedResource>>>, Error>
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
         kernel.check_device(self.device().as_deref())?;
-        let make = self.maker(kernel, key, Purpose::Prefetch);
+        let make = self.maker(kernel, key, Purpose::Prefetch, caller);
         Ok(kernel.core.bridge(&self.0.creators, hash, key.clone(), make))
     }
 
@@ -106,6 +112,7 @@ impl<D: Send + Sync + 'static> SharedRegistry<D> {
         kernel: &Arc<SharedKernel<K, D>>,
         key: &K::Key,
         purpose: Purpose,
+        caller: Caller,
     ) -> impl Fn(&K::Key, bool) -> Progress<K::CachedResource> + Send + Sync + use<K, D>
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
@@ -117,7 +124,7 @@ impl<D: Send + Sync + 'static> SharedRegistry<D> {
                 return Progress::Ended(Err(Error::ShutDown));
             };
             let mut registry = Self(inner);
-            let request = Request { purpose, ..kernel.core.request() };
+            let request = Request { purpose, ..kernel.core.request().by(caller) };
             let device = registry.device();
             kernel.create_for_later(key, hash, device.as_deref(), request, may_wait, &mut registry)
         }

@@ -65,6 +65,15 @@ pub enum Error {
     /// The device was lost while a resource was created on it.
     #[error("the device was lost")]
     DeviceLost,
+    /// A creation in the background panicked. Where a caller creates, the panic is the caller's.
+    #[error("the creation panicked: {message}")]
+    Panicked {
+        /// What it panicked with, if that is text.
+        message: Box<str>,
+    },
+    /// The registry creates nothing in the background any more: it was told to, or its last handle was dropped.
+    #[error("the registry no longer creates in the background")]
+    ShutDown,
     /// An engine's own error.
     #[error(transparent)]
     Kernel(Box<dyn StdError + Send + Sync>),

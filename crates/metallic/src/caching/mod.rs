@@ -48,10 +48,10 @@ pub use query::Query;
 #[cfg(feature = "manifest")]
 pub(crate) use registry::key_label;
 pub use registry::{
-    CacheRegistry, EitherRegistry, LocalRegistry, LocalSharedCache, Registry, ResourceCache, SharedCache,
-    SharedRegistry,
+    Answer, Batch, CacheRegistry, EitherRegistry, LocalRegistry, LocalSharedCache, Registry, ResourceCache,
+    SharedCache, SharedRegistry,
 };
 pub use reporting::{CacheCounters, CacheEvent, CacheMetrics};
-pub use shared::OnFailure;
 pub(crate) use shared::{JudgedCache, Request};
+pub use shared::{OnFailure, Ticket};
 pub use slot::{CacheRegistrySlot, Moment, SlotContext};

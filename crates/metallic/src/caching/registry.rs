@@ -1,5 +1,6 @@
 //! All caches of one engine in one place.
 
+mod answer;
 mod attached;
 mod by_name;
 mod erased;
@@ -41,12 +42,13 @@ use super::slot::CacheRegistrySlot;
 use crate::device::Device;
 use crate::error::Error;
 
+pub use self::answer::Answer;
 use self::erased::ErasedCache;
 pub use self::facade::{EitherRegistry, Registry, ResourceCache};
 #[cfg(feature = "manifest")]
 pub(crate) use self::gated::key_label;
 pub use self::keyed::{LocalSharedCache, SharedCache};
-pub use self::local::LocalRegistry;
+pub use self::local::{Batch, LocalRegistry};
 pub use self::shared::SharedRegistry;
 use self::type_table::TypeTable;
 

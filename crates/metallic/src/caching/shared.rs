@@ -7,6 +7,8 @@
 //! for as long as [`Head::generation`] is the one it was brought up to.
 
 mod arrival;
+mod background;
+mod creators;
 mod flight;
 mod gated;
 mod head;
@@ -14,6 +16,8 @@ mod judged;
 mod local;
 mod look_up;
 mod node;
+mod task;
+mod ticket;
 mod waits;
 
 use std::fmt;
@@ -34,15 +38,19 @@ use super::sync::atomic::{AtomicU64, Ordering};
 use super::sync::{Mutex, MutexGuard};
 use crate::error::Error;
 
+use self::background::Awaited;
 use self::flight::Flight;
 use self::head::Head;
 use self::local::Tally;
-use self::node::Node;
 
+pub(super) use self::creators::Creators;
 pub(crate) use self::judged::JudgedCache;
 pub(super) use self::local::LocalCache;
 pub(crate) use self::look_up::Request;
-pub(super) use self::look_up::{Got, Made};
+pub(super) use self::look_up::{Got, Made, Purpose};
+pub(super) use self::node::Node;
+pub(super) use self::task::Progress;
+pub use self::ticket::Ticket;
 
 /// The treatment of a key whose creation failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,6 +76,12 @@ pub(super) struct SharedCore<Key, R> {
     state: Mutex<State<Key, R>>,
     /// Raised under the lock when the device is lost: what was begun before is not inserted after.
     epoch: AtomicU64,
+    /// The generation of what was inserted last. Written under the lock, as is the next.
+    generation: AtomicU64,
+    /// The generation of what was inserted last on a device that is lost.
+    lost: AtomicU64,
+    /// Keys that are created in the background for those who have a fallback meanwhile.
+    awaited: Awaited<Key>,
     /// The identity of the device that resources are made on, or [`UNKNOWN`]. Written under the lock.
     made_on: AtomicU64,
     name: CacheName,
@@ -140,6 +154,9 @@ impl<Key, R> SharedCore<Key, R> {
                 is_heard: false,
             }),
             epoch: AtomicU64::new(0),
+            generation: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
+            awaited: Awaited::default(),
             made_on: AtomicU64::new(UNKNOWN),
             name,
             format,
@@ -243,6 +260,7 @@ impl<Key, R> SharedCore<Key, R> {
     pub(super) fn device_lost(&self) -> impl FnOnce() + use<'_, Key, R> {
         let state = self.lock();
         self.epoch.fetch_add(1, Ordering::Release);
+        self.lost.store(self.generation.load(Ordering::Relaxed), Ordering::Release);
         self.empty(state)
     }
 
@@ -291,6 +309,11 @@ impl<Key, R> SharedCore<Key, R> {
         self.see_off(&expired);
         self.see_off(&leaving);
         count
+    }
+
+    /// The generation of what is inserted next. To be called under the lock.
+    fn count_insertion(&self) -> u64 {
+        self.generation.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     fn lock(&self) -> MutexGuard<'_, State<Key, R>> {

@@ -3,6 +3,7 @@
 
 mod devices;
 mod failures;
+mod fallbacks;
 mod generations;
 mod hits;
 mod kernels;
@@ -11,5 +12,8 @@ mod known_bugs;
 mod locals;
 mod pools;
 mod prepared;
+mod shutdowns;
 mod sinks;
+mod tasks;
 mod this_thread;
+mod tickets;

@@ -8,6 +8,7 @@
 #![cfg(shuttle)]
 
 mod model;
+mod tickets;
 mod world;
 
 use std::sync::Arc;
@@ -91,6 +92,16 @@ fn the_shared_registry_holds_under_random_schedules() {
 #[test]
 fn the_shared_registry_holds_under_schedules_with_few_preemptions() {
     run("probabilistic", PctScheduler::new(4, schedules() / 2), schedules() / 2, scenario);
+}
+
+#[test]
+fn tickets_hold_under_random_schedules() {
+    run("ticket", RandomScheduler::new(schedules()), schedules(), tickets::scenario);
+}
+
+#[test]
+fn tickets_hold_under_schedules_with_few_preemptions() {
+    run("probabilistic ticket", PctScheduler::new(4, schedules() / 2), schedules() / 2, tickets::scenario);
 }
 
 #[test]

@@ -47,7 +47,7 @@ impl<Key, R> Cache<Key, R> {
         elapsed: Elapsed,
         uses: impl Fn(&R) -> Option<Uses>,
     ) -> (EntryId, Departures<Key, R>) {
-        self.pending -= 1;
+        self.pending -= usize::from(reservation.is_extra);
         let departures = if self.len() <= reservation.size {
             Departures::none(reservation.began)
         } else {
@@ -69,8 +69,8 @@ impl<Key, R> Cache<Key, R> {
     }
 
     /// Gives up a place whose creation failed or panicked.
-    pub(in crate::caching) fn abandon(&mut self, _reservation: Reservation, elapsed: Elapsed) {
-        self.pending -= 1;
+    pub(in crate::caching) fn abandon(&mut self, reservation: Reservation, elapsed: Elapsed) {
+        self.pending -= usize::from(reservation.is_extra);
         self.count_creation(elapsed);
         self.counters.failed_creations += 1;
         self.counters.note(LastEvent::CreationFailed);

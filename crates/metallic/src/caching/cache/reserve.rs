@@ -13,6 +13,15 @@ pub(in crate::caching) struct Reservation {
     pub(in crate::caching) began: u64,
     /// Entries when the place was reserved.
     pub(super) size: usize,
+    /// `false` if the place is that of the entry to be replaced.
+    pub(super) is_extra: bool,
+}
+
+impl Reservation {
+    /// Returns `true` if an entry with the key is to be replaced.
+    pub(in crate::caching) fn is_of_replacement(&self) -> bool {
+        !self.is_extra
+    }
 }
 
 impl<Key, R> Cache<Key, R> {
@@ -27,7 +36,14 @@ impl<Key, R> Cache<Key, R> {
         self.counters.misses += 1;
         let departures = self.make_room(now, uses);
         self.pending += 1;
-        (Reservation { began: now, size: self.len() }, departures)
+        (Reservation { began: now, size: self.len(), is_extra: true }, departures)
+    }
+
+    /// Counts the miss of a creation that is to replace an entry, which stays until then: no room is made for its successor before
+    /// it is removed.
+    pub(in crate::caching) fn reserve_in_place(&mut self, now: u64) -> Reservation {
+        self.counters.misses += 1;
+        Reservation { began: now, size: 0, is_extra: false }
     }
 
     /// Evicts until one more entry fits beside those that are there and those that places are reserved for.

@@ -1,5 +1,7 @@
 //! Shared caches whose keys and resources are known by their types alone.
 
+mod background;
+
 use std::fmt;
 use std::hash::Hash;
 use std::panic::Location;
@@ -14,7 +16,7 @@ use crate::caching::gate::Caller;
 use crate::caching::policy::EvictionPolicy;
 use crate::caching::query::Query;
 use crate::caching::reporting::{CacheCounters, CacheMetrics};
-use crate::caching::shared::{LocalCache, Made, SharedCore};
+use crate::caching::shared::{Creators, LocalCache, Made, SharedCore};
 use crate::error::Error;
 
 /// A cache of a [`SharedRegistry`](super::SharedRegistry) without a kernel: what creates a resource is given with each look-up.
@@ -36,7 +38,7 @@ use crate::error::Error;
 /// assert_eq!(pipelines.counters().misses, 1);
 /// # Ok::<(), Error>(())
 /// ```
-pub struct SharedCache<Key, R>(Arc<SharedCore<Key, R>>);
+pub struct SharedCache<Key, R>(Arc<SharedCore<Key, R>>, Arc<Creators>);
 
 impl<Key: fmt::Debug, R> SharedCache<Key, R> {
     pub(super) fn of_kind(
@@ -44,8 +46,9 @@ impl<Key: fmt::Debug, R> SharedCache<Key, R> {
         name: CacheName,
         policy: EvictionPolicy,
         time: TimeSource,
+        creators: Arc<Creators>,
     ) -> Self {
-        Self(Arc::new(SharedCore::new(name, kind, <Key as fmt::Debug>::fmt, policy, time)))
+        Self(Arc::new(SharedCore::new(name, kind, <Key as fmt::Debug>::fmt, policy, time)), creators)
     }
 }
 
@@ -160,12 +163,12 @@ impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
 
     /// A view of this cache for one thread, whose hits return borrows and take no lock.
     pub fn local(&self) -> LocalSharedCache<Key, R> {
-        LocalSharedCache(LocalCache::new(self.0.clone()))
+        LocalSharedCache(LocalCache::new(self.0.clone()), self.1.clone())
     }
 }
 
 /// One thread's view of a [`SharedCache`].
-pub struct LocalSharedCache<Key: Clone + Eq + Hash, R>(LocalCache<Key, R>);
+pub struct LocalSharedCache<Key: Clone + Eq + Hash, R>(LocalCache<Key, R>, Arc<Creators>);
 
 impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
     /// Returns the resource with this key. A hit on what this view has used before takes no lock; otherwise as
@@ -218,7 +221,7 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
 
     /// The cache that this is a view of, for removals, policies and metrics.
     pub fn shared(&self) -> SharedCache<Key, R> {
-        SharedCache(self.0.core().clone())
+        SharedCache(self.0.core().clone(), self.1.clone())
     }
 
     #[inline(never)]
@@ -260,7 +263,7 @@ impl<Key, R> SharedCache<Key, R> {
 
 impl<Key, R> Clone for SharedCache<Key, R> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self(self.0.clone(), self.1.clone())
     }
 }
 

@@ -1,5 +1,6 @@
 //! One thread's view of a shared registry.
 
+mod fallback;
 mod slots;
 
 use std::any::Any;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 
 use metallic_instrumentation::CacheName;
 
+pub use self::fallback::Batch;
 use super::keyed::LocalSharedCache;
 use super::shared::SharedRegistry;
 use super::shared_kernel::SharedKernel;
@@ -116,13 +118,7 @@ impl<D: 'static> LocalRegistry<D> {
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
-        if self.caches.get::<LocalKernel<K, D>>().is_none() {
-            let kernel = self.shared.kernel::<K>()?;
-            let local = LocalCache::new(kernel.core.clone());
-            self.caches.insert(Box::new(LocalKernel::<K, D> { local, kernel }));
-        }
-        let LocalKernel { local, kernel } =
-            self.caches.get_mut::<LocalKernel<K, D>>().expect("it was inserted just now");
+        let LocalKernel { local, kernel } = Self::kernel::<K>(&self.shared, &mut self.caches)?;
         kernel.check_device(device)?;
         if let Some((id, now)) = local.find_again(hash, key) {
             return Ok(local.hit(id, now));
@@ -132,6 +128,22 @@ impl<D: 'static> LocalRegistry<D> {
         let device = device.or(own.as_deref());
         let got = kernel.get_or_create(key, hash, device, request, None, &mut self.shared.clone())?;
         Ok(local.keep(hash, key, || key.clone(), got.node))
+    }
+
+    /// The local cache of kernel `K`, made at the first call.
+    fn kernel<'a, K>(
+        shared: &SharedRegistry<D>,
+        caches: &'a mut TypeTable<dyn ErasedLocal, NEAR>,
+    ) -> Result<&'a mut LocalKernel<K, D>, Error>
+    where
+        K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
+    {
+        if caches.get::<LocalKernel<K, D>>().is_none() {
+            let kernel = shared.kernel::<K>()?;
+            let local = LocalCache::new(kernel.core.clone());
+            caches.insert(Box::new(LocalKernel::<K, D> { local, kernel }));
+        }
+        Ok(caches.get_mut::<LocalKernel<K, D>>().expect("it was inserted just now"))
     }
 
     /// The cache of this name for resources of a type without a kernel, as this thread sees it. The view is to be kept: it has

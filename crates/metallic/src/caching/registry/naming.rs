@@ -13,6 +13,7 @@ use crate::caching::kernel::CacheableKernel;
 use crate::caching::kernel_cache::KernelCache;
 use crate::caching::keyed_cache::KeyedCache;
 use crate::caching::policy::EvictionPolicy;
+use crate::caching::shared::Creators;
 use crate::caching::slot::CacheRegistrySlot;
 use crate::error::Error;
 
@@ -48,7 +49,7 @@ impl<D: 'static> CacheRegistry<D> {
         R: 'static,
     {
         self.get_or_place(name.into(), |name, policy, time| {
-            SharedCache::of_kind(CacheKind::Keyed, name, policy, time)
+            SharedCache::of_kind(CacheKind::Keyed, name, policy, time, Creators::none())
         })
         .cloned()
     }

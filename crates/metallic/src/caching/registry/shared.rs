@@ -1,6 +1,7 @@
 //! All caches of one engine, for all of its threads.
 
 mod attached;
+mod background;
 mod by_name;
 mod gated;
 mod slots;
@@ -26,7 +27,7 @@ use crate::caching::kernel::{Attachment, CacheableKernel};
 use crate::caching::kernel_cache::Asker;
 use crate::caching::policy::EvictionPolicy;
 use crate::caching::reporting::CacheMetrics;
-use crate::caching::shared::{OnFailure, Request};
+use crate::caching::shared::{Creators, OnFailure, Request};
 use crate::caching::sync::{Mutex, MutexGuard, RwLock};
 use crate::device::Device;
 use crate::error::Error;
@@ -84,6 +85,7 @@ struct Inner<D> {
     time: TimeSource,
     name: Option<CacheName>,
     number: u32,
+    creators: Arc<Creators>,
 }
 
 impl SharedRegistry {
@@ -122,6 +124,7 @@ impl<D: 'static> SharedRegistry<D> {
             time,
             name,
             number: next_number(),
+            creators: Creators::new(),
         }))
     }
 

@@ -3,7 +3,7 @@
 use std::hash::Hash;
 use std::sync::Arc;
 
-use metallic_instrumentation::CreationOutcome;
+use metallic_instrumentation::{CreationOutcome, RemovalCause};
 
 use super::flight::{Flight, Outcome};
 use super::look_up::{Got, Made, Request};
@@ -60,7 +60,7 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
         let elapsed = self.lasted(course, TimeSource::stamp);
         // Before the lock: cloning a key is not ours.
         let key = self.flight.key.clone();
-        let node = Arc::new(Node::new(resource, hash, bytes, elapsed.done));
+        let mut node = Node::new(resource, hash, bytes, elapsed.done);
         let mut state = core.lock();
         if let Err(error) = core.claim(self.request) {
             drop(state);
@@ -72,6 +72,12 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
         }
         let reservation = self.reservation.take().expect("an arrival ends once");
         let began = reservation.began;
+        let replaced = reservation.is_of_replacement().then(|| {
+            let departures = state.cache.remove(hash, &key, RemovalCause::Stale, elapsed.done);
+            core.leave(&mut state, departures)
+        });
+        node.generation = core.count_insertion();
+        let node = Arc::new(node);
         let entry = Entry { key, resource: node.clone() };
         let (_, departures) = state.cache.commit(reservation, hash, entry, bytes, elapsed, uses);
         state.flights.retain(|flight| !Arc::ptr_eq(flight, &self.flight));
@@ -80,6 +86,7 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
         let (reporter, totals) = (state.reporter.clone(), state.totals());
         drop(state);
         self.flight.landing.end(Outcome::LookAgain);
+        replaced.iter().for_each(|replaced| core.see_off(replaced));
         core.see_off(&leaving);
         if let Some(reporter) = &reporter {
             let ended = ended(began, elapsed, CreationOutcome::Created, bytes);
@@ -91,7 +98,7 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
             let ended = ended(began, elapsed, CreationOutcome::Created, bytes);
             core.tell(passage, ended, reporter.as_deref());
         }
-        drop(leaving);
+        drop((replaced, leaving));
         Ok(Got { node, ticks: elapsed.ticks })
     }
 }

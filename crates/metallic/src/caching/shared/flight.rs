@@ -17,7 +17,7 @@ pub(super) struct Flight<Key> {
 }
 
 /// The end of a creation, which can be waited for.
-pub(super) struct Landing {
+pub(in crate::caching) struct Landing {
     creator: ThreadId,
     state: Mutex<LandingState>,
     over: Condvar,
@@ -67,6 +67,26 @@ impl Landing {
         drop(state);
         self.over.notify_all();
         wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// The error that those who waited share.
+    pub(super) fn failure(&self) -> Option<Arc<Error>> {
+        match &self.state().outcome {
+            Some(Outcome::Failed(error)) => Some(error.clone()),
+            _ => None,
+        }
+    }
+
+    /// Has `waker` woken at the end, and returns `false` if that is past.
+    pub(super) fn wake_at_end(&self, waker: &Waker) -> bool {
+        // Before the lock, and dropped after it: it is not ours.
+        let waker = waker.clone();
+        let mut state = self.state();
+        let is_open = state.outcome.is_none();
+        if is_open {
+            state.wakers.push(waker);
+        }
+        is_open
     }
 
     /// Waits for the end, at most for `timeout`.

@@ -125,6 +125,11 @@ impl<Key: Eq + Hash + Clone, R> LocalCache<Key, R> {
         &node.resource
     }
 
+    /// The generation of an entry that was just found.
+    pub(in crate::caching) fn generation(&self, id: EntryId) -> u64 {
+        self.entries.get(id).resource.node.generation
+    }
+
     /// [`find`](Self::find) after what was removed was let go of.
     pub(in crate::caching) fn find_again<Q: Equivalent<Key> + ?Sized>(
         &mut self,

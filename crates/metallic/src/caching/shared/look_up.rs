@@ -11,7 +11,7 @@ use super::arrival::SharedArrival;
 use super::flight::{Flight, Landing, Outcome, Unwaited};
 use super::node::Node;
 use super::{OnFailure, SharedCore, State, UNKNOWN, uses};
-use crate::caching::cache::Course;
+use crate::caching::cache::{Course, Departures};
 use crate::caching::clock::{TimeSource, saturating_ns};
 use crate::caching::entries::hash_of;
 use crate::caching::gate::Caller;
@@ -30,6 +30,7 @@ pub(crate) struct Request {
     pub(in crate::caching) device: Option<u64>,
     /// Devices that were lost before.
     pub(in crate::caching) epoch: u64,
+    pub(in crate::caching) purpose: Purpose,
     pub(in crate::caching) caller: Option<Caller>,
 }
 
@@ -45,6 +46,17 @@ impl Request {
     pub(crate) fn on(self, device: Option<u64>) -> Self {
         Self { device, ..self }
     }
+}
+
+/// What a resource is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::caching) enum Purpose {
+    /// To be used.
+    Use,
+    /// To be there when it is used. Finding it is no hit.
+    Prefetch,
+    /// To replace the one that is there, if there is one.
+    Rebuild,
 }
 
 /// A creation's result: a resource with the bytes that it holds, or an error.
@@ -67,7 +79,7 @@ pub(in crate::caching) struct Got<R> {
 }
 
 /// The outcome of a look-up under the lock.
-enum Step<'a, Key, R> {
+pub(super) enum Step<'a, Key, R> {
     Hit(Arc<Node<R>>),
     /// The key failed a moment ago.
     Failed(Arc<Error>),
@@ -84,7 +96,8 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
     /// A look-up that begins now. To be called before the device to create on is read: what is created on a device that is lost
     /// after this is not inserted.
     pub(in crate::caching) fn request(&self) -> Request {
-        Request { timeout: None, device: None, epoch: self.epoch.load(Ordering::Acquire), caller: None }
+        let epoch = self.epoch.load(Ordering::Acquire);
+        Request { timeout: None, device: None, epoch, caller: None, purpose: Purpose::Use }
     }
 
     /// Returns the resource with this key, if it is there: a hit, or nothing.
@@ -92,10 +105,19 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         &self,
         query: &Q,
     ) -> Option<Arc<Node<R>>> {
-        self.find(hash_of(query), query, || Ok(())).ok().flatten()
+        self.get_hashed(hash_of(query), query)
     }
 
-    /// [`get`](Self::get) by a query whose hash is known, unless `check` refuses what is there: then nothing is counted. It is
+    /// [`get`](Self::get) by a query whose hash is known.
+    pub(in crate::caching) fn get_hashed<Q: Equivalent<Key> + ?Sized>(
+        &self,
+        hash: u64,
+        query: &Q,
+    ) -> Option<Arc<Node<R>>> {
+        self.find(hash, query, || Ok(())).ok().flatten()
+    }
+
+    /// [`get_hashed`](Self::get_hashed), unless `check` refuses what is there: then nothing is counted. It is
     /// called under the lock, so that what it sees is true of the entry.
     ///
     /// # Errors
@@ -207,19 +229,23 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
                     return Err(Error::creation(self.label(&key), Error::DeviceLost).into());
                 }
                 Step::Refused(error) => return Err(error.into()),
-                Step::Wait(landing) => match landing.wait(request.timeout) {
-                    Ok(Outcome::LookAgain) => {}
-                    Ok(Outcome::Failed(error)) => {
-                        return Err(Error::creation(self.label(&key), Error::Shared(error)).into());
-                    }
-                    Err(Unwaited::Circle) => {
-                        return Err(Error::RecursiveCreation { cache_key: self.label(&key) }.into());
-                    }
-                    Err(Unwaited::TimedOut) => {
-                        return Err(Error::TimedOut { cache_key: self.label(&key) }.into());
-                    }
-                },
+                Step::Wait(landing) => self.wait(&key, &landing, request.timeout)?,
             }
+        }
+    }
+
+    /// Waits for the end of a creation by another thread.
+    pub(super) fn wait(
+        &self,
+        key: &Key,
+        landing: &Arc<Landing>,
+        timeout: Option<Duration>,
+    ) -> Result<(), Error> {
+        match landing.wait(timeout) {
+            Ok(Outcome::LookAgain) => Ok(()),
+            Ok(Outcome::Failed(error)) => Err(Error::creation(self.label(key), Error::Shared(error))),
+            Err(Unwaited::Circle) => Err(Error::RecursiveCreation { cache_key: self.label(key) }),
+            Err(Unwaited::TimedOut) => Err(Error::TimedOut { cache_key: self.label(key) }),
         }
     }
 
@@ -248,7 +274,7 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
     }
 
     /// One look under the lock. Nothing is reserved, nor evicted, before the gate was asked, if there is one.
-    fn step(&self, hash: u64, key: &Key, request: Request, was_asked: bool) -> Step<'_, Key, R> {
+    pub(super) fn step(&self, hash: u64, key: &Key, request: Request, was_asked: bool) -> Step<'_, Key, R> {
         // Before the lock: cloning a key is not ours.
         let flight = Arc::new(Flight { key: key.clone(), hash, landing: Landing::here() });
         let mut state = self.lock();
@@ -259,7 +285,14 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
             self.see_off(&expired);
             return Step::Refused(error);
         }
-        if let Some(id) = state.cache.find(hash, key) {
+        let found = state.cache.find(hash, key);
+        if let (Some(id), Purpose::Prefetch) = (found, request.purpose) {
+            let node = state.cache.get(id).resource.clone();
+            drop(state);
+            self.see_off(&expired);
+            return Step::Hit(node);
+        }
+        if let (Some(id), Purpose::Use) = (found, request.purpose) {
             let node = state.hit(id, now);
             let (reporter, totals) = (state.reporter.clone(), state.totals());
             drop(state);
@@ -292,7 +325,10 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
             self.see_off(&expired);
             return Step::Ask;
         }
-        let (reservation, departures) = state.cache.reserve(now, uses);
+        let (reservation, departures) = match found {
+            None => state.cache.reserve(now, uses),
+            Some(_) => (state.cache.reserve_in_place(now), Departures::none(now)),
+        };
         let evicted = self.leave(&mut state, departures);
         state.flights.push(flight.clone());
         drop(state);
@@ -364,7 +400,13 @@ impl<Key, R> State<Key, R> {
 }
 
 impl<Key: Eq, R> State<Key, R> {
-    fn remembered(&mut self, hash: u64, key: &Key, now: u64, time: &TimeSource) -> Option<Arc<Error>> {
+    pub(super) fn remembered(
+        &mut self,
+        hash: u64,
+        key: &Key,
+        now: u64,
+        time: &TimeSource,
+    ) -> Option<Arc<Error>> {
         let OnFailure::Remember { backoff } = self.on_failure else {
             self.failures.clear();
             return None;

@@ -16,6 +16,8 @@ pub(in crate::caching) struct Node<R> {
     removed: AtomicBool,
     pub(super) hash: u64,
     pub(super) bytes: u64,
+    /// The number of its insertion among those of its cache, from 1.
+    pub(in crate::caching) generation: u64,
     /// Hits that were counted under the lock, which is also where they are written.
     reuse_count: AtomicU64,
     /// Hits of local copies that are gone.
@@ -33,6 +35,7 @@ impl<R> Node<R> {
             removed: AtomicBool::new(false),
             hash,
             bytes,
+            generation: 0,
             reuse_count: AtomicU64::new(0),
             retired: AtomicU64::new(0),
             counts: Mutex::new(Vec::new()),

@@ -1,10 +1,14 @@
 //! The command line.
 
+mod contract;
 mod run;
+mod store;
 
 use std::path::PathBuf;
 
+pub use contract::{Arm, ContractArgs};
 pub use run::{DevicesArgs, ElementType, RunArgs};
+pub use store::StoreArgs;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;

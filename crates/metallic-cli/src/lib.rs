@@ -21,6 +21,7 @@ pub mod label;
 mod overwrite;
 pub mod progress;
 pub mod quiet;
+mod store;
 pub mod table;
 mod units;
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use half::f16;
 use half::slice::HalfFloatSliceExt;
+use metallic::creation::Supervisor;
 use metallic::Dtype;
 use metallic::device::ComputeDevice;
 use metallic::error::MetalError;
@@ -27,6 +28,10 @@ impl ComputeDevice for WgpuDevice {
 
     fn identity(&self) -> Option<u64> {
         Some(self.identity())
+    }
+
+    fn supervise(&self, supervisor: &Supervisor) {
+        self.descriptors().supervise(supervisor);
     }
 
     fn supports(&self, dtype: Dtype) -> bool {

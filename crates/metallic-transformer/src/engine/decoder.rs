@@ -1,10 +1,13 @@
 //! A decoder like GPT-2 on a device.
 
+use std::collections::HashSet;
+
 use metallic::Dtype;
 use metallic::caching::{CacheName, CacheRegistry, Registry, ResourceCache};
 use metallic::error::MetalError;
 use metallic::kernels::kv_cache_write::KvCacheWriteCall;
 use metallic::kernels::scaled_dot_product_attention::AttentionCall;
+use metallic::kernels::{RowBucket, SeqKBucket};
 use metallic::slots::{KvCacheConfig, KvCacheState};
 use metallic::tensor::{MatrixLayout, MatrixMut, MatrixRef};
 
@@ -69,6 +72,37 @@ impl<'m, D: TransformerDevice, G: Registry<D>> Decoder<'m, D, G> {
         let kv = layers.cache.kv_cache(kv)?;
         kv.reserve(&device, positions.saturating_sub(kv.len()))?;
         Scratch::reserve(scratch, &device, &model.config.shape, tokens, layers.dtype).map(|_| ())
+    }
+
+    /// Runs a step of each shape that prompts of these lengths need, continued by up to `tokens` tokens each, over a sequence without
+    /// meaning: afterwards all is there that depends on this decoder's own tensors, and that no manifest can have. The sequence is
+    /// empty then. A shape whose plans a contract refuses is left out.
+    ///
+    /// # Errors
+    /// As [`feed`](Self::feed).
+    pub fn rehearse(
+        &mut self,
+        prompts: impl IntoIterator<Item = usize>,
+        tokens: usize,
+    ) -> Result<(), MetalError> {
+        let most = self.model.config.shape.positions;
+        let mut steps = HashSet::new();
+        for length in prompts {
+            let after = (length..length.saturating_add(tokens).saturating_sub(1)).map(|past| (past, 1));
+            for (past, rows) in std::iter::once((0, length)).chain(after) {
+                if rows == 0 || past + rows > most {
+                    break;
+                }
+                if steps.insert((RowBucket::of(rows), SeqKBucket::of(past + rows))) {
+                    self.restart();
+                    self.reserve(rows, past + rows)?;
+                    self.layers.cache.kv_cache(&self.kv)?.advance(past)?;
+                    leave_out_refused(self.feed(&vec![0; rows]))?;
+                }
+            }
+        }
+        self.restart();
+        Ok(())
     }
 
     /// Begins a new sequence, in the memory of the one before.
@@ -159,6 +193,14 @@ impl<'m, D: TransformerDevice, G: Registry<D>> Decoder<'m, D, G> {
         let logits = device.read(logits, 0..shape.vocabulary)?;
         layers.cache.kv_cache(config)?.advance(rows)?;
         Ok(logits)
+    }
+}
+
+/// The result, where a refusal is none.
+pub(super) fn leave_out_refused<T>(step: Result<T, MetalError>) -> Result<(), MetalError> {
+    match step {
+        Err(error) if !matches!(error.root(), MetalError::CreationRefused(_)) => Err(error),
+        _ => Ok(()),
     }
 }
 

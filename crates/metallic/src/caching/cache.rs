@@ -14,7 +14,7 @@ use super::order::{EntryId, Order, Uses};
 use super::policy::EvictionPolicy;
 use super::reporting::{CacheMetrics, Counters, LastEvent};
 
-pub(super) use self::commit::Elapsed;
+pub(super) use self::commit::{Course, Elapsed};
 pub(super) use self::remove::{DepartureReason, Departures};
 pub(super) use self::reserve::Reservation;
 
@@ -105,6 +105,16 @@ impl<Key, R> Cache<Key, R> {
     #[inline]
     pub(super) fn get(&self, id: EntryId) -> &Entry<Key, R> {
         self.entries.get(id)
+    }
+
+    /// All entries, in no order.
+    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry<Key, R>> {
+        self.entries.ids().map(|id| self.entries.get(id))
+    }
+
+    /// The keys of all entries, in no order, and how often each was found.
+    pub(super) fn entries_by_use(&self) -> impl Iterator<Item = (&Key, u64)> {
+        self.entries.ids().map(|id| (&self.entries.get(id).key, self.order.history(id).reuse_count))
     }
 
     #[inline]

@@ -3,12 +3,14 @@
 mod create;
 
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 
 use metallic_instrumentation::{CacheKind, CacheName, EventSink, SinkGuard};
 
 use super::clock::{Clock, TimeSource};
 use super::entries::hash_of;
+use super::gate::{Caller, kernel_key};
 use super::kernel::CacheableKernel;
 use super::keyed_cache::KeyedCache;
 use super::order::EntryId;
@@ -17,7 +19,7 @@ use super::reporting::{CacheCounters, CacheMetrics};
 use crate::device::Device;
 use crate::error::Error;
 
-pub(super) use self::create::{Holds, create, get_or_create_slow};
+pub(super) use self::create::{Asker, Holds, create, get_or_create_slow};
 
 /// The resources of one kernel.
 ///
@@ -83,6 +85,7 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
     /// makes room does: it is evicted, nothing was created, and the miss is counted as a failed one. In each case the cache can
     /// be used as before.
     #[inline(always)]
+    #[track_caller]
     pub fn get_or_create(
         &mut self,
         params: &K::Params,
@@ -99,6 +102,7 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
     /// # Panics
     /// As [`get_or_create`](Self::get_or_create).
     #[inline(always)]
+    #[track_caller]
     pub fn get_or_create_by_key(
         &mut self,
         key: K::Key,
@@ -110,7 +114,7 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
             Found::Nothing(now) => Some(now),
             Found::Slow => None,
         };
-        self.get_or_create_slow(key, hash, missed_at, device)
+        self.get_or_create_slow(key, hash, missed_at, device, Some(Location::caller()))
     }
 
     /// [`get_or_create_by_key`](Self::get_or_create_by_key) where there is more to do than to find an entry. `missed_at` is when
@@ -122,10 +126,12 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
         hash: u64,
         missed_at: Option<u64>,
         device: Option<&D>,
+        caller: Option<Caller>,
     ) -> Result<&mut K::CachedResource, Error> {
+        let by = Asker { outer: None, caller };
         let id = match missed_at {
-            Some(now) => create(self, key, hash, now, device, None)?,
-            None => get_or_create_slow(self, key, hash, device, None)?,
+            Some(now) => create(self, key, hash, now, device, by)?,
+            None => get_or_create_slow(self, key, hash, device, by)?,
         };
         Ok(self.keyed.resource_mut(id))
     }
@@ -203,7 +209,8 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
 
     pub(super) fn new(time: TimeSource, device: Option<Arc<D>>) -> Self {
         let name = CacheName::from_static(K::CACHE_NAME);
-        let keyed = KeyedCache::new(name, CacheKind::Kernel, K::fmt_key, K::default_policy(), time);
+        let mut keyed = KeyedCache::new(name, CacheKind::Kernel, K::fmt_key, K::default_policy(), time);
+        keyed.set_kernel(kernel_key::<K, K::Key>);
         Self { keyed, device: None, made_on: None }.with_shared_device(device)
     }
 

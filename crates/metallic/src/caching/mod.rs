@@ -11,13 +11,14 @@
 //! Every step may emit an event to the registry's [`EventSink`](metallic_instrumentation::EventSink).
 //!
 //! To read the code, take the files in this order; each imports only files before it: `clock`, `sync`,
-//! `policy`, `order`, `entries`, `reporting`, `cache`, `query`, `keyed_cache`, `kernel`, `kernel_cache`, `slot`, `shared`,
+//! `policy`, `gate`, `order`, `entries`, `reporting`, `cache`, `query`, `keyed_cache`, `kernel`, `kernel_cache`, `slot`, `shared`,
 //! `pool`, `registry`.
 #![deny(unsafe_code)]
 
 mod cache;
 mod clock;
 mod entries;
+mod gate;
 mod kernel;
 mod kernel_cache;
 mod keyed_cache;
@@ -36,6 +37,9 @@ mod eviction_tests;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use equivalent::Equivalent;
+#[cfg(feature = "manifest")]
+pub(crate) use registry::key_label;
+pub(crate) use gate::{Asked, Caller, CreationGate, Finished, KernelKey, Passage};
 pub use kernel::{CacheableKernel, Creation};
 pub use kernel_cache::KernelCache;
 pub use keyed_cache::KeyedCache;

@@ -7,6 +7,7 @@ mod generations;
 mod heap;
 mod links;
 mod nodes;
+mod renumbering;
 mod s3_fifo;
 mod sieve;
 #[cfg(test)]
@@ -17,6 +18,8 @@ use heap::{LastUse, RecencyHeap};
 use links::CreationList;
 pub(super) use links::reserve_one;
 use nodes::Nodes;
+pub(super) use renumbering::Renumbering;
+use renumbering::renumber_array;
 use s3_fifo::S3Fifo;
 use sieve::Sieve;
 
@@ -215,47 +218,6 @@ impl Order {
         self.least_recent_of_heap(uses)
     }
 
-    /// Begins the next generation at `now`, and returns `false` if no policy asks for generations. `uses` is as for
-    /// [`next_victim`](Self::next_victim). O(1) for each entry that was used in the generation that ends; in the shared form
-    /// O(n), since uses are learned of by asking.
-    pub(super) fn next_generation(
-        &mut self,
-        now: u64,
-        uses: &mut impl FnMut(EntryId) -> Option<Uses>,
-    ) -> bool {
-        let (nodes, is_shared) = (&mut self.nodes, self.is_shared);
-        let Some(generations) = &mut self.generations else { return false };
-        if is_shared {
-            let began = generations.began();
-            for id in (1..nodes.places() as u32).map(EntryId) {
-                if nodes.is_vacant(id) {
-                    continue;
-                }
-                let known = nodes.reuse_count(id);
-                // What other threads count has a coarse stamp. It was in this generation, or it would be known: so that recency
-                // order agrees with generations, it was not before the beginning.
-                let mut dated = |id| {
-                    let uses = uses(id)?;
-                    let is_new = uses.reuse_count > known || generations.idle(id, known) == 0;
-                    let earliest = if is_new { began } else { 0 };
-                    Some(Uses { last_used: uses.last_used.max(earliest), ..uses })
-                };
-                let reuse_count = refreshed_count(nodes, id, &mut dated);
-                generations.note(id, reuse_count);
-            }
-        } else {
-            let mut latest = nodes.newest_use_first();
-            while latest.next().is_some_and(|id| generations.note(id, nodes.reuse_count(id))) {}
-        }
-        generations.begin_next(now);
-        true
-    }
-
-    /// Generations that have begun since the one in which the entry was last used, as far as it was told; 0 if no policy asks.
-    pub(super) fn idle_generations(&self, id: EntryId) -> u64 {
-        self.generations.as_ref().map_or(0, |generations| generations.idle(id, self.nodes.reuse_count(id)))
-    }
-
     /// The entry used last, as far as it was told; `None` if there is none. O(n) while recency order is not kept.
     pub(super) fn most_recent(&self) -> Option<EntryId> {
         if self.is_shared {
@@ -343,7 +305,7 @@ impl Order {
             Victims::Sieve(sieve) => sieve.renumber(&map, places),
             Victims::S3Fifo(queues) => queues.renumber(&map, places),
         }
-        Some(Renumbering { map })
+        Some(Renumbering::new(map))
     }
 
     /// Panics unless every structure holds every entry once, in the order that it is for.
@@ -428,31 +390,3 @@ fn last_use(nodes: &Nodes, id: EntryId) -> LastUse {
 
 /// Fewer places are not worth a compaction.
 const MIN_PLACES: usize = 64;
-
-/// Where each entry went when they were numbered anew. No entry has a larger id than before.
-pub(super) struct Renumbering {
-    /// New ids by old ones; 0 where there was no entry.
-    map: Vec<u32>,
-}
-
-impl Renumbering {
-    /// The new id of an entry; `None` if it had been removed.
-    pub(super) fn new_id(&self, old: EntryId) -> Option<EntryId> {
-        self.map.get(old.index()).filter(|new| **new != 0).map(|new| EntryId(*new))
-    }
-
-    /// The old and the new id of every entry, ascending: one can follow the other in place.
-    pub(super) fn moves(&self) -> impl Iterator<Item = (EntryId, EntryId)> + '_ {
-        (0..).map(EntryId).zip(&self.map).filter(|(_, new)| **new != 0).map(|(old, new)| (old, EntryId(*new)))
-    }
-}
-
-/// Moves the elements of an array by id to the places that `map` has for their old ones, and the sentinel's along.
-fn renumber_array<T: Copy>(array: &mut Vec<T>, map: &[u32], places: usize, empty: T) {
-    let mut moved = vec![empty; places];
-    moved[0] = array[0];
-    for (old, new) in map.iter().enumerate().filter(|(_, new)| **new != 0) {
-        moved[*new as usize] = array[old];
-    }
-    *array = moved;
-}

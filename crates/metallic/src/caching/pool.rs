@@ -5,6 +5,7 @@
 //! nothing else happens: makers, sinks, the formatting of keys and the dropping of what was evicted run outside of it.
 
 mod checkout;
+mod gated;
 mod lent;
 mod shelves;
 
@@ -17,6 +18,7 @@ use self::lent::Item;
 use self::shelves::{ShelfId, Shelves};
 use super::cache::{Cache, DepartureReason, Departures};
 use super::clock::TimeSource;
+use super::gate::CreationGate;
 use super::keyed_cache::{Formatted, LabelFormat, nothing_newer};
 use super::order::Order;
 use super::policy::EvictionPolicy;
@@ -69,6 +71,7 @@ struct State<Key, R> {
     /// The label of the key whose creation failed last.
     failed: Option<Arc<str>>,
     reporter: Option<Arc<Reporter>>,
+    gate: Option<Arc<dyn CreationGate>>,
 }
 
 /// An item that is here.
@@ -105,6 +108,7 @@ impl<Key, R> Pool<Key, R> {
             epoch: 0,
             failed: None,
             reporter: None,
+            gate: None,
         };
         Self(Arc::new(PoolCore { state: Mutex::new(state), name, format, time }))
     }
@@ -289,8 +293,12 @@ impl<Key, R> State<Key, R> {
         if departures.is_empty() && departures.reason.is_none() {
             return None;
         }
-        let left = departures.iter().map(|departed| (departed.entry.resource.shelf, departed.id));
-        let keys = left.filter_map(|(shelf, id)| self.shelves.remove(shelf, id)).collect();
+        let keys = if self.cache.len() == 0 {
+            self.shelves.remove_all()
+        } else {
+            let left = departures.iter().map(|departed| (departed.entry.resource.shelf, departed.id));
+            left.filter_map(|(shelf, id)| self.shelves.remove(shelf, id)).collect()
+        };
         if let Some(map) = self.cache.compact() {
             self.shelves.renumber(&map);
         }

@@ -1,8 +1,10 @@
 //! All caches of one engine in one place.
 
+mod attached;
 mod by_name;
 mod erased;
 mod facade;
+mod gated;
 mod generations;
 mod keyed;
 mod local;
@@ -19,26 +21,30 @@ use std::any::{Any, type_name};
 use std::collections::HashMap;
 use std::fmt;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 
 use metallic_instrumentation::{CacheName, Event, EventKind, EventSink, RegistryOpened, SinkGuard};
 use rustc_hash::FxBuildHasher;
 
 use super::clock::{Clock, TimeSource};
 use super::entries::hash_of;
-use super::kernel::{CacheableKernel, Frame};
-use super::kernel_cache::{Found, Holds, KernelCache, create, get_or_create_slow};
+use super::gate::{Caller, CreationGate};
+use super::kernel::{Attachment, CacheableKernel, Frame};
+use super::kernel_cache::{Asker, Found, Holds, KernelCache, create, get_or_create_slow};
 use super::keyed_cache::KeyedCache;
 use super::policy::EvictionPolicy;
 use super::reporting::CacheMetrics;
-use super::slot::{CacheRegistrySlot, SlotContext};
+use super::slot::CacheRegistrySlot;
 use crate::device::Device;
 use crate::error::Error;
 
 use self::erased::ErasedCache;
 pub use self::facade::{EitherRegistry, Registry, ResourceCache};
+#[cfg(feature = "manifest")]
+pub(crate) use self::gated::key_label;
 pub use self::keyed::{LocalSharedCache, SharedCache};
 pub use self::local::LocalRegistry;
 pub use self::shared::SharedRegistry;
@@ -89,9 +95,11 @@ pub struct CacheRegistry<D = Device> {
     device: Option<Arc<D>>,
     time: TimeSource,
     sink: Option<SinkGuard>,
+    gate: Option<Arc<dyn CreationGate>>,
     name: Option<CacheName>,
     /// Policies of caches that do not exist yet, by name.
     policies_to_come: HashMap<String, EvictionPolicy, FxBuildHasher>,
+    attachment: Option<Attachment>,
     /// Tells this registry from all others of the process.
     number: u32,
 }
@@ -139,9 +147,8 @@ impl<D: 'static> CacheRegistry<D> {
             sink.record(Event::at(self.time.unix_ns(self.time.stamp()), opened));
         }
         self.all_caches_mut().for_each(|cache| cache.set_sink(sink.clone()));
-        let context = SlotContext::new(sink.clone(), self.time.clone(), None);
-        self.slots.iter_mut().for_each(|slot| slot.connect(&context));
         self.sink = sink;
+        self.connect_slots();
     }
 
     /// The number that events of this registry carry, which no other registry of the process has.
@@ -168,6 +175,7 @@ impl<D: 'static> CacheRegistry<D> {
     /// # Panics
     /// As [`KernelCache::get_or_create`]; the registry can be used as before.
     #[inline(always)]
+    #[track_caller]
     pub fn get_or_create<K>(
         &mut self,
         params: &K::Params,
@@ -189,7 +197,7 @@ impl<D: 'static> CacheRegistry<D> {
             },
             None => None,
         };
-        self.get_or_create_slow::<K>(key, hash, missed_at, device)
+        self.get_or_create_slow::<K>(key, hash, missed_at, device, Some(Location::caller()))
     }
 
     /// [`get_or_create`](Self::get_or_create) where there is more to do than to find an entry in the first place of its cache.
@@ -201,16 +209,18 @@ impl<D: 'static> CacheRegistry<D> {
         hash: u64,
         missed_at: Option<u64>,
         device: Option<&D>,
+        caller: Option<Caller>,
     ) -> Result<&mut K::CachedResource, Error> {
+        let by = Asker { outer: None, caller };
         let cache = self.cache_mut::<K>();
         let id = match (missed_at, cache.find_fast(hash, &key, device)) {
-            (Some(now), _) => create::<K, D, Self>(self, key, hash, now, device, None)?,
+            (Some(now), _) => create::<K, D, Self>(self, key, hash, now, device, by)?,
             // In another than its first place.
             (None, Found::Hit(id, now)) => {
                 cache.keyed_mut().hit(id, now);
                 id
             }
-            (None, _) => get_or_create_slow::<K, D, Self>(self, key, hash, device, None)?,
+            (None, _) => get_or_create_slow::<K, D, Self>(self, key, hash, device, by)?,
         };
         Ok(self.cache_mut::<K>().keyed_mut().resource_mut(id))
     }
@@ -220,10 +230,12 @@ impl<D: 'static> CacheRegistry<D> {
         &mut self,
         params: &K::Params,
         outer: &Frame<'_>,
+        caller: Option<Caller>,
     ) -> Result<K::CachedResource, Error> {
         let key = K::create_cache_key(params);
         let hash = hash_of(&key);
-        let id = get_or_create_slow::<K, D, Self>(self, key, hash, None, Some(outer))?;
+        let by = Asker { outer: Some(outer), caller };
+        let id = get_or_create_slow::<K, D, Self>(self, key, hash, None, by)?;
         Ok(self.cache_mut::<K>().keyed().resource(id).clone())
     }
 
@@ -295,13 +307,7 @@ impl<D: 'static> CacheRegistry<D> {
         let caches = self.caches.iter_mut().chain(self.keyed.values_mut().map(|cache| &mut **cache));
         let caches = caches.map(|cache| catch_unwind(AssertUnwindSafe(|| to_cache(cache))));
         let slots = self.slots.iter_mut().map(|slot| catch_unwind(AssertUnwindSafe(|| to_slot(slot))));
-        let mut panics: Vec<_> = caches.chain(slots).filter_map(Result::err).collect();
-        if !panics.is_empty() {
-            let first = panics.remove(0);
-            // Their `Drop` may panic, too.
-            panics.into_iter().for_each(mem::forget);
-            resume_unwind(first);
-        }
+        resume_first(caches.chain(slots));
     }
 
     /// [`cache_mut`](Self::cache_mut) of a cache that is new, or in another than its first place.
@@ -339,6 +345,17 @@ impl<K: CacheableKernel<D>, D: 'static> Holds<K, D> for CacheRegistry<D> {
     }
 }
 
+/// Runs everything, whichever of it panicked; the first panic goes on then.
+fn resume_first(results: impl Iterator<Item = thread::Result<()>>) {
+    let mut panics: Vec<_> = results.filter_map(Result::err).collect();
+    if !panics.is_empty() {
+        let first = panics.remove(0);
+        // Their `Drop` may panic, too.
+        panics.into_iter().for_each(mem::forget);
+        resume_unwind(first);
+    }
+}
+
 /// A number that no other registry of the process has.
 fn next_number() -> u32 {
     static NEXT: AtomicU32 = AtomicU32::new(1);
@@ -354,8 +371,10 @@ impl<D> Default for CacheRegistry<D> {
             device: None,
             time: TimeSource::default(),
             sink: None,
+            gate: None,
             name: None,
             policies_to_come: HashMap::default(),
+            attachment: None,
             number: next_number(),
         }
     }

@@ -8,6 +8,7 @@
 
 mod arrival;
 mod flight;
+mod gated;
 mod head;
 mod judged;
 mod local;
@@ -24,7 +25,8 @@ use metallic_instrumentation::{CacheKind, CacheName, RemovalCause, SinkGuard};
 use super::cache::{Cache, DepartureReason, Departures};
 use super::clock::TimeSource;
 use super::entries::Entry;
-use super::keyed_cache::{Formatted, LabelFormat};
+use super::gate::CreationGate;
+use super::keyed_cache::{Formatted, KernelKeyOf, LabelFormat};
 use super::order::{Order, Uses};
 use super::policy::EvictionPolicy;
 use super::reporting::{CacheCounters, CacheEvent, CacheMetrics, LastEvent, Reporter, label};
@@ -70,6 +72,8 @@ pub(super) struct SharedCore<Key, R> {
     made_on: AtomicU64,
     name: CacheName,
     format: LabelFormat<Key>,
+    /// What a gate knows keys by; `None` if it is not the cache of a kernel.
+    kernel: Option<KernelKeyOf<Key>>,
     kind: CacheKind,
     time: TimeSource,
 }
@@ -88,6 +92,7 @@ struct State<Key, R> {
     /// The number of entries that were removed because their caller judged them outdated.
     outdated: u64,
     reporter: Option<Arc<Reporter>>,
+    gate: Option<Arc<dyn CreationGate>>,
     /// `true` if the reporter's sink wants to hear of hits.
     is_heard: bool,
 }
@@ -131,12 +136,14 @@ impl<Key, R> SharedCore<Key, R> {
                 failed: None,
                 outdated: 0,
                 reporter: None,
+                gate: None,
                 is_heard: false,
             }),
             epoch: AtomicU64::new(0),
             made_on: AtomicU64::new(UNKNOWN),
             name,
             format,
+            kernel: None,
             kind,
             time,
         };
@@ -171,7 +178,7 @@ impl<Key, R> SharedCore<Key, R> {
         drop(state);
         if let Some(reporter) = &reporter {
             reporter.opened(self.kind, &policy, self.time.stamp());
-            self.ask(reporter);
+            self.ask_sink(reporter);
         }
     }
 
@@ -191,7 +198,7 @@ impl<Key, R> SharedCore<Key, R> {
         drop(state);
         if let Some(reporter) = &reporter {
             reporter.policy_changed(&policy, self.time.stamp());
-            self.ask(reporter);
+            self.ask_sink(reporter);
         }
     }
 
@@ -340,11 +347,11 @@ impl<Key, R> SharedCore<Key, R> {
             }
             None => {}
         }
-        self.ask(reporter);
+        self.ask_sink(reporter);
     }
 
     /// Asks the sink whether it wants to hear of hits.
-    fn ask(&self, reporter: &Arc<Reporter>) {
+    fn ask_sink(&self, reporter: &Arc<Reporter>) {
         let is_heard = reporter.wants_hits();
         let mut state = self.lock();
         // Unless another was set meanwhile, which is asked by whoever did.

@@ -4,11 +4,13 @@ use std::any::Any;
 use std::fmt::{self, Debug};
 use std::sync::Arc;
 
-use metallic_instrumentation::{Event, EventData, EventKind, EventSink, SinkGuard};
+use metallic_instrumentation::{CacheName, CreationOutcome, Event, EventData, EventKind, EventSink, SinkGuard};
 
 use super::clock::{Clock, TimeSource};
+use super::gate::{Asked, Caller, CreationGate, Finished, Passage};
 use super::policy::EvictionPolicy;
 use super::reporting::CacheMetrics;
+use crate::error::Error;
 
 /// A value that lives in a registry beside the caches: allocations of a KV cache, prepared tensors, anything an engine
 /// keeps for as long as it keeps its pipelines.
@@ -90,6 +92,7 @@ pub struct SlotContext {
     sink: Option<SinkGuard>,
     time: TimeSource,
     name_taken_by: Option<&'static str>,
+    gate: Option<Arc<dyn CreationGate>>,
 }
 
 /// A moment by the clock of a [`SlotContext`].
@@ -137,7 +140,47 @@ impl SlotContext {
         time: TimeSource,
         name_taken_by: Option<&'static str>,
     ) -> Self {
-        Self { sink, time, name_taken_by }
+        Self { sink, time, name_taken_by, gate: None }
+    }
+
+    pub(super) fn gate(&self) -> Option<&Arc<dyn CreationGate>> {
+        self.gate.as_ref()
+    }
+
+    pub(super) fn with_gate(self, gate: Option<Arc<dyn CreationGate>>) -> Self {
+        Self { gate, ..self }
+    }
+
+    /// Asks whether the cache of this name may grow to what `label` says, which is a creation to a contract.
+    ///
+    /// # Errors
+    /// [`Error::CreationRefused`].
+    pub(crate) fn admit(
+        &self,
+        cache: &CacheName,
+        label: &dyn Fn() -> Arc<str>,
+        caller: Caller,
+    ) -> Result<Option<Box<dyn Passage>>, Error> {
+        let Some(gate) = &self.gate else { return Ok(None) };
+        let now = self.now();
+        gate.admit(&Asked {
+            cache,
+            kernel: None,
+            label,
+            labels: &Vec::new,
+            policy: EvictionPolicy::none(),
+            caller: Some(caller),
+            can_refuse: true,
+            now_ns: self.time.ns_between(0, now.0),
+            report: &|violation| self.report(EventKind::CreationViolation, now, || violation),
+        })
+    }
+
+    /// Tells what [`admit`](Self::admit) returned that the growth is over.
+    pub(crate) fn tell(&self, passage: Option<Box<dyn Passage>>, outcome: CreationOutcome, duration_ns: u64) {
+        let Some(passage) = passage else { return };
+        let report = |violation| self.report(EventKind::CreationViolation, self.now(), || violation);
+        passage.ended(&Finished { outcome, loaded: false, duration_ns, bytes: 0, report: &report });
     }
 
     pub(super) fn sink(&self) -> Option<&SinkGuard> {

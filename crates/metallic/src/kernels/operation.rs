@@ -21,6 +21,9 @@ pub trait Operation: 'static {
     /// The name of the operation, and of its cache.
     const NAME: &'static str;
 
+    /// The version of the key's meaning: see `PortableKernel::SCHEMA`, of the feature `portable`.
+    const SCHEMA: u32 = 1;
+
     /// The key of the plans that serve these parameters. Called once per look-up, so it should neither allocate nor do any work to
     /// speak of.
     fn key(params: &Self::Params) -> Self::Key;

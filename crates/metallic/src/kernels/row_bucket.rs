@@ -1,8 +1,15 @@
 //! Numbers of rows that share a plan.
 
+use crate::error::MetalError;
+
 /// A number of rows (tokens, as a rule) rounded up to a power of two. One row has a bucket of its own, since generating token
 /// by token deserves a plan of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(
+    feature = "portable",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(try_from = "usize", into = "usize")
+)]
 pub struct RowBucket(usize);
 
 impl RowBucket {
@@ -23,6 +30,26 @@ impl RowBucket {
     /// Returns `true` if a plan for this bucket serves this many rows.
     pub const fn holds(self, rows: usize) -> bool {
         rows > 0 && rows <= self.0
+    }
+}
+
+/// Its size, as it is written in portable keys.
+impl From<RowBucket> for usize {
+    fn from(bucket: RowBucket) -> Self {
+        bucket.0
+    }
+}
+
+impl TryFrom<usize> for RowBucket {
+    type Error = MetalError;
+
+    /// The bucket of this size.
+    ///
+    /// # Errors
+    /// [`MetalError::InvalidParams`] if no bucket has it.
+    fn try_from(size: usize) -> Result<Self, MetalError> {
+        let no_bucket = || MetalError::invalid_params(format!("`{size}` is not the size of a bucket of rows"));
+        Some(Self::of(size)).filter(|bucket| bucket.0 == size).ok_or_else(no_bucket)
     }
 }
 

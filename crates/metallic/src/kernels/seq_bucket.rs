@@ -1,8 +1,15 @@
 //! Sequence lengths that share a resource.
 
+use crate::error::MetalError;
+
 /// The number of keys that a softmax runs over, rounded up: to a power of two up to 256, to a multiple of 256 beyond. So a
 /// sequence that grows token by token meets a new resource every 256 tokens, and padding costs at most 255 of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(
+    feature = "portable",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(try_from = "usize", into = "usize")
+)]
 pub struct SeqKBucket(usize);
 
 impl SeqKBucket {
@@ -28,6 +35,26 @@ impl SeqKBucket {
     /// Returns `true` if a sequence of this length fits, if need be with padding.
     pub const fn holds(self, length: usize) -> bool {
         length > 0 && length <= self.0
+    }
+}
+
+/// Its size, as it is written in portable keys.
+impl From<SeqKBucket> for usize {
+    fn from(bucket: SeqKBucket) -> Self {
+        bucket.0
+    }
+}
+
+impl TryFrom<usize> for SeqKBucket {
+    type Error = MetalError;
+
+    /// The bucket of this size.
+    ///
+    /// # Errors
+    /// [`MetalError::InvalidParams`] if no bucket has it.
+    fn try_from(size: usize) -> Result<Self, MetalError> {
+        let no_bucket = || MetalError::invalid_params(format!("`{size}` is not the size of a bucket of keys"));
+        Some(Self::of(size)).filter(|bucket| bucket.0 == size).ok_or_else(no_bucket)
     }
 }
 

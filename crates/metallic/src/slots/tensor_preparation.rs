@@ -2,6 +2,7 @@
 
 use std::any::type_name;
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 
 use super::prepared_form::PreparedForm;
@@ -94,13 +95,15 @@ impl<T: Tensor> TensorPreparationCache<T> {
     /// If `prepare` does: nothing was inserted then, and the miss is counted. If the `Drop` of a tensor does that is removed: it
     /// has left. The cache can be used as before.
     #[inline]
+    #[track_caller]
     pub fn get_or_prepare(
         &mut self,
         source: TensorVersion,
         form: PreparedForm,
         prepare: impl FnOnce() -> Result<T, MetalError>,
     ) -> Result<Arc<T>, MetalError> {
-        self.get_or_prepare_as(source, form, self.cache.request(), prepare)
+        let request = self.cache.request().by(Location::caller());
+        self.get_or_prepare_as(source, form, request, prepare)
     }
 
     #[inline]
@@ -285,6 +288,7 @@ impl<D: ComputeDevice, G: Registry<D>> ResourceCache<D, G> {
     /// As [`TensorPreparationCache::get_or_prepare`] and [`tensor_preparation`](Self::tensor_preparation);
     /// [`MetalError::AnotherDevice`] if there are tensors of another device; [`MetalError::DeviceNotAvailable`], as the source of a
     /// [`MetalError::Creation`], if it has to be prepared, and neither the caller nor the registry has a device.
+    #[track_caller]
     pub fn get_or_prepare(
         &mut self,
         source: TensorVersion,
@@ -292,16 +296,17 @@ impl<D: ComputeDevice, G: Registry<D>> ResourceCache<D, G> {
         device: Option<&D>,
         prepare: impl FnOnce(&D) -> Result<D::Tensor, MetalError>,
     ) -> Result<Arc<D::Tensor>, MetalError> {
+        let caller = Location::caller();
         let shared;
         let (cache, request, device) = match self.registry.either() {
             EitherRegistry::Own(registry) => {
                 let (cache, own) = registry.slot_and_device(TensorPreparationCache::default);
-                let request = cache.cache.request();
+                let request = cache.cache.request().by(caller);
                 (cache, request, device.or(own))
             }
             EitherRegistry::Local(registry) => {
                 let view = SharedRegistry::tensor_preparation::<D::Tensor>;
-                let request = registry.view_mut(view)?.cache.request();
+                let request = registry.view_mut(view)?.cache.request().by(caller);
                 shared = if device.is_none() { registry.shared().device() } else { None };
                 (registry.view_mut(view)?, request, device.or(shared.as_deref()))
             }

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use crate::source::{Import, Source};
 
 /// The files of `caching/`: each imports only files before it.
-const ORDER: [&str; 15] = [
+const ORDER: [&str; 16] = [
     "clock",
     "sync",
     "policy",
+    "gate",
     "order",
     "entries",
     "reporting",
@@ -60,6 +61,15 @@ fn the_order_is_the_one_that_the_core_names_to_its_readers() {
     let listed = listed.split_once('.').expect("the end of the list").0;
     let listed: Vec<_> = listed.split(',').map(|name| name.trim().trim_matches('`')).collect();
     assert_eq!(listed, ORDER);
+}
+
+#[test]
+fn the_core_knows_neither_a_store_nor_what_is_built_on_creations() {
+    let words =
+        |source: &Source| [source.find(&["metallic_store"]), source.find(&["creation", "::"])].concat();
+    let offences: Vec<_> =
+        sources().iter().filter(|source| source.path.starts_with("caching/")).flat_map(words).collect();
+    assert!(offences.is_empty(), "{}", offences.join("\n"));
 }
 
 #[test]

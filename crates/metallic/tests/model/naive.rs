@@ -188,6 +188,7 @@ impl Naive {
             cache_key: cache_key.clone(),
             duration_ns: cost,
             own_duration_ns: cost,
+            loaded: false,
             outcome,
             error,
             bytes,

@@ -1,6 +1,6 @@
 //! Items that are lent to one holder at a time.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -219,6 +219,60 @@ fn a_drop_that_panics_and_uses_the_pool_leaves_a_whole_pool_even_while_another_p
     drop(last);
 }
 
+thread_local! {
+    static KEYED: RefCell<Option<Pool<Meddling, ()>>> = const { RefCell::new(None) };
+}
+
+/// Looks at its pool when it is dropped and when it is cloned.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Meddling(u32);
+
+fn meddle() {
+    if let Some(pool) = KEYED.with(|pool| pool.try_borrow().ok().and_then(|pool| pool.clone())) {
+        pool.counters();
+    }
+}
+
+impl Clone for Meddling {
+    fn clone(&self) -> Self {
+        meddle();
+        Self(self.0)
+    }
+}
+
+impl Drop for Meddling {
+    fn drop(&mut self) {
+        meddle();
+    }
+}
+
+#[test]
+fn keys_may_use_their_pool_when_they_are_cloned_and_dropped() {
+    let registry: SharedRegistry<()> = SharedRegistry::default();
+    let pool = registry.pool::<Meddling, ()>("meddling").unwrap();
+    KEYED.set(Some(pool.clone()));
+    pool.set_eviction_policy(EvictionPolicy::size_limited_lru(2));
+    let checkout = |key| pool.checkout(&Meddling(key), || ());
+    drop((checkout(1), checkout(1), checkout(2), checkout(3)));
+    Lent::detach(checkout(3));
+    registry.device_lost(None);
+    drop(checkout(4));
+    pool.clear();
+    assert_eq!((pool.counters().size, pool.lent()), (0, 0));
+    KEYED.set(None);
+}
+
+#[test]
+fn a_hundred_thousand_items_of_one_key_are_cleared_in_linear_time() {
+    let pool = pool();
+    let items = if cfg!(miri) { 100 } else { 100_000 };
+    // Quadratic time for these is a minute.
+    drop((0..items).map(|item| pool.checkout(&1, || item)).collect::<Vec<_>>());
+    pool.clear();
+    assert_eq!(pool.counters().size, 0);
+    assert!(pool.try_checkout(&1).is_none());
+}
+
 #[test]
 fn items_and_keys_may_have_no_size() {
     let registry: SharedRegistry<()> = SharedRegistry::default();
@@ -313,7 +367,7 @@ fn lend_to_threads(threads: usize, checkouts: usize) {
                     }
                     item.0.store(false, Ordering::Relaxed);
                     if number % 1000 == 999 {
-                        drop(Lent::detach(item));
+                        let Item(_) = Lent::detach(item);
                     }
                 }
             });

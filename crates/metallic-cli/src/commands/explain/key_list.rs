@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use metallic_instrumentation::{CreationOutcome, Event, EventData};
+use metallic_instrumentation::{CreationOutcome, Event, EventData, KeyForm};
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
-use super::key_form::KeyForm;
 use super::search::without_spaces;
 use crate::args::ExplainArgs;
 use crate::label::CacheNames;

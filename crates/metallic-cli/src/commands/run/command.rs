@@ -11,6 +11,7 @@ use metallic::caching::SharedRegistry;
 use super::answers::{Latency, Throughput};
 use super::board::Pass;
 use super::caches::{self, CacheRow};
+use super::contract::{self, ContractFigures};
 use super::figures::{DeviceFigures, ModelFigures, PromptFigures, Run};
 use super::log::{self, Log};
 use super::policy::CachePolicy;
@@ -60,6 +61,7 @@ pub fn collect(args: &RunArgs) -> Result<(Run, Option<Error>), Error> {
         return Err(Error::Usage(format!("--threads is for the host, and --device {} is not", args.device)));
     }
     log::refuse_inputs(args)?;
+    let contract = contract::Plan::read(&args.contract)?;
     let loaded = match &args.model {
         Some(folder) => Loaded::read(folder, args.ids.is_none())?,
         None => Loaded::builtin(args.seed),
@@ -88,8 +90,8 @@ pub fn collect(args: &RunArgs) -> Result<(Run, Option<Error>), Error> {
     let Choice { device, name, why } = Choice::make(&wanted, args.threads, largest)?;
     let events = args.events.as_deref();
     let kind = device.kind();
-    let (Ended { outcome, kv_caches: _, failure }, rows) =
-        device.perform(Job { session: &session, policies: &policies, events })?;
+    let job = Job { session: &session, policies: &policies, events, contract: &contract };
+    let (Ended { outcome, kv_caches: _, failure }, rows, figures) = device.perform(job)?;
     if outcome.answers.iter().all(Option::is_none)
         && let Some(failure) = failure
     {
@@ -127,6 +129,7 @@ pub fn collect(args: &RunArgs) -> Result<(Run, Option<Error>), Error> {
         cold_throughput: Throughput::of(cold),
         warm_throughput: Throughput::of(warm),
         caches: rows,
+        contract: figures,
         verification,
         error: failure.as_ref().map(Error::to_string),
     };
@@ -156,13 +159,14 @@ struct Job<'a> {
     session: &'a Session<'a>,
     policies: &'a [CachePolicy],
     events: Option<&'a Path>,
+    contract: &'a contract::Plan<'a>,
 }
 
 impl Task for Job<'_> {
-    type Output = Result<(Ended, Vec<CacheRow>), Error>;
+    type Output = Result<(Ended, Vec<CacheRow>, ContractFigures), Error>;
 
     fn perform<D: TransformerDevice + DeviceCaches + Send + Sync>(self, device: D) -> Self::Output {
-        let Self { session, policies, events } = self;
+        let Self { session, policies, events, contract } = self;
         if !device.supports(session.dtype) {
             return Err(Error::Usage(format!("--dtype {}: the device has no such numbers", session.dtype)));
         }
@@ -182,9 +186,11 @@ impl Task for Job<'_> {
                 caches::set(&registry, policy);
             }
         }
+        let serving = contract.begin(&registry, session.workers())?;
         let progress = Progress::steps((session.prompts.len() * session.passes) as u64, "running");
-        let mut ended = session.run(&device, &registry, &progress);
+        let mut ended = session.run(&device, &registry, &serving, &progress);
         progress.finish();
+        let figures = serving.end()?;
         let mut rows = caches::rows(&registry);
         rows.append(&mut ended.kv_caches);
         rows.extend(
@@ -198,6 +204,6 @@ impl Task for Job<'_> {
         if let Some(log) = log {
             log.finish()?;
         }
-        Ok((ended, rows))
+        Ok((ended, rows, figures))
     }
 }

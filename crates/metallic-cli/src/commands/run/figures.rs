@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::answers::{Answer, Latency, Throughput};
 use super::board::Outcome;
 use super::caches::CacheRow;
+use super::contract::ContractFigures;
 use super::prompts::Prompt;
 use super::verify::Verification;
 use crate::error::Error;
@@ -35,6 +36,8 @@ pub struct Run {
     pub warm_throughput: Option<Throughput>,
     /// The caches.
     pub caches: Vec<CacheRow>,
+    /// What was recorded, warmed up, and created all the same.
+    pub contract: ContractFigures,
     /// The comparison with f64, if it was asked for.
     pub verification: Option<Verification>,
     /// Why the run ended early, if it did.

@@ -12,6 +12,7 @@ use metallic::caching::{Registry, ResourceCache, SharedRegistry};
 use super::answers::{Answer, Continuation, Timing};
 use super::board::{Board, Outcome};
 use super::caches::CacheRow;
+use super::contract::Serving;
 use super::prompts::Prompt;
 use crate::error::Error;
 use crate::progress::Progress;
@@ -59,7 +60,7 @@ impl Session<'_> {
     ///
     /// # Panics
     /// If a worker does, when all have come to their end.
-    pub fn run<D>(&self, device: &D, registry: &SharedRegistry<D>, progress: &Progress) -> Ended
+    pub(super) fn run<D>(&self, device: &D, registry: &SharedRegistry<D>, serving: &Serving<'_>, progress: &Progress) -> Ended
     where
         D: TransformerDevice + Send + Sync,
     {
@@ -76,10 +77,10 @@ impl Session<'_> {
                                 1 => decoder,
                                 _ => decoder.with_kv_cache_name(format!("kv_cache_{number}")),
                             };
-                            self.write(model, decoder, board, progress)
+                            self.write(model, decoder, board, serving, progress)
                         }
                         Model::Bert(model) => self
-                            .embed(Encoder::new(model, device, cache, self.dtype), board, progress)
+                            .embed(Encoder::new(model, device, cache, self.dtype), board, serving, progress)
                             .map(|()| None),
                     };
                     worked.unwrap_or_else(|failure| {
@@ -91,6 +92,8 @@ impl Session<'_> {
                     Ok(worker) => started.push(worker),
                     Err(error) => {
                         board.fail(Error::file(format!("worker {number}"), error));
+                        // Those that are there wait for it and the others.
+                        serving.arrive(self.workers() - started.len());
                         break;
                     }
                 }
@@ -108,12 +111,21 @@ impl Session<'_> {
         model: &Gpt2,
         mut decoder: Decoder<'_, D, G>,
         board: &Board,
+        serving: &Serving<'_>,
         progress: &Progress,
     ) -> Result<Option<CacheRow>, Error> {
         let longest = self.longest();
         let wanted = longest.saturating_add(self.tokens).saturating_sub(1);
         let start = Instant::now();
-        decoder.reserve(longest, model.config.shape.positions.min(wanted))?;
+        let arrival = serving.arrival();
+        let reserved = decoder.reserve(longest, model.config.shape.positions.min(wanted));
+        let ready = reserved.and_then(|()| match serving.is_rehearsed() {
+            true => decoder.rehearse(self.lengths(), self.tokens),
+            false => Ok(()),
+        });
+        drop(arrival);
+        ready?;
+        serving.wait();
         // The first prompt of a worker is the one that waits for this memory.
         let mut reserving = start.elapsed();
         while let Some(turn) = board.take() {
@@ -128,7 +140,12 @@ impl Session<'_> {
 
     /// The tokens of the longest prompt.
     fn longest(&self) -> usize {
-        self.prompts.iter().map(|prompt| prompt.ids.len()).max().unwrap_or(0)
+        self.lengths().max().unwrap_or(0)
+    }
+
+    /// The tokens of each prompt.
+    fn lengths(&self) -> impl Iterator<Item = usize> {
+        self.prompts.iter().map(|prompt| prompt.ids.len())
     }
 
     /// Takes the likeliest token again and again.
@@ -169,10 +186,18 @@ impl Session<'_> {
         &self,
         mut encoder: Encoder<'_, D, G>,
         board: &Board,
+        serving: &Serving<'_>,
         progress: &Progress,
     ) -> Result<(), Error> {
         let start = Instant::now();
-        encoder.reserve(self.longest())?;
+        let arrival = serving.arrival();
+        let ready = encoder.reserve(self.longest()).and_then(|()| match serving.is_rehearsed() {
+            true => encoder.rehearse(self.lengths()),
+            false => Ok(()),
+        });
+        drop(arrival);
+        ready?;
+        serving.wait();
         let mut reserving = start.elapsed();
         while let Some(turn) = board.take() {
             let (start, ids) = (Instant::now(), &self.prompts[turn.prompt].ids);

@@ -37,6 +37,7 @@ pub(super) fn write(run: &Run, out: &mut dyn Write) -> io::Result<()> {
     if run.device.kind == "wgpu" {
         writeln!(out, "\ncreating kernels contains creating wgpu_pipeline and wgpu_layout for them")?;
     }
+    write_contract(run, out)?;
     if let Some(found) = &run.verification {
         writeln!(
             out,
@@ -45,6 +46,42 @@ pub(super) fn write(run: &Run, out: &mut dyn Write) -> io::Result<()> {
             found.worst,
             found.allowed,
             found.prompt
+        )?;
+    }
+    Ok(())
+}
+
+/// What was recorded, warmed up and created all the same; of a run without any of it, what a warmed start would have saved.
+fn write_contract(run: &Run, out: &mut dyn Write) -> io::Result<()> {
+    let figures = &run.contract;
+    if let Some(warm_up) = &figures.warm_up {
+        writeln!(out, "\nwarm-up: {} in {}", warm_up.summary, duration(warm_up.duration_ns))?;
+    }
+    if let Some(ready) = figures.ready_ns {
+        writeln!(out, "ready after {}, rehearsal included", duration(ready))?;
+    }
+    if let Some(violations) = figures.violations {
+        writeln!(out, "created after that: {}", count(violations))?;
+        if let Some(first) = figures.first_violations.first() {
+            writeln!(out, "the first: {first}")?;
+        }
+    }
+    if let Some(recorded) = &figures.recorded {
+        writeln!(
+            out,
+            "\nrecorded {} keys; {} creations have keys that cannot be carried",
+            count(recorded.keys),
+            count(recorded.not_portable)
+        )?;
+    }
+    let kernels = run.caches.iter().filter(|row| row.kind == "kernel");
+    let (misses, ns) = kernels.fold((0, 0), |(misses, ns), row| (misses + row.misses, ns + row.creation_ns));
+    if figures.warm_up.is_none() && misses > 0 {
+        writeln!(
+            out,
+            "\na warmed start would have had {} creations, {}, behind it: --record m.jsonl, then --warm m.jsonl",
+            count(misses),
+            duration(ns)
         )?;
     }
     Ok(())

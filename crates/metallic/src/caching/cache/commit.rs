@@ -13,6 +13,25 @@ pub(in crate::caching) struct Elapsed {
     pub(in crate::caching) ticks: u64,
     /// `ticks` without those of creations inside of it.
     pub(in crate::caching) own_ticks: u64,
+    /// As [`Course`] has it.
+    pub(in crate::caching) loaded: bool,
+}
+
+/// What a creation was like, as it tells by itself.
+#[derive(Clone, Copy, Default)]
+pub(in crate::caching) struct Course {
+    /// Ticks spent in other creations inside of it.
+    pub(in crate::caching) nested: u64,
+    /// `true` if the resource is made of what was loaded, and not of what was compiled.
+    pub(in crate::caching) loaded: bool,
+}
+
+impl Course {
+    /// What a creation took that began and was over at these stamps.
+    pub(in crate::caching) fn lasted(self, begun: u64, done: u64) -> Elapsed {
+        let ticks = done.saturating_sub(begun);
+        Elapsed { done, ticks, own_ticks: ticks.saturating_sub(self.nested), loaded: self.loaded }
+    }
 }
 
 impl<Key, R> Cache<Key, R> {
@@ -35,6 +54,10 @@ impl<Key, R> Cache<Key, R> {
             self.make_room(elapsed.done, uses)
         };
         self.count_creation(elapsed);
+        if elapsed.loaded {
+            self.counters.loads += 1;
+            self.counters.load_ticks = self.counters.load_ticks.saturating_add(elapsed.own_ticks);
+        }
         self.counters.bytes += u128::from(bytes);
         let id = self.order.insert(elapsed.done, elapsed.ticks, hash, self.capacity);
         self.entries.insert(id, hash, entry, bytes, self.capacity);

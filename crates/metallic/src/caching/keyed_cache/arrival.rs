@@ -5,8 +5,9 @@ use std::sync::Arc;
 use metallic_instrumentation::CreationOutcome;
 
 use super::{KeyedCache, nothing_newer};
-use crate::caching::cache::{Elapsed, Reservation};
+use crate::caching::cache::{Course, Elapsed, Reservation};
 use crate::caching::entries::Entry;
+use crate::caching::gate::Passage;
 use crate::caching::order::EntryId;
 use crate::caching::reporting::Ended;
 
@@ -23,8 +24,9 @@ where
     open: Option<(Reservation, Key)>,
     hash: u64,
     begun: u64,
-    /// Ticks spent in other creations inside of this one.
-    nested: u64,
+    course: Course,
+    /// Is told how it ends.
+    passage: Option<Box<dyn Passage>>,
 }
 
 impl<'a, H: ?Sized, Key, R, F> Arrival<'a, H, Key, R, F>
@@ -41,7 +43,7 @@ where
             cache.depart(&departures);
         }
         let open = Some((reservation, key));
-        let mut arrival = Self { holder, reach, open, hash, begun: now, nested: 0 };
+        let mut arrival = Self { holder, reach, open, hash, begun: now, course: Course::default(), passage: None };
         // Inside of the arrival: should a `Drop` panic, the miss is one that failed.
         drop(departures);
         arrival.begun = (arrival.reach)(arrival.holder).cache.time().stamp();
@@ -55,10 +57,18 @@ where
         (self.holder, key)
     }
 
-    /// Notes time that was spent in other creations inside of this one, in ticks.
+    /// Notes what the creation was like.
     #[inline]
-    pub(in crate::caching) fn add_nested(&mut self, ticks: u64) {
-        self.nested = self.nested.saturating_add(ticks);
+    pub(in crate::caching) fn set_course(&mut self, course: Course) {
+        self.course = course;
+    }
+
+    /// Tells `passage` how it ends.
+    #[inline]
+    pub(in crate::caching) fn with_passage(self, passage: Option<Box<dyn Passage>>) -> Self {
+        let mut arrival = self;
+        arrival.passage = passage;
+        arrival
     }
 
     /// Inserts the resource, which holds `bytes` bytes. Returns its entry, and the ticks that all of it took.
@@ -66,6 +76,7 @@ where
     pub(in crate::caching) fn commit(mut self, resource: R, bytes: u64) -> (EntryId, u64) {
         let (reservation, key) = self.open.take().expect("an arrival ends by value");
         let (hash, began) = (self.hash, reservation.began);
+        let passage = self.passage.take();
         let (cache, elapsed) = self.over();
         let (id, departures) =
             cache.cache.commit(reservation, hash, Entry { key, resource }, bytes, elapsed, nothing_newer);
@@ -77,6 +88,9 @@ where
             cache.refresh_fast_path();
         } else if cache.cache.policy().limits_idleness() {
             cache.refresh_fast_path();
+        }
+        if let Some(passage) = passage {
+            cache.tell(passage, ended(began, elapsed, CreationOutcome::Created, bytes));
         }
         (id, elapsed.ticks)
     }
@@ -90,22 +104,25 @@ where
     fn abandon(&mut self, outcome: CreationOutcome, error: Option<&str>) -> (Arc<str>, u64) {
         let (reservation, key) = self.open.take().expect("an arrival ends by value, or is dropped");
         let began = reservation.began;
+        let passage = self.passage.take();
         let (cache, elapsed) = self.over();
         cache.cache.abandon(reservation, elapsed);
         let label = cache.format_label(&key);
         cache.report_failed(&label, ended(began, elapsed, outcome, 0), error);
         cache.failed = Some(label.clone());
         cache.refresh_fast_path();
+        if let Some(passage) = passage {
+            cache.tell(passage, ended(began, elapsed, outcome, 0));
+        }
         (label, elapsed.ticks)
     }
 
     #[inline(always)]
     fn over(&mut self) -> (&mut KeyedCache<Key, R>, Elapsed) {
-        let (begun, nested) = (self.begun, self.nested);
+        let (begun, course) = (self.begun, self.course);
         let cache = (self.reach)(self.holder);
-        let done = cache.cache.time().stamp();
-        let ticks = done.saturating_sub(begun);
-        (cache, Elapsed { done, ticks, own_ticks: ticks.saturating_sub(nested) })
+        let elapsed = course.lasted(begun, cache.cache.time().stamp());
+        (cache, elapsed)
     }
 }
 
@@ -122,6 +139,6 @@ where
 }
 
 fn ended(began: u64, elapsed: Elapsed, outcome: CreationOutcome, bytes: u64) -> Ended {
-    let Elapsed { done, ticks, own_ticks } = elapsed;
-    Ended { began, done, ticks, own_ticks, outcome, bytes }
+    let Elapsed { done, ticks, own_ticks, loaded } = elapsed;
+    Ended { began, done, ticks, own_ticks, loaded, outcome, bytes }
 }

@@ -1,7 +1,7 @@
 //! In which generation each entry was last used. A generation is what the engine calls one: a step, a frame, a request.
 
-use super::EntryId;
 use super::links::reserve_one;
+use super::{EntryId, Order, Uses, refreshed_count};
 
 /// Kept while a policy limits idle generations. A hit does not touch it: an entry was used in the current generation if its
 /// reuse count is not the one that is known of it.
@@ -64,5 +64,48 @@ impl Generations {
 
     pub(super) fn renumber(&mut self, map: &[u32], places: usize) {
         super::renumber_array(&mut self.known, map, places, Known::default());
+    }
+}
+
+impl Order {
+    /// Begins the next generation at `now`, and returns `false` if no policy asks for generations. `uses` is as for
+    /// [`next_victim`](Self::next_victim). O(1) for each entry that was used in the generation that ends; in the shared form
+    /// O(n), since uses are learned of by asking.
+    pub(in crate::caching) fn next_generation(
+        &mut self,
+        now: u64,
+        uses: &mut impl FnMut(EntryId) -> Option<Uses>,
+    ) -> bool {
+        let (nodes, is_shared) = (&mut self.nodes, self.is_shared);
+        let Some(generations) = &mut self.generations else { return false };
+        if is_shared {
+            let began = generations.began();
+            for id in (1..nodes.places() as u32).map(EntryId) {
+                if nodes.is_vacant(id) {
+                    continue;
+                }
+                let known = nodes.reuse_count(id);
+                // What other threads count has a coarse stamp. It was in this generation, or it would be known: so that recency
+                // order agrees with generations, it was not before the beginning.
+                let mut dated = |id| {
+                    let uses = uses(id)?;
+                    let is_new = uses.reuse_count > known || generations.idle(id, known) == 0;
+                    let earliest = if is_new { began } else { 0 };
+                    Some(Uses { last_used: uses.last_used.max(earliest), ..uses })
+                };
+                let reuse_count = refreshed_count(nodes, id, &mut dated);
+                generations.note(id, reuse_count);
+            }
+        } else {
+            let mut latest = nodes.newest_use_first();
+            while latest.next().is_some_and(|id| generations.note(id, nodes.reuse_count(id))) {}
+        }
+        generations.begin_next(now);
+        true
+    }
+
+    /// Generations that have begun since the one in which the entry was last used, as far as it was told; 0 if no policy asks.
+    pub(in crate::caching) fn idle_generations(&self, id: EntryId) -> u64 {
+        self.generations.as_ref().map_or(0, |generations| generations.idle(id, self.nodes.reuse_count(id)))
     }
 }

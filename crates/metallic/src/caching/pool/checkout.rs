@@ -10,8 +10,9 @@ use metallic_instrumentation::CreationOutcome;
 
 use super::shelves::ShelfId;
 use super::{Item, Lent, Pool, PoolCore, Shelved};
-use crate::caching::cache::{Elapsed, Reservation};
+use crate::caching::cache::{Course, Elapsed, Reservation};
 use crate::caching::entries::hash_of;
+use crate::caching::gate::Passage;
 use crate::caching::keyed_cache::nothing_newer;
 use crate::caching::query::Query;
 use crate::caching::reporting::Ended;
@@ -23,6 +24,7 @@ impl<Key: Clone + Eq + Hash, R> Pool<Key, R> {
     /// # Panics
     /// If `make` does: the miss is counted as one that failed. If the `Drop` of an item does that is evicted: it has left. The
     /// pool can be used as before.
+    #[track_caller]
     pub fn checkout<Q: Query<Key> + ?Sized>(&self, query: &Q, make: impl FnOnce() -> R) -> Lent<Key, R> {
         let made: Result<_, Infallible> = self.checkout_with(query, || Ok(make()));
         match made {
@@ -38,6 +40,7 @@ impl<Key: Clone + Eq + Hash, R> Pool<Key, R> {
     ///
     /// # Panics
     /// As [`checkout`](Self::checkout).
+    #[track_caller]
     pub fn checkout_with<Q, E>(
         &self,
         query: &Q,
@@ -51,7 +54,10 @@ impl<Key: Clone + Eq + Hash, R> Pool<Key, R> {
         if let Some(lent) = self.take(hash, query) {
             return Ok(lent);
         }
-        let arrival = self.reserve(hash, query.to_key());
+        let key = query.to_key();
+        let passage = self.core().ask(&key);
+        let mut arrival = self.reserve(hash, key);
+        arrival.passage = passage;
         match make() {
             Ok(resource) => Ok(arrival.commit(resource)),
             Err(error) => {
@@ -102,13 +108,14 @@ impl<Key: Clone + Eq + Hash, R> Pool<Key, R> {
         let mut state = core.lock();
         let now = core.time.stamp();
         let (reservation, departures) = state.cache.reserve(now, nothing_newer);
-        let shelf = state.shelves.open(hash, shelf_key);
+        let (shelf, spare) = state.shelves.open(hash, shelf_key);
         state.lent += 1;
         let evicted = state.leave(departures);
         let open = Some(Open { reservation, shelf, key, epoch: state.epoch });
         drop(state);
         // Inside of the arrival: should a `Drop` panic, the miss is one that failed.
-        let mut arrival = PoolArrival { core, open, begun: now };
+        let mut arrival = PoolArrival { core, open, begun: now, passage: None };
+        drop(spare);
         core.see_off(evicted);
         arrival.begun = core.time.stamp();
         arrival
@@ -121,6 +128,8 @@ struct PoolArrival<'a, Key, R> {
     /// `None` once it ended.
     open: Option<Open<Key>>,
     begun: u64,
+    /// Is told how it ends.
+    passage: Option<Box<dyn Passage>>,
 }
 
 struct Open<Key> {
@@ -141,6 +150,8 @@ impl<Key, R> PoolArrival<'_, Key, R> {
         let report = state.reporter.clone().map(|reporter| (reporter, state.totals()));
         drop(state);
         let mut lent = Lent::new(core.clone(), Item { key, shelved, history, epoch });
+        let reporter = report.as_ref().map(|(reporter, _)| &**reporter);
+        core.tell(self.passage.take(), ended(began, elapsed, CreationOutcome::Created), reporter);
         if let Some((reporter, totals)) = report {
             let Item { key, shelved, .. } = lent.item_mut();
             let label = || shelved.label.get_or_insert_with(|| core.label(key)).clone();
@@ -166,6 +177,8 @@ impl<Key, R> PoolArrival<'_, Key, R> {
         let report = state.reporter.clone().map(|reporter| (reporter, state.totals()));
         drop(state);
         drop(last);
+        let reporter = report.as_ref().map(|(reporter, _)| &**reporter);
+        core.tell(self.passage.take(), ended(began, elapsed, outcome), reporter);
         if let Some((reporter, totals)) = report {
             reporter.miss(|| label.clone(), ended(began, elapsed, outcome), error);
             reporter.operation_complete(totals, began);
@@ -174,8 +187,7 @@ impl<Key, R> PoolArrival<'_, Key, R> {
 
     fn lasted(&self) -> Elapsed {
         let done = self.core.time.stamp();
-        let ticks = done.saturating_sub(self.begun);
-        Elapsed { done, ticks, own_ticks: ticks }
+        Course::default().lasted(self.begun, done)
     }
 }
 
@@ -186,6 +198,6 @@ impl<Key, R> Drop for PoolArrival<'_, Key, R> {
 }
 
 fn ended(began: u64, elapsed: Elapsed, outcome: CreationOutcome) -> Ended {
-    let Elapsed { done, ticks, own_ticks } = elapsed;
-    Ended { began, done, ticks, own_ticks, outcome, bytes: 0 }
+    let Elapsed { done, ticks, own_ticks, loaded } = elapsed;
+    Ended { began, done, ticks, own_ticks, loaded, outcome, bytes: 0 }
 }

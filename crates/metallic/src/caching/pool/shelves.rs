@@ -29,16 +29,20 @@ struct Shelf {
 }
 
 impl<Key: Eq + Hash> Shelves<Key> {
-    /// Notes that an item of this key is about to be made for a holder.
-    pub(super) fn open(&mut self, hash: u64, key: Key) -> ShelfId {
-        let id = self.keys.find(hash, &key).unwrap_or_else(|| {
-            self.len += 1;
-            let id = self.vacant.pop().unwrap_or(EntryId(self.len));
-            self.keys.insert(id, hash, Entry { key, resource: Shelf::default() }, 0, usize::MAX);
-            id
-        });
+    /// Notes that an item of this key is about to be made for a holder. Returns the key if it has items already, to be dropped
+    /// elsewhere.
+    pub(super) fn open(&mut self, hash: u64, key: Key) -> (ShelfId, Option<Key>) {
+        let (id, spare) = match self.keys.find(hash, &key) {
+            Some(id) => (id, Some(key)),
+            None => {
+                self.len += 1;
+                let id = self.vacant.pop().unwrap_or(EntryId(self.len));
+                self.keys.insert(id, hash, Entry { key, resource: Shelf::default() }, 0, usize::MAX);
+                (id, None)
+            }
+        };
         self.keys.resource_mut(id).lent += 1;
-        ShelfId(id)
+        (ShelfId(id), spare)
     }
 }
 
@@ -79,6 +83,16 @@ impl<Key> Shelves<Key> {
             items.remove(place);
         }
         self.close(shelf)
+    }
+
+    /// Takes out all items, and returns the keys that have none any more.
+    pub(super) fn remove_all(&mut self) -> Vec<Key> {
+        let ids: Vec<EntryId> = self.keys.ids().collect();
+        let closed = ids.into_iter().filter_map(|id| {
+            self.keys.resource_mut(id).items = VecDeque::new();
+            self.close(ShelfId(id))
+        });
+        closed.collect()
     }
 
     /// Follows items to their new ids.

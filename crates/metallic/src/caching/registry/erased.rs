@@ -1,11 +1,13 @@
 //! The operations of a registry on a cache whose types it has forgotten.
 
 use std::any::{Any, type_name};
+use std::sync::Arc;
 
 use metallic_instrumentation::{CacheName, SinkGuard};
 
 use super::keyed::SharedCache;
 use super::type_table::Erased;
+use crate::caching::gate::CreationGate;
 use crate::caching::kernel::CacheableKernel;
 use crate::caching::kernel_cache::KernelCache;
 use crate::caching::keyed_cache::KeyedCache;
@@ -29,6 +31,7 @@ pub(in crate::caching) trait ErasedCache: Any {
     fn expire_idle(&mut self);
     fn next_generation(&mut self);
     fn set_sink(&mut self, sink: Option<SinkGuard>);
+    fn set_gate(&mut self, gate: Option<Arc<dyn CreationGate>>);
 }
 
 impl Erased for dyn ErasedCache {
@@ -89,6 +92,10 @@ impl<K: CacheableKernel<D>, D: 'static> ErasedCache for KernelCache<K, D> {
     fn set_sink(&mut self, sink: Option<SinkGuard>) {
         self.set_sink(sink);
     }
+
+    fn set_gate(&mut self, gate: Option<Arc<dyn CreationGate>>) {
+        self.keyed_mut().set_gate(gate);
+    }
 }
 
 impl<Key: 'static, R: 'static> ErasedCache for KeyedCache<Key, R> {
@@ -130,6 +137,10 @@ impl<Key: 'static, R: 'static> ErasedCache for KeyedCache<Key, R> {
 
     fn set_sink(&mut self, sink: Option<SinkGuard>) {
         self.set_sink(sink);
+    }
+
+    fn set_gate(&mut self, gate: Option<Arc<dyn CreationGate>>) {
+        self.set_gate(gate);
     }
 }
 
@@ -176,6 +187,10 @@ macro_rules! erase_handle {
             fn set_sink(&mut self, sink: Option<SinkGuard>) {
                 drop(self.core().connect(sink));
                 self.core().announce();
+            }
+
+            fn set_gate(&mut self, gate: Option<Arc<dyn CreationGate>>) {
+                self.core().set_gate(gate);
             }
         }
     };

@@ -1,7 +1,9 @@
 //! The engine's own time: generations, which it ends once a step, a frame or a request.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use super::erased::ErasedCache;
-use super::{CacheRegistry, LocalRegistry, SharedRegistry};
+use super::{CacheRegistry, LocalRegistry, SharedRegistry, resume_first};
 use crate::caching::slot::CacheRegistrySlot;
 
 impl<D: 'static> CacheRegistry<D> {
@@ -34,13 +36,20 @@ impl<D: 'static> CacheRegistry<D> {
 impl<D: 'static> SharedRegistry<D> {
     /// Ends a generation and begins the next one, for all threads: see [`CacheRegistry::next_generation`]. One thread of an engine
     /// calls this, or each would end one. O(n) for each cache whose policy limits idle generations.
+    ///
+    /// # Panics
+    /// If the `Drop` of a resource does: when the generation has ended for all caches, with the first such panic.
     pub fn next_generation(&self) {
-        self.all_caches().iter().for_each(|cache| cache.next_generation());
+        let caches = self.all_caches();
+        resume_first(caches.iter().map(|cache| catch_unwind(AssertUnwindSafe(|| cache.next_generation()))));
     }
 }
 
 impl<D: 'static> LocalRegistry<D> {
     /// [`SharedRegistry::next_generation`]: a generation ends for all threads, and for the slots of this local.
+    ///
+    /// # Panics
+    /// As [`SharedRegistry::next_generation`], or if a slot does.
     pub fn next_generation(&mut self) {
         self.shared().next_generation();
         self.slots_mut().for_each(CacheRegistrySlot::next_generation);

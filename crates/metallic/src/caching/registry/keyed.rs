@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::Hash;
+use std::panic::Location;
 use std::sync::Arc;
 
 use equivalent::Equivalent;
@@ -9,6 +10,7 @@ use metallic_instrumentation::{CacheKind, CacheName};
 
 use crate::caching::clock::TimeSource;
 use crate::caching::entries::hash_of;
+use crate::caching::gate::Caller;
 use crate::caching::policy::EvictionPolicy;
 use crate::caching::query::Query;
 use crate::caching::reporting::{CacheCounters, CacheMetrics};
@@ -62,18 +64,19 @@ impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
     ///
     /// # Panics
     /// If `make` does: nothing was inserted then, the miss is counted, and one of those that waited creates in its place.
+    #[track_caller]
     pub fn get_or_create_with<Q, E>(&self, query: &Q, make: impl FnOnce() -> Result<R, E>) -> Result<R, E>
     where
         Q: Query<Key> + ?Sized,
         E: From<Error> + fmt::Display,
         R: Clone,
     {
-        let create = |_: &Key| Made { result: make().map(|resource| (resource, 0)), nested: 0 };
+        let create = |_: &Key| Made::of(make().map(|resource| (resource, 0)));
         let share = |error: E, _| {
             let text = error.to_string();
             (error, None, text)
         };
-        let got = self.0.get_or_create(hash_of(query), query, self.0.request(), create, share)?;
+        let got = self.0.get_or_create(hash_of(query), query, self.0.request().by(Location::caller()), create, share)?;
         Ok(got.node.resource.clone())
     }
 
@@ -81,6 +84,7 @@ impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
     ///
     /// # Errors
     /// [`Error::RecursiveCreation`] if the creation is under way and waits for this thread; [`Error::DeviceLost`].
+    #[track_caller]
     pub fn get_or_make<Q>(&self, query: &Q, make: impl FnOnce() -> R) -> Result<R, Error>
     where
         Q: Query<Key> + ?Sized,
@@ -164,6 +168,7 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
     /// # Errors
     /// As [`SharedCache::get_or_create_with`].
     #[inline]
+    #[track_caller]
     pub fn get_or_create_with<Q, E>(
         &mut self,
         query: &Q,
@@ -177,7 +182,7 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
         if let Some((id, now)) = self.0.find(hash, query) {
             return Ok(self.0.hit(id, now));
         }
-        self.get_or_create_slow(hash, query, make)
+        self.get_or_create_slow(hash, query, make, Location::caller())
     }
 
     /// Returns the resource with this key: from the cache, or else made by `make` and inserted.
@@ -216,6 +221,7 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
         hash: u64,
         query: &Q,
         make: impl FnOnce() -> Result<R, E>,
+        caller: Caller,
     ) -> Result<&R, E>
     where
         Q: Query<Key> + ?Sized,
@@ -224,13 +230,13 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
         if let Some((id, now)) = self.0.find_again(hash, query) {
             return Ok(self.0.hit(id, now));
         }
-        let create = |_: &Key| Made { result: make().map(|resource| (resource, 0)), nested: 0 };
+        let create = |_: &Key| Made::of(make().map(|resource| (resource, 0)));
         let share = |error: E, _| {
             let text = error.to_string();
             (error, None, text)
         };
         let core = self.0.core();
-        let got = core.get_or_create(hash, query, core.request(), create, share)?;
+        let got = core.get_or_create(hash, query, core.request().by(caller), create, share)?;
         Ok(self.0.keep(hash, query, || query.to_key(), got.node))
     }
 

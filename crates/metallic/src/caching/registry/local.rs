@@ -5,6 +5,7 @@ mod slots;
 use std::any::Any;
 use std::fmt;
 use std::hash::Hash;
+use std::panic::Location;
 use std::sync::Arc;
 
 use metallic_instrumentation::CacheName;
@@ -14,6 +15,7 @@ use super::shared::SharedRegistry;
 use super::shared_kernel::SharedKernel;
 use super::type_table::{Erased, TypeTable};
 use crate::caching::entries::hash_of;
+use crate::caching::gate::Caller;
 use crate::caching::kernel::CacheableKernel;
 use crate::caching::shared::LocalCache;
 use crate::caching::slot::CacheRegistrySlot;
@@ -81,6 +83,7 @@ impl<D: 'static> LocalRegistry<D> {
     /// # Panics
     /// As [`SharedRegistry::get_or_create`].
     #[inline]
+    #[track_caller]
     pub fn get_or_create<K>(
         &mut self,
         params: &K::Params,
@@ -99,7 +102,7 @@ impl<D: 'static> LocalRegistry<D> {
                 return Ok(near.local.hit(id, now));
             }
         }
-        self.get_or_create_slow::<K>(&key, hash, device)
+        self.get_or_create_slow::<K>(&key, hash, device, Location::caller())
     }
 
     #[inline(never)]
@@ -108,6 +111,7 @@ impl<D: 'static> LocalRegistry<D> {
         key: &K::Key,
         hash: u64,
         device: Option<&D>,
+        caller: Caller,
     ) -> Result<&K::CachedResource, Error>
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
@@ -123,7 +127,7 @@ impl<D: 'static> LocalRegistry<D> {
         if let Some((id, now)) = local.find_again(hash, key) {
             return Ok(local.hit(id, now));
         }
-        let request = kernel.core.request();
+        let request = kernel.core.request().by(caller);
         let own = if device.is_none() { self.shared.device() } else { None };
         let device = device.or(own.as_deref());
         let got = kernel.get_or_create(key, hash, device, request, None, &mut self.shared.clone())?;

@@ -67,6 +67,7 @@ impl<D: 'static> CacheRegistry<D> {
             let policy = self.policies_to_come.remove(name.as_str()).unwrap_or_else(EvictionPolicy::none);
             let mut cache = new(name.clone(), policy, self.time.clone());
             cache.set_sink(self.sink.clone());
+            cache.set_gate(self.gate.clone());
             self.keyed.insert(name.clone(), Box::new(cache));
         }
         let cache: &mut dyn ErasedCache = &mut **self.keyed.get_mut(&name).expect("it was inserted just now");
@@ -117,6 +118,7 @@ impl<D: 'static> CacheRegistry<D> {
                 cache.set_eviction_policy(policy);
             }
             cache.set_sink(self.sink.clone());
+            cache.keyed_mut().set_gate(self.gate.clone());
             self.caches.insert(Box::new(cache));
         }
         self.caches.get_mut().expect("it was inserted just now")

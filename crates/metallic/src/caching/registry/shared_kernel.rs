@@ -7,6 +7,7 @@ use metallic_instrumentation::{CacheKind, CacheName, SinkGuard};
 
 use super::keyed::SharedCache;
 use crate::caching::clock::TimeSource;
+use crate::caching::gate::{CreationGate, kernel_key};
 use crate::caching::kernel::{CacheableKernel, Creation, Frame};
 use crate::caching::policy::EvictionPolicy;
 use crate::caching::pool::Pool;
@@ -23,6 +24,7 @@ impl<K: CacheableKernel<D>, D: 'static> SharedKernel<K, D> {
     pub(super) fn new(time: TimeSource) -> Self {
         let name = CacheName::from_static(K::CACHE_NAME);
         let core = SharedCore::new(name, CacheKind::Kernel, K::fmt_key, K::default_policy(), time);
+        let core = core.of_kernel(kernel_key::<K, K::Key>);
         Self { core: Arc::new(core) }
     }
 
@@ -52,7 +54,7 @@ impl<K: CacheableKernel<D>, D: 'static> SharedKernel<K, D> {
                 let bytes = K::resource_bytes(&resource);
                 (resource, bytes)
             });
-            Made { result: sized, nested: frame.nested() }
+            Made { result: sized, course: frame.course() }
         };
         let share = |error: Error, cache_key| {
             let text = chain(&error);
@@ -80,6 +82,7 @@ pub(super) trait ErasedShared: Any + Send + Sync {
     fn next_generation(&self);
     fn connect(&self, sink: Option<SinkGuard>) -> Option<Arc<Reporter>>;
     fn announce(&self);
+    fn set_gate(&self, gate: Option<Arc<dyn CreationGate>>);
 }
 
 macro_rules! delegate_to_core {
@@ -116,6 +119,9 @@ macro_rules! delegate_to_core {
         }
         fn announce(&$self) {
             $core.announce();
+        }
+        fn set_gate(&$self, gate: Option<Arc<dyn CreationGate>>) {
+            $core.set_gate(gate);
         }
     };
 }

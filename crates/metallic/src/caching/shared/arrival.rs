@@ -9,8 +9,9 @@ use super::flight::{Flight, Outcome};
 use super::look_up::{Got, Made, Request};
 use super::node::Node;
 use super::{Failure, OnFailure, SharedCore, uses};
-use crate::caching::cache::{Elapsed, Reservation};
+use crate::caching::cache::{Course, Elapsed, Reservation};
 use crate::caching::entries::Entry;
+use crate::caching::gate::Passage;
 use crate::caching::reporting::Ended;
 use crate::caching::sync::atomic::Ordering;
 use crate::error::{Error, chain};
@@ -24,36 +25,44 @@ pub(super) struct SharedArrival<'a, Key, R> {
     pub(super) reservation: Option<Reservation>,
     pub(super) request: Request,
     pub(super) begun: u64,
+    /// Is told how it ends.
+    pub(super) passage: Option<Box<dyn Passage>>,
 }
 
 impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
+    /// Tells `passage` how it ends.
+    pub(super) fn with_passage(mut self, passage: Option<Box<dyn Passage>>) -> Self {
+        self.passage = passage;
+        self
+    }
+
     pub(super) fn create<E: From<Error>>(
         mut self,
         create: impl FnOnce(&Key) -> Made<R, E>,
         share: impl FnOnce(E, Arc<str>) -> (E, Option<Arc<Error>>, String),
     ) -> Result<Got<R>, E> {
-        let Made { result, nested } = create(&self.flight.key);
+        let Made { result, course } = create(&self.flight.key);
         match result {
-            Ok((resource, bytes)) => Ok(self.commit(resource, bytes, nested)?),
+            Ok((resource, bytes)) => Ok(self.commit(resource, bytes, course)?),
             Err(error) => {
                 let label = self.core.label(&self.flight.key);
                 let (error, shared, text) = share(error, label);
-                self.abandon(CreationOutcome::Failed, nested, shared, Some(&text));
+                self.abandon(CreationOutcome::Failed, course, shared, Some(&text));
                 Err(error)
             }
         }
     }
 
-    fn commit(&mut self, resource: R, bytes: u64, nested: u64) -> Result<Got<R>, Error> {
+    fn commit(&mut self, resource: R, bytes: u64, course: Course) -> Result<Got<R>, Error> {
         let (core, hash) = (self.core, self.flight.hash);
-        let elapsed = self.lasted(nested);
+        let elapsed = self.lasted(course);
         // Before the lock: cloning a key is not ours.
         let key = self.flight.key.clone();
         let node = Arc::new(Node::new(resource, hash, bytes, elapsed.done));
         let mut state = core.lock();
         if let Err(error) = core.claim(self.request) {
             drop(state);
-            self.abandon(CreationOutcome::Failed, nested, None, Some(&chain(&error)));
+            self.abandon(CreationOutcome::Failed, course, None, Some(&chain(&error)));
             return Err(match error {
                 Error::DeviceLost => Error::creation(core.label(&key), error),
                 error => error,
@@ -74,7 +83,11 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
             let ended = ended(began, elapsed, CreationOutcome::Created, bytes);
             reporter.miss(|| node.label(|| core.label(&self.flight.key)), ended, None);
             reporter.operation_complete(totals, began);
-            core.ask(reporter);
+            core.ask_sink(reporter);
+        }
+        if let Some(passage) = self.passage.take() {
+            let ended = ended(began, elapsed, CreationOutcome::Created, bytes);
+            core.tell(passage, ended, reporter.as_deref());
         }
         drop(leaving);
         Ok(Got { node, ticks: elapsed.ticks })
@@ -82,10 +95,8 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
 }
 
 impl<Key, R> SharedArrival<'_, Key, R> {
-    fn lasted(&self, nested: u64) -> Elapsed {
-        let done = self.core.time.stamp();
-        let ticks = done.saturating_sub(self.begun);
-        Elapsed { done, ticks, own_ticks: ticks.saturating_sub(nested) }
+    fn lasted(&self, course: Course) -> Elapsed {
+        course.lasted(self.begun, self.core.time.stamp())
     }
 }
 
@@ -93,13 +104,13 @@ impl<Key, R> SharedArrival<'_, Key, R> {
     fn abandon(
         &mut self,
         outcome: CreationOutcome,
-        nested: u64,
+        course: Course,
         shared: Option<Arc<Error>>,
         text: Option<&str>,
     ) {
         let Some(reservation) = self.reservation.take() else { return };
         let core = self.core;
-        let elapsed = self.lasted(nested);
+        let elapsed = self.lasted(course);
         let label = core.label(&self.flight.key);
         let began = reservation.began;
         let mut state = core.lock();
@@ -128,18 +139,21 @@ impl<Key, R> SharedArrival<'_, Key, R> {
         if let Some(reporter) = &reporter {
             reporter.miss(|| label.clone(), ended(began, elapsed, outcome, 0), text);
             reporter.operation_complete(totals, began);
-            core.ask(reporter);
+            core.ask_sink(reporter);
+        }
+        if let Some(passage) = self.passage.take() {
+            core.tell(passage, ended(began, elapsed, outcome, 0), reporter.as_deref());
         }
     }
 }
 
 impl<Key, R> Drop for SharedArrival<'_, Key, R> {
     fn drop(&mut self) {
-        self.abandon(CreationOutcome::Panicked, 0, None, None);
+        self.abandon(CreationOutcome::Panicked, Course::default(), None, None);
     }
 }
 
 fn ended(began: u64, elapsed: Elapsed, outcome: CreationOutcome, bytes: u64) -> Ended {
-    let Elapsed { done, ticks, own_ticks } = elapsed;
-    Ended { began, done, ticks, own_ticks, outcome, bytes }
+    let Elapsed { done, ticks, own_ticks, loaded } = elapsed;
+    Ended { began, done, ticks, own_ticks, loaded, outcome, bytes }
 }

@@ -209,7 +209,7 @@ impl<Key: Clone + Eq + Hash, R> JudgedCache<Key, R> {
                 // What was outdated is gone before its successor comes.
                 self.local.as_mut().map(LocalCache::catch_up);
                 let create = |_: &Key| match make.take() {
-                    Some(make) => Made { result: make(), nested: 0 },
+                    Some(make) => Made::of(make()),
                     None => unreachable!("what this thread has made is current"),
                 };
                 let own = |error: Error, cache_key| {
@@ -320,6 +320,7 @@ impl<Key: Clone + Eq + Hash, R> JudgedCache<Key, R> {
         }
         // A refused cache is silent: its events would pass for those of the cache that has the name.
         drop(self.core.connect(context.sink().filter(|_| self.refused_for.is_none()).cloned()));
+        self.core.set_gate(context.gate().cloned());
         self.core.announce();
     }
 

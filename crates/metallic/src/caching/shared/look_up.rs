@@ -11,8 +11,10 @@ use super::arrival::SharedArrival;
 use super::flight::{Flight, Landing, Outcome, Unwaited};
 use super::node::Node;
 use super::{OnFailure, SharedCore, State, UNKNOWN, uses};
+use crate::caching::cache::Course;
 use crate::caching::clock::{TimeSource, saturating_ns};
 use crate::caching::entries::hash_of;
+use crate::caching::gate::Caller;
 use crate::caching::order::EntryId;
 use crate::caching::query::Query;
 use crate::caching::reporting::CacheCounters;
@@ -28,6 +30,14 @@ pub(crate) struct Request {
     pub(in crate::caching) device: Option<u64>,
     /// Devices that were lost before.
     pub(in crate::caching) epoch: u64,
+    pub(in crate::caching) caller: Option<Caller>,
+}
+
+impl Request {
+    /// On behalf of this place in a program.
+    pub(crate) fn by(self, caller: Caller) -> Self {
+        Self { caller: Some(caller), ..self }
+    }
 }
 
 impl Request {
@@ -40,8 +50,14 @@ impl Request {
 /// A creation's result: a resource with the bytes that it holds, or an error.
 pub(in crate::caching) struct Made<R, E> {
     pub(in crate::caching) result: Result<(R, u64), E>,
-    /// Ticks spent in other creations inside of this one.
-    pub(in crate::caching) nested: u64,
+    pub(in crate::caching) course: Course,
+}
+
+impl<R, E> Made<R, E> {
+    /// The result of a creation that tells nothing else.
+    pub(in crate::caching) fn of(result: Result<(R, u64), E>) -> Self {
+        Self { result, course: Course::default() }
+    }
 }
 
 /// A resource that was found or created, and the ticks that its creation took here.
@@ -57,6 +73,8 @@ enum Step<'a, Key, R> {
     Failed(Arc<Error>),
     /// Another thread creates it, or this one further out.
     Wait(Arc<Landing>),
+    /// The gate is to be asked first.
+    Ask,
     Create(SharedArrival<'a, Key, R>),
     /// The entries here are another device's, or the device was lost since the look-up began.
     Refused(Error),
@@ -66,7 +84,7 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
     /// A look-up that begins now. To be called before the device to create on is read: what is created on a device that is lost
     /// after this is not inserted.
     pub(in crate::caching) fn request(&self) -> Request {
-        Request { timeout: None, device: None, epoch: self.epoch.load(Ordering::Acquire) }
+        Request { timeout: None, device: None, epoch: self.epoch.load(Ordering::Acquire), caller: None }
     }
 
     /// Returns the resource with this key, if it is there: a hit, or nothing.
@@ -170,13 +188,21 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
             return Ok(Got { node, ticks: 0 });
         }
         let key = query.to_key();
+        // What the gate said, once it was asked.
+        let mut admitted = None;
         loop {
-            match self.step(hash, &key, request) {
+            match self.step(hash, &key, request, admitted.is_some()) {
                 Step::Hit(node) => return Ok(Got { node, ticks: 0 }),
+                Step::Ask => {
+                    let refused = |refused| Error::creation(self.label(&key), refused);
+                    admitted = Some(self.ask(&key, request.caller).map_err(refused)?);
+                }
                 Step::Failed(error) => {
                     return Err(Error::creation(self.label(&key), Error::Shared(error)).into());
                 }
-                Step::Create(arrival) => return arrival.create(create, share),
+                Step::Create(arrival) => {
+                    return arrival.with_passage(admitted.take().flatten()).create(create, share);
+                }
                 Step::Refused(Error::DeviceLost) => {
                     return Err(Error::creation(self.label(&key), Error::DeviceLost).into());
                 }
@@ -202,9 +228,9 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         let (hash, request) = (hash_of(&key), self.request());
         let replaced = self.remove(&key);
         loop {
-            match self.step(hash, &key, request) {
+            match self.step(hash, &key, request, true) {
                 Step::Create(arrival) => {
-                    let create = |_: &Key| Made { result: Ok::<_, Error>((resource, bytes)), nested: 0 };
+                    let create = |_: &Key| Made::of(Ok::<_, Error>((resource, bytes)));
                     // It fails only if the device was lost meanwhile: then the resource is of no use.
                     let _ = arrival.create(create, |error, _| (error, None, String::new()));
                     return replaced;
@@ -216,12 +242,13 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
                     Err(_) => return replaced,
                 },
                 // Another thread was faster, and what it has made is as good; or the device was lost.
-                Step::Hit(_) | Step::Failed(_) | Step::Refused(_) => return replaced,
+                Step::Hit(_) | Step::Failed(_) | Step::Refused(_) | Step::Ask => return replaced,
             }
         }
     }
 
-    fn step(&self, hash: u64, key: &Key, request: Request) -> Step<'_, Key, R> {
+    /// One look under the lock. Nothing is reserved, nor evicted, before the gate was asked, if there is one.
+    fn step(&self, hash: u64, key: &Key, request: Request, was_asked: bool) -> Step<'_, Key, R> {
         // Before the lock: cloning a key is not ours.
         let flight = Arc::new(Flight { key: key.clone(), hash, landing: Landing::here() });
         let mut state = self.lock();
@@ -260,13 +287,18 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
             self.see_off(&expired);
             return Step::Wait(landing);
         }
+        if state.gate.is_some() && !was_asked {
+            drop(state);
+            self.see_off(&expired);
+            return Step::Ask;
+        }
         let (reservation, departures) = state.cache.reserve(now, uses);
         let evicted = self.leave(&mut state, departures);
         state.flights.push(flight.clone());
         drop(state);
         // Inside of the arrival: should a `Drop` panic, the miss is one that failed.
         let mut arrival =
-            SharedArrival { core: self, flight, reservation: Some(reservation), request, begun: now };
+            SharedArrival { core: self, flight, reservation: Some(reservation), request, begun: now, passage: None };
         self.see_off(&expired);
         self.see_off(&evicted);
         drop((expired, evicted));

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::creation::Supervisor;
 use crate::error::MetalError;
 use crate::tensor::{Dtype, Tensor};
 
@@ -24,6 +25,9 @@ pub trait ComputeDevice: Sized + 'static {
     fn identity(&self) -> Option<u64> {
         None
     }
+
+    /// Has `supervisor` watch over the creations in the caches that the device has for itself, if it has any.
+    fn supervise(&self, _supervisor: &Supervisor) {}
 
     /// Returns `true` if tensors of this type are supported.
     fn supports(&self, dtype: Dtype) -> bool;

@@ -19,6 +19,7 @@ pub struct AddParams {
 
 /// The type. Any number of elements shares a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "portable", derive(serde::Serialize, serde::Deserialize))]
 pub struct AddKey {
     /// The type of all elements.
     pub dtype: Dtype,
@@ -69,6 +70,7 @@ impl<D: 'static, G: Registry<D>> ResourceCache<D, G> {
     ///
     /// # Errors
     /// As [`get_or_create_gemm`](Self::get_or_create_gemm).
+    #[track_caller]
     pub fn get_or_create_add(
         &mut self,
         params: &AddParams,

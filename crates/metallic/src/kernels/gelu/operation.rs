@@ -12,6 +12,7 @@ pub struct GeluKernel;
 
 /// Which of the two functions of this name: [Hendrycks and Gimpel, 2016](https://arxiv.org/abs/1606.08415).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "portable", derive(serde::Serialize, serde::Deserialize))]
 pub enum GeluApproximation {
     /// `x / 2 (1 + erf(x / sqrt(2)))`: BERT's.
     None,
@@ -30,6 +31,7 @@ pub struct GeluParams {
 
 /// Form and type. Any number of elements shares a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "portable", derive(serde::Serialize, serde::Deserialize))]
 pub struct GeluKey {
     /// The form.
     pub approximation: GeluApproximation,
@@ -74,6 +76,7 @@ impl<D: 'static, G: Registry<D>> ResourceCache<D, G> {
     ///
     /// # Errors
     /// As [`get_or_create_gemm`](Self::get_or_create_gemm).
+    #[track_caller]
     pub fn get_or_create_gelu(
         &mut self,
         params: &GeluParams,

@@ -79,6 +79,7 @@ impl<D: 'static, G: Registry<D>> ResourceCache<D, G> {
     /// # Errors
     /// [`MetalError::InvalidParams`] if an extent is zero, or the device has no such type; [`MetalError::DeviceNotAvailable`] if
     /// neither `device` nor the registry has a device; [`MetalError::Device`] if the device fails.
+    #[track_caller]
     pub fn get_or_create_gemm(
         &mut self,
         params: &GemmParams,

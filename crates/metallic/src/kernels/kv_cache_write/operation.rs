@@ -21,6 +21,7 @@ pub struct KvCacheWriteParams {
 
 /// The width, as it is. Any number of positions shares a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "portable", derive(serde::Serialize, serde::Deserialize))]
 pub struct KvCacheWriteKey {
     /// The elements of all heads of one key or value.
     pub width: usize,
@@ -90,6 +91,7 @@ impl<D: 'static, G: Registry<D>> ResourceCache<D, G> {
     ///
     /// # Errors
     /// As [`get_or_create_gemm`](Self::get_or_create_gemm).
+    #[track_caller]
     pub fn get_or_create_kv_cache_write(
         &mut self,
         params: &KvCacheWriteParams,

@@ -21,6 +21,7 @@ pub struct LayerNormParams {
 
 /// The width, as it is: a model has one or two. Any number of rows shares a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "portable", derive(serde::Serialize, serde::Deserialize))]
 pub struct LayerNormKey {
     /// The length of a row.
     pub width: usize,
@@ -78,6 +79,7 @@ impl<D: 'static, G: Registry<D>> ResourceCache<D, G> {
     ///
     /// # Errors
     /// As [`get_or_create_gemm`](Self::get_or_create_gemm).
+    #[track_caller]
     pub fn get_or_create_layer_norm(
         &mut self,
         params: &LayerNormParams,

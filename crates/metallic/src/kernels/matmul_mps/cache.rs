@@ -155,6 +155,7 @@ impl ResourceCache<Device> {
     /// [`MetalError::DeviceNotAvailable`] if neither `device` nor the registry has a device; [`MetalError::Device`] if Metal
     /// Performance Shaders do not run on it.
     #[expect(clippy::too_many_arguments, reason = "a product has them")]
+    #[track_caller]
     pub fn get_or_create_mps_gemm(
         &mut self,
         m: usize,
@@ -173,6 +174,7 @@ impl ResourceCache<Device> {
     ///
     /// # Errors
     /// Those of [`get_or_create_mps_gemm`](Self::get_or_create_mps_gemm).
+    #[track_caller]
     pub fn get_or_create_mps_scaled_gemm(
         &mut self,
         params: &MpsScaledGemmParams,

@@ -88,6 +88,7 @@ impl<D: 'static, G: Registry<D>> ResourceCache<D, G> {
     ///
     /// # Errors
     /// As [`get_or_create_gemm`](Self::get_or_create_gemm), and [`MetalError::InvalidParams`] if `kv_heads` does not divide `heads`.
+    #[track_caller]
     pub fn get_or_create_scaled_dot_product_attention(
         &mut self,
         params: &AttentionParams,

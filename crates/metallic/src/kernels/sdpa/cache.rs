@@ -152,6 +152,7 @@ impl ResourceCache<Device> {
     /// [`MetalError::InvalidParams`] if a size is zero, the tensors exceed the address space, the scale is not finite, or the
     /// type is neither `F32` nor `F16`; [`MetalError::DeviceNotAvailable`] if neither `device` nor the registry has a device;
     /// [`MetalError::Device`] if Metal Performance Shaders do not run on it.
+    #[track_caller]
     pub fn get_or_create_sdpa(
         &mut self,
         params: &SdpaParams,

@@ -23,6 +23,7 @@ pub struct SoftmaxParams {
 
 /// The bucket of the row length. The exact length and the number of rows are given with each call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "portable", derive(serde::Serialize, serde::Deserialize))]
 pub struct SoftmaxKey {
     /// The row lengths that share the plan.
     pub seq_k: SeqKBucket,
@@ -91,6 +92,7 @@ impl<D: 'static, G: Registry<D>> ResourceCache<D, G> {
     ///
     /// # Errors
     /// As [`get_or_create_gemm`](Self::get_or_create_gemm).
+    #[track_caller]
     pub fn get_or_create_softmax(
         &mut self,
         params: &SoftmaxParams,

@@ -104,6 +104,7 @@ impl ResourceCache<Device> {
     /// [`MetalError::InvalidParams`] if the length is zero or the type neither `F32` nor `F16`;
     /// [`MetalError::DeviceNotAvailable`] if neither `device` nor the registry has a device; [`MetalError::Device`] if Metal
     /// Performance Shaders do not run on it.
+    #[track_caller]
     pub fn get_or_create_mps_softmax(
         &mut self,
         params: &SoftmaxMpsParams,

@@ -112,6 +112,7 @@ impl<D: 'static> SharedRegistry<D> {
         let policy = self.policy_to_come(&name).unwrap_or_else(EvictionPolicy::none);
         let new = new(name.clone(), policy, self.0.time.clone());
         new.connect(sink.clone());
+        new.set_gate(self.gate());
         lock(&self.0.keyed).insert(name, Arc::new(new.clone()));
         drop(sink);
         new.announce();

@@ -68,6 +68,28 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
     }
 }
 
+impl<Key: Eq + Hash + Clone, R: Clone> SharedCore<Key, R> {
+    /// [`find_current`](Self::find_current) of a look-up that has nothing to attend to but itself: a clone of the resource, whose
+    /// cloning and `is_current` run under the lock; or nothing, and then nothing was counted or removed.
+    #[inline]
+    fn hit_current(
+        &self,
+        hash: u64,
+        key: &Key,
+        is_current: impl FnOnce(&R) -> Result<bool, Error>,
+    ) -> Result<Option<R>, Error> {
+        let Some(now) = TimeSource::hit_stamp_before(self.head.fast_path_until()) else { return Ok(None) };
+        let mut state = self.lock();
+        let Some(id) = state.cache.find(hash, key) else { return Ok(None) };
+        if !is_current(&state.cache.get(id).resource.resource)? {
+            return Ok(None);
+        }
+        let node = state.cache.hit(id, now);
+        node.count_hit(now);
+        Ok(Some(node.resource.clone()))
+    }
+}
+
 impl<Key, R> SharedCore<Key, R> {
     /// # Errors
     /// As [`check`](Self::check), but not of a cache in which there is nothing.
@@ -143,12 +165,17 @@ impl<Key: Clone + Eq + Hash, R> JudgedCache<Key, R> {
         R: Clone,
     {
         let hash = hash_of(key);
-        if let Some(local) = self.local.as_ref().filter(|_| self.core.check_device(request.device).is_ok()) {
-            if let Some((id, now)) = local.find(hash, key) {
+        let is_of_the_device = || self.core.check(request);
+        if let Some(local) = &self.local {
+            if let Some((id, now)) = local.find(hash, key).filter(|_| is_of_the_device().is_ok()) {
                 if is_current(local.get(id))? {
                     return Ok(local.hit(id, now).clone());
                 }
             }
+        } else if let Some(found) =
+            self.core.hit_current(hash, key, |found| is_of_the_device().and_then(|()| is_current(found)))?
+        {
+            return Ok(found);
         }
         self.get_or_create_slow(hash, key, user, request, is_current, make)
     }

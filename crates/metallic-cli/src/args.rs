@@ -1,12 +1,14 @@
 //! The command line.
 
 mod contract;
+mod manifest;
 mod run;
 mod store;
 
 use std::path::PathBuf;
 
 pub use contract::{Arm, ContractArgs};
+pub use manifest::{ManifestArgs, ManifestCommand};
 pub use run::{DevicesArgs, ElementType, RunArgs};
 pub use store::StoreArgs;
 
@@ -62,6 +64,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Watch a log that grows.
     Top(TopArgs),
+    /// Show, merge, compare and prune manifests, and say what they cover.
+    Manifest(ManifestArgs),
     /// Print a completion script for a shell.
     Completions(CompletionsArgs),
     /// Print the manual page, or write the pages of all commands into a folder.

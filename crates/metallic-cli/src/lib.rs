@@ -26,7 +26,7 @@ pub mod table;
 mod units;
 
 use args::{Args, Command, RunArgs};
-use commands::{completions, explain, man, replay, report, run, top};
+use commands::{completions, explain, man, manifest, replay, report, run, top};
 pub use error::Error;
 
 /// Runs the command, which writes its results to `out`.
@@ -42,6 +42,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> Result<(), Error> {
         Command::Explain(args) => explain::run(&args, out),
         Command::Top(args) => top::run(&args, out),
         Command::Completions(args) => completions::run(&args, out),
+        Command::Manifest(args) => manifest::run(&args, out),
         Command::Man(args) => man::run(&args, out),
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use half::f16;
 use half::slice::HalfFloatSliceExt;
-use metallic::creation::Supervisor;
 use metallic::Dtype;
+use metallic::creation::Supervisor;
 use metallic::device::ComputeDevice;
 use metallic::error::MetalError;
 use metallic::tensor::Tensor;

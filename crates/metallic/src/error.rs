@@ -207,7 +207,9 @@ pub(crate) fn violation_text(violation: &CreationViolation) -> String {
         (ViolationVerdict::Failed, _) => "warm-up failed to create it".to_owned(),
         (ViolationVerdict::Evicted, Some(policy)) => format!("it was there, and `{policy}` evicted it"),
         (ViolationVerdict::Evicted, None) => "it was there, and was removed".to_owned(),
-        (ViolationVerdict::OtherFingerprint, _) => "it was recorded for another schema or fingerprint".to_owned(),
+        (ViolationVerdict::OtherFingerprint, _) => {
+            "it was recorded for another schema or fingerprint".to_owned()
+        }
         (_, _) => "there was no manifest to warm up from".to_owned(),
     };
     let mut text = format!("`{cache_key}` was to be created in the armed scope `{scope}`: {why}");

@@ -34,7 +34,9 @@ use crate::kernels::{Operation, Runs};
 ///     const SCHEMA: u32 = 1;
 /// }
 /// ```
-pub trait PortableKernel<D = Device>: CacheableKernel<D, Key: Serialize + DeserializeOwned + Send + Sync> {
+pub trait PortableKernel<D = Device>:
+    CacheableKernel<D, Key: Serialize + DeserializeOwned + Send + Sync>
+{
     /// The version of the meaning of keys and artifacts. To be raised when the fields of the key, their order, or what they say
     /// change: what was recorded or stored under another version is then passed over.
     const SCHEMA: u32;

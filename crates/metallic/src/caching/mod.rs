@@ -37,8 +37,6 @@ mod eviction_tests;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use equivalent::Equivalent;
-#[cfg(feature = "manifest")]
-pub(crate) use registry::key_label;
 pub(crate) use gate::{Asked, Caller, CreationGate, Finished, KernelKey, Passage};
 pub use kernel::{CacheableKernel, Creation};
 pub use kernel_cache::KernelCache;
@@ -47,6 +45,8 @@ pub use metallic_instrumentation::CacheName;
 pub use policy::{EvictionPolicy, EvictionReason, EvictionStrategy, ParsePolicyError};
 pub use pool::{Lent, Pool};
 pub use query::Query;
+#[cfg(feature = "manifest")]
+pub(crate) use registry::key_label;
 pub use registry::{
     CacheRegistry, EitherRegistry, LocalRegistry, LocalSharedCache, Registry, ResourceCache, SharedCache,
     SharedRegistry,

@@ -4,7 +4,9 @@ use std::any::Any;
 use std::fmt::{self, Debug};
 use std::sync::Arc;
 
-use metallic_instrumentation::{CacheName, CreationOutcome, Event, EventData, EventKind, EventSink, SinkGuard};
+use metallic_instrumentation::{
+    CacheName, CreationOutcome, Event, EventData, EventKind, EventSink, SinkGuard,
+};
 
 use super::clock::{Clock, TimeSource};
 use super::gate::{Asked, Caller, CreationGate, Finished, Passage};

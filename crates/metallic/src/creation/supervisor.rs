@@ -17,8 +17,8 @@ use crate::error::violation_text;
 
 use self::known::Known;
 pub(crate) use self::known::Warmth;
-pub(crate) use self::watch::{Record, Recorder};
 use self::watch::Watch;
+pub(crate) use self::watch::{Record, Recorder};
 #[cfg(feature = "manifest")]
 use crate::manifest::Warming;
 
@@ -139,7 +139,10 @@ impl Armed {
     pub(super) fn assert_none(&self) {
         let violations = self.violations();
         if let Some(first) = self.first_violations().first() {
-            panic!("{violations} creations where there were to be none; the first: {}", violation_text(first));
+            panic!(
+                "{violations} creations where there were to be none; the first: {}",
+                violation_text(first)
+            );
         }
     }
 }

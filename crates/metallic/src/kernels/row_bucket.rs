@@ -48,7 +48,8 @@ impl TryFrom<usize> for RowBucket {
     /// # Errors
     /// [`MetalError::InvalidParams`] if no bucket has it.
     fn try_from(size: usize) -> Result<Self, MetalError> {
-        let no_bucket = || MetalError::invalid_params(format!("`{size}` is not the size of a bucket of rows"));
+        let no_bucket =
+            || MetalError::invalid_params(format!("`{size}` is not the size of a bucket of rows"));
         Some(Self::of(size)).filter(|bucket| bucket.0 == size).ok_or_else(no_bucket)
     }
 }

@@ -53,7 +53,8 @@ impl TryFrom<usize> for SeqKBucket {
     /// # Errors
     /// [`MetalError::InvalidParams`] if no bucket has it.
     fn try_from(size: usize) -> Result<Self, MetalError> {
-        let no_bucket = || MetalError::invalid_params(format!("`{size}` is not the size of a bucket of keys"));
+        let no_bucket =
+            || MetalError::invalid_params(format!("`{size}` is not the size of a bucket of keys"));
         Some(Self::of(size)).filter(|bucket| bucket.0 == size).ok_or_else(no_bucket)
     }
 }

@@ -23,8 +23,8 @@ mod writer;
 
 pub use algebra::ManifestDiff;
 pub use error::ManifestError;
-pub(crate) use kernels::Warming;
 pub use kernels::WarmKeys;
+pub(crate) use kernels::Warming;
 pub use read::Manifest;
 pub use ready::Ready;
 pub use record::Record;

@@ -8,7 +8,7 @@ use super::kernels::Holds;
 use super::read::Manifest;
 use super::ready::Ready;
 use super::recording::{Recording, RecordingReport};
-use super::warm::{WarmTarget, WarmOptions, WarmReport, WarmUp, on_threads};
+use super::warm::{WarmOptions, WarmReport, WarmTarget, WarmUp, on_threads};
 use super::writer::ManifestWriter;
 use crate::caching::{CacheRegistry, SharedRegistry, SlotContext};
 use crate::creation::Supervisor;

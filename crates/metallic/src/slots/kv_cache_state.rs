@@ -5,7 +5,9 @@ use std::mem;
 use std::panic::Location;
 use std::time::Duration;
 
-use metallic_instrumentation::{CreationOutcome, EventKind, KvCacheRefused, KvCacheResized, KvCacheTruncated};
+use metallic_instrumentation::{
+    CreationOutcome, EventKind, KvCacheRefused, KvCacheResized, KvCacheTruncated,
+};
 
 use super::kv_cache_config::KvCacheConfig;
 use super::kv_cache_metrics::KvCacheMetrics;

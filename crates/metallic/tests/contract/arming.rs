@@ -66,7 +66,11 @@ fn counted_and_warned_of_creations_go_on_and_have_their_cost() {
 }
 
 /// A registry that was warmed up from a manifest of these tiles, some of which failed or were left out.
-fn warmed(device: &ScriptedDevice, manifest: &Manifest, deadline: Duration) -> SharedRegistry<ScriptedDevice> {
+fn warmed(
+    device: &ScriptedDevice,
+    manifest: &Manifest,
+    deadline: Duration,
+) -> SharedRegistry<ScriptedDevice> {
     let (registry, _) = shared(device);
     registry.warm(manifest, &WarmOptions { deadline: Some(deadline), ..WarmOptions::default() });
     registry
@@ -110,7 +114,10 @@ fn a_key_that_was_created_without_a_manifest_and_removed_was_there() {
     registry.clear();
     let _armed = registry.arm("serving", Contract::Refuse);
     let error = registry.get_or_create::<Tile>(&(1, 1), None).unwrap_err();
-    assert_eq!((refused(&error).verdict, refused(&error).evicted_by.as_deref()), (ViolationVerdict::Evicted, None));
+    assert_eq!(
+        (refused(&error).verdict, refused(&error).evicted_by.as_deref()),
+        (ViolationVerdict::Evicted, None)
+    );
 }
 
 #[test]
@@ -151,7 +158,11 @@ fn a_scope_for_portable_keys_lets_others_pass() {
     let (registry, _) = shared(&ScriptedDevice::new());
     let armed = registry.supervisor().arm_portable("loading", Contract::Refuse);
     registry.get_or_create::<ScriptedKernel>(&1, None).unwrap();
-    registry.cache::<u32, u32>("closures").unwrap().get_or_create_with(&1, || Ok::<_, MetalError>(1)).unwrap();
+    registry
+        .cache::<u32, u32>("closures")
+        .unwrap()
+        .get_or_create_with(&1, || Ok::<_, MetalError>(1))
+        .unwrap();
     registry.get_or_create::<Tile>(&(1, 1), None).unwrap_err();
     assert_eq!(armed.violations(), 1);
 }
@@ -232,7 +243,10 @@ fn assert_no_creation_panics_with_the_violation() {
         registry.assert_no_creation(|| registry.get_or_create::<Tile>(&(1, 2), None).unwrap());
     }));
     let message = *panic.unwrap_err().downcast::<String>().unwrap();
-    assert!(message.starts_with("1 creations where there were to be none; the first: `tile:TileKey{m:1,n:2}`"), "{message}");
+    assert!(
+        message.starts_with("1 creations where there were to be none; the first: `tile:TileKey{m:1,n:2}`"),
+        "{message}"
+    );
     let (mut private, _) = private(&ScriptedDevice::new());
     private.get_or_create::<Tile>(&(1, 1), None).unwrap();
     private.assert_no_creation(|registry| registry.get_or_create::<Tile>(&(1, 1), None).map(|_| ()).unwrap());

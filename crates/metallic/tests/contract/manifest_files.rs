@@ -64,7 +64,9 @@ fn a_flipped_byte_costs_at_most_its_line() {
 #[test]
 fn lines_of_another_version_and_damaged_lines_are_counted_and_named() {
     let text = text_of(&recorded(&ScriptedDevice::new(), 1..=2));
-    let later = String::from_utf8(text.clone()).unwrap().replace("\"metallic_manifest\":1", "\"metallic_manifest\":2");
+    let later = String::from_utf8(text.clone())
+        .unwrap()
+        .replace("\"metallic_manifest\":1", "\"metallic_manifest\":2");
     let mut file = text.clone();
     file.extend(b"\n   \nnot json\n{\"cache\":\"tile\"}\n\xff\xfe\n");
     file.extend(later.as_bytes());

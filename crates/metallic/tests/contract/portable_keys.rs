@@ -1,6 +1,6 @@
 //! Keys that mean the same in another process.
 
-use metallic::kernels::gemm::{GemmKey, GemmKernel, GemmParams};
+use metallic::kernels::gemm::{GemmKernel, GemmKey, GemmParams};
 use metallic::kernels::{Operation, RowBucket, RunsAll, SeqKBucket};
 use metallic::{Dtype, PortableKernel};
 use proptest::prelude::*;
@@ -24,8 +24,15 @@ fn operations_are_portable_on_every_device() {
 
 #[test]
 fn a_key_is_written_by_the_names_of_its_fields() {
-    let params =
-        GemmParams { m: 5, n: 64, k: 32, transpose_a: false, transpose_b: true, bias: true, dtype: Dtype::F16 };
+    let params = GemmParams {
+        m: 5,
+        n: 64,
+        k: 32,
+        transpose_a: false,
+        transpose_b: true,
+        bias: true,
+        dtype: Dtype::F16,
+    };
     let json = serde_json::to_string(&GemmKernel::key(&params)).unwrap();
     assert_eq!(
         json,

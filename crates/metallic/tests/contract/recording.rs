@@ -60,7 +60,10 @@ impl CacheableKernel<ScriptedDevice> for Bound {
     fn create_cache_key(buffer: &u64) -> u64 {
         *buffer
     }
-    fn create_cached_resource(_: &u64, device: Option<&ScriptedDevice>) -> Result<ScriptedResource, MetalError> {
+    fn create_cached_resource(
+        _: &u64,
+        device: Option<&ScriptedDevice>,
+    ) -> Result<ScriptedResource, MetalError> {
         device.ok_or(MetalError::DeviceNotAvailable)?.create(0)
     }
 }
@@ -76,7 +79,10 @@ fn creations_of_kernels_that_are_not_registered_are_counted_and_not_recorded() {
     registry.get_or_create::<Tile>(&(7, 1), None).unwrap();
     let report = registry.supervisor().stop_recording().unwrap();
     assert_eq!(report.keys, 1);
-    assert_eq!(report.not_portable.into_iter().collect::<Vec<_>>(), [("bound".into(), 1), ("scripted".into(), 1)]);
+    assert_eq!(
+        report.not_portable.into_iter().collect::<Vec<_>>(),
+        [("bound".into(), 1), ("scripted".into(), 1)]
+    );
 }
 
 #[test]

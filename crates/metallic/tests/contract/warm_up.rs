@@ -53,7 +53,8 @@ fn every_key_is_created_once_on_many_threads() {
         turns.fetch_add(1, Ordering::Relaxed);
     };
     let threads = NonZeroUsize::new(8);
-    let report = registry.warm(&manifest, &WarmOptions { threads, progress: Some(&progress), ..WarmOptions::default() });
+    let report = registry
+        .warm(&manifest, &WarmOptions { threads, progress: Some(&progress), ..WarmOptions::default() });
     assert_eq!((report.created, device.creations(), turns.into_inner()), (64, 64, 64));
     (0..64).for_each(|m| events.assert_created_once(&format!("tile:TileKey{{m:{m},n:1}}")));
 }

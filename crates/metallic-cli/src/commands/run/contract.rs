@@ -120,13 +120,17 @@ impl<'a> Plan<'a> {
         }
         let warm_up = self.manifest.as_ref().map(|manifest| {
             let progress = Progress::steps(manifest.len() as u64, "warming up");
-            let report = registry
-                .warm(manifest, &WarmOptions { progress: Some(&|_| progress.add(1)), ..WarmOptions::default() });
+            let report = registry.warm(
+                manifest,
+                &WarmOptions { progress: Some(&|_| progress.add(1)), ..WarmOptions::default() },
+            );
             progress.finish();
             report
         });
-        let figures =
-            ContractFigures { warm_up: warm_up.as_ref().map(WarmUpFigures::from), ..ContractFigures::default() };
+        let figures = ContractFigures {
+            warm_up: warm_up.as_ref().map(WarmUpFigures::from),
+            ..ContractFigures::default()
+        };
         // A rehearsal creates what no manifest can have. What the manifest could have and has not, is for the run to meet.
         let armed = args.arm.and(self.manifest.as_ref());
         let armed = armed.map(|_| supervisor.arm_portable("rehearsal", Contract::Refuse));
@@ -153,7 +157,23 @@ struct State {
     figures: ContractFigures,
 }
 
+/// The arguments of a run without a contract.
+static NO_CONTRACT: ContractArgs = ContractArgs { record: None, warm: None, arm: None, ready_file: None };
+
 impl Serving<'_> {
+    /// A run without a contract.
+    pub(super) fn without_contract(workers: usize) -> Self {
+        let state =
+            State { waiting: workers, armed: None, failure: None, figures: ContractFigures::default() };
+        Self {
+            args: &NO_CONTRACT,
+            supervisor: Supervisor::new(),
+            began: Instant::now(),
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+        }
+    }
+
     /// Returns `true` if workers are to rehearse, so that they create nothing afterwards.
     pub(super) fn is_rehearsed(&self) -> bool {
         self.args.warm.is_some() || self.args.arm.is_some() || self.args.ready_file.is_some()

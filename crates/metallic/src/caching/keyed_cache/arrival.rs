@@ -43,7 +43,8 @@ where
             cache.depart(&departures);
         }
         let open = Some((reservation, key));
-        let mut arrival = Self { holder, reach, open, hash, begun: now, course: Course::default(), passage: None };
+        let mut arrival =
+            Self { holder, reach, open, hash, begun: now, course: Course::default(), passage: None };
         // Inside of the arrival: should a `Drop` panic, the miss is one that failed.
         drop(departures);
         arrival.begun = (arrival.reach)(arrival.holder).cache.time().stamp();

@@ -76,7 +76,13 @@ impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
             let text = error.to_string();
             (error, None, text)
         };
-        let got = self.0.get_or_create(hash_of(query), query, self.0.request().by(Location::caller()), create, share)?;
+        let got = self.0.get_or_create(
+            hash_of(query),
+            query,
+            self.0.request().by(Location::caller()),
+            create,
+            share,
+        )?;
         Ok(got.node.resource.clone())
     }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use metallic_instrumentation::{
     CacheCleared, CacheEviction, CacheKind, CacheName, CacheOpened, CachePolicyChanged, CreationOutcome,
-    CreationViolation,     EntryRemoved, Event, EventData, EventKind, ResourceCacheAccess, ResourceCacheSummary, ResourceCreated,
-    SinkGuard,
+    CreationViolation, EntryRemoved, Event, EventData, EventKind, ResourceCacheAccess, ResourceCacheSummary,
+    ResourceCreated, SinkGuard,
 };
 
 use super::metrics::CacheCounters;

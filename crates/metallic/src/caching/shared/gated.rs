@@ -65,7 +65,8 @@ impl<Key: Clone, R> SharedCore<Key, R> {
     /// The labels of all entries, and how often each was found.
     pub(in crate::caching) fn entry_labels(&self) -> Vec<(Arc<str>, u64)> {
         let state = self.lock();
-        let entries: Vec<_> = state.cache.entries().map(|entry| (entry.key.clone(), entry.resource.clone())).collect();
+        let entries: Vec<_> =
+            state.cache.entries().map(|entry| (entry.key.clone(), entry.resource.clone())).collect();
         drop(state);
         let labelled = entries.into_iter().map(|(key, node)| {
             let found = uses(&node).map_or(0, |uses| uses.reuse_count);

@@ -297,8 +297,14 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         state.flights.push(flight.clone());
         drop(state);
         // Inside of the arrival: should a `Drop` panic, the miss is one that failed.
-        let mut arrival =
-            SharedArrival { core: self, flight, reservation: Some(reservation), request, begun: now, passage: None };
+        let mut arrival = SharedArrival {
+            core: self,
+            flight,
+            reservation: Some(reservation),
+            request,
+            begun: now,
+            passage: None,
+        };
         self.see_off(&expired);
         self.see_off(&evicted);
         drop((expired, evicted));

@@ -56,7 +56,9 @@ impl Known {
     }
 
     pub(super) fn note_creation(&mut self, label: &str, loaded: bool) {
-        if let Some(warmth) = self.warmth.get_mut(label).filter(|warmth| loaded && **warmth == Warmth::Pending) {
+        if let Some(warmth) =
+            self.warmth.get_mut(label).filter(|warmth| loaded && **warmth == Warmth::Pending)
+        {
             *warmth = Warmth::Loaded;
         }
         let hash = FxBuildHasher.hash_one(label);

@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::report::{WarmProgress, WarmReport};
 use super::WarmTarget;
+use super::report::{WarmProgress, WarmReport};
 use crate::creation::{Supervisor, Warmth};
 use crate::error::{Error, chain};
 use crate::manifest::kernels::{Job, Warmable};
@@ -54,7 +54,8 @@ impl<R: WarmTarget> Plan<R> {
     pub(super) fn new(registry: &mut R, manifest: &Manifest, memory: Option<u64>) -> Self {
         let supervisor = registry.watched_by();
         supervisor.note_manifest();
-        let mut plan = Self { open: Vec::new(), done: 0, of: 0, memory, supervisor, report: WarmReport::default() };
+        let mut plan =
+            Self { open: Vec::new(), done: 0, of: 0, memory, supervisor, report: WarmReport::default() };
         for (reason, count) in manifest.skipped() {
             *plan.report.skipped.entry(reason.clone()).or_default() += count;
         }
@@ -92,7 +93,8 @@ impl<R: WarmTarget> Plan<R> {
         };
         if kernel.schema != record.schema {
             self.supervisor.note_warmth(record.label.as_str().into(), Warmth::OtherSchema);
-            self.report.skip(format!("`{cache}` of schema {}, which is {} here", record.schema, kernel.schema));
+            self.report
+                .skip(format!("`{cache}` of schema {}, which is {} here", record.schema, kernel.schema));
             return None;
         }
         let Ok(job) = (kernel.read)(record.key()) else {

@@ -6,7 +6,7 @@ use std::thread;
 
 use super::plan::{Plan, Turn};
 use super::report::WarmReport;
-use super::{Began, WarmTarget, WarmOptions, saturating_ns};
+use super::{Began, WarmOptions, WarmTarget, saturating_ns};
 use crate::manifest::read::Manifest;
 
 /// Warms up a registry whose clones are handles to one, on several threads.

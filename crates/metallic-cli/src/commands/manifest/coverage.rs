@@ -80,12 +80,12 @@ impl Uses {
     pub(super) fn take(&mut self, event: &Event) {
         match &event.data {
             EventData::WarmUpFinished(_) => self.warm_ups += 1,
-            EventData::ResourceCacheAccess(access) => {
-                if self.caches.contains(self.names.split(&access.cache_key).0) {
-                    let used = self.keys.entry(access.cache_key.clone()).or_default();
-                    let counter = if self.warm_ups == 0 { &mut used.before } else { &mut used.after };
-                    *counter += 1;
-                }
+            EventData::ResourceCacheAccess(access)
+                if self.caches.contains(self.names.split(&access.cache_key).0) =>
+            {
+                let used = self.keys.entry(access.cache_key.clone()).or_default();
+                let counter = if self.warm_ups == 0 { &mut used.before } else { &mut used.after };
+                *counter += 1;
             }
             _ => {}
         }

@@ -116,6 +116,26 @@ fn a_log_never_takes_the_place_of_what_is_read() {
 }
 
 #[test]
+fn no_output_takes_the_place_of_another_or_of_a_manifest_or_of_what_is_not_its_own() {
+    let folder = copy("gpt2-tiny");
+    let manifest = folder.path().join("m.jsonl");
+    let (model, manifest) = (text(folder.path()), text(&manifest));
+    let run = ["run", "--device", "host", "--model", model, "--ids", "1,2"];
+    stdout(&[&run[..], &["--record", manifest]].concat(), "");
+    let before = fs::read(manifest).expect("it was recorded");
+    for (flags, named) in [
+        (["--warm", manifest, "--events", manifest], "--events"),
+        (["--record", manifest, "--ready-file", manifest], "--ready-file"),
+        (["--warm", manifest, "--ready-file", manifest], "--ready-file"),
+    ] {
+        assert_fails(&[&run[..], &flags].concat(), "", 2, &[named, "would overwrite"]);
+        assert_eq!(fs::read(manifest).expect("it is still there"), before);
+    }
+    assert_fails(&[&run[..], &["--ready-file", manifest]].concat(), "", 1, &[manifest, "--ready-file"]);
+    assert_eq!(fs::read(manifest).expect("it is still there"), before);
+}
+
+#[test]
 fn a_run_that_does_not_begin_leaves_the_log_of_another_alone() {
     let folder = tempfile::tempdir().expect("there is a folder for temporary files");
     let (old, new) = (folder.path().join("old.jsonl"), folder.path().join("new.jsonl"));

@@ -154,6 +154,17 @@ fn a_budget_lets_so_many_pass_in_an_hour() {
 }
 
 #[test]
+fn a_scope_with_a_budget_does_not_speak_for_one_without() {
+    let (registry, _) = shared(&ScriptedDevice::new());
+    let hard = registry.arm("hard", Contract::Refuse);
+    let soft = registry.arm("soft", Contract::Refuse).with_budget(10);
+    assert!(registry.get_or_create::<Tile>(&(1, 1), None).is_err());
+    assert_eq!((hard.violations(), soft.violations()), (1, 1));
+    drop(hard);
+    assert!(registry.get_or_create::<Tile>(&(1, 1), None).is_ok(), "within the budget");
+}
+
+#[test]
 fn a_scope_for_portable_keys_lets_others_pass() {
     let (registry, _) = shared(&ScriptedDevice::new());
     let armed = registry.supervisor().arm_portable("loading", Contract::Refuse);

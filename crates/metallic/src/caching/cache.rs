@@ -85,6 +85,18 @@ impl<Key, R> Cache<Key, R> {
         self.policy
     }
 
+    /// Returns `true` if idle entries are evicted.
+    #[inline]
+    pub(super) fn expires(&self) -> bool {
+        self.policy.max_idle_duration().is_some()
+    }
+
+    /// Returns `true` if [`compact`](Self::compact) would give memory back.
+    #[inline]
+    pub(super) fn is_sparse(&self) -> bool {
+        self.order.is_sparse()
+    }
+
     /// Before this stamp no entry can have been idle for too long.
     #[inline]
     pub(super) fn nothing_expires_before(&self) -> u64 {

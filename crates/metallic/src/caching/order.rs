@@ -72,6 +72,26 @@ enum Victims {
     S3Fifo(Box<S3Fifo>),
 }
 
+impl Victims {
+    fn insert(&mut self, id: EntryId, hash: u64) {
+        match self {
+            Self::LeastRecent => {}
+            Self::Oldest(list) => list.insert(id),
+            Self::Sieve(sieve) => sieve.insert(id),
+            Self::S3Fifo(queues) => queues.insert(id, hash),
+        }
+    }
+
+    fn remove(&mut self, id: EntryId) {
+        match self {
+            Self::LeastRecent => {}
+            Self::Oldest(list) => list.remove(id),
+            Self::Sieve(sieve) => sieve.remove(id),
+            Self::S3Fifo(queues) => queues.remove(id),
+        }
+    }
+}
+
 impl Order {
     /// An order that is told of every use by [`touch`](Self::touch).
     pub(super) fn new() -> Self {
@@ -97,11 +117,8 @@ impl Order {
             self.add_place(capacity);
         }
         let id = self.nodes.insert(now, creation_ticks);
-        match &mut self.victims {
-            Victims::LeastRecent => {}
-            Victims::Oldest(list) => list.insert(id),
-            Victims::Sieve(sieve) => sieve.insert(id),
-            Victims::S3Fifo(queues) => queues.insert(id, hash),
+        if !matches!(self.victims, Victims::LeastRecent) {
+            self.victims.insert(id, hash);
         }
         if let Some(heap) = &mut self.heap {
             heap.insert(id, last_use(&self.nodes, id));
@@ -112,11 +129,8 @@ impl Order {
     /// Takes an entry out.
     #[inline(always)]
     pub(super) fn remove(&mut self, id: EntryId) {
-        match &mut self.victims {
-            Victims::LeastRecent => {}
-            Victims::Oldest(list) => list.remove(id),
-            Victims::Sieve(sieve) => sieve.remove(id),
-            Victims::S3Fifo(queues) => queues.remove(id),
+        if !matches!(self.victims, Victims::LeastRecent) {
+            self.victims.remove(id);
         }
         if let Some(heap) = &mut self.heap {
             heap.remove(id);
@@ -166,9 +180,17 @@ impl Order {
     /// an entry that is looked at, if not all were told.
     #[inline(always)]
     pub(super) fn next_victim(&mut self, uses: &mut impl FnMut(EntryId) -> Option<Uses>) -> Option<EntryId> {
+        if matches!(self.victims, Victims::LeastRecent) {
+            return self.least_recent(uses);
+        }
+        self.next_in_line(uses)
+    }
+
+    /// [`next_victim`](Self::next_victim) of an order other than that of use.
+    fn next_in_line(&mut self, uses: &mut impl FnMut(EntryId) -> Option<Uses>) -> Option<EntryId> {
         let nodes = &mut self.nodes;
         match &mut self.victims {
-            Victims::LeastRecent => self.least_recent(uses),
+            Victims::LeastRecent => None,
             Victims::Oldest(list) => list.oldest(),
             Victims::Sieve(sieve) => sieve.next_victim(nodes.len(), |id| refreshed_count(nodes, id, uses)),
             Victims::S3Fifo(queues) => queues.next_victim(|id| refreshed_count(nodes, id, uses)),
@@ -249,14 +271,17 @@ impl Order {
         }
     }
 
-    /// Numbers the entries anew and gives memory back, if fewer than a quarter of the places are in use. O(n) of the places,
-    /// of which most were paid for by removals since the last time. Every id known outside must then follow.
-    pub(super) fn compact(&mut self) -> Option<Renumbering> {
+    /// Returns `true` if fewer than a quarter of the places are in use: then [`compact`](Self::compact) is due.
+    #[inline]
+    pub(super) fn is_sparse(&self) -> bool {
         let places = self.nodes.places();
-        if places < MIN_PLACES || self.len() >= places / 4 {
-            return None;
-        }
-        let mut map = vec![0; places];
+        places >= MIN_PLACES && self.len() < places / 4
+    }
+
+    /// Numbers the entries anew and gives memory back. O(n) of the places; if they were sparse, most of that was paid for by
+    /// removals since the last time. Every id known outside must then follow.
+    pub(super) fn compact(&mut self) -> Renumbering {
+        let mut map = vec![0; self.nodes.places()];
         for (new, id) in (1..).zip(self.nodes.ids()) {
             map[id.index()] = new;
         }
@@ -271,7 +296,7 @@ impl Order {
             Victims::Sieve(sieve) => sieve.renumber(&map, places),
             Victims::S3Fifo(queues) => queues.renumber(&map, places),
         }
-        Some(Renumbering { map })
+        Renumbering { map }
     }
 
     /// Panics unless every structure holds every entry once, in the order that it is for.

@@ -16,33 +16,46 @@ pub(in crate::caching) struct Elapsed {
 }
 
 impl<Key, R> Cache<Key, R> {
-    /// Inserts an entry that is known to be absent, in the place that is reserved for it. Entries leave only if the place was
-    /// taken meanwhile, by creations inside of this one.
+    /// Returns `true` if the place that was reserved may have been taken meanwhile, as by creations inside of this one:
+    /// [`make_room_again`](Self::make_room_again) is to be called then.
+    #[inline(always)]
+    pub(in crate::caching) fn has_lost(&self, reservation: &Reservation) -> bool {
+        self.len() > reservation.size
+    }
+
+    /// Evicts to `departures` until there is room for the entry of this reservation, which is inserted next. `uses` is as for
+    /// [`expire`](Self::expire).
+    pub(in crate::caching) fn make_room_again(
+        &mut self,
+        _reservation: &Reservation,
+        uses: impl Fn(&R) -> Option<Uses>,
+        departures: &mut Departures<Key, R>,
+    ) {
+        self.pending -= 1;
+        self.make_room(uses, departures);
+        self.pending += 1;
+    }
+
+    /// Inserts an entry that is known to be absent, in the place that is reserved for it.
     #[inline(always)]
     pub(in crate::caching) fn commit(
         &mut self,
-        reservation: Reservation,
+        _reservation: Reservation,
         hash: u64,
         entry: Entry<Key, R>,
         bytes: u64,
         elapsed: Elapsed,
-        uses: impl Fn(&R) -> Option<Uses>,
-    ) -> (EntryId, Departures<Key, R>) {
+    ) -> EntryId {
         self.pending -= 1;
-        let departures = if self.len() <= reservation.size {
-            Departures::none(reservation.began)
-        } else {
-            self.make_room(elapsed.done, uses)
-        };
         self.count_creation(elapsed);
         self.counters.bytes += u128::from(bytes);
         let id = self.order.insert(elapsed.done, elapsed.ticks, hash, self.capacity);
         self.entries.insert(id, hash, entry, bytes, self.capacity);
         self.counters.note(LastEvent::Miss(id));
-        if self.policy.max_idle_duration().is_some() {
+        if self.expires() {
             self.watch();
         }
-        (id, departures)
+        id
     }
 
     /// Gives up a place whose creation failed or panicked.

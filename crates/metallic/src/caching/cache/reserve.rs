@@ -18,24 +18,28 @@ pub(in crate::caching) struct Reservation {
 }
 
 impl<Key, R> Cache<Key, R> {
-    /// Counts a miss, and evicts what the policy says must leave before there is room for one more. `uses` is as for
-    /// [`expire`](Self::expire).
+    /// Counts a miss, and evicts to `departures` what the policy says must leave before there is room for one more. `uses` is as
+    /// for [`expire`](Self::expire).
     #[inline(always)]
     pub(in crate::caching) fn reserve(
         &mut self,
         now: u64,
         uses: impl Fn(&R) -> Option<Uses>,
-    ) -> (Reservation, Departures<Key, R>) {
+        departures: &mut Departures<Key, R>,
+    ) -> Reservation {
         self.counters.misses += 1;
-        let departures = self.make_room(now, uses);
+        self.make_room(uses, departures);
         self.pending += 1;
-        (Reservation { began: now, size: self.len() }, departures)
+        Reservation { began: now, size: self.len() }
     }
 
     /// Evicts until one more entry fits beside those that are there and those that places are reserved for.
     #[inline(always)]
-    pub(super) fn make_room(&mut self, now: u64, uses: impl Fn(&R) -> Option<Uses>) -> Departures<Key, R> {
-        let mut departures = Departures::none(now);
+    pub(super) fn make_room(
+        &mut self,
+        uses: impl Fn(&R) -> Option<Uses>,
+        departures: &mut Departures<Key, R>,
+    ) {
         while self.len().saturating_add(self.pending) >= self.capacity || self.order.is_mid_eviction() {
             if self.len() <= self.policy.min_entries() {
                 break;
@@ -43,7 +47,7 @@ impl<Key, R> Cache<Key, R> {
             let entries = &self.entries;
             let mut uses = |id| uses(&entries.get(id).resource);
             let Some(id) = self.order.next_victim(&mut uses) else { break };
-            departures.push(self.detach(id, RemovalCause::SizeLimit));
+            self.detach(id, RemovalCause::SizeLimit, departures);
             self.counters.evictions += 1;
             if self.policy.evicts_one_at_a_time() {
                 break;
@@ -52,7 +56,6 @@ impl<Key, R> Cache<Key, R> {
         if !departures.is_empty() {
             departures.evicted(EvictionReason::SizeLimit(self.capacity), self.len());
         }
-        departures
     }
 
     /// Evicts the entries that were idle for too long. `uses` knows of uses of a resource that this cache has not been told of
@@ -86,7 +89,7 @@ impl<Key, R> Cache<Key, R> {
             if self.time.ns_between(self.order.last_used(id), now) <= max_idle_ns {
                 break;
             }
-            departures.push(self.detach(id, RemovalCause::IdleTimeout));
+            self.detach(id, RemovalCause::IdleTimeout, &mut departures);
             self.counters.evictions += 1;
         }
         self.watch();

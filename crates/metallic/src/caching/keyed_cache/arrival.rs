@@ -5,7 +5,7 @@ use std::sync::Arc;
 use metallic_instrumentation::CreationOutcome;
 
 use super::{KeyedCache, nothing_newer};
-use crate::caching::cache::{Elapsed, Reservation};
+use crate::caching::cache::{Departures, Elapsed, Reservation};
 use crate::caching::entries::Entry;
 use crate::caching::order::EntryId;
 use crate::caching::reporting::Ended;
@@ -13,6 +13,8 @@ use crate::caching::reporting::Ended;
 /// A place that is reserved while its resource is created. Between [`begin`](Self::begin) and its end the cache is not
 /// borrowed: `reach` finds it again in what holds it, so that the creation may use the holder. Dropped before it ended, as by
 /// a panic, it gives the place up, and the creation counts as one that panicked.
+///
+/// It does its work in place, since it is made at every miss: to move it with its key costs as much as all that it writes.
 pub(in crate::caching) struct Arrival<'a, H: ?Sized, Key, R, F>
 where
     F: Fn(&mut H) -> &mut KeyedCache<Key, R>,
@@ -20,8 +22,11 @@ where
     holder: &'a mut H,
     reach: F,
     /// `None` once it ended.
-    open: Option<(Reservation, Key)>,
+    key: Option<Key>,
+    /// `None` before it began.
+    reservation: Option<Reservation>,
     hash: u64,
+    /// When the look-up began that missed; once the arrival began, when its creation did.
     begun: u64,
     /// Ticks spent in other creations inside of this one.
     nested: u64,
@@ -31,28 +36,31 @@ impl<'a, H: ?Sized, Key, R, F> Arrival<'a, H, Key, R, F>
 where
     F: Fn(&mut H) -> &mut KeyedCache<Key, R>,
 {
-    /// Counts the miss of a look-up that began at `now`, and makes room: what is evicted is dropped here, before anything is
-    /// created.
+    /// An arrival for a look-up that began at `now` and found nothing. [`begin`](Self::begin) is to be called next.
     #[inline(always)]
-    pub(in crate::caching) fn begin(holder: &'a mut H, reach: F, key: Key, hash: u64, now: u64) -> Self {
-        let cache = reach(holder);
-        let (reservation, departures) = cache.cache.reserve(now, nothing_newer);
+    pub(in crate::caching) fn new(holder: &'a mut H, reach: F, key: Key, hash: u64, now: u64) -> Self {
+        Self { holder, reach, key: Some(key), reservation: None, hash, begun: now, nested: 0 }
+    }
+
+    /// Counts the miss, and makes room: what is evicted is dropped here, before anything is created.
+    #[inline(always)]
+    pub(in crate::caching) fn begin(&mut self) {
+        let cache = (self.reach)(self.holder);
+        let mut departures = Departures::none(self.begun);
+        let reservation = cache.cache.reserve(self.begun, nothing_newer, &mut departures);
+        self.reservation = Some(reservation);
         if !departures.is_empty() {
             cache.depart(&departures);
+            // Should a `Drop` panic, the miss is one that failed.
+            departures.let_go();
         }
-        let open = Some((reservation, key));
-        let mut arrival = Self { holder, reach, open, hash, begun: now, nested: 0 };
-        // Inside of the arrival: should a `Drop` panic, the miss is one that failed.
-        drop(departures);
-        arrival.begun = (arrival.reach)(arrival.holder).cache.time().stamp();
-        arrival
+        self.begun = (self.reach)(self.holder).cache.time().stamp();
     }
 
     /// The holder of the cache, and the key.
     #[inline]
     pub(in crate::caching) fn parts(&mut self) -> (&mut H, &Key) {
-        let (_, key) = self.open.as_ref().expect("an arrival ends by value");
-        (self.holder, key)
+        (self.holder, self.key.as_ref().expect("an arrival has its key until it ends"))
     }
 
     /// Notes time that was spent in other creations inside of this one, in ticks.
@@ -61,51 +69,44 @@ where
         self.nested = self.nested.saturating_add(ticks);
     }
 
-    /// Inserts the resource, which holds `bytes` bytes. Returns its entry, and the ticks that all of it took.
+    /// Ends the arrival: inserts the resource, which holds `bytes` bytes. Returns its entry, and the ticks that all of it took.
     #[inline(always)]
-    pub(in crate::caching) fn commit(mut self, resource: R, bytes: u64) -> (EntryId, u64) {
-        let (reservation, key) = self.open.take().expect("an arrival ends by value");
-        let (hash, began) = (self.hash, reservation.began);
-        let (cache, elapsed) = self.over();
-        let (id, departures) =
-            cache.cache.commit(reservation, hash, Entry { key, resource }, bytes, elapsed, nothing_newer);
-        if !departures.is_empty() {
-            cache.depart(&departures);
-        }
+    pub(in crate::caching) fn commit(&mut self, resource: R, bytes: u64) -> (EntryId, u64) {
+        let (cache, elapsed) = over(self.holder, &self.reach, self.begun, self.nested);
+        let reservation = self.reservation.take().expect("an arrival begins before it ends");
+        let key = self.key.take().expect("an arrival ends once");
+        let began = reservation.began;
+        // Dropped when all is whole.
+        let _late =
+            cache.cache.has_lost(&reservation).then(|| cache.make_room_again(&reservation, elapsed.done));
+        let entry = Entry { key, resource };
+        let id = cache.cache.commit(reservation, self.hash, entry, bytes, elapsed);
         if cache.reporting.is_some() {
             cache.report_created(id, ended(began, elapsed, CreationOutcome::Created, bytes));
             cache.refresh_fast_path();
-        } else if cache.cache.policy().max_idle_duration().is_some() {
+        } else if cache.cache.expires() {
             cache.refresh_fast_path();
         }
         (id, elapsed.ticks)
     }
 
-    /// Gives the place up because the creation failed. Returns the label of the key, and the ticks that all of it took.
-    pub(in crate::caching) fn fail(mut self, error: &str) -> (Arc<str>, u64) {
-        self.abandon(CreationOutcome::Failed, Some(error))
+    /// Ends the arrival because the creation failed. Returns the label of the key, and the ticks that all of it took.
+    pub(in crate::caching) fn fail(&mut self, error: &str) -> (Arc<str>, u64) {
+        self.abandon(CreationOutcome::Failed, Some(error)).expect("an arrival begins before it ends, once")
     }
 
     #[cold]
-    fn abandon(&mut self, outcome: CreationOutcome, error: Option<&str>) -> (Arc<str>, u64) {
-        let (reservation, key) = self.open.take().expect("an arrival ends by value, or is dropped");
+    fn abandon(&mut self, outcome: CreationOutcome, error: Option<&str>) -> Option<(Arc<str>, u64)> {
+        let (cache, elapsed) = over(self.holder, &self.reach, self.begun, self.nested);
+        let reservation = self.reservation.take()?;
+        let key = self.key.take()?;
         let began = reservation.began;
-        let (cache, elapsed) = self.over();
         cache.cache.abandon(reservation, elapsed);
         let label = cache.format_label(&key);
         cache.report_failed(&label, ended(began, elapsed, outcome, 0), error);
         cache.failed = Some(label.clone());
         cache.refresh_fast_path();
-        (label, elapsed.ticks)
-    }
-
-    #[inline(always)]
-    fn over(&mut self) -> (&mut KeyedCache<Key, R>, Elapsed) {
-        let (begun, nested) = (self.begun, self.nested);
-        let cache = (self.reach)(self.holder);
-        let done = cache.cache.time().stamp();
-        let ticks = done.saturating_sub(begun);
-        (cache, Elapsed { done, ticks, own_ticks: ticks.saturating_sub(nested) })
+        Some((label, elapsed.ticks))
     }
 }
 
@@ -115,10 +116,27 @@ where
 {
     #[inline(always)]
     fn drop(&mut self) {
-        if self.open.is_some() {
+        if self.reservation.is_some() {
             self.abandon(CreationOutcome::Panicked, None);
         }
     }
+}
+
+/// The cache, and how long a creation took that is over now.
+#[inline(always)]
+fn over<'h, H: ?Sized, Key, R, F>(
+    holder: &'h mut H,
+    reach: &F,
+    begun: u64,
+    nested: u64,
+) -> (&'h mut KeyedCache<Key, R>, Elapsed)
+where
+    F: Fn(&mut H) -> &mut KeyedCache<Key, R>,
+{
+    let cache = reach(holder);
+    let done = cache.cache.time().stamp();
+    let ticks = done.saturating_sub(begun);
+    (cache, Elapsed { done, ticks, own_ticks: ticks.saturating_sub(nested) })
 }
 
 fn ended(began: u64, elapsed: Elapsed, outcome: CreationOutcome, bytes: u64) -> Ended {

@@ -33,14 +33,14 @@ impl<Key: Eq + Hash, R> KeyedCache<Key, R> {
             drop(self.remove_found(hash, &key, RemovalCause::Stale, now));
         }
         self.check_name(user)?;
-        let arrival = Arrival::begin(self, |cache| cache, key, hash, now);
-        let id = match make() {
-            Ok((resource, bytes)) => arrival.commit(resource, bytes).0,
-            Err(error) => {
-                let (cache_key, _) = arrival.fail(&chain(&error));
-                return Err(Error::creation(cache_key, error));
+        let made = {
+            let mut arrival = Arrival::new(self, |cache| cache, key, hash, now);
+            arrival.begin();
+            match make() {
+                Ok((resource, bytes)) => Ok(arrival.commit(resource, bytes).0),
+                Err(error) => Err(Error::creation(arrival.fail(&chain(&error)).0, error)),
             }
         };
-        Ok(self.resource_mut(id))
+        made.map(|id| self.resource_mut(id))
     }
 }

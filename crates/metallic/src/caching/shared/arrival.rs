@@ -9,7 +9,7 @@ use super::flight::{Flight, Outcome};
 use super::look_up::{Got, Made, Request};
 use super::node::Node;
 use super::{Failure, OnFailure, SharedCore, uses};
-use crate::caching::cache::{Elapsed, Reservation};
+use crate::caching::cache::{Departures, Elapsed, Reservation};
 use crate::caching::entries::Entry;
 use crate::caching::reporting::Ended;
 use crate::caching::sync::atomic::Ordering;
@@ -62,7 +62,11 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
         let reservation = self.reservation.take().expect("an arrival ends once");
         let began = reservation.began;
         let entry = Entry { key, resource: node.clone() };
-        let (_, departures) = state.cache.commit(reservation, hash, entry, bytes, elapsed, uses);
+        let mut departures = Departures::none(elapsed.done);
+        if state.cache.has_lost(&reservation) {
+            state.cache.make_room_again(&reservation, uses, &mut departures);
+        }
+        state.cache.commit(reservation, hash, entry, bytes, elapsed);
         state.flights.retain(|flight| !Arc::ptr_eq(flight, &self.flight));
         let leaving = core.leave(&mut state, departures);
         core.set_fast_path(&state);

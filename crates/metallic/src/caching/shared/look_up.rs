@@ -11,6 +11,7 @@ use super::arrival::SharedArrival;
 use super::flight::{Flight, Landing, Outcome, Unwaited};
 use super::node::Node;
 use super::{OnFailure, SharedCore, State, UNKNOWN, uses};
+use crate::caching::cache::Departures;
 use crate::caching::clock::{TimeSource, saturating_ns};
 use crate::caching::entries::hash_of;
 use crate::caching::order::EntryId;
@@ -239,7 +240,8 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
             self.see_off(&expired);
             return Step::Wait(landing);
         }
-        let (reservation, departures) = state.cache.reserve(now, uses);
+        let mut departures = Departures::none(now);
+        let reservation = state.cache.reserve(now, uses, &mut departures);
         let evicted = self.leave(&mut state, departures);
         state.flights.push(flight.clone());
         drop(state);

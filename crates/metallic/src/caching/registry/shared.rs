@@ -194,10 +194,9 @@ impl<D: 'static> SharedRegistry<D> {
         let hash = hash_of(&key);
         let near = self.0.kernels.near::<SharedKernel<K, D>>();
         if let Some(kernel) = near {
-            kernel.check_device(device)?;
-            if let Some(node) = kernel.core.find(hash, &key) {
-                // It may have been the first, and of another device.
-                kernel.check_device(device)?;
+            // Before the lock: the kernel is asked.
+            let asked_for = device.and_then(K::device_identity);
+            if let Some(node) = kernel.core.find(hash, &key, || kernel.core.check_device(asked_for))? {
                 return Ok(node.resource.clone());
             }
         }

@@ -68,41 +68,56 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         &self,
         query: &Q,
     ) -> Option<Arc<Node<R>>> {
-        self.find(hash_of(query), query)
+        self.find(hash_of(query), query, || Ok(())).ok().flatten()
     }
 
-    /// [`get`](Self::get) by a query whose hash is known.
+    /// [`get`](Self::get) by a query whose hash is known, unless `check` refuses what is there: then nothing is counted. It is
+    /// called under the lock, so that what it sees is true of the entry.
+    ///
+    /// # Errors
+    /// Those of `check`.
     #[inline]
     pub(in crate::caching) fn find<Q: Equivalent<Key> + ?Sized>(
         &self,
         hash: u64,
         query: &Q,
-    ) -> Option<Arc<Node<R>>> {
+        check: impl FnOnce() -> Result<(), Error>,
+    ) -> Result<Option<Arc<Node<R>>>, Error> {
         let Some(now) = TimeSource::hit_stamp_before(self.head.fast_path_until()) else {
-            return self.find_slow(hash, query);
+            return self.find_slow(hash, query, check);
         };
         let mut state = self.lock();
-        let id = state.cache.find(hash, query)?;
-        Some(state.hit(id, now))
+        let Some(id) = state.cache.find(hash, query) else { return Ok(None) };
+        check()?;
+        Ok(Some(state.hit(id, now)))
     }
 
     #[cold]
-    fn find_slow<Q: Equivalent<Key> + ?Sized>(&self, hash: u64, query: &Q) -> Option<Arc<Node<R>>> {
+    fn find_slow<Q: Equivalent<Key> + ?Sized>(
+        &self,
+        hash: u64,
+        query: &Q,
+        check: impl FnOnce() -> Result<(), Error>,
+    ) -> Result<Option<Arc<Node<R>>>, Error> {
         let mut state = self.lock();
         let now = self.time.stamp();
         let leaving = self.expire(&mut state, now);
-        let found = state.cache.find(hash, query).map(|id| state.hit(id, now));
+        let checked = match state.cache.find(hash, query) {
+            None => Ok(None),
+            Some(id) => check().map(|()| Some(state.hit(id, now))),
+        };
+        let found = checked.as_ref().ok().and_then(Option::as_ref);
         let (reporter, totals) = (state.reporter.clone(), state.totals());
-        let asked_for = found.as_ref().and(reporter.as_ref()).and_then(|_| state.cache.find(hash, query));
+        let asked_for = found.and(reporter.as_ref()).and_then(|_| state.cache.find(hash, query));
         let key = asked_for.map(|id| state.cache.get(id).key.clone());
         drop(state);
         self.see_off(&leaving);
-        if let (Some(node), Some(reporter), Some(key)) = (&found, &reporter, &key) {
+        if let (Some(node), Some(reporter), Some(key)) = (found, &reporter, &key) {
             reporter.hit(|| node.label(|| self.label(key)), node.bytes, now);
             reporter.operation_complete(totals, now);
         }
         drop(leaving);
-        found
+        checked
     }
 
     /// Returns the resource with this key, if it is there and not past its idle time. Counts nothing.
@@ -145,8 +160,7 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         create: impl FnOnce(&Key) -> Made<R, E>,
         share: impl FnOnce(E, Arc<str>) -> (E, Option<Arc<Error>>, String),
     ) -> Result<Got<R>, E> {
-        if let Some(node) = self.find(hash, query) {
-            self.check(request)?;
+        if let Some(node) = self.find(hash, query, || self.check(request))? {
             return Ok(Got { node, ticks: 0 });
         }
         let key = query.to_key();

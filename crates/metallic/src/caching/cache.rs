@@ -149,6 +149,17 @@ impl<Key, R> Cache<Key, R> {
         (event, id.and_then(|id| self.entries.try_get(id)).map(|entry| &entry.key))
     }
 
+    /// See [`Order::set_generation`].
+    pub(super) fn set_generation(&mut self, generation: u64) {
+        self.order.set_generation(generation);
+    }
+
+    /// Notes the uses of all entries that this cache was not told of. O(n).
+    pub(super) fn learn(&mut self, uses: impl Fn(&R) -> Option<Uses>) {
+        let entries = &self.entries;
+        self.order.learn(|id| entries.try_get(id).and_then(|entry| uses(&entry.resource)));
+    }
+
     /// Finds out how long no entry can be idle for too long. To be called after whatever may shorten that.
     pub(super) fn watch(&mut self) {
         let max_idle = self.policy.max_idle_duration().filter(|_| self.len() > self.policy.min_entries());

@@ -47,6 +47,8 @@ pub(super) struct EntryHistory {
 pub(super) struct Uses {
     pub(super) last_used: u64,
     pub(super) reuse_count: u64,
+    /// The [generation](Order::set_generation) of the last use.
+    pub(super) generation: u64,
 }
 
 /// Of whom every use is told by [`Order::touch`].
@@ -145,10 +147,24 @@ impl Order {
         self.nodes.touch(id, now);
     }
 
-    #[cfg(test)]
     /// Notes uses that were counted elsewhere: `reuse_count` in all.
-    pub(super) fn record_uses(&mut self, id: EntryId, Uses { last_used, reuse_count }: Uses) {
-        self.nodes.record_uses(id, last_used, reuse_count);
+    #[cfg(test)]
+    pub(super) fn record_uses(&mut self, id: EntryId, uses: Uses) {
+        self.nodes.record_uses(id, uses);
+    }
+
+    /// Raises the generation, which counts removals. Of two uses the one of the later generation is the later one, whatever
+    /// their stamps say: those of hits may be some milliseconds early, in which a busy cache changes all of its entries.
+    pub(super) fn set_generation(&mut self, generation: u64) {
+        self.nodes.set_generation(generation);
+    }
+
+    /// Notes the uses of all entries that were not told of. O(n).
+    pub(super) fn learn(&mut self, uses: impl Fn(EntryId) -> Option<Uses>) {
+        let ids: Vec<_> = self.nodes.ids().collect();
+        for id in ids {
+            refreshed_count(&mut self.nodes, id, &mut |id| uses(id));
+        }
     }
 
     /// Sets the stamps of uses after `now` back, for a clock that went back. O(n), and in the shared form O(n log n).
@@ -281,10 +297,7 @@ impl Order {
     /// Numbers the entries anew and gives memory back. O(n) of the places; if they were sparse, most of that was paid for by
     /// removals since the last time. Every id known outside must then follow.
     pub(super) fn compact(&mut self) -> Renumbering {
-        let mut map = vec![0; self.nodes.places()];
-        for (new, id) in (1..).zip(self.nodes.ids()) {
-            map[id.index()] = new;
-        }
+        let Renumbering { map } = Renumbering::of(self.nodes.ids(), self.nodes.places());
         let places = self.len() + 1;
         self.nodes.renumber(&map, places);
         if let Some(heap) = &mut self.heap {
@@ -365,8 +378,8 @@ impl Order {
 /// The reuse count of an entry after its uses were asked for.
 #[inline(always)]
 fn refreshed_count(nodes: &mut Nodes, id: EntryId, uses: &mut impl FnMut(EntryId) -> Option<Uses>) -> u64 {
-    if let Some(Uses { last_used, reuse_count }) = uses(id) {
-        nodes.record_uses(id, last_used, reuse_count);
+    if let Some(uses) = uses(id) {
+        nodes.record_uses(id, uses);
     }
     nodes.reuse_count(id)
 }
@@ -377,7 +390,7 @@ fn last_use(nodes: &Nodes, id: EntryId) -> LastUse {
 }
 
 /// Fewer places are not worth a compaction.
-const MIN_PLACES: usize = 64;
+pub(super) const MIN_PLACES: usize = 64;
 
 /// Where each entry went when they were numbered anew. No entry has a larger id than before.
 pub(super) struct Renumbering {
@@ -386,6 +399,18 @@ pub(super) struct Renumbering {
 }
 
 impl Renumbering {
+    /// New ids from 1 for these entries, whose ids are below `places`.
+    pub(super) fn of(ids: impl Iterator<Item = EntryId>, places: usize) -> Self {
+        let mut map = vec![0; places];
+        ids.for_each(|id| map[id.index()] = 1);
+        let mut last = 0;
+        for new in map.iter_mut().filter(|new| **new != 0) {
+            last += 1;
+            *new = last;
+        }
+        Self { map }
+    }
+
     /// The new id of an entry; `None` if it had been removed.
     pub(super) fn new_id(&self, old: EntryId) -> Option<EntryId> {
         self.map.get(old.index()).filter(|new| **new != 0).map(|new| EntryId(*new))

@@ -2,7 +2,7 @@
 //! policy asks for it; otherwise each use has a number from which the order can be made.
 
 use super::links::{Link, SENTINEL, link_last, reserve_one, unlink, validate, walk};
-use super::{EntryHistory, EntryId};
+use super::{EntryHistory, EntryId, Uses};
 
 /// The fields that a hit reads and writes, and those that fit next to them in half a cache line.
 #[derive(Clone, Copy)]
@@ -14,6 +14,19 @@ struct Node {
     reuse_count: u64,
     creation_number: u32,
     creation_ticks: f32,
+}
+
+/// Uses that have numbers of their own in one generation. More take those of the next ones.
+const USES_OF_A_GENERATION: u64 = 1 << 16;
+
+/// The number before those of the uses in this generation.
+fn first_number(generation: u64) -> u64 {
+    generation.saturating_mul(USES_OF_A_GENERATION)
+}
+
+/// The generation of the use with this number.
+pub(super) fn generation_of(number: u64) -> u64 {
+    number / USES_OF_A_GENERATION
 }
 
 /// The reuse count of a vacant place.
@@ -149,13 +162,17 @@ impl Nodes {
         }
     }
 
-    /// Notes uses that were counted elsewhere. What is known already is no use.
-    pub(super) fn record_uses(&mut self, id: EntryId, last_used: u64, reuse_count: u64) {
-        let node = self.places[id.index()];
-        if reuse_count > node.reuse_count || last_used > node.last_used {
-            self.touch(id, last_used.max(node.last_used));
-            self.places[id.index()].reuse_count = reuse_count.max(node.reuse_count);
-        }
+    /// Notes uses that were counted elsewhere, while the list is not kept.
+    pub(super) fn record_uses(&mut self, id: EntryId, uses: Uses) {
+        let node = &mut self.places[id.index()];
+        node.last_used = node.last_used.max(uses.last_used);
+        node.reuse_count = node.reuse_count.max(uses.reuse_count);
+        node.set_use_number(node.use_number().max(first_number(uses.generation)));
+    }
+
+    /// Numbers uses from now on as those of this generation.
+    pub(super) fn set_generation(&mut self, generation: u64) {
+        self.last_use = self.last_use.max(first_number(generation));
     }
 
     /// Keeps the list from now on, or stops keeping it. The order is exact either way: the list is made by sorting the

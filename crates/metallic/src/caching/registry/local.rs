@@ -9,7 +9,7 @@ use super::shared_kernel::SharedKernel;
 use super::type_table::{Erased, TypeTable};
 use crate::caching::entries::hash_of;
 use crate::caching::kernel::CacheableKernel;
-use crate::caching::shared::LocalCache;
+use crate::caching::shared::{LocalCache, Request};
 use crate::device::Device;
 use crate::error::Error;
 
@@ -114,7 +114,7 @@ impl<D: 'static> LocalRegistry<D> {
         if let Some((id, now)) = local.find_again(hash, key) {
             return Ok(local.hit(id, now));
         }
-        let request = kernel.core.request();
+        let request = Request { has_key: true, ..kernel.core.request() };
         let own = if device.is_none() { self.shared.device() } else { None };
         let device = device.or(own.as_deref());
         let got = kernel.get_or_create(key, hash, device, request, None, &mut self.shared.clone())?;

@@ -11,9 +11,31 @@ use crate::error::Error;
 
 /// A creation under way.
 pub(super) struct Flight<Key> {
-    pub(super) key: Key,
+    pub(super) key: Arc<Key>,
     pub(super) hash: u64,
-    pub(super) landing: Arc<Landing>,
+    creator: ThreadId,
+    /// `None` until someone waits.
+    landing: Option<Arc<Landing>>,
+}
+
+impl<Key> Flight<Key> {
+    /// A creation by this thread.
+    pub(super) fn here(key: Arc<Key>, hash: u64) -> Self {
+        Self { key, hash, creator: thread::current().id(), landing: None }
+    }
+
+    /// Its end, to be waited for.
+    pub(super) fn landing(&mut self) -> Arc<Landing> {
+        let new = || Landing { creator: self.creator, state: Mutex::default(), over: Condvar::new() };
+        self.landing.get_or_insert_with(|| Arc::new(new())).clone()
+    }
+
+    /// Ends all waits. To be called when it is no longer among the flights.
+    pub(super) fn end(self, outcome: Outcome) {
+        if let Some(landing) = self.landing {
+            landing.end(outcome);
+        }
+    }
 }
 
 /// The end of a creation, which can be waited for.
@@ -46,11 +68,6 @@ pub(super) enum Unwaited {
 }
 
 impl Landing {
-    /// Of a creation by this thread.
-    pub(super) fn here() -> Arc<Self> {
-        Arc::new(Self { creator: thread::current().id(), state: Mutex::default(), over: Condvar::new() })
-    }
-
     pub(super) fn creator(&self) -> ThreadId {
         self.creator
     }
@@ -59,8 +76,7 @@ impl Landing {
         self.state().outcome.is_some()
     }
 
-    /// Ends all waits.
-    pub(super) fn end(&self, outcome: Outcome) {
+    fn end(&self, outcome: Outcome) {
         let mut state = self.state();
         state.outcome = Some(outcome);
         let wakers = std::mem::take(&mut state.wakers);

@@ -1,4 +1,4 @@
-//! What is measured, and the one loop it is measured in.
+//! The subjects, and the one loop they are measured in.
 
 use std::hint::black_box;
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-//! What no cache can be faster than: hash maps that never let anything go.
+//! The floor that no cache can beat: hash maps that never remove anything.
 
 use std::hint::black_box;
 
@@ -40,7 +40,7 @@ impl Contender for Bare {
     }
 }
 
-/// What any cache with ages and hit rates must add: a raw time stamp, and a counter each for the entry and the cache.
+/// The additions that any cache with ages and hit rates needs: a raw time stamp, and a counter each for the entry and the cache.
 pub struct Honest {
     map: FxHashMap<Key, Stamped>,
     hits: u64,

@@ -1,4 +1,4 @@
-//! What the metallic caches cost, beside other caches and bare hash maps.
+//! The costs of the metallic caches, next to other caches and bare hash maps.
 //!
 //! A [`Workload`](workload::Workload) says which keys are asked for, a [`Contender`](contender::Contender) answers, and a
 //! [`Row`](scenario::Row) names the pair. The binaries measure rows: instructions, times, heap.

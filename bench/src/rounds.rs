@@ -7,7 +7,7 @@ use crate::contender::Subject;
 /// How often each subject is timed.
 pub const ROUNDS: usize = 31;
 
-/// What one operation takes.
+/// The cost of one operation.
 pub struct Time {
     /// The median of all rounds.
     pub ns: f64,

@@ -20,9 +20,9 @@ type Build = Box<dyn Fn(&Rc<Workload>) -> Subject>;
 /// One contender of one group, at several sizes.
 pub struct Row {
     pub name: &'static str,
-    /// What is asked for, in instructions; empty if nothing.
+    /// The limit in instructions; empty if there is none.
     pub bar: &'static str,
-    /// What is asked for in time, as a ratio to the reference.
+    /// The limit in time, as a ratio to the reference.
     pub time_bar: &'static str,
     build: Build,
 }

@@ -18,7 +18,7 @@ pub fn instructions(name: &str) -> io::Result<f64> {
     Ok((two - one) / operations)
 }
 
-/// What the measured program does: runs the subject, and tells how many operations one run has.
+/// The measured program: runs the subject, and tells how many operations one run has.
 pub fn measured(mut subject: Subject, runs: &str) {
     let runs: usize = runs.parse().expect("a number of runs");
     for run in 0..2 {

@@ -1,4 +1,4 @@
-//! What is looked up, in which order, and what is made on a miss.
+//! The look-ups, their order, and the resources made on a miss.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use metallic::Dtype;
 
-/// What a caller has at hand: a matrix product.
+/// The caller's parameters: a matrix product.
 #[derive(Clone, Copy, Debug)]
 pub struct Params {
     pub m: usize,
@@ -87,7 +87,7 @@ pub struct Workload {
     pub first: Vec<u32>,
     /// The look-ups that are measured: indices into `params`.
     pub sequence: Vec<u32>,
-    /// Whether each look-up of the sequence misses; else each hits.
+    /// `true` if each look-up of the sequence misses; else each hits.
     pub misses: bool,
     pub forge: Forge,
 }

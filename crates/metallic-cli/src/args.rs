@@ -1,10 +1,14 @@
 //! The command line.
 
+mod contract;
 mod run;
+mod store;
 
 use std::path::PathBuf;
 
+pub use contract::{Arm, ContractArgs};
 pub use run::{DevicesArgs, ElementType, RunArgs};
+pub use store::*;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -32,7 +36,7 @@ const EXAMPLES: &str = "Examples:
   metallic explain log.jsonl gemm:GemmKey{m:64}    why this key missed
   metallic top --follow log.jsonl                  watch the log grow
 
-A LOG is a file, plain or `.zst`, or `-` for standard input. With `log.jsonl` go `log.jsonl.1`, `log.jsonl.2` and so on,
+A LOG is a file, plain, `.zst` or `.gz`, or `-` for standard input. With `log.jsonl` go `log.jsonl.1`, `log.jsonl.2` and so on,
 which rotation left beside it; they are read before it, the oldest first.";
 
 /// clap's refusal of arguments in one line: the cause with the valid values, which it puts before
@@ -58,6 +62,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Watch a log that grows.
     Top(TopArgs),
+    /// List, explain, check, ship and remove the artifacts that are kept for the next run.
+    Store(StoreCommands),
     /// Print a completion script for a shell.
     Completions(CompletionsArgs),
     /// Print the manual page, or write the pages of all commands into a folder.
@@ -71,17 +77,17 @@ pub enum Command {
   metallic report log.jsonl --html report.html
   metallic report log.jsonl --check 'gemm.rebuilt == 0' \\
       --check 'total.creation_seconds < 2'
-  zcat log.jsonl.gz | metallic report --json - > report.json")]
+  metallic report log.jsonl.gz --json > report.json")]
 pub struct ReportArgs {
-    /// Logs: files, plain or `.zst`, with what rotation left beside them; `-` is standard input.
+    /// Logs: files, plain, `.zst` or `.gz`, with what rotation left beside them; `-` is standard input.
     #[arg(required = true, value_name = "LOG")]
     pub logs: Vec<PathBuf>,
     /// Write one page with plots to this file, which needs nothing else to be looked at.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
     /// Fail with exit code 3 unless this holds: CACHE.FIGURE, an operator, a number; the cache `total` is the sum of all. Figures:
-    /// hits, misses, hit_rate (0 to 1), entries, peak_entries, evictions, removals, creations, failed, creation_seconds,
-    /// max_creation_seconds, rebuilt, rebuilt_seconds. May be given several times.
+    /// hits, misses, hit_rate (0 to 1), entries, peak_entries, evictions, removals, creations, failed, loads (from
+    /// a store of artifacts, among the creations), load_seconds, creation_seconds, max_creation_seconds, rebuilt, rebuilt_seconds. May be given several times.
     #[arg(long = "check", value_name = "CONDITION")]
     pub checks: Vec<Check>,
     /// How many keys to keep figures of; beyond that, only the dearest ones. 200000 take about 50 MB.

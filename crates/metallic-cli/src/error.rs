@@ -1,9 +1,9 @@
 //! Errors, in one line each.
 
-use std::error::Error as _;
 use std::io;
 
 use metallic::error::MetalError;
+use metallic::manifest::ManifestError;
 
 use crate::units::printable;
 
@@ -43,6 +43,9 @@ pub enum Error {
     /// The device, a kernel or a slot failed.
     #[error("{}", chain(.0))]
     Device(#[from] MetalError),
+    /// A manifest cannot be read or written.
+    #[error("{}", cause_chain(.0))]
+    Manifest(#[from] ManifestError),
     /// The results are not those of the reference.
     #[error("{0}")]
     Deviation(String),
@@ -86,11 +89,13 @@ impl Error {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 
-    /// The exit code of the process: 2 for wrong arguments, 3 for conditions that do not hold, otherwise 1.
+    /// The exit code of the process: 2 for wrong arguments, 3 for conditions that do not hold or a creation that was refused,
+    /// otherwise 1.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
             Self::Checks(_) => 3,
+            Self::Device(error) if matches!(error.root(), MetalError::CreationRefused(_)) => 3,
             _ => 1,
         }
     }
@@ -98,6 +103,14 @@ impl Error {
 
 /// An error with what caused it, in one line: a driver's own words often have several.
 fn chain(error: &MetalError) -> String {
+    // A refusal names its key itself.
+    match error.root() {
+        refused @ MetalError::CreationRefused(_) => refused.to_string(),
+        _ => cause_chain(error),
+    }
+}
+
+fn cause_chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -19,9 +19,12 @@ pub mod error;
 pub mod input;
 pub mod label;
 mod overwrite;
+mod paragraph;
 pub mod progress;
 pub mod quiet;
+mod store;
 pub mod table;
+pub mod terminal;
 mod units;
 
 use args::{Args, Command, RunArgs};
@@ -40,6 +43,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> Result<(), Error> {
         Command::Replay(args) => replay::run(&args, out),
         Command::Explain(args) => explain::run(&args, out),
         Command::Top(args) => top::run(&args, out),
+        Command::Store(args) => commands::store::run(&args.command, out),
         Command::Completions(args) => completions::run(&args, out),
         Command::Man(args) => man::run(&args, out),
     }

@@ -4,6 +4,7 @@
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
+use anstream::AutoStream;
 use clap::Parser;
 use metallic_cli::Error;
 use metallic_cli::args::{self, Args};
@@ -32,7 +33,8 @@ fn run() -> Result<(), Error> {
         Err(error) => return Err(args::wrong(&error)),
     };
     metallic_cli::quiet::restart(&args);
-    let mut out = BufWriter::new(io::stdout().lock());
+    metallic_cli::terminal::look_at_stdout();
+    let mut out = BufWriter::new(AutoStream::auto(io::stdout().lock()));
     metallic_cli::run(args, &mut out)?;
     Ok(out.flush()?)
 }

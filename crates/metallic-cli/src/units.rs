@@ -1,5 +1,7 @@
 //! The form of figures in tables and plots.
 
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
 /// A count with its thousands apart: `1_234_567`, as it can be pasted into code.
 pub(crate) fn count(n: u64) -> String {
     let digits = n.to_string();
@@ -37,9 +39,14 @@ pub(crate) fn total(figures: impl IntoIterator<Item = u64>) -> u64 {
     figures.into_iter().fold(0, u64::saturating_add)
 }
 
+/// A count of things: `1 miss`, `2 misses`.
+pub(crate) fn counted(n: u64, one: &str, several: &str) -> String {
+    format!("{} {}", count(n), if n == 1 { one } else { several })
+}
+
 /// A number of lines, in words.
 pub(crate) fn lines_text(n: u64) -> String {
-    if n == 1 { "1 line".to_owned() } else { format!("{} lines", count(n)) }
+    counted(n, "line", "lines")
 }
 
 /// A count in four characters or so: `1.2 k`, `34 M`.
@@ -64,6 +71,27 @@ pub(crate) fn bytes(n: u64) -> String {
     };
     let digits = usize::from(value < 10.0);
     format!("{value:.digits$} {unit}")
+}
+
+/// Reads a size in bytes: a number, or one with K, M, G or T behind it, which may be spelled `KiB` and so on.
+pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
+    let wrong = || format!("`{text}` is not a size such as 4096, 64K or 1.5GiB");
+    let digits = text.find(|c: char| !matches!(c, '0'..='9' | '.')).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let shift = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "kib" => 10,
+        "m" | "mib" => 20,
+        "g" | "gib" => 30,
+        "t" | "tib" => 40,
+        _ => return Err(wrong()),
+    };
+    if let Ok(whole) = number.parse::<u64>() {
+        return whole.checked_mul(1 << shift).ok_or_else(wrong);
+    }
+    let bytes = number.parse::<f64>().map_err(|_| wrong())? * (1_u64 << shift) as f64;
+    // A part of a byte means nothing, and beyond this the conversion would round.
+    if shift > 0 && bytes < 9e15 { Ok(bytes as u64) } else { Err(wrong()) }
 }
 
 /// A duration given in nanoseconds.
@@ -123,20 +151,30 @@ pub(crate) fn utc(ns: u64) -> Option<String> {
     Some(format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC"))
 }
 
-/// Text from a log, so that it cannot steer a terminal and takes one line of at most `width` characters.
+/// Text from a log, so that it cannot steer a terminal and takes one line of at most `width` columns.
 pub(crate) fn printable(text: &str, width: usize) -> String {
     let mut safe = String::new();
     for c in text.chars() {
         if c.is_control() || is_bidi_control(c) { safe.extend(c.escape_unicode()) } else { safe.push(c) }
     }
-    let length = safe.chars().count();
-    if length <= width {
-        return safe;
+    shortened(&safe, width)
+}
+
+/// Text that lost its middle if it takes more than `width` columns: keys of one cache begin alike and often end differently.
+pub(crate) fn shortened(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
     }
-    // Keys of one cache begin alike and often end differently: the middle says least.
     let head = width.saturating_sub(1) * 2 / 3;
     let tail = width.saturating_sub(1) - head;
-    safe.chars().take(head).chain(['…']).chain(safe.chars().skip(length - tail)).collect()
+    let fitting = |c: &char, left: &mut usize| {
+        *left = left.checked_sub(c.width().unwrap_or(0))?;
+        Some(*c)
+    };
+    let begin: String = text.chars().scan(head, |left, c| fitting(&c, left)).collect();
+    let mut end: Vec<char> = text.chars().rev().scan(tail, |left, c| fitting(&c, left)).collect();
+    end.reverse();
+    begin.chars().chain(['…']).chain(end).collect()
 }
 
 fn is_bidi_control(c: char) -> bool {
@@ -170,6 +208,18 @@ mod tests {
             [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (100 << 20, "100 MiB"), (3 << 30, "3.0 GiB")];
         for (n, text) in cases {
             assert_eq!(bytes(n), text);
+        }
+    }
+
+    #[test]
+    fn sizes_are_read_as_they_are_written() {
+        let cases =
+            [("0", 0), ("4096", 4096), ("64K", 65536), ("1.5GiB", 3 << 29), ("2 MiB", 2 << 20), ("1b", 1)];
+        for (text, bytes) in cases {
+            assert_eq!(parse_bytes(text), Ok(bytes), "{text}");
+        }
+        for wrong in ["", "K", "-1", "1.5", "1e9", "1.2.3K", "99999999999G", "1 MB/s", "NaN"] {
+            assert!(parse_bytes(wrong).is_err(), "{wrong}");
         }
     }
 

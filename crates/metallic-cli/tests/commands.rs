@@ -390,3 +390,58 @@ fn a_key_that_is_not_in_the_log_is_an_error_and_no_stranger_is_called_near() {
     assert_eq!(json("m:3"), (serde_json::Value::Null, 1.into()));
     assert_eq!(json("gemm:Key{m:7}"), ("gemm".into(), 0.into()));
 }
+
+/// Accesses of a cache with a long name and long keys, of which the smaller ones come again and again.
+fn wide_log() -> String {
+    let name = "scaled_dot_product_attention_of_many_heads";
+    let accesses = (0..3000_u64).map(|at| {
+        let key = if at % 3 == 0 { at } else { at % 40 };
+        let cache_key = format!("{name}:Key{{batch:{key},heads:16,keys:4096,width:128,is_causal:true}}");
+        let hit = at % 3 != 0 && at >= 120;
+        Event::at(
+            1_700_000_000_000_000_000 + at * 1_000_000,
+            ResourceCacheAccess { cache_key: cache_key.into(), hit, bytes: 0 },
+        )
+    });
+    accesses.map(|event| serde_json::to_string(&event).expect("events have a JSON form") + "\n").collect()
+}
+
+#[test]
+fn tables_fit_as_many_columns_as_there_are() {
+    for columns in [80, 120] {
+        for command in [&["report", "-"][..], &["replay", "-"], &["explain", "-", "--like", "Key"]] {
+            let mut child = Command::new(env!("CARGO_BIN_EXE_metallic"))
+                .args(command)
+                .env("COLUMNS", columns.to_string())
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .expect("the binary was built");
+            child.stdin.take().expect("a pipe").write_all(wide_log().as_bytes()).expect("it is read");
+            let output = child.wait_with_output().expect("the process can be waited for");
+            let text = String::from_utf8(output.stdout).expect("text");
+            assert!(output.status.success() && text.contains("scaled_dot_"), "{text}");
+            let is_sentence = |line: &&str| line.starts_with("    - ") || line.contains(": the log has ");
+            for line in text.lines().filter(|line| !is_sentence(line)) {
+                assert!(line.chars().count() <= columns, "{command:?} in {columns}: {line}");
+            }
+            assert!(!text.contains('\u{1b}'), "styles where there is no terminal");
+        }
+    }
+}
+
+#[test]
+fn of_a_torn_compressed_log_what_can_be_read_is() {
+    let folder = tempfile::tempdir().expect("there is a folder for temporary files");
+    let log = wide_log();
+    let zst = ruzstd::encoding::compress_to_vec(log.as_bytes(), ruzstd::encoding::CompressionLevel::Fastest);
+    for (name, bytes) in [("log.jsonl.zst", &zst[..zst.len() - 100])] {
+        let file = folder.path().join(name);
+        fs::write(&file, bytes).expect("it can be written");
+        let output = metallic(&["report", path(&file)], b"");
+        let (text, notes) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success() && text.contains("Caches"), "{text}{notes}");
+        assert!(notes.contains("damaged (zstd: ") && notes.lines().count() == 1, "{notes}");
+    }
+}

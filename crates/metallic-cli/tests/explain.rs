@@ -7,10 +7,10 @@ use std::time::Duration;
 use metallic::Device;
 use metallic::caching::{CacheRegistry, CacheableKernel, EvictionPolicy, ManualClock};
 use metallic::error::MetalError;
-use metallic_cli::commands::explain::{Difference, Found, LifeEventKind, search};
+use metallic_cli::commands::explain::{Found, LifeEventKind, search};
 use metallic_cli::input::LogReader;
 use metallic_cli::progress::Progress;
-use metallic_instrumentation::{Event, Recorder};
+use metallic_instrumentation::{Difference, Event, Recorder};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct GemmKey {

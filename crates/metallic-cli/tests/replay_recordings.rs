@@ -31,6 +31,7 @@ fn program(keys: impl IntoIterator<Item = u32>, clock: &mut u64) -> Vec<Event> {
                 cache_key: cache_key.clone(),
                 duration_ns: u64::from(key) * 1000,
                 own_duration_ns: u64::from(key) * 1000,
+                loaded: false,
                 outcome: CreationOutcome::Created,
                 error: None,
                 bytes: 0,
@@ -121,6 +122,7 @@ fn a_first_creation_and_a_rebuild_have_prices_of_their_own() {
             cache_key: cache_key.clone(),
             duration_ns,
             own_duration_ns: duration_ns,
+            loaded: false,
             outcome: CreationOutcome::Created,
             error: None,
             bytes: 64,
@@ -135,6 +137,23 @@ fn a_first_creation_and_a_rebuild_have_prices_of_their_own() {
     assert_eq!(foresight.compulsory_cost_ns(), 20e9);
     assert!(foresight.optimum(trace, 10).cost_ns < 20.38e9);
     assert_eq!(trace.bytes_per_entry, Some(64.0));
+}
+
+/// The first program compiles, the second one loads: whatever a policy would have had created again, it would have loaded.
+#[test]
+fn a_load_is_priced_as_a_load() {
+    let mut clock = 0;
+    let compiled = program([1000, 2000], &mut clock);
+    let mut loaded = program([1000, 2000, 1000, 2000], &mut clock);
+    for event in &mut loaded {
+        if let EventData::ResourceCreated(created) = &mut event.data {
+            (created.loaded, created.duration_ns, created.own_duration_ns) = (true, 7, 7);
+        }
+    }
+    let recording = record(compiled.into_iter().chain(loaded));
+    let cost = |policy| under(&recording.trace, policy).cost_ns;
+    let first = 3_000_000.0;
+    assert_eq!(cost(EvictionPolicy::fifo().with_max_entries(1)), first + 4.0 * 7.0);
 }
 
 #[test]

@@ -67,6 +67,23 @@ fn evicted(key: &str, idle_ms: u64, at: u64) -> String {
 }
 
 #[test]
+fn what_was_loaded_is_told_apart_from_what_was_compiled() {
+    let loaded = |key: &str, ms, at| {
+        created(key, ms, at).replace(r#""outcome":"created""#, r#""loaded":true,"outcome":"created""#)
+    };
+    let compiled = created("a", 100, 1) + &created("b", 50, 2);
+    let without = reported(compiled.clone());
+    assert_eq!((without.caches[0].loads, without.caches[0].load_ns), (0, 0));
+    assert!(!tables(&without).contains("loaded"), "where nothing is loaded, there is no column for it");
+    let report = reported(compiled + &loaded("c", 2, 3) + &loaded("d", 1, 4));
+    let cache = &report.caches[0];
+    assert_eq!((cache.creations, cache.failed, cache.creation_ns.sum), (4, 0, 153_000_000));
+    assert_eq!((cache.loads, cache.load_ns), (2, 3_000_000));
+    let tables = tables(&report);
+    assert!(tables.contains("loaded sum") && tables.contains("3.00 ms"), "{tables}");
+}
+
+#[test]
 fn what_was_evicted_and_created_again_is_named_with_what_that_cost() {
     let log = [
         created("a", 10, 1_000),

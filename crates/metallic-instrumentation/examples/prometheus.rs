@@ -64,6 +64,7 @@ fn events_of_a_cache() -> Vec<Event> {
                 cache_key: access(m, false).cache_key,
                 duration_ns: 40_000_000,
                 own_duration_ns: 40_000_000,
+                loaded: false,
                 outcome: CreationOutcome::Created,
                 error: None,
                 bytes: 0,

@@ -92,6 +92,7 @@ mod filter;
 mod from_env;
 #[cfg(feature = "jsonl")]
 mod jsonl;
+mod key_form;
 #[cfg(feature = "metrics")]
 mod metrics_exporter;
 mod recorder;
@@ -111,6 +112,7 @@ pub use from_env::{EnvLog, FromEnvError, from_env, from_vars};
 pub use jsonl::{
     JsonlBuilder, JsonlExporter, JsonlReader, JsonlStats, Overflow, SkipReason, Skipped, SkippedLine,
 };
+pub use key_form::{Difference, KeyForm, NearestKey};
 #[cfg(feature = "metrics")]
 pub use metrics_exporter::MetricsExporter;
 pub use recorder::Recorder;

@@ -79,7 +79,7 @@ fn loads(folder: &Path, name: &str, options: DiskOptions, bytes: usize) -> Outco
 }
 
 const KEYS: u64 = 40;
-/// What a creation takes here: time in which the processor is free, as that of a driver's compiler threads or another machine.
+/// The cost of a creation here: time in which the processor is free, as that of a driver's compiler threads or another machine.
 const CREATION: Duration = Duration::from_millis(27);
 
 /// Obtains all keys, and prints how many were created.

@@ -105,6 +105,13 @@ impl Artifact {
     }
 }
 
+impl From<Vec<u8>> for Artifact {
+    /// [`Artifact::native`].
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::native(bytes)
+    }
+}
+
 impl PartialEq for Artifact {
     fn eq(&self, other: &Self) -> bool {
         self.cost == other.cost && self.label == other.label && self.payloads().eq(other.payloads())

@@ -3,6 +3,7 @@
 mod eviction;
 pub mod file_system;
 mod folder;
+mod foreign;
 mod layout;
 mod ledger;
 mod lock;
@@ -10,6 +11,7 @@ mod reading;
 mod writing;
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -81,6 +83,8 @@ struct Inner {
     files: Arc<dyn FileSystem>,
     /// `true` if this process has looked for what killed ones left behind.
     swept: AtomicBool,
+    /// `true` if another process has kept the ledger locked for longer than the wait, and still had it when last asked.
+    is_ledger_stuck: AtomicBool,
 }
 
 /// The room that a [`DiskStore`] takes.
@@ -128,7 +132,7 @@ impl DiskOptions {
     }
 
     /// Sets how long a write waits for other processes' writes to reserve room and evict: half a second unless set. It
-    /// is not written if they take longer.
+    /// is not written if they take longer, and those after it do not wait until they are done.
     #[must_use]
     pub fn with_lock_wait(mut self, wait: Duration) -> Self {
         self.lock_wait = wait;
@@ -200,6 +204,7 @@ impl DiskStore {
                 journal,
                 files,
                 swept,
+                is_ledger_stuck: AtomicBool::new(false),
             }),
         }
     }
@@ -217,6 +222,29 @@ impl DiskStore {
     /// Returns why the folder is not used at all, if it is not.
     pub fn refusal(&self) -> Option<&str> {
         self.inner.refusal.as_deref()
+    }
+
+    /// The most bytes that all entries take together.
+    pub fn limit(&self) -> u64 {
+        self.inner.limit
+    }
+
+    /// Bytes that can still be written to the file system of the folder, where it tells.
+    ///
+    /// # Errors
+    ///
+    /// If the folder is not there, or the system does not say.
+    pub fn available(&self) -> io::Result<Option<u64>> {
+        self.inner.files.available(self.folder())
+    }
+
+    /// Finds what is in the folder and was not put there by a store. It is neither read nor counted nor removed.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be listed. One that is not there has nothing in it.
+    pub fn foreign(&self) -> io::Result<Vec<PathBuf>> {
+        self.inner.foreign()
     }
 
     /// Counts what is in the folder, and corrects the ledger by it.
@@ -280,7 +308,7 @@ impl ArtifactStore for DiskStore {
                 ledger.subtract(bytes);
                 Ok(true)
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error.into()),
         }
     }

@@ -196,6 +196,7 @@ impl StoreStats {
 }
 
 /// Measures time where there is a clock: reading it panics in a browser.
+#[derive(Debug)]
 pub(crate) struct Stopwatch {
     #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
     start: std::time::Instant,

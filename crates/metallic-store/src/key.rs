@@ -107,6 +107,11 @@ impl ArtifactKey {
         }
     }
 
+    /// The same key under another fingerprint: what another build, driver or device asks for.
+    pub fn with_fingerprint(&self, fingerprint: Fingerprint) -> Self {
+        Self { fingerprint, ..self.clone() }
+    }
+
     /// Tells a typed key from the digest of a content.
     pub fn kind(&self) -> KeyKind {
         self.kind

@@ -4,6 +4,7 @@ mod back_fill;
 
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
+use std::iter;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,10 +20,10 @@ use back_fill::BackFill;
 ///
 /// A look-up asks the top, then the bases, then the remote levels, in the order in which they were added. The first
 /// verified entry is taken; what a level has that is damaged or foreign is passed over, and counted in that level's journal.
-/// Artifacts of a remote level are written to the top and to the remote levels before it, in the background. What is
+/// It is written to the top, and if a remote level had it to the remote levels before that one, in the background. What is
 /// saved goes to the top at once, and to the remote levels in the background.
 ///
-/// Bases are never written to. What a driver rejects is not taken from any level but the top again, in this process.
+/// Bases are never written to: a copy in the top survives the base, and a full top evicts it like any other entry. What a driver rejects is not taken from any level but the top again, in this process.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -109,8 +110,14 @@ impl LayeredStore {
         self.rejected.lock().unwrap_or_else(PoisonError::into_inner).contains(id)
     }
 
-    fn is_writable(&self) -> bool {
-        self.levels.top.is_some()
+    /// Returns an entry that the top does not have, and has it written there and to the first remote levels. A store without a
+    /// top writes nowhere.
+    fn filled_in(&self, entry: Entry, remotes: usize) -> Entry {
+        if let Some(top) = &self.levels.top {
+            let above = iter::once(top).chain(&self.levels.remotes[..remotes]);
+            above.for_each(|level| self.back_fill.write(level, &entry));
+        }
+        entry
     }
 }
 
@@ -149,19 +156,13 @@ impl ArtifactStore for LayeredStore {
         }
         for base in &self.levels.bases {
             match read_level(&**base, id) {
-                Ok(entry) => return Ok(entry),
+                Ok(entry) => return Ok(self.filled_in(entry, 0)),
                 Err(missed) => note(missed),
             }
         }
         for (depth, remote) in self.levels.remotes.iter().enumerate() {
             match read_level(&**remote, id) {
-                Ok(entry) => {
-                    if self.is_writable() {
-                        let above = self.levels.top.iter().chain(&self.levels.remotes[..depth]);
-                        above.for_each(|level| self.back_fill.write(level, &entry));
-                    }
-                    return Ok(entry);
-                }
+                Ok(entry) => return Ok(self.filled_in(entry, depth)),
                 Err(missed) => note(missed),
             }
         }

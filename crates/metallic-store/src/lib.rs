@@ -91,6 +91,7 @@ pub mod disk;
 mod entry;
 mod fingerprint;
 mod format;
+mod guard;
 mod journal;
 mod key;
 #[cfg(feature = "layered")]
@@ -109,19 +110,20 @@ mod update;
 pub use artifact::Artifact;
 #[cfg(feature = "bundle")]
 pub use bundle::{Bundle, BundleError, BundleReport, BundleSigner, BundleTrust};
-pub use digest::Digest;
+pub use digest::{Digest, DigestError};
 #[cfg(feature = "disk")]
 pub use disk::{DiskOptions, DiskStore, DiskUsage};
 pub use entry::{Body, Entry, EntryInfo};
 pub use fingerprint::{Fingerprint, Layer, LayerChange};
 pub use format::FormatError;
+pub use guard::StoreGuard;
 pub use journal::{Journal, StoreAction, StoreEvent, StoreObserver, StoreStats};
 pub use key::{ArtifactKey, Content, EntryId, EntryIdError, KeyError, KeyKind, Subject};
 #[cfg(feature = "layered")]
 pub use layered::LayeredStore;
 pub use memory::MemoryStore;
 pub use miss::{MissCause, SaveError};
-pub use obtain::{Obtain, Obtained, Origin};
+pub use obtain::{LookUp, Obtain, Obtained, Origin, Vacancy};
 pub use profit::profit;
 #[cfg(feature = "remote")]
 pub use remote::{RemoteOptions, RemoteStore, RemoteUrlError};

@@ -50,6 +50,9 @@ pub enum MissCause {
     /// A driver refused the artifact earlier.
     #[error("rejected earlier in this process")]
     Rejected,
+    /// The store panicked: see [`StoreGuard`](crate::StoreGuard).
+    #[error("the store panicked")]
+    Panicked,
 }
 
 impl MissCause {
@@ -69,7 +72,13 @@ impl MissCause {
             Self::Untrusted => "untrusted",
             Self::Unavailable(_) => "unavailable",
             Self::Rejected => "rejected",
+            Self::Panicked => "panicked",
         }
+    }
+
+    /// Returns true if something was there that failed its verification.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Damaged(_) | Self::OtherKey | Self::LinkToLink | Self::NotAFile)
     }
 
     /// Returns true if the store worked, and merely has no such artifact.
@@ -108,6 +117,9 @@ pub enum SaveError {
     /// The queue of the store's background work is full.
     #[error("the queue of writes is full")]
     Busy,
+    /// The store panicked: see [`StoreGuard`](crate::StoreGuard).
+    #[error("the store panicked")]
+    Panicked,
 }
 
 impl SaveError {
@@ -121,6 +133,7 @@ impl SaveError {
             Self::Refused(_) => "refused",
             Self::Unavailable(_) => "unavailable",
             Self::Busy => "busy",
+            Self::Panicked => "panicked",
         }
     }
 }

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use crate::journal::Stopwatch;
-use crate::{Artifact, ArtifactKey, ArtifactStore, Claim, Content, LeaseGuard, MissCause};
+use crate::{Artifact, ArtifactKey, ArtifactStore, Claim, Content, LeaseGuard, MissCause, SaveError};
 
 /// Loads an artifact, or creates it once for all processes and saves it.
 ///
@@ -27,7 +27,7 @@ use crate::{Artifact, ArtifactKey, ArtifactStore, Claim, Content, LeaseGuard, Mi
 pub struct Obtain<'a> {
     store: &'a dyn ArtifactStore,
     key: &'a ArtifactKey,
-    content: Option<Box<dyn FnOnce() -> Content + 'a>>,
+    content: Option<Box<dyn FnOnce() -> Option<Content> + 'a>>,
     wait: Duration,
 }
 
@@ -68,9 +68,9 @@ impl<'a> Obtain<'a> {
     }
 
     /// Sets what is compiled, and with what: asked for only if the key is not in the store, and then looked up before
-    /// anything is created. A rebuilt program whose sources did not change creates nothing.
-    pub fn with_content(mut self, content: impl FnOnce() -> Content + 'a) -> Self {
-        self.content = Some(Box::new(content));
+    /// anything is created. A rebuilt program whose sources did not change creates nothing. It may turn out that there is none.
+    pub fn with_content<C: Into<Option<Content>>>(mut self, content: impl FnOnce() -> C + 'a) -> Self {
+        self.content = Some(Box::new(move || content().into()));
         self
     }
 
@@ -86,41 +86,93 @@ impl<'a> Obtain<'a> {
     ///
     /// The creation's.
     pub fn or_create<E>(self, create: impl FnOnce() -> Result<Artifact, E>) -> Result<Obtained, E> {
+        let store = self.store;
+        let vacancy = match self.look_up() {
+            LookUp::Found(obtained) => return Ok(obtained),
+            LookUp::Vacant(vacancy) => vacancy,
+        };
+        let cause = vacancy.cause().clone();
+        // A store that keeps nothing has counted why. The artifact is the caller's all the same.
+        let (artifact, _) = vacancy.fill(store, create()?);
+        let cost = artifact.cost();
+        Ok(Obtained { artifact, origin: Origin::Created { cause, cost } })
+    }
+
+    /// Loads, or returns what creating and saving it takes: for artifacts that are known only after something else was created,
+    /// such as a driver's object that they are read from.
+    pub fn look_up(self) -> LookUp {
         let Self { store, key, content, wait } = self;
         let cause = match store.load(key) {
-            Ok(artifact) => return Ok(Obtained { artifact, origin: Origin::Loaded }),
+            Ok(artifact) => return LookUp::Found(Obtained { artifact, origin: Origin::Loaded }),
             Err(cause) => cause,
         };
-        let content = content.map(|content| key.with_content(&content()));
+        let content = content.and_then(|content| content()).map(|content| key.with_content(&content));
         if let Some(content) = &content {
             if let Ok(artifact) = store.load(content) {
                 // The store has counted why, if it could not keep the link: the content is looked up again next time.
                 let _ = store.link(key, content);
-                return Ok(Obtained { artifact, origin: Origin::LoadedByContent });
+                return LookUp::Found(Obtained { artifact, origin: Origin::LoadedByContent });
             }
         }
         let stored_under = content.as_ref().unwrap_or(key);
-        let guard: Option<LeaseGuard> = match store.claim(stored_under, wait) {
+        let lease = match store.claim(stored_under, wait) {
             Claim::Found(artifact) => {
                 if content.is_some() {
                     let _ = store.link(key, stored_under);
                 }
-                return Ok(Obtained { artifact, origin: Origin::LoadedAfterWait });
+                return LookUp::Found(Obtained { artifact, origin: Origin::LoadedAfterWait });
             }
-            Claim::Granted(guard) => Some(guard),
+            Claim::Granted(lease) => Some(lease),
             Claim::TimedOut | Claim::Unsupported => None,
         };
-        let watch = Stopwatch::start();
-        let mut artifact = create()?;
-        if artifact.cost().is_zero() {
-            artifact = artifact.with_cost(watch.elapsed());
+        LookUp::Vacant(Vacancy { key: key.clone(), content, lease, cause, watch: Stopwatch::start() })
+    }
+}
+
+/// The outcome of [`Obtain::look_up`].
+#[derive(Debug)]
+pub enum LookUp {
+    /// The artifact was there.
+    Found(Obtained),
+    /// It was not, and is to be created.
+    Vacant(Vacancy),
+}
+
+/// The place of an artifact that a store does not have. While it exists, other processes and threads wait for what fills it,
+/// unless the store has no leases.
+#[derive(Debug)]
+#[must_use]
+pub struct Vacancy {
+    key: ArtifactKey,
+    content: Option<ArtifactKey>,
+    lease: Option<LeaseGuard>,
+    cause: MissCause,
+    watch: Stopwatch,
+}
+
+impl Vacancy {
+    /// A place that was not looked up, and that no one waits for. `content` is what is compiled, and with what, if that is known.
+    pub fn unclaimed(key: ArtifactKey, content: Option<&Content>) -> Self {
+        let content = content.map(|content| key.with_content(content));
+        Self { key, content, lease: None, cause: MissCause::Absent, watch: Stopwatch::start() }
+    }
+
+    /// Why the store does not have the artifact.
+    pub fn cause(&self) -> &MissCause {
+        &self.cause
+    }
+
+    /// Saves the artifact, and lets those who wait go on. The cost of one that has none is the time since the look-up; it is
+    /// returned with it, whether it could be saved or not.
+    pub fn fill(self, store: &dyn ArtifactStore, artifact: Artifact) -> (Artifact, Result<(), SaveError>) {
+        let Self { key, content, lease, watch, .. } = self;
+        let artifact = if artifact.cost().is_zero() { artifact.with_cost(watch.elapsed()) } else { artifact };
+        let saved = store.save(content.as_ref().unwrap_or(&key), &artifact);
+        if let (Ok(()), Some(content)) = (&saved, &content) {
+            // The store has counted why, if it could not keep the link.
+            let _ = store.link(&key, content);
         }
-        // A store that keeps nothing has counted why. The artifact is the caller's all the same.
-        if store.save(stored_under, &artifact).is_ok() && content.is_some() {
-            let _ = store.link(key, stored_under);
-        }
-        drop(guard);
-        let cost = artifact.cost();
-        Ok(Obtained { artifact, origin: Origin::Created { cause, cost } })
+        drop(lease);
+        (artifact, saved)
     }
 }

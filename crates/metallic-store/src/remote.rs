@@ -81,9 +81,20 @@ impl RemoteStore {
         self.breaker.reason()
     }
 
+    /// The time by the server's clock, to a second, where the protocol tells it. S3 refuses requests that are signed by a clock
+    /// 15 minutes from its own.
+    ///
+    /// # Errors
+    ///
+    /// If there is no answer within the deadline.
+    pub fn server_time(&self) -> Result<Option<SystemTime>, TransportError> {
+        self.transport.time(Instant::now() + self.options.deadline)
+    }
+
     /// Tries until it succeeds, is refused, has been retried often enough, or the deadline is over.
     fn attempt<T>(
         &self,
+        name: &'static str,
         mut operation: impl FnMut(Instant) -> Result<T, TransportError>,
     ) -> Result<T, TransportError> {
         let deadline = Instant::now() + self.options.deadline;
@@ -97,7 +108,7 @@ impl RemoteStore {
             if retries == 0 || Instant::now() + pause >= deadline {
                 return Err(error);
             }
-            self.journal.record(StoreAction::Fault { attempt: "ask the server", cause: &error.to_string() });
+            self.journal.record(StoreAction::Fault { attempt: name, cause: &error.to_string() });
             std::thread::sleep(pause);
             pause *= 4;
             retries -= 1;
@@ -105,20 +116,22 @@ impl RemoteStore {
     }
 
     /// Gives the server up, if that is what an error means, and returns its text.
-    fn note(&self, error: &TransportError) -> String {
+    fn note(&self, attempt: &'static str, error: &TransportError) -> String {
         let text = error.to_string();
         match error {
             TransportError::Refused(_) | TransportError::TooLong { .. } => {}
             TransportError::Failed(_) | TransportError::TimedOut => self.breaker.open(&text),
         }
-        self.journal.record(StoreAction::Fault { attempt: "ask the server", cause: &text });
+        self.journal.record(StoreAction::Fault { attempt, cause: &text });
         text
     }
 
     fn fetch(&self, id: &EntryId) -> Result<Entry, MissCause> {
-        let answer = self.attempt(|deadline| self.transport.get(&id.to_string(), limits::ENTRY, deadline));
-        let bytes =
-            answer.map_err(|error| MissCause::Unavailable(self.note(&error)))?.ok_or(MissCause::Absent)?;
+        let answer =
+            self.attempt("get", |deadline| self.transport.get(&id.to_string(), limits::ENTRY, deadline));
+        let bytes = answer
+            .map_err(|error| MissCause::Unavailable(self.note("get", &error)))?
+            .ok_or(MissCause::Absent)?;
         let entry = Entry::decode(wire::unpack(bytes)?, self.options.secret.as_ref())?;
         if entry.key.id() == *id { Ok(entry) } else { Err(MissCause::OtherKey) }
     }
@@ -154,11 +167,11 @@ impl ArtifactStore for RemoteStore {
         }
         let packed = wire::pack(entry.encode(self.options.secret.as_ref(), SystemTime::now())?);
         let name = entry.key.id().to_string();
-        self.attempt(|deadline| self.transport.put(&name, &packed, deadline)).map_err(|error| {
+        self.attempt("put", |deadline| self.transport.put(&name, &packed, deadline)).map_err(|error| {
             if let TransportError::Refused(reason) = &error {
                 self.breaker.refuse_writes(reason);
             }
-            SaveError::Unavailable(self.note(&error))
+            SaveError::Unavailable(self.note("put", &error))
         })
     }
 
@@ -169,8 +182,8 @@ impl ArtifactStore for RemoteStore {
         if let Some(reason) = self.breaker.reason() {
             return Err(SaveError::Unavailable(reason));
         }
-        self.attempt(|deadline| self.transport.delete(&id.to_string(), deadline))
-            .map_err(|error| SaveError::Unavailable(self.note(&error)))
+        self.attempt("delete", |deadline| self.transport.delete(&id.to_string(), deadline))
+            .map_err(|error| SaveError::Unavailable(self.note("delete", &error)))
     }
 
     fn ids(&self, _: Option<Subject>) -> Result<Vec<EntryId>, MissCause> {

@@ -164,7 +164,7 @@ fn rows(device: &WgpuDevice, cache: &mut ResourceCache<WgpuDevice>, rows: usize)
     Ok(())
 }
 
-/// What the processor does for a dispatch: recording 10000 of next to no work, without the waiting.
+/// The processor's work for a dispatch: recording 10000 of next to no work, without the waiting.
 fn empty_dispatches(device: &WgpuDevice, cache: &mut ResourceCache<WgpuDevice>) -> Result<(), MetalError> {
     let a = device.zeros(4, DTYPE)?;
     let mut output = device.zeros(4, DTYPE)?;

@@ -47,6 +47,9 @@ pub struct AdapterDescription {
     /// `true` if its driver compiles at a pipeline's first dispatch, as software adapters and OpenGL do. Creation then
     /// includes a dispatch, so that its time is true.
     pub compiles_lazily: bool,
+    /// `true` if what its driver compiles can be kept in a store of artifacts: so it is with GPUs reached through Vulkan. Software
+    /// adapters keep nothing that spares them a compilation, and other interfaces give nothing out.
+    pub keeps_artifacts: bool,
     /// `true` if tensors can have 16-bit floats.
     pub f16: bool,
     /// `true` if shaders can work across a subgroup.
@@ -103,6 +106,9 @@ impl AdapterDescription {
             driver: [info.driver, info.driver_info].join(" ").trim().to_owned(),
             is_software,
             compiles_lazily: is_software || info.backend == Backend::Gl,
+            keeps_artifacts: info.backend == Backend::Vulkan
+                && !is_software
+                && features.contains(Features::PIPELINE_CACHE),
             f16: features.contains(Features::SHADER_F16),
             subgroups: features.contains(Features::SUBGROUP),
             timestamps: features.contains(Features::TIMESTAMP_QUERY),

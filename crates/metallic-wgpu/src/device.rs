@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use metallic::Dtype;
 use metallic::caching::{CacheMetrics, CacheName, SharedRegistry};
+use metallic::creation::ArtifactStore;
 use metallic::device::new_identity;
 use metallic::error::MetalError;
 
 use crate::adapter::{self, AdapterDescription, AdapterSelection};
-use crate::descriptors::{self, Allocation, Connection};
+use crate::descriptors::{self, Allocation, Artifacts, Connection};
 use crate::stream::Stream;
 
 /// A GPU, or a software adapter, through wgpu: a [`ComputeDevice`](metallic::device::ComputeDevice) for all operations of
@@ -50,7 +51,7 @@ impl WgpuDevice {
     /// [`MetalError::Device`]; its source is a [`NoAdapter`](crate::NoAdapter) if no adapter fits the selection, which is the
     /// usual reason to take another kind of device.
     pub fn new(selection: &AdapterSelection) -> Result<Self, MetalError> {
-        Self::open(selection, None)
+        Self::open(selection, None, Artifacts::Useful)
     }
 
     /// Opens an adapter with kernels tuned for another kind, to compare the two or to test on one what will run on the other.
@@ -58,13 +59,26 @@ impl WgpuDevice {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn with_tuning(selection: &AdapterSelection, tuning: Tuning) -> Result<Self, MetalError> {
-        Self::open(selection, Some(tuning))
+        Self::open(selection, Some(tuning), Artifacts::Useful)
     }
 
-    fn open(selection: &AdapterSelection, tuning: Option<Tuning>) -> Result<Self, MetalError> {
+    /// Opens an adapter that loads and stores artifacts even if its own compiler is not spared anything by them, as that of a
+    /// software adapter is not: to test without a GPU what happens with one.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_artifacts_of_software(selection: &AdapterSelection) -> Result<Self, MetalError> {
+        Self::open(selection, None, Artifacts::EvenOfSoftware)
+    }
+
+    fn open(
+        selection: &AdapterSelection,
+        tuning: Option<Tuning>,
+        artifacts: Artifacts,
+    ) -> Result<Self, MetalError> {
         let (description, adapter) = adapter::select(selection)?;
         let own = if description.is_software { Tuning::Processor } else { Tuning::Gpu };
-        let connection = Connection::open(&adapter, &description)?;
+        let connection = Connection::open(&adapter, &description, artifacts)?;
         let shared = Shared {
             identity: new_identity(),
             adapter: description,
@@ -105,6 +119,12 @@ impl WgpuDevice {
     /// ```
     pub fn descriptors(&self) -> &SharedRegistry<Connection> {
         &self.shared.descriptors
+    }
+
+    /// Has pipelines loaded from `store`, and stored there when they are compiled; `None` has them compiled. Adapters that do not
+    /// [keep artifacts](AdapterDescription::keeps_artifacts) go on as without.
+    pub fn set_store(&self, store: Option<Arc<dyn ArtifactStore>>) {
+        self.descriptors().set_store(store);
     }
 
     /// The metrics of the device's own caches, by name and in the order of their names.

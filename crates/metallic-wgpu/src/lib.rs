@@ -76,6 +76,13 @@
 //! pipeline is ready, and the time of its creation is true. Mesa keeps compiled shaders on disk between runs; to measure
 //! compilation, set `MESA_SHADER_CACHE_DISABLE=true`.
 //!
+//! # Artifacts
+//!
+//! [`WgpuDevice::set_store`] has compiled pipelines outlive the process, on GPUs reached through Vulkan: each is stored as the driver's
+//! own cache of it (`wgpu::PipelineCache`), under the shader's source, the driver and the device. wgpu checks no more of such a cache
+//! than its header; the store verifies every byte. Whether a driver takes what it needs from a cache that it accepts, it does not say:
+//! such a creation counts as a load.
+//!
 //! # When work is done
 //!
 //! Operations are recorded, many to a compute pass, and submitted when a result is read, by
@@ -95,6 +102,7 @@
 //! Where `XDG_RUNTIME_DIR` is not set, Mesa's Vulkan layer makes libwayland write a complaint about it to standard error
 //! whenever adapters are listed or opened. It is harmless. To avoid it, start the program with that variable or with
 //! `NODEVICE_SELECT=1`.
+#![deny(unsafe_code)]
 
 mod adapter;
 mod arguments;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 use metallic::Dtype;
+use metallic::creation::Supervisor;
 use metallic::device::ComputeDevice;
 use metallic::error::MetalError;
 use metallic::tensor::Tensor;
@@ -27,6 +28,10 @@ impl ComputeDevice for WgpuDevice {
 
     fn identity(&self) -> Option<u64> {
         Some(self.identity())
+    }
+
+    fn supervise(&self, supervisor: &Supervisor) {
+        self.descriptors().supervise(supervisor);
     }
 
     fn supports(&self, dtype: Dtype) -> bool {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::sync::Arc;
 
-use metallic_instrumentation::CacheName;
+use metallic_instrumentation::{CacheName, CreationViolation, ViolationVerdict};
 
 /// The specification's name of [`Error`].
 pub type MetalError = Error;
@@ -59,9 +59,21 @@ pub enum Error {
         /// The name of the cache and the key, as in events.
         cache_key: Arc<str>,
     },
+    /// The creation, or the growth of a slot, was refused by a contract.
+    #[error("{}", violation_text(.0))]
+    CreationRefused(Box<CreationViolation>),
     /// The device was lost while a resource was created on it.
     #[error("the device was lost")]
     DeviceLost,
+    /// A creation in the background panicked. Where a caller creates, the panic is the caller's.
+    #[error("the creation panicked: {message}")]
+    Panicked {
+        /// What it panicked with, if that is text.
+        message: Box<str>,
+    },
+    /// The registry creates nothing in the background any more: it was told to, or its last handle was dropped.
+    #[error("the registry no longer creates in the background")]
+    ShutDown,
     /// An engine's own error.
     #[error(transparent)]
     Kernel(Box<dyn StdError + Send + Sync>),
@@ -193,6 +205,31 @@ impl Error {
             cause = cause.source()?;
         }
     }
+}
+
+/// A violation in one line: what, where, why, and the nearest key that was there.
+pub(crate) fn violation_text(violation: &CreationViolation) -> String {
+    let CreationViolation { cache_key, scope, verdict, evicted_by, nearest_key, caller, .. } = violation;
+    let why = match (verdict, evicted_by) {
+        (ViolationVerdict::NeverRecorded, _) => "it was never recorded".to_owned(),
+        (ViolationVerdict::NotReady, _) => "it was recorded, and warm-up had not come to it".to_owned(),
+        (ViolationVerdict::Failed, _) => "warm-up failed to create it".to_owned(),
+        (ViolationVerdict::Evicted, Some(policy)) => format!("it was there, and `{policy}` evicted it"),
+        (ViolationVerdict::Evicted, None) => "it was there, and was removed".to_owned(),
+        (ViolationVerdict::OtherFingerprint, _) => {
+            "it was recorded for another schema or fingerprint".to_owned()
+        }
+        (_, _) => "there was no manifest to warm up from".to_owned(),
+    };
+    let mut text = format!("`{cache_key}` was to be created in the armed scope `{scope}`: {why}");
+    if let Some(nearest) = nearest_key {
+        let fields = violation.differing_fields.join(", ");
+        text.push_str(&format!("; the nearest key, `{nearest}`, differs in {fields}"));
+    }
+    if let Some(caller) = caller {
+        text.push_str(&format!("; asked for at {caller}"));
+    }
+    text
 }
 
 /// An error and its sources on one line.

@@ -76,9 +76,16 @@
 
 pub mod caching;
 mod compute;
+pub mod creation;
 pub mod error;
 pub mod kernels;
+#[cfg(feature = "manifest")]
+pub mod manifest;
+#[cfg(feature = "portable")]
+mod portable;
 pub mod slots;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod ticks;
 
 pub use compute::device::{self, Device};
@@ -90,6 +97,8 @@ pub use error::Error;
 pub use metallic_instrumentation::from_env;
 #[doc(no_inline)]
 pub use metallic_instrumentation::{self as instrumentation, EventSink};
+#[cfg(feature = "portable")]
+pub use portable::PortableKernel;
 
 /// The README's program, so that it is compiled and run like every other example.
 #[cfg(doctest)]

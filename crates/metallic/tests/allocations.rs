@@ -1,4 +1,4 @@
-//! What a cache takes from the heap, counted by the allocator.
+//! The heap memory of a cache, counted by the allocator.
 #![allow(clippy::unwrap_used, reason = "tests throughout; clippy knows only those in functions marked so")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -94,7 +94,7 @@ struct GemmResource {
 struct Gemm;
 
 thread_local! {
-    /// What all resources share, so that creation itself takes nothing.
+    /// The part that all resources share, so that creation itself takes nothing.
     static PIPELINE: Arc<String> = Arc::new("pipeline".to_owned());
 }
 

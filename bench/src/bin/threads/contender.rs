@@ -1,4 +1,4 @@
-//! What is measured: something that threads look resources up in, each through a reader of its own.
+//! The subject: something that threads look resources up in, each through its own reader.
 
 use std::hint::black_box;
 
@@ -58,9 +58,9 @@ impl<R: Reader> Looks for R {
 pub struct Row {
     pub name: &'static str,
     pub build: fn(usize, &Factory) -> Box<dyn Shared>,
-    /// Whether there is one for all threads.
+    /// `true` if there is one for all threads.
     pub is_shared: bool,
-    /// Whether it keeps to its capacity.
+    /// `true` if it keeps to its capacity.
     pub evicts: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What makes resources, for all threads.
+//! The maker of resources, for all threads.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -25,7 +25,7 @@ use metallic_bench::valgrind::CHILD;
 pub struct Settings {
     pub threads: Vec<usize>,
     pub rounds: usize,
-    /// Whether creations compute; they sleep otherwise, so that locks alone are measured.
+    /// `true` if creations compute; they sleep otherwise, so that locks alone are measured.
     pub busy: bool,
 }
 

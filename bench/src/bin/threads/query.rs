@@ -45,7 +45,7 @@ impl Query<PipelineKey> for PipelineQuery<'_> {
     }
 }
 
-/// What a caller has at hand: 100 pipelines.
+/// The caller's parameters: 100 pipelines.
 pub struct Pipelines {
     known: Vec<PipelineKey>,
     sequence: Vec<u32>,

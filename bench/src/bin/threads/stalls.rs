@@ -18,7 +18,7 @@ const KEYS: usize = 1000;
 /// Times below this many nanoseconds are told apart.
 const TELLS_APART: usize = 1 << 16;
 
-/// What one thread saw.
+/// The figures of one thread.
 struct Seen {
     /// Look-ups a second.
     rate: f64,

@@ -7,11 +7,18 @@ use clap::{Args as ClapArgs, Parser, ValueEnum};
 
 use metallic_transformer::model::builtin;
 
+use super::ContractArgs;
+
+use super::StoreArgs;
+
 const EXAMPLES: &str = "Examples:
   metallic run
   metallic run --model ./gpt2 --input prompts.txt --tokens 64
   echo 'a sentence a line' | metallic run --model ./all-MiniLM-L6-v2 --input - --json
   metallic run --device wgpu --events log.jsonl --policy gemm=size_limited_lru:64
+  metallic run --workers 4 --input prompts.txt
+  metallic run --record m.jsonl
+  metallic run --warm m.jsonl --arm refuse
   metallic run --verify";
 
 const POLICIES: &str = "Policies: none, size_limited_lru:N, lru[:N], fifo[:N], s3_fifo:N, sieve:N,
@@ -52,6 +59,9 @@ pub struct RunArgs {
     /// Threads of the host device; by default as many as the machine has cores.
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
+    /// How many threads run prompts at once, over one registry and one set of weights. Each has its own keys and values.
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub workers: NonZeroUsize,
     /// The seed of the built-in model's weights.
     #[arg(long, value_name = "N", default_value_t = builtin::SEED, conflicts_with = "model")]
     pub seed: u64,
@@ -61,6 +71,12 @@ pub struct RunArgs {
     /// Write a log of every operation of the caches to this file, as JSONL for the other commands.
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
+    /// Where to keep the artifacts of devices that have any, so that the next run need not compile.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Keep no artifacts, and use none.
+    #[arg(long, conflicts_with_all = ["store", "store_remote", "trust_remote"])]
+    pub no_store: bool,
     /// Compute everything again in f64, and fail if a logit is off by more than 0.001, or an element of a vector by more than
     /// 0.0001; f16 may be off by more, as the schema in `--help` says.
     #[arg(long)]
@@ -71,6 +87,9 @@ pub struct RunArgs {
     /// With the logits of the last position of each prompt in the JSON.
     #[arg(long, requires = "json")]
     pub logits: bool,
+    /// Nothing created while serving.
+    #[command(flatten)]
+    pub contract: ContractArgs,
 }
 
 /// Arguments of `devices`.

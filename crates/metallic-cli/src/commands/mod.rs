@@ -7,4 +7,5 @@ pub mod man;
 pub mod replay;
 pub mod report;
 pub mod run;
+pub mod store;
 pub mod top;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use metallic::caching::{CacheMetrics, EvictionPolicy};
 use metallic_instrumentation::EventSink;
+use metallic_store::ArtifactStore;
 
 /// A snapshot of such a cache.
 #[derive(Clone, Debug)]
@@ -30,6 +31,14 @@ pub trait DeviceCaches {
     fn set_policy(&self, _name: &str, _policy: EvictionPolicy) -> bool {
         false
     }
+
+    /// Returns `true` if what the device compiles can be kept in a store of artifacts.
+    fn keeps_artifacts(&self) -> bool {
+        false
+    }
+
+    /// Has them kept there.
+    fn set_store(&self, _store: Arc<dyn ArtifactStore>) {}
 
     /// Snapshots in the order of the names.
     fn caches(&self) -> Vec<DeviceCache> {

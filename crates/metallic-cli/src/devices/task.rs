@@ -10,5 +10,5 @@ pub trait Task {
     type Output;
 
     /// Does the work.
-    fn perform<D: TransformerDevice + DeviceCaches>(self, device: D) -> Self::Output;
+    fn perform<D: TransformerDevice + DeviceCaches + Send + Sync>(self, device: D) -> Self::Output;
 }

@@ -1,9 +1,10 @@
-//! Opens the LOG arguments of every command: files, what rotation left beside them, `.zst`, standard input.
+//! Opens the LOG arguments of every command: files, what rotation left beside them, `.zst`, `.gz`, standard input.
 //!
 //! [`LogReader`] is what most commands want: the events of all logs, in order, and at the end what was passed over.
 
 mod log_reader;
 mod registries;
+mod salvaged;
 mod source;
 mod zst;
 

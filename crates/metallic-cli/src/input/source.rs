@@ -6,6 +6,9 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use flate2::read::MultiGzDecoder;
+
+use super::salvaged::Salvaged;
 use super::zst::{ZstReader, is_zst};
 use crate::error::Error;
 use crate::progress::{Progress, Watched};
@@ -102,20 +105,21 @@ impl Source {
         let watched = Watched { reader, progress: progress.clone() };
         let mut reader = BufReader::with_capacity(BUFFER, watched);
         let start = reader.fill_buf().map_err(failed)?;
-        if is_zst(start) {
-            return Ok(Box::new(BufReader::with_capacity(BUFFER, ZstReader::new(reader))));
-        }
-        if start.starts_with(&[0x1F, 0x8B]) {
-            let cause = "compressed with gzip, which is not read here: pipe it through `zcat`, and name `-`";
-            return Err(failed(io::Error::new(io::ErrorKind::InvalidData, cause)));
-        }
-        Ok(Box::new(reader))
+        let decoder: Box<dyn Read> = if is_zst(start) {
+            Box::new(ZstReader::new(reader))
+        } else if start.starts_with(&[0x1F, 0x8B]) {
+            Box::new(MultiGzDecoder::new(reader))
+        } else {
+            return Ok(Box::new(reader));
+        };
+        let salvaged = Salvaged { decoder, name: self.name.clone(), read: 0 };
+        Ok(Box::new(BufReader::with_capacity(BUFFER, salvaged)))
     }
 }
 
-/// `log.jsonl` and 2 for `log.jsonl.2` or `log.jsonl.2.zst`; an age of 0 if the file is not one that rotation left.
+/// `log.jsonl` and 2 for `log.jsonl.2`, `log.jsonl.2.zst` or `log.jsonl.2.gz`; an age of 0 if the file is not one that rotation left.
 fn log_and_age(path: &Path) -> (PathBuf, u32) {
-    let bare = without_zst(path);
+    let bare = without_compression(path);
     let age = bare.extension().and_then(|extension| extension.to_str()?.parse().ok()).filter(|age| *age > 0);
     // `trace.5` is what rotation left of `trace`, but only where such a log is, or was.
     match age {
@@ -124,8 +128,8 @@ fn log_and_age(path: &Path) -> (PathBuf, u32) {
     }
 }
 
-fn without_zst(path: &Path) -> PathBuf {
-    if path.extension().is_some_and(|extension| extension == "zst") {
+fn without_compression(path: &Path) -> PathBuf {
+    if path.extension().is_some_and(|extension| extension == "zst" || extension == "gz") {
         path.with_extension("")
     } else {
         path.into()
@@ -141,8 +145,10 @@ fn rotated(log: &Path) -> Vec<(u32, PathBuf)> {
     };
     (1..)
         .map_while(|age| {
-            let path =
-                ["", ".zst"].map(|suffix| aged(age, suffix)).into_iter().find(|path| path.is_file())?;
+            let path = ["", ".zst", ".gz"]
+                .map(|suffix| aged(age, suffix))
+                .into_iter()
+                .find(|path| path.is_file())?;
             Some((age, path))
         })
         .collect()

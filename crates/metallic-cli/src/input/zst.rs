@@ -70,7 +70,14 @@ impl<R: BufRead> Read for ZstReader<R> {
 }
 
 fn invalid(error: FrameDecoderError) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("zstd: {error}"))
+    // Not what it holds: that is how it looks to a programmer.
+    let cause = match error {
+        FrameDecoderError::ReadFrameHeaderError(_) => "what follows is no zstd",
+        FrameDecoderError::FailedToReadChecksum(_) => "its checksum is missing",
+        FrameDecoderError::WindowSizeTooBig { .. } => "it wants a window of more than 128 MiB",
+        _ => "a block cannot be decoded",
+    };
+    io::Error::new(io::ErrorKind::InvalidData, format!("zstd: {cause}"))
 }
 
 #[cfg(test)]

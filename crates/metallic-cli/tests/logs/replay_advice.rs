@@ -42,7 +42,7 @@ fn kinds() -> Vec<(&'static str, Vec<u64>)> {
     kinds
 }
 
-/// What a registry under this policy records of these keys.
+/// The log that a registry under this policy writes of these keys.
 fn record(keys: &[u64], policy: EvictionPolicy) -> Recording {
     let (clock, recorder) = (ManualClock::new(), Arc::new(Recorder::new()));
     let sink = Arc::new(Numbered { number: 1, sink: recorder.clone() });

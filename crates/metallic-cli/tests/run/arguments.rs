@@ -20,6 +20,19 @@ fn an_unknown_policy_or_cache_is_refused_with_those_there_are() {
 }
 
 #[test]
+fn a_store_is_refused_where_there_are_no_artifacts_and_off_where_it_is_not_asked_for() {
+    let host = ["run", "--device", "host", "--tokens", "1", "--repeat", "1"];
+    assert_fails(&[&host[..], &["--store", "somewhere"]].concat(), "", 2, &["--store", "no artifacts"]);
+    let both = ["--no-store", "--store", "somewhere"];
+    assert_fails(&[&host[..], &both].concat(), "", 2, &["--no-store", "--store"]);
+    for more in [&["--json"][..], &["--json", "--no-store"]] {
+        let run = json(&[&host[..], more].concat(), "");
+        assert!(run["store"].is_null());
+        assert!(run["caches"].as_array().unwrap().iter().all(|cache| cache["loads"] == 0));
+    }
+}
+
+#[test]
 fn an_unknown_device_is_refused_with_those_there_are() {
     assert_fails(&["run", "--device", "cuda"], "", 2, &["cuda", "auto, host, wgpu"]);
 }

@@ -7,5 +7,8 @@ mod folders;
 mod output;
 mod program;
 mod results;
+#[path = "../../../metallic-transformer/tests/engine/tensors.rs"]
+mod tensors;
 #[cfg(feature = "wgpu")]
 mod wgpu;
+mod workers;

@@ -5,10 +5,10 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use metallic::Dtype;
-use metallic::caching::ResourceCache;
+use metallic::caching::SharedRegistry;
 use metallic_cli::Error;
 use metallic_cli::args::RunArgs;
-use metallic_cli::commands::run::{Answer, Continuation, Prompt, Session, prompts, verify};
+use metallic_cli::commands::run::{Answer, Continuation, Ended, Prompt, Session, prompts, verify};
 use metallic_cli::progress::Progress;
 use metallic_host::HostDevice;
 use metallic_transformer::model::{Gpt2, Loaded, Model, Shape, builtin};
@@ -131,13 +131,13 @@ fn a_model_from_a_seed_is_computed_as_the_reference_does() {
     let prompts: Vec<Prompt> = [1, 2, 3, 17, 33].map(prompt).into();
     for threads in [1, 2, 3].into_iter().filter_map(NonZeroUsize::new) {
         let device = HostDevice::with_threads(threads);
-        let cache = ResourceCache::with_device(device.clone());
-        let dtype = Dtype::F32;
-        let session =
-            Session { model: &model, prompts: &prompts, tokens: 9, passes: 2, dtype, all_logits: true };
-        let (outcome, _) = session.run(device, cache, &Progress::none()).expect("the host computes");
+        let (registry, dtype) = (SharedRegistry::with_device(device.clone()), Dtype::F32);
+        let (model, prompts, workers) = (&model, &*prompts, threads);
+        let session = Session { model, prompts, tokens: 9, passes: 2, dtype, all_logits: true, workers };
+        let Ended { outcome, failure, .. } = session.run(&device, &registry, &Progress::none());
+        assert!(failure.is_none(), "the host computes");
         let found =
-            verify(&model, &prompts, &outcome.answers, dtype, &Progress::none()).expect("it is near enough");
+            verify(model, prompts, &outcome.answers, dtype, &Progress::none()).expect("it is near enough");
         assert_eq!(found.compared, (4 * 9 + 8) * 101, "the last prompt has room for eight tokens");
         assert!(found.worst < 1e-4, "{found:?}");
     }
@@ -161,7 +161,7 @@ fn a_wrong_logit_or_vector_is_found_and_named() {
             }
         };
         spoil(&mut answer);
-        verify(&loaded.model, &prompts, &[answer], Dtype::F32, &Progress::none())
+        verify(&loaded.model, &prompts, &[Some(answer)], Dtype::F32, &Progress::none())
     };
     let (gpt2, bert) = (fixture("gpt2-tiny"), fixture("bert-tiny"));
     assert_eq!(answers(&gpt2, |_| {}).expect("nothing is wrong").compared, 560);

@@ -12,6 +12,7 @@ use metallic_wgpu::{AdapterSelection, WgpuDevice};
 use crate::checkpoints::fixture;
 use crate::program::{assert_fails, json, stdout, text};
 use crate::results::{assert_as_transformers, assert_f16_as_the_reference};
+use crate::workers::assert_workers_change_nothing;
 
 /// Arguments that choose a software adapter; `None`, and the reason, if the tests have to be skipped.
 fn software(needs_f16: bool) -> Option<[&'static str; 2]> {
@@ -45,6 +46,13 @@ fn wgpu_computes_what_transformers_does() {
 fn wgpu_computes_in_f16_what_the_reference_does() {
     if let Some(device) = software(true) {
         assert_f16_as_the_reference(&device);
+    }
+}
+
+#[test]
+fn several_workers_on_wgpu_answer_what_one_does_and_create_what_one_does() {
+    if let Some(device) = software(false) {
+        assert_workers_change_nothing(&device);
     }
 }
 

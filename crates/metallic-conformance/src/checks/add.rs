@@ -7,8 +7,11 @@ use metallic::tensor::Dtype;
 use proptest::prelude::*;
 
 use super::cases::{Numbers, Outcome, done, size, try_cases};
+use super::checked::Checked;
 use super::deviation::U;
 use super::operand::{Matrices, Spread};
+use super::refusals::{define_wrong, must_plan, no_plan, of_f16, tensor};
+use super::sharing::check_plans;
 use crate::reference;
 
 #[derive(Debug)]
@@ -31,12 +34,40 @@ fn case() -> impl Strategy<Value = Case> {
     })
 }
 
-/// Compares sums with the reference: one row added to each, and periods beyond the end.
-///
-/// # Panics
-/// If one is wrong.
-pub fn check_add<D: Runs<AddKernel>>(device: &D, cases: usize) {
-    try_cases("add", device, cases, case(), check);
+impl Checked for AddKernel {
+    /// Compares sums with the reference: one row added to each, and periods beyond the end.
+    fn compare<D: Runs<Self>>(device: &D, cases: usize) {
+        try_cases(Self::NAME, device, cases, case(), check);
+    }
+
+    fn refuse<D: Runs<Self>>(device: &D) {
+        no_plan::<Self, D>(device, &AddParams { dtype: Dtype::U32 });
+        if !device.supports(Dtype::F16) {
+            no_plan::<Self, D>(device, &AddParams { dtype: Dtype::F16 });
+        }
+        let [input, short] = [9, 4].map(|elements| tensor(device, elements));
+        let other = of_f16(device, 9);
+        let plan = must_plan::<Self, D>(device, &AddParams { dtype: Dtype::F32 });
+        define_wrong!(device, plan, [output: 9], AddCall {
+            elements: 9,
+            period: 4,
+            a: &input,
+            b: &short,
+            output: &mut output,
+        }, $);
+        wrong!("add with a period of 0", |call| call.period = 0);
+        wrong!("add with a period beyond b", |call| call.period = 5);
+        wrong!("add of more elements than there are", |call| call.elements = 10);
+        wrong!("add of an a too short", |call| call.a = &short);
+        if let Some(other) = &other {
+            wrong!("add of a b of f16", |call| call.b = other);
+        }
+    }
+
+    fn share<D: Runs<Self>>(device: &D) {
+        let add = AddParams { dtype: Dtype::F32 };
+        check_plans::<Self, D>(device, [add, add], 1);
+    }
 }
 
 fn check<D: Runs<AddKernel>>(device: &D, dtype: Dtype, case: &Case) -> Outcome {

@@ -5,12 +5,15 @@ use metallic::kernels::scaled_dot_product_attention::{
     AttentionCall, AttentionParams, ScaledDotProductAttentionKernel,
 };
 use metallic::kernels::{Operation, Runs};
-use metallic::tensor::Dtype;
+use metallic::tensor::{Dtype, MatrixMut, MatrixRef};
 use proptest::prelude::*;
 
 use super::cases::{Numbers, Outcome, done, size, try_cases};
+use super::checked::Checked;
 use super::deviation::U;
 use super::operand::{Matrices, Spread, spread};
+use super::refusals::{define_wrong, must_plan, no_plan, of_f16, tensor};
+use super::sharing::check_plans;
 use crate::reference::{self, AttentionShape};
 
 #[derive(Debug)]
@@ -46,16 +49,70 @@ fn case() -> impl Strategy<Value = Case> {
         )
 }
 
-/// Compares attentions with the reference: causal and not, heads that share keys, caches with room behind the last key,
-/// scores whose powers of e are beyond all numbers.
-///
-/// # Panics
-/// If one is wrong.
-pub fn check_scaled_dot_product_attention<D: Runs<ScaledDotProductAttentionKernel>>(
-    device: &D,
-    cases: usize,
-) {
-    try_cases("scaled_dot_product_attention", device, cases, case(), check);
+/// Right parameters.
+const ATTENTION: AttentionParams = AttentionParams {
+    heads: 4,
+    kv_heads: 2,
+    head_dim: 3,
+    seq_q: 3,
+    seq_k: 7,
+    causal: true,
+    dtype: Dtype::F32,
+};
+
+impl Checked for ScaledDotProductAttentionKernel {
+    /// Compares attentions with the reference: causal and not, heads that share keys, caches with room behind the last key,
+    /// scores whose powers of e are beyond all numbers.
+    fn compare<D: Runs<Self>>(device: &D, cases: usize) {
+        try_cases(Self::NAME, device, cases, case(), check);
+    }
+
+    fn refuse<D: Runs<Self>>(device: &D) {
+        for params in [
+            AttentionParams { heads: 3, ..ATTENTION },
+            AttentionParams { heads: 0, ..ATTENTION },
+            AttentionParams { kv_heads: 0, ..ATTENTION },
+            AttentionParams { head_dim: 0, ..ATTENTION },
+            AttentionParams { seq_q: 0, ..ATTENTION },
+            AttentionParams { seq_k: 0, ..ATTENTION },
+            AttentionParams { dtype: Dtype::BF16, ..ATTENTION },
+        ] {
+            no_plan::<Self, D>(device, &params);
+        }
+        let plan = must_plan::<Self, D>(device, &ATTENTION);
+        let [q, k, v] = [36, 42, 42].map(|elements| tensor(device, elements));
+        define_wrong!(device, plan, [output: 36], AttentionCall {
+            batch: 1,
+            seq_q: 3,
+            seq_k: 7,
+            scale: 1.0,
+            q: MatrixRef::dense(&q, 3, 12),
+            k: MatrixRef::dense(&k, 7, 6),
+            v: MatrixRef::dense(&v, 7, 6),
+            output: MatrixMut::dense(&mut output, 3, 12),
+        }, $);
+        wrong!("attention of no queries", |call| call.seq_q = 0);
+        wrong!("attention of more queries than the bucket", |call| call.seq_q = 5);
+        wrong!("attention to more keys than the bucket", |call| call.seq_k = 9);
+        wrong!("causal attention to fewer keys than queries", |call| call.seq_k = 2);
+        wrong!("attention with an infinite scale", |call| call.scale = f32::INFINITY);
+        wrong!("attention of a Q beyond its end", |call| call.q.layout.offset = 1);
+        wrong!("attention to keys beyond their end", |call| call.k.layout.offset = 1);
+        wrong!("attention to overlapping values", |call| call.v.layout.row_stride = 5);
+        wrong!("attention into an output beyond its end", |call| call.output.layout.offset = 1);
+        wrong!("attention of more sequences than there are", |call| call.batch = 2);
+        let other = of_f16(device, 42);
+        if let Some(other) = &other {
+            wrong!("attention to values of f16", |call| call.v.tensor = other);
+        }
+    }
+
+    fn share<D: Runs<Self>>(device: &D) {
+        let attention = |(seq_q, seq_k)| AttentionParams { head_dim: 8, seq_q, seq_k, ..ATTENTION };
+        check_plans::<Self, D>(device, [(1, 129), (1, 200), (1, 256)].map(attention), 1);
+        check_plans::<Self, D>(device, [(5, 9), (8, 16), (7, 13)].map(attention), 1);
+        check_plans::<Self, D>(device, [(1, 16), (2, 16), (1, 17)].map(attention), 3);
+    }
 }
 
 fn check<D: Runs<ScaledDotProductAttentionKernel>>(device: &D, dtype: Dtype, case: &Case) -> Outcome {

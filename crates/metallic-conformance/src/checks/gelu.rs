@@ -7,8 +7,11 @@ use metallic::tensor::Dtype;
 use proptest::prelude::*;
 
 use super::cases::{Numbers, Outcome, done, size, try_cases};
+use super::checked::Checked;
 use super::deviation::U;
 use super::operand::{Matrices, Spread};
+use super::refusals::{define_wrong, must_plan, no_plan, of_f16, tensor};
+use super::sharing::check_plans;
 use crate::reference;
 
 #[derive(Debug)]
@@ -29,12 +32,36 @@ fn case() -> impl Strategy<Value = Case> {
         .prop_map(|(elements, tail, tanh, spread, seed)| Case { elements, tail, tanh, spread, seed })
 }
 
-/// Compares both forms with the reference, from inputs near 0 to those whose cube is beyond what `exp` can do.
-///
-/// # Panics
-/// If one is wrong.
-pub fn check_gelu<D: Runs<GeluKernel>>(device: &D, cases: usize) {
-    try_cases("gelu", device, cases, case(), check);
+/// Right parameters.
+const GELU: GeluParams = GeluParams { approximation: GeluApproximation::Tanh, dtype: Dtype::F32 };
+
+impl Checked for GeluKernel {
+    /// Compares both forms with the reference, from inputs near 0 to those whose cube is beyond what `exp` can do.
+    fn compare<D: Runs<Self>>(device: &D, cases: usize) {
+        try_cases(Self::NAME, device, cases, case(), check);
+    }
+
+    fn refuse<D: Runs<Self>>(device: &D) {
+        no_plan::<Self, D>(device, &GeluParams { dtype: Dtype::U32, ..GELU });
+        let [input, short] = [9, 4].map(|elements| tensor(device, elements));
+        let other = of_f16(device, 9);
+        let plan = must_plan::<Self, D>(device, &GELU);
+        define_wrong!(device, plan, [output: 9], GeluCall {
+            elements: 9,
+            input: &input,
+            output: &mut output,
+        }, $);
+        wrong!("gelu of more elements than there are", |call| call.elements = 10);
+        wrong!("gelu of an input too short", |call| call.input = &short);
+        if let Some(other) = &other {
+            wrong!("gelu of an input of f16", |call| call.input = other);
+        }
+    }
+
+    fn share<D: Runs<Self>>(device: &D) {
+        let forms = [GeluApproximation::None, GeluApproximation::Tanh, GeluApproximation::None];
+        check_plans::<Self, D>(device, forms.map(|approximation| GeluParams { approximation, ..GELU }), 2);
+    }
 }
 
 fn check<D: Runs<GeluKernel>>(device: &D, dtype: Dtype, case: &Case) -> Outcome {

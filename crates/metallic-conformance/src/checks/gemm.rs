@@ -3,12 +3,15 @@
 use metallic::caching::CacheableKernel;
 use metallic::kernels::gemm::{GemmCall, GemmKernel, GemmParams};
 use metallic::kernels::{Operation, Runs};
-use metallic::tensor::Dtype;
+use metallic::tensor::{Dtype, MatrixMut, MatrixRef};
 use proptest::prelude::*;
 
 use super::cases::{Numbers, Outcome, done, factor, size, try_cases};
+use super::checked::Checked;
 use super::deviation::U;
 use super::operand::{Matrices, Spread, spread};
+use super::refusals::{define_wrong, must_plan, no_plan, of_f16, refused, tensor, unchanged};
+use super::sharing::check_plans;
 use crate::reference;
 
 #[derive(Debug)]
@@ -40,12 +43,92 @@ fn case() -> impl Strategy<Value = Case> {
         })
 }
 
-/// Compares products with the reference: batches, transposes, factors, bias, one matrix for all, C of NaNs where it is only written.
-///
-/// # Panics
-/// If one is wrong.
-pub fn check_gemm<D: Runs<GemmKernel>>(device: &D, cases: usize) {
-    try_cases("gemm", device, cases, case(), check);
+/// Right parameters.
+const GEMM: GemmParams =
+    GemmParams { m: 3, n: 4, k: 5, transpose_a: false, transpose_b: false, bias: true, dtype: Dtype::F32 };
+
+impl Checked for GemmKernel {
+    /// Compares products with the reference: batches, transposes, factors, bias, one matrix for all, C of NaNs where it is only written.
+    fn compare<D: Runs<Self>>(device: &D, cases: usize) {
+        try_cases(Self::NAME, device, cases, case(), check);
+    }
+
+    fn refuse<D: Runs<Self>>(device: &D) {
+        for params in [
+            GemmParams { m: 0, ..GEMM },
+            GemmParams { n: 0, ..GEMM },
+            GemmParams { k: 0, ..GEMM },
+            GemmParams { n: usize::MAX / 2, ..GEMM },
+            GemmParams { dtype: Dtype::U8, ..GEMM },
+        ] {
+            no_plan::<Self, D>(device, &params);
+        }
+        if !device.supports(Dtype::F16) {
+            no_plan::<Self, D>(device, &GemmParams { dtype: Dtype::F16, ..GEMM });
+        }
+        let plan = must_plan::<Self, D>(device, &GEMM);
+        let [a, b, bias, short] = [15, 20, 4, 3].map(|elements| tensor(device, elements));
+        define_wrong!(device, plan, [output: 12], GemmCall {
+            batch: 1,
+            m: 3,
+            alpha: 1.0,
+            beta: 0.0,
+            a: MatrixRef::dense(&a, 3, 5),
+            b: MatrixRef::dense(&b, 5, 4),
+            bias: Some(&bias),
+            c: MatrixMut::dense(&mut output, 3, 4),
+        }, $);
+        wrong!("gemm of no rows", |call| call.m = 0);
+        wrong!("gemm of more rows than the bucket", |call| call.m = 5);
+        wrong!("gemm with a NaN for alpha", |call| call.alpha = f32::NAN);
+        wrong!("gemm with an infinite beta", |call| call.beta = f32::INFINITY);
+        wrong!("gemm without its bias", |call| call.bias = None);
+        wrong!("gemm with a bias too short", |call| call.bias = Some(&short));
+        wrong!("gemm of more products than there are", |call| call.batch = 2);
+        wrong!("gemm of an A beyond its end", |call| call.a.layout.offset = 1);
+        wrong!("gemm of a B of overlapping rows", |call| call.b.layout.row_stride = 3);
+        wrong!("gemm into a C beyond its end", |call| call.c.layout.offset = 1);
+        wrong!("gemm into results that overlap", |call| {
+            call.batch = 2;
+            call.a.layout.batch_stride = 0;
+            call.b.layout.batch_stride = 0;
+            call.c.layout.batch_stride = 0;
+        });
+        let other = of_f16(device, 20);
+        if let Some(other) = &other {
+            wrong!("gemm with a B of f16", |call| call.b.tensor = other);
+            wrong!("gemm with a bias of f16", |call| call.bias = Some(other));
+        }
+        let plan = must_plan::<Self, D>(device, &GemmParams { bias: false, ..GEMM });
+        let mut output = tensor(device, 12);
+        let call = GemmCall {
+            batch: 1,
+            m: 3,
+            alpha: 1.0,
+            beta: 0.0,
+            a: MatrixRef::dense(&a, 3, 5),
+            b: MatrixRef::dense(&b, 5, 4),
+            bias: Some(&bias),
+            c: MatrixMut::dense(&mut output, 3, 4),
+        };
+        refused("gemm with a bias that the plan lacks", plan.run(device, call));
+        unchanged(device, "gemm with a bias that the plan lacks", &output, 12);
+    }
+
+    fn share<D: Runs<Self>>(device: &D) {
+        let gemm = |m| GemmParams { m, transpose_b: true, ..GEMM };
+        check_plans::<Self, D>(device, [33, 40, 63, 64].map(gemm), 1);
+        check_plans::<Self, D>(device, [1, 2, 3, 4, 5, 8].map(gemm), 4);
+        let other = [
+            gemm(8),
+            GemmParams { n: 5, ..gemm(8) },
+            GemmParams { k: 4, ..gemm(8) },
+            GemmParams { transpose_a: true, ..gemm(8) },
+            GemmParams { transpose_b: false, ..gemm(8) },
+            GemmParams { bias: false, ..gemm(8) },
+        ];
+        check_plans::<Self, D>(device, other, 6);
+    }
 }
 
 fn check<D: Runs<GemmKernel>>(device: &D, dtype: Dtype, case: &Case) -> Outcome {

@@ -3,12 +3,15 @@
 use metallic::caching::CacheableKernel;
 use metallic::kernels::kv_cache_write::{KvCacheWriteCall, KvCacheWriteKernel, KvCacheWriteParams};
 use metallic::kernels::{Operation, Runs};
-use metallic::tensor::Dtype;
+use metallic::tensor::{Dtype, MatrixRef};
 use proptest::prelude::*;
 
 use super::cases::{Numbers, Outcome, done, size, try_cases};
+use super::checked::Checked;
 use super::deviation::check_untouched;
 use super::operand::{Matrices, Spread, spread};
+use super::refusals::{define_wrong, must_plan, no_plan, of_f16, tensor};
+use super::sharing::check_plans;
 
 #[derive(Debug)]
 struct Case {
@@ -31,12 +34,48 @@ fn case() -> impl Strategy<Value = Case> {
     )
 }
 
-/// Checks that writes arrive to the bit where they should, and nowhere else.
-///
-/// # Panics
-/// If one does not.
-pub fn check_kv_cache_write<D: Runs<KvCacheWriteKernel>>(device: &D, cases: usize) {
-    try_cases("kv_cache_write", device, cases, case(), check);
+impl Checked for KvCacheWriteKernel {
+    /// Checks that writes arrive to the bit where they should, and nowhere else.
+    fn compare<D: Runs<Self>>(device: &D, cases: usize) {
+        try_cases(Self::NAME, device, cases, case(), check);
+    }
+
+    fn refuse<D: Runs<Self>>(device: &D) {
+        for (width, dtype) in [(0, Dtype::F32), (3, Dtype::I8)] {
+            no_plan::<Self, D>(device, &KvCacheWriteParams { width, dtype });
+        }
+        let params = KvCacheWriteParams { width: 3, dtype: Dtype::F32 };
+        let plan = must_plan::<Self, D>(device, &params);
+        let [k, v] = [6, 6].map(|elements| tensor(device, elements));
+        define_wrong!(device, plan, [keys: 15, values: 15], KvCacheWriteCall {
+            batch: 1,
+            positions: 2,
+            position: 3,
+            capacity: 5,
+            k: MatrixRef::dense(&k, 2, 3),
+            v: MatrixRef::dense(&v, 2, 3),
+            keys: &mut keys,
+            values: &mut values,
+        }, $);
+        wrong!("a KV cache write beyond the capacity", |call| call.position = 4);
+        wrong!("a KV cache write beyond all numbers", |call| call.position = usize::MAX);
+        wrong!("a KV cache write of more positions than K has", |call| {
+            call.positions = 3;
+            call.position = 0;
+        });
+        wrong!("a KV cache write of a V beyond its end", |call| call.v.layout.offset = 1);
+        wrong!("a KV cache write into caches too small", |call| call.capacity = 6);
+        wrong!("a KV cache write of more sequences than there are", |call| call.batch = 2);
+        let other = of_f16(device, 6);
+        if let Some(other) = &other {
+            wrong!("a KV cache write of a V of f16", |call| call.v.tensor = other);
+        }
+    }
+
+    fn share<D: Runs<Self>>(device: &D) {
+        let write = |width| KvCacheWriteParams { width, dtype: Dtype::F32 };
+        check_plans::<Self, D>(device, [8, 8, 9].map(write), 2);
+    }
 }
 
 fn check<D: Runs<KvCacheWriteKernel>>(device: &D, dtype: Dtype, case: &Case) -> Outcome {

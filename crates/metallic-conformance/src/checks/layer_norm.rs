@@ -3,12 +3,15 @@
 use metallic::caching::CacheableKernel;
 use metallic::kernels::layer_norm::{LayerNormCall, LayerNormKernel, LayerNormParams};
 use metallic::kernels::{Operation, Runs};
-use metallic::tensor::Dtype;
+use metallic::tensor::{Dtype, MatrixMut, MatrixRef};
 use proptest::prelude::*;
 
 use super::cases::{Numbers, Outcome, done, size, try_cases};
+use super::checked::Checked;
 use super::deviation::U;
 use super::operand::{Matrices, Spread, spread};
+use super::refusals::{define_wrong, must_plan, no_plan, of_f16, tensor};
+use super::sharing::check_plans;
 use crate::reference;
 
 #[derive(Debug)]
@@ -40,12 +43,44 @@ fn case() -> impl Strategy<Value = Case> {
     )
 }
 
-/// Compares normalisations with the reference, those of rows with a mean far from 0 included.
-///
-/// # Panics
-/// If one is wrong.
-pub fn check_layer_norm<D: Runs<LayerNormKernel>>(device: &D, cases: usize) {
-    try_cases("layer_norm", device, cases, case(), check);
+impl Checked for LayerNormKernel {
+    /// Compares normalisations with the reference, those of rows with a mean far from 0 included.
+    fn compare<D: Runs<Self>>(device: &D, cases: usize) {
+        try_cases(Self::NAME, device, cases, case(), check);
+    }
+
+    fn refuse<D: Runs<Self>>(device: &D) {
+        for (width, dtype) in [(0, Dtype::F32), (3, Dtype::I8)] {
+            no_plan::<Self, D>(device, &LayerNormParams { width, dtype });
+        }
+        let params = LayerNormParams { width: 6, dtype: Dtype::F32 };
+        let plan = must_plan::<Self, D>(device, &params);
+        let [input, gamma, beta, short] = [12, 6, 6, 5].map(|elements| tensor(device, elements));
+        define_wrong!(device, plan, [output: 12], LayerNormCall {
+            rows: 2,
+            epsilon: 1e-5,
+            input: MatrixRef::dense(&input, 2, 6),
+            gamma: &gamma,
+            beta: &beta,
+            output: MatrixMut::dense(&mut output, 2, 6),
+        }, $);
+        wrong!("layer norm with an epsilon of 0", |call| call.epsilon = 0.0);
+        wrong!("layer norm with a NaN for epsilon", |call| call.epsilon = f32::NAN);
+        wrong!("layer norm with a gamma too short", |call| call.gamma = &short);
+        wrong!("layer norm with a beta too short", |call| call.beta = &short);
+        wrong!("layer norm of more rows than there are", |call| call.rows = 3);
+        wrong!("layer norm of overlapping rows", |call| call.input.layout.row_stride = 5);
+        wrong!("layer norm into an output beyond its end", |call| call.output.layout.offset = 1);
+        let other = of_f16(device, 12);
+        if let Some(other) = &other {
+            wrong!("layer norm of an input of f16", |call| call.input.tensor = other);
+        }
+    }
+
+    fn share<D: Runs<Self>>(device: &D) {
+        let layer_norm = |width| LayerNormParams { width, dtype: Dtype::F32 };
+        check_plans::<Self, D>(device, [8, 8, 9].map(layer_norm), 2);
+    }
 }
 
 fn check<D: Runs<LayerNormKernel>>(device: &D, dtype: Dtype, case: &Case) -> Outcome {

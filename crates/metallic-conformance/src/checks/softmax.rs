@@ -3,12 +3,15 @@
 use metallic::caching::CacheableKernel;
 use metallic::kernels::softmax::{SoftmaxCall, SoftmaxKernel, SoftmaxParams};
 use metallic::kernels::{Operation, Runs};
-use metallic::tensor::Dtype;
+use metallic::tensor::{Dtype, MatrixMut, MatrixRef};
 use proptest::prelude::*;
 
 use super::cases::{Numbers, Outcome, done, size, try_cases};
+use super::checked::Checked;
 use super::deviation::U;
 use super::operand::{Matrices, Spread, spread};
+use super::refusals::{define_wrong, must_plan, no_plan, of_f16, tensor};
+use super::sharing::check_plans;
 use crate::reference;
 
 #[derive(Debug)]
@@ -48,12 +51,49 @@ fn case() -> impl Strategy<Value = Case> {
     )
 }
 
-/// Compares softmaxes with the reference: causal and not, inputs whose powers of e are beyond all numbers.
-///
-/// # Panics
-/// If one is wrong.
-pub fn check_softmax<D: Runs<SoftmaxKernel>>(device: &D, cases: usize) {
-    try_cases("softmax", device, cases, case(), check);
+/// Right parameters.
+const SOFTMAX: SoftmaxParams = SoftmaxParams { seq_k: 7, causal: true, dtype: Dtype::F32 };
+
+impl Checked for SoftmaxKernel {
+    /// Compares softmaxes with the reference: causal and not, inputs whose powers of e are beyond all numbers.
+    fn compare<D: Runs<Self>>(device: &D, cases: usize) {
+        try_cases(Self::NAME, device, cases, case(), check);
+    }
+
+    fn refuse<D: Runs<Self>>(device: &D) {
+        no_plan::<Self, D>(device, &SoftmaxParams { seq_k: 0, ..SOFTMAX });
+        no_plan::<Self, D>(device, &SoftmaxParams { dtype: Dtype::U32, ..SOFTMAX });
+        let plan = must_plan::<Self, D>(device, &SOFTMAX);
+        let input = tensor(device, 21);
+        define_wrong!(device, plan, [output: 21], SoftmaxCall {
+            batch: 1,
+            rows: 3,
+            seq_k: 7,
+            past: 4,
+            scale: 1.0,
+            input: MatrixRef::dense(&input, 3, 7),
+            output: MatrixMut::dense(&mut output, 3, 7),
+        }, $);
+        wrong!("softmax of longer rows than the bucket", |call| call.seq_k = 9);
+        wrong!("softmax of empty rows", |call| call.seq_k = 0);
+        wrong!("softmax that sees beyond the end", |call| call.past = 5);
+        wrong!("softmax that sees beyond all numbers", |call| call.past = usize::MAX);
+        wrong!("softmax with a NaN for the scale", |call| call.scale = f32::NAN);
+        wrong!("softmax of an input beyond its end", |call| call.input.layout.offset = 1);
+        wrong!("softmax into an output beyond its end", |call| call.output.layout.row_stride = 8);
+        wrong!("softmax of more matrices than there are", |call| call.batch = 2);
+        let other = of_f16(device, 21);
+        if let Some(other) = &other {
+            wrong!("softmax of an input of f16", |call| call.input.tensor = other);
+        }
+    }
+
+    fn share<D: Runs<Self>>(device: &D) {
+        let softmax = |seq_k| SoftmaxParams { seq_k, causal: false, dtype: Dtype::F32 };
+        check_plans::<Self, D>(device, [257, 300, 511, 512].map(softmax), 1);
+        check_plans::<Self, D>(device, [1, 2, 256, 257, 513].map(softmax), 5);
+        check_plans::<Self, D>(device, [softmax(7), SoftmaxParams { causal: true, ..softmax(7) }], 2);
+    }
 }
 
 fn check<D: Runs<SoftmaxKernel>>(device: &D, dtype: Dtype, case: &Case) -> Outcome {

@@ -30,14 +30,14 @@ impl Runs<ScaledDotProductAttentionKernel> for HostDevice {
 
     /// Also starts the device's threads, if an attention is worth them.
     fn plan(&self, key: &AttentionKey) -> Result<AttentionPlan, MetalError> {
-        self.workers(nanoseconds(key, 1, key.seq_q.most(), key.seq_k.padded_length()))?;
-        let (threads, queries) = (self.threads().get(), key.seq_q.most());
+        self.workers(nanoseconds(key, 1, key.seq_q.max(), key.seq_k.max()))?;
+        let (threads, queries) = (self.threads().get(), key.seq_q.max());
         // Two parts for each thread, so that one that was held up takes fewer.
         let parts = if threads == 1 { 1 } else { 2 * threads };
         Ok(if queries == 1 {
             AttentionPlan { queries: 1, heads: key.kv_heads.div_ceil(parts) * key.group() }
         } else {
-            let most = (SCORES / key.seq_k.padded_length()).clamp(4, 64);
+            let most = (SCORES / key.seq_k.max()).clamp(4, 64);
             AttentionPlan { queries: queries.div_ceil(parts).min(most), heads: key.heads }
         })
     }

@@ -27,7 +27,7 @@ impl Runs<SoftmaxKernel> for HostDevice {
     type Plan = SoftmaxPlan;
 
     fn plan(&self, key: &SoftmaxKey) -> Result<SoftmaxPlan, MetalError> {
-        Ok(SoftmaxPlan { height: (BLOCK / key.seq_k.padded_length()).max(1) })
+        Ok(SoftmaxPlan { height: (BLOCK / key.seq_k.max()).max(1) })
     }
 
     fn run(

@@ -71,13 +71,13 @@ pub struct ArtifactEvicted {
     pub bytes: u64,
 }
 
-/// An operation on a remote level of a store failed. The resource is created all the same.
+/// An operation on a level of a store failed, usually on a remote one. The resource is created all the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RemoteFailed {
     /// The level.
     pub level: Cow<'static, str>,
-    /// The operation: `get`, `put` or another that the level has.
+    /// The operation: `get`, `put`, `delete`, or of a folder what was tried.
     pub operation: Cow<'static, str>,
     /// The error's message.
     pub error: String,

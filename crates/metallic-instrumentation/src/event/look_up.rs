@@ -52,6 +52,10 @@ pub struct ResourceCreated {
     pub duration_ns: u64,
     /// Time spent in this creation without the creations it asked for, in nanoseconds. Read as `duration_ns` where absent.
     pub own_duration_ns: u64,
+    /// True if the resource was made of an artifact from a store, in place of compiling: see
+    /// [`ArtifactFound`](super::ArtifactFound).
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "std::ops::Not::not"))]
+    pub loaded: bool,
     /// Its outcome.
     pub outcome: CreationOutcome,
     /// The error's message, when it failed.
@@ -81,6 +85,8 @@ struct Read {
     cache_key: Arc<str>,
     duration_ns: u64,
     own_duration_ns: Option<u64>,
+    #[serde(default)]
+    loaded: bool,
     outcome: CreationOutcome,
     #[serde(default)]
     error: Option<String>,
@@ -90,8 +96,8 @@ struct Read {
 #[cfg(feature = "serde")]
 impl From<Read> for ResourceCreated {
     fn from(read: Read) -> Self {
-        let Read { cache, cache_key, duration_ns, own_duration_ns, outcome, error, bytes } = read;
+        let Read { cache, cache_key, duration_ns, own_duration_ns, loaded, outcome, error, bytes } = read;
         let own_duration_ns = own_duration_ns.unwrap_or(duration_ns);
-        Self { cache, cache_key, duration_ns, own_duration_ns, outcome, error, bytes }
+        Self { cache, cache_key, duration_ns, own_duration_ns, loaded, outcome, error, bytes }
     }
 }

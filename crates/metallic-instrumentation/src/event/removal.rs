@@ -16,7 +16,8 @@ pub struct CacheEviction {
     pub strategy: Cow<'static, str>,
     /// Entries evicted.
     pub count: u64,
-    /// `size_limit_exceeded_max_<entries>` or `idle_timeout_exceeded_<milliseconds>ms`.
+    /// `size_limit_exceeded_max_<entries>`, `idle_timeout_exceeded_<milliseconds>ms` or
+    /// `idle_generations_exceeded_<generations>`.
     pub reason: Cow<'static, str>,
     /// Entries right after the eviction, before any insertion.
     pub size_after: u64,
@@ -49,7 +50,7 @@ named! {
     RemovalCause {
         /// The policy's limit on entries.
         SizeLimit = "size_limit",
-        /// The policy's idle time.
+        /// The policy's idle time, or its limit on idle generations.
         IdleTimeout = "idle_timeout",
         /// The caller removed this key.
         Removed = "removed",

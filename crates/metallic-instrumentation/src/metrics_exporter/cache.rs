@@ -106,6 +106,7 @@ fn cause(reason: &str) -> &'static str {
     match reason {
         _ if reason.starts_with("size_limit") => "size_limit",
         _ if reason.starts_with("idle_timeout") => "idle_timeout",
+        _ if reason.starts_with("idle_generations") => "idle_generations",
         _ => "other",
     }
 }

@@ -28,7 +28,7 @@ impl EventSink for Panicking {
     }
 }
 
-/// What was written, shared with the test.
+/// The written bytes, shared with the test.
 #[derive(Clone, Default)]
 pub(crate) struct Page(Arc<Mutex<Vec<u8>>>);
 

@@ -16,7 +16,7 @@ fn sink_of(path: &Path, vars: &[(&str, &str)]) -> Result<Option<Arc<EnvLog>>, Fr
     from_vars(|name| all.get(name).cloned())
 }
 
-/// What the log holds after these accesses, as long as it held one line with the number 99 before.
+/// The content of the log after these accesses, as long as it held one line with the number 99 before.
 fn log_of(vars: &[(&str, &str)], accesses: u64) -> String {
     let dir = tempdir().unwrap();
     let path = dir.path().join("log.jsonl");

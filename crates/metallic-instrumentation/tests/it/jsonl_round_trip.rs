@@ -52,6 +52,7 @@ fn others() -> impl Strategy<Value = EventData> {
             cache_key: text(),
             duration_ns: n(),
             own_duration_ns: n(),
+            loaded: any::<bool>(),
             outcome: one_of(CreationOutcome::ALL),
             error: maybe(),
             bytes: n(),

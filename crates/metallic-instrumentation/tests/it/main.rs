@@ -1,4 +1,4 @@
-//! What the sinks and exporters do, seen from outside.
+//! The sinks and exporters, seen from outside.
 #![allow(clippy::unwrap_used, reason = "tests throughout; clippy knows only those in functions marked so")]
 
 mod doubles;

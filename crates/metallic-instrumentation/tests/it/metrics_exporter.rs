@@ -37,6 +37,7 @@ fn created_in(cache: &'static str, outcome: CreationOutcome, seconds: u64) -> Ev
         cache_key: format!("{cache}:K").into(),
         duration_ns: 2 * seconds * 1_000_000_000,
         own_duration_ns: seconds * 1_000_000_000,
+        loaded: false,
         outcome,
         error: None,
         bytes: 0,

@@ -50,7 +50,7 @@ impl Subscriber for Listener {
     fn exit(&self, _: &Id) {}
 }
 
-/// What a listener at this level hears of these events, from a cache that asks before it records.
+/// The records that a listener at this level gets of these events, from a cache that asks before it records.
 fn heard(level: Level, events: &[Event]) -> Vec<Heard> {
     let heard = Arc::default();
     tracing::subscriber::with_default(Listener { level, heard: Arc::clone(&heard) }, || {

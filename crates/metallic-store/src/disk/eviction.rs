@@ -52,10 +52,15 @@ impl Ledger<'_> {
     }
 }
 
+/// The time between two moments. What is from the future was not used just now: a clock went back, and it would never be evicted.
+pub(super) fn distance(now: SystemTime, then: SystemTime) -> Duration {
+    now.duration_since(then).unwrap_or_else(|ahead| ahead.duration())
+}
+
 fn candidate(inner: &Inner, id: EntryId, now: SystemTime) -> Option<Candidate> {
     let path = inner.layout.entry(&id);
     let stat = inner.files.stat(&path).ok()?;
-    let age = stat.modified.and_then(|used| now.duration_since(used).ok()).unwrap_or_default();
+    let age = stat.modified.map(|used| distance(now, used)).unwrap_or_default();
     // What cannot be read is worth nothing.
     let profit = cost(&*inner.files, &path).map_or(0.0, |cost| profit(cost, stat.len, age));
     Some(Candidate { id, bytes: stat.len, profit })

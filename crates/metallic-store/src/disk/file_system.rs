@@ -68,6 +68,16 @@ pub trait FileSystem: Send + Sync + fmt::Debug {
     /// The system's.
     fn sync_folder(&self, folder: &Path) -> io::Result<()>;
 
+    /// Bytes that the user may still write to the file system of a folder, where it tells.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    fn available(&self, folder: &Path) -> io::Result<Option<u64>> {
+        let _ = folder;
+        Ok(None)
+    }
+
     /// The user on whose behalf files are opened, where there are such.
     fn user(&self) -> Option<u32>;
 }

@@ -1,6 +1,6 @@
 use std::io;
 
-use super::file_system::{FileSystem, StatKind};
+use super::file_system::{FileSystem, Stat, StatKind};
 use super::layout::Layout;
 
 /// A folder that is not safe to keep artifacts in, and why: a driver executes what is in it.
@@ -20,12 +20,16 @@ pub(super) fn refusal(files: &dyn FileSystem, layout: &Layout, read_only: bool) 
     if stat.kind != StatKind::Folder {
         return Some(format!("`{}` is not a folder", root.display()));
     }
+    not_ours(&stat, files, read_only).map(|refusal| format!("`{}` {refusal}", root.display()))
+}
+
+/// Why something is not its user's alone to write to, if it is not.
+pub(super) fn not_ours(stat: &Stat, files: &dyn FileSystem, read_only: bool) -> Option<String> {
     let (owner, mode) = stat.owner?;
     // What is shipped with a system belongs to root, and is read by all.
     let trusted = Some(owner) == files.user() || read_only && owner == 0;
     if !trusted {
-        return Some(format!("`{}` belongs to the user with number {owner}", root.display()));
+        return Some(format!("belongs to the user with number {owner}"));
     }
-    (mode & 0o022 != 0)
-        .then(|| format!("`{}` can be written to by others, its mode is {mode:o}", root.display()))
+    (mode & 0o022 != 0).then(|| format!("can be written to by others, its mode is {mode:o}"))
 }

@@ -1,6 +1,12 @@
 use std::path::{Path, PathBuf};
 
+use super::file_system::StatKind;
 use crate::{EntryId, Subject};
+
+const LEDGER: &str = "ledger";
+const TEMPORARY: &str = "tmp";
+const LEASES: &str = "leases";
+const SHARDS: &str = "entries";
 
 /// Where things are in a store's folder.
 ///
@@ -25,15 +31,15 @@ impl Layout {
     }
 
     pub(super) fn ledger(&self) -> PathBuf {
-        self.root.join("ledger")
+        self.root.join(LEDGER)
     }
 
     pub(super) fn temporary(&self) -> PathBuf {
-        self.root.join("tmp")
+        self.root.join(TEMPORARY)
     }
 
     pub(super) fn leases(&self) -> PathBuf {
-        self.root.join("leases")
+        self.root.join(LEASES)
     }
 
     pub(super) fn lease(&self, id: &EntryId) -> PathBuf {
@@ -41,7 +47,7 @@ impl Layout {
     }
 
     pub(super) fn shards(&self) -> PathBuf {
-        self.root.join("entries")
+        self.root.join(SHARDS)
     }
 
     pub(super) fn shard(&self, subject: Subject) -> PathBuf {
@@ -57,8 +63,21 @@ impl Layout {
         self.temporary().join(format!("{bytes}-{}-{unique}", std::process::id()))
     }
 
-    /// The bytes that a temporary file's name says are reserved.
+    /// The bytes that a temporary file's name says are reserved; none if no store has given it that name.
     pub(super) fn reserved(name: &str) -> Option<u64> {
-        name.split_once('-')?.0.parse().ok()
+        let mut numbers = name.split('-').map(|number| number.parse::<u64>().ok());
+        match (numbers.next(), numbers.next(), numbers.next(), numbers.next()) {
+            (Some(Some(bytes)), Some(Some(_)), Some(Some(_)), None) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// Returns `true` for what a store has right in its folder.
+    pub(super) fn is_part(name: &str, kind: StatKind) -> bool {
+        match name {
+            LEDGER => kind == StatKind::File,
+            TEMPORARY | LEASES | SHARDS => kind == StatKind::Folder,
+            _ => false,
+        }
     }
 }

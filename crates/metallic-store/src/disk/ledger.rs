@@ -10,9 +10,11 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use super::Inner;
+use super::eviction::distance;
 use super::file_system::{FileHandle, StatKind, read_full, write_all};
 use super::layout::Layout;
 use super::lock::{self, Locked};
@@ -34,7 +36,12 @@ pub(super) struct Ledger<'a> {
 
 impl<'a> Ledger<'a> {
     pub(super) fn open(inner: &'a Inner) -> Result<Self, SaveError> {
-        let file = match lock::lock(&*inner.files, &inner.layout.ledger(), inner.lock_wait) {
+        // A process that was stopped with the lock costs this one a single wait, and not one a write.
+        let wait =
+            if inner.is_ledger_stuck.load(Ordering::Relaxed) { Duration::ZERO } else { inner.lock_wait };
+        let locked = lock::lock(&*inner.files, &inner.layout.ledger(), wait);
+        inner.is_ledger_stuck.store(matches!(locked, Locked::TimedOut), Ordering::Relaxed);
+        let file = match locked {
             Locked::Held(file) => Some(file),
             Locked::Unsupported => None,
             Locked::TimedOut => return Err(SaveError::Busy),
@@ -68,18 +75,20 @@ impl<'a> Ledger<'a> {
     /// Counts what is in the folder, and removes what killed processes have left of their writes.
     pub(super) fn count(&mut self) -> io::Result<()> {
         let entries = self.inner.entries(None)?;
-        let present: u64 = entries.iter().map(|id| self.present(id)).sum();
+        let present = entries.iter().map(|id| self.present(id)).fold(0, u64::saturating_add);
         self.total = present.saturating_add(self.sweep());
         Ok(())
     }
 
-    /// Removes abandoned temporary files and leases, and returns the bytes that are reserved for the others.
+    /// Removes abandoned temporary files and leases, and returns the bytes that are reserved for the others. What has another
+    /// name than a store gives is not touched: a user may have named a folder that was there before.
     ///
     /// A temporary file is created under the ledger's lock and locked at once, so that none is taken for abandoned in between.
     pub(super) fn sweep(&self) -> u64 {
         let Inner { files, layout, journal, .. } = self.inner;
-        let mut reserved = 0;
+        let mut reserved = 0_u64;
         for name in files.list(&layout.temporary()).unwrap_or_default() {
+            let Some(bytes) = name.to_str().and_then(Layout::reserved) else { continue };
             let path = layout.temporary().join(&name);
             let abandoned = match lock::is_abandoned(&**files, &path) {
                 Ok(Some(_unlocked_when_removed)) => true,
@@ -89,10 +98,11 @@ impl<'a> Ledger<'a> {
             if abandoned {
                 journal.absorb("remove a temporary file", files.remove_file(&path));
             } else {
-                reserved += name.to_str().and_then(Layout::reserved).unwrap_or(0);
+                reserved = reserved.saturating_add(bytes);
             }
         }
         for name in files.list(&layout.leases()).unwrap_or_default() {
+            let Some(Ok(_)) = name.to_str().map(str::parse::<EntryId>) else { continue };
             let path = layout.leases().join(&name);
             if let Ok(Some(_unlocked_when_removed)) = lock::is_abandoned(&**files, &path) {
                 journal.absorb("remove a lease", files.remove_file(&path));
@@ -103,8 +113,7 @@ impl<'a> Ledger<'a> {
 
     fn is_old(&self, path: &Path) -> bool {
         let modified = self.inner.files.stat(path).ok().and_then(|stat| stat.modified);
-        let age = modified.and_then(|modified| SystemTime::now().duration_since(modified).ok());
-        age.is_some_and(|age| age > ABANDONED_AFTER)
+        modified.is_some_and(|modified| distance(SystemTime::now(), modified) > ABANDONED_AFTER)
     }
 
     /// Length of the entry that is there now, which a new one would replace.

@@ -1,9 +1,11 @@
+use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::Inner;
 use super::file_system::{Access, FileHandle, Stat, StatKind, read_full};
+use super::folder;
 use crate::format::{HEAD, Head, check_length};
 use crate::{Entry, EntryId, EntryInfo, FormatError, MissCause, Subject};
 
@@ -43,24 +45,28 @@ impl Inner {
 
     /// Lists entries by their names. A folder that is not there has none.
     pub(super) fn entries(&self, subject: Option<Subject>) -> io::Result<Vec<EntryId>> {
-        let list = |folder: &Path| match self.files.list(folder) {
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                Ok(Vec::new())
-            }
-            listed => listed,
-        };
         let all = self.layout.shards();
         let shards = match subject {
             Some(subject) => vec![self.layout.shard(subject)],
-            None => list(&all)?.iter().map(|name| all.join(name)).collect(),
+            None => self.names(&all)?.iter().map(|name| all.join(name)).collect(),
         };
         let mut ids = Vec::new();
         for shard in shards {
-            let names = list(&shard)?;
+            let names = self.names(&shard)?;
             let listed = names.iter().filter_map(|name| name.to_str()?.parse::<EntryId>().ok());
             ids.extend(listed.filter(|id| subject.is_none_or(|subject| id.subject() == subject)));
         }
         Ok(ids)
+    }
+
+    /// Lists the names in a folder, of which there are none if it is not there.
+    pub(super) fn names(&self, folder: &Path) -> io::Result<Vec<OsString>> {
+        match self.files.list(folder) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Ok(Vec::new())
+            }
+            listed => listed,
+        }
     }
 
     fn open_entry(&self, id: &EntryId) -> Result<(Box<dyn FileHandle>, Stat), MissCause> {
@@ -84,6 +90,10 @@ impl Inner {
         let stat = file.stat().map_err(|error| MissCause::Unreadable(error.kind()))?;
         if stat.kind != StatKind::File {
             return Err(MissCause::NotAFile);
+        }
+        // In a folder of ours, which once let others in.
+        if let Some(refusal) = folder::not_ours(&stat, &*self.files, self.read_only) {
+            return Err(MissCause::Refused(format!("the entry {refusal}")));
         }
         check_length(stat.len)?;
         Ok((file, stat))

@@ -1,5 +1,8 @@
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
@@ -33,7 +36,6 @@ impl Inner {
     }
 
     fn reserve(&self, bytes: u64) -> Result<Reservation<'_>, SaveError> {
-        static UNIQUE: AtomicU64 = AtomicU64::new(0);
         self.create_folder(&self.layout.temporary())?;
         let mut ledger = Ledger::open(self)?;
         if !self.swept.swap(true, Ordering::Relaxed) {
@@ -41,18 +43,9 @@ impl Inner {
         }
         ledger.make_room(self, bytes)?;
         ledger.add(bytes)?;
-        let unique = UNIQUE.fetch_add(1, Ordering::Relaxed);
-        let path = self.layout.temporary_file(bytes, unique);
+        let path = self.layout.temporary_file(bytes, unique());
         // From here on a failure gives the room back, and the ledger is open already.
-        let created = self.files.open(&path, Access::Create).or_else(|error| match error.kind() {
-            // A process of the same number left it, in another container or before a restart.
-            io::ErrorKind::AlreadyExists => {
-                self.files.remove_file(&path)?;
-                self.files.open(&path, Access::Create)
-            }
-            _ => Err(error),
-        });
-        match created {
+        match self.files.open(&path, Access::Create) {
             Ok(file) => {
                 // Where there are no locks, age tells what is abandoned.
                 let _ = file.try_lock();
@@ -72,6 +65,13 @@ impl Inner {
             Err(_) => self.files.create_folder(folder),
         }
     }
+}
+
+/// A number that no other file has: a process of the same number, in another container, writes to this folder too.
+fn unique() -> u64 {
+    static NEXT: LazyLock<AtomicU64> =
+        LazyLock::new(|| AtomicU64::new(RandomState::new().build_hasher().finish()));
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Reservation<'_> {

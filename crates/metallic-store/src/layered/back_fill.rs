@@ -17,6 +17,7 @@ pub(super) struct BackFill {
 struct Worker {
     jobs: Option<SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
+    process: u32,
 }
 
 enum Job {
@@ -31,28 +32,44 @@ impl BackFill {
 
     /// Writes to a level when there is time, or counts that there is not.
     pub(super) fn write(&self, level: &Arc<dyn ArtifactStore>, entry: &Entry) {
-        let mut worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
-        if worker.is_none() {
-            *worker = self.journal.absorb("start the back-fill", Worker::start());
-        }
-        let Some(jobs) = worker.as_ref().and_then(|worker| worker.jobs.as_ref()) else { return };
+        let Some(jobs) = self.jobs(true) else { return };
         let job = Job::Write { level: Arc::clone(level), entry: entry.clone() };
         if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = jobs.try_send(job) {
             level.journal().record(StoreAction::NotWritten { id: entry.key.id(), cause: &SaveError::Busy });
         }
     }
 
-    /// Waits until everything that was queued before is written.
+    /// Waits until everything that was queued before is written. An observer that asks for this on the thread that writes does not
+    /// wait for itself.
     pub(super) fn flush(&self) {
+        let Some(jobs) = self.jobs(false) else { return };
         let (done, wait) = channel();
-        let jobs = {
-            let worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
-            worker.as_ref().and_then(|worker| worker.jobs.clone())
-        };
-        if jobs.is_some_and(|jobs| jobs.send(Job::Flush(done)).is_ok()) {
+        if jobs.send(Job::Flush(done)).is_ok() {
             // An error says that the thread is gone, and with it what there was to wait for.
             let _ = wait.recv();
         }
+    }
+
+    /// The way to the thread, which is started if it is to be. No lock is held afterwards: observers may use the store.
+    fn jobs(&self, start: bool) -> Option<SyncSender<Job>> {
+        let mut worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
+        if worker.as_ref().is_some_and(Worker::is_of_another_process) {
+            *worker = None;
+        }
+        let mut started = Ok(());
+        if worker.is_none() && start {
+            match Worker::start() {
+                Ok(thread) => *worker = Some(thread),
+                Err(error) => started = Err(error),
+            }
+        }
+        let jobs = worker
+            .as_ref()
+            .filter(|worker| start || !worker.is_current())
+            .and_then(|worker| worker.jobs.clone());
+        drop(worker);
+        self.journal.absorb("start the back-fill", started);
+        jobs
     }
 }
 
@@ -61,13 +78,27 @@ impl Worker {
         let (jobs, queue) = sync_channel(QUEUE);
         let thread =
             std::thread::Builder::new().name("metallic-store".to_owned()).spawn(move || run(&queue))?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+        Ok(Self { jobs: Some(jobs), thread: Some(thread), process: std::process::id() })
+    }
+
+    /// Returns `true` in a process that was forked from the one with the thread: there is none here.
+    fn is_of_another_process(&self) -> bool {
+        self.process != std::process::id()
+    }
+
+    /// Returns `true` on the thread itself.
+    fn is_current(&self) -> bool {
+        self.thread.as_ref().is_some_and(|thread| thread.thread().id() == std::thread::current().id())
     }
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
         self.jobs = None;
+        // Neither the thread of another process nor this one ends while it is waited for.
+        if self.is_of_another_process() || self.is_current() {
+            return;
+        }
         if let Some(thread) = self.thread.take() {
             // A store that panicked on that thread has told so there.
             let _ = thread.join();
@@ -95,5 +126,21 @@ fn write(level: &dyn ArtifactStore, entry: &Entry) {
         // A level that is only read is meant to be.
         Err(SaveError::ReadOnly) => {}
         Err(cause) => level.journal().record(StoreAction::NotWritten { id, cause: &cause }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_forked_process_does_not_wait_for_a_thread_that_it_does_not_have() {
+        let back_fill = BackFill::new(Arc::new(Journal::new("layered", None)));
+        // The other end of the queue is there and no one reads it, as after a fork.
+        let (jobs, _queue) = sync_channel(1);
+        let parent = Worker { jobs: Some(jobs), thread: None, process: std::process::id() ^ 1 };
+        *back_fill.worker.lock().unwrap() = Some(parent);
+        back_fill.flush();
+        assert!(back_fill.worker.lock().unwrap().is_none());
     }
 }

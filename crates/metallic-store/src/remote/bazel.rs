@@ -1,4 +1,4 @@
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use sha2::{Digest, Sha256};
 
@@ -57,6 +57,10 @@ impl Transport for BazelTransport {
 
     fn delete(&self, name: &str, deadline: Instant) -> Result<bool, TransportError> {
         self.0.delete_url(&self.action(name), deadline)
+    }
+
+    fn time(&self, deadline: Instant) -> Result<Option<SystemTime>, TransportError> {
+        self.0.time(deadline)
     }
 }
 

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use ureq::http::StatusCode;
 use ureq::{Agent, Error};
@@ -17,6 +17,8 @@ pub struct HttpTransport {
 pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) body: Vec<u8>,
+    /// The server's clock, if it tells.
+    date: Option<SystemTime>,
 }
 
 impl HttpTransport {
@@ -65,9 +67,13 @@ impl HttpTransport {
         if method != "HEAD" && response.body().content_length().is_some_and(|len| len > limit) {
             return Err(TransportError::TooLong { limit });
         }
+        let date = response
+            .headers()
+            .get("date")
+            .and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
         // One byte more, since the limit itself is an error there.
         let body = response.body_mut().with_config().limit(limit.saturating_add(1)).read_to_vec();
-        Ok(Answer { status: response.status(), body: body.map_err(|error| failure(error, limit))? })
+        Ok(Answer { status: response.status(), body: body.map_err(|error| failure(error, limit))?, date })
     }
 
     pub(super) fn get_url(
@@ -92,6 +98,11 @@ impl HttpTransport {
             StatusCode::NOT_FOUND | StatusCode::GONE => Ok(false),
             status => Err(unexpected(status)),
         }
+    }
+
+    /// The time in the header of whatever the server answers to a request that changes nothing.
+    pub(super) fn time_at(&self, url: &str, deadline: Instant) -> Result<Option<SystemTime>, TransportError> {
+        Ok(self.send("HEAD", url, None, ANSWER, deadline)?.date)
     }
 
     pub(super) fn put_url(&self, url: &str, bytes: &[u8], deadline: Instant) -> Result<(), TransportError> {
@@ -137,6 +148,10 @@ impl Transport for HttpTransport {
 
     fn delete(&self, name: &str, deadline: Instant) -> Result<bool, TransportError> {
         self.delete_url(&self.url(name), deadline)
+    }
+
+    fn time(&self, deadline: Instant) -> Result<Option<SystemTime>, TransportError> {
+        self.time_at(&self.base, deadline)
     }
 }
 

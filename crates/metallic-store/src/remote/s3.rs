@@ -1,4 +1,4 @@
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rusty_s3::{Bucket, Credentials, S3Action, UrlStyle};
 
@@ -77,5 +77,9 @@ impl Transport for S3Transport {
         }
         let url = self.bucket.delete_object(Some(&self.credentials), &object).sign(VALID);
         self.http.delete_url(url.as_str(), deadline)
+    }
+
+    fn time(&self, deadline: Instant) -> Result<Option<SystemTime>, TransportError> {
+        self.http.time_at(self.bucket.base_url().as_str(), deadline)
     }
 }

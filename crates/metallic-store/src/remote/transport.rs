@@ -1,5 +1,5 @@
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Moves bytes to and from a server under names. What they are, and whether they can be trusted, is not its concern.
 ///
@@ -36,6 +36,16 @@ pub trait Transport: Send + Sync + fmt::Debug {
     ///
     /// If the server has not said by the deadline that it is gone.
     fn delete(&self, name: &str, deadline: Instant) -> Result<bool, TransportError>;
+
+    /// The time by the server's clock, to a second, where the protocol tells it.
+    ///
+    /// # Errors
+    ///
+    /// If there is no answer by the deadline.
+    fn time(&self, deadline: Instant) -> Result<Option<SystemTime>, TransportError> {
+        let _ = deadline;
+        Ok(None)
+    }
 }
 
 /// The reason why a server did not do what it was asked.

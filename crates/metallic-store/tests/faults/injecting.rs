@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use metallic_store::disk::file_system::{Access, FileHandle, FileSystem, NativeFileSystem, Stat};
 
-/// What goes wrong.
+/// The fault to inject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     /// The call fails.
@@ -53,7 +53,7 @@ pub(super) struct InjectingFileSystem {
     meanwhile: Meanwhile,
 }
 
-/// What happens between the opening of a lease's file and the attempt to lock it.
+/// The event between the opening of a lease's file and the attempt to lock it.
 #[derive(Default)]
 struct Meanwhile(Mutex<Option<Box<dyn FnOnce() + Send>>>);
 

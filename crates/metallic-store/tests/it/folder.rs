@@ -45,6 +45,27 @@ mod unix {
     }
 
     #[test]
+    fn an_entry_that_others_can_write_to_is_refused_and_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = DiskStore::open(folder.path().join("store"), DiskOptions::new());
+        let (key, artifact) = (key(1, "a"), artifact(1, 10));
+        store.save(&key, &artifact).unwrap();
+        let path = path(&store, &key);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+        let cause = store.load(&key).unwrap_err();
+        assert!(cause.to_string().contains("the entry can be written to by others"), "{cause}");
+        store.save(&key, &artifact).unwrap();
+        assert_eq!(store.load(&key), Ok(artifact.clone()));
+        // Only root can give files away.
+        if std::os::unix::fs::chown(&path, Some(12345), None).is_ok() {
+            let cause = store.load(&key).unwrap_err();
+            assert!(cause.to_string().contains("the entry belongs to the user with number 12345"), "{cause}");
+            store.save(&key, &artifact).unwrap();
+            assert_eq!(store.load(&key), Ok(artifact));
+        }
+    }
+
+    #[test]
     fn links_pipes_and_folders_in_the_place_of_an_entry_are_misses_and_give_way() {
         let folder = tempfile::tempdir().unwrap();
         let store = DiskStore::open(folder.path().join("store"), DiskOptions::new());
@@ -123,6 +144,44 @@ fn the_bound_holds_and_what_is_worth_least_leaves() {
 }
 
 #[test]
+fn what_is_from_the_future_is_evicted_before_what_was_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = DiskStore::open(folder.path().join("store"), DiskOptions::new());
+    let now = SystemTime::now();
+    let day = Duration::from_secs(86_400);
+    // A clock that was a year ahead once wrote the odd ones.
+    for number in 0..8 {
+        store.save(&key(number, "a"), &artifact(number, 1000).with_cost(Duration::from_secs(1))).unwrap();
+        let used = if number % 2 == 1 { now + 365 * day } else { now - day };
+        fs::File::open(path(&store, &key(number, "a"))).unwrap().set_modified(used).unwrap();
+    }
+    let half = store.usage().unwrap().bytes / 2;
+    store.prune(half).unwrap();
+    for number in 0..8 {
+        assert_eq!(store.load(&key(number, "a")).is_ok(), number % 2 == 0, "{number}");
+    }
+}
+
+#[test]
+fn a_process_that_keeps_the_ledger_locked_costs_one_wait_and_not_one_a_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let wait = Duration::from_millis(300);
+    let store = DiskStore::open(folder.path().join("store"), DiskOptions::new().with_lock_wait(wait));
+    store.save(&key(0, "a"), &artifact(0, 10)).unwrap();
+    let ledger = fs::File::open(store.folder().join("ledger")).unwrap();
+    ledger.lock().unwrap();
+    let start = std::time::Instant::now();
+    for number in 1..20 {
+        assert_eq!(store.save(&key(number, "a"), &artifact(number, 10)), Err(SaveError::Busy));
+    }
+    let took = start.elapsed();
+    assert!(wait <= took && took < 10 * wait, "{took:?}");
+    assert_eq!(store.load(&key(0, "a")), Ok(artifact(0, 10)), "reading needs no ledger");
+    drop(ledger);
+    store.save(&key(1, "a"), &artifact(1, 10)).unwrap();
+}
+
+#[test]
 fn the_ledger_is_exact_through_replacing_removing_and_pruning() {
     let folder = tempfile::tempdir().unwrap();
     let store = DiskStore::open(folder.path().join("store"), DiskOptions::new().with_limit(1 << 20));
@@ -184,6 +243,65 @@ fn a_store_that_is_only_read_changes_nothing() {
     let nowhere = DiskStore::open(folder.path().join("nowhere"), DiskOptions::new().read_only());
     assert_eq!(nowhere.load(&key), Err(MissCause::Absent));
     assert!(!folder.path().join("nowhere").exists());
+}
+
+#[test]
+fn what_a_store_did_not_put_there_is_named_and_never_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path().join("project");
+    // A user's own folder, which has a `tmp` and more that a store has, too.
+    let (first, other) = (key(1, "a").id().to_string(), key(2, "a").id().to_string());
+    let theirs = [
+        "README".to_owned(),
+        "entries/notes".to_owned(),
+        format!("entries/zz/{first}"),
+        format!("entries/{}/notes", &first[..2]),
+        "leases/contract.pdf".to_owned(),
+        "tmp/100".to_owned(),
+        "tmp/100-1-2-3".to_owned(),
+        "tmp/draft-1-2".to_owned(),
+        "tmp/thesis.tex".to_owned(),
+    ];
+    for path in &theirs {
+        let path = at.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "theirs").unwrap();
+    }
+    let as_entry = at.join("entries").join(&other[..2]).join(&other);
+    fs::create_dir_all(as_entry.join("inside")).unwrap();
+    let abandoned = at.join("tmp/100-1-2");
+    fs::write(&abandoned, "a killed process left it").unwrap();
+
+    let store = DiskStore::open(&at, DiskOptions::new().with_limit(1000));
+    for number in 3..20 {
+        store.save(&key(number, "a"), &artifact(number, 100)).unwrap();
+    }
+    drop(store.lease(&key(3, "a").id(), Duration::ZERO));
+    store.prune(0).unwrap();
+    assert!(!abandoned.exists());
+    let mut expected: Vec<_> = theirs.iter().map(|path| at.join(path)).collect();
+    expected.push(as_entry);
+    // A folder that is no shard is named itself, and not what is in it.
+    expected.retain(|path| !path.starts_with(at.join("entries/zz")));
+    expected.push(at.join("entries/zz"));
+    expected.sort();
+    assert_eq!(store.foreign().unwrap(), expected);
+    for path in &theirs {
+        assert_eq!(fs::read_to_string(at.join(path)).unwrap(), "theirs", "{path}");
+    }
+    let nowhere = DiskStore::open(folder.path().join("nowhere"), DiskOptions::new().read_only());
+    assert!(nowhere.foreign().unwrap().is_empty());
+}
+
+#[test]
+fn the_room_on_the_file_system_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = DiskStore::open(folder.path().join("store"), DiskOptions::new());
+    let available = store.available().unwrap();
+    assert_eq!(available.is_some(), cfg!(unix));
+    assert!(available.is_none_or(|bytes| bytes > 0));
+    let nowhere = DiskStore::open(folder.path().join("nowhere"), DiskOptions::new().read_only());
+    assert!(nowhere.available().is_err());
 }
 
 #[test]

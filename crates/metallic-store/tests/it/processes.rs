@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 const TASK: &str = "METALLIC_STORE_TEST_TASK";
 const FOLDER: &str = "METALLIC_STORE_TEST_FOLDER";
 
-/// What a child process does: nothing in an ordinary run of the tests.
+/// The work of a child process: nothing in an ordinary run of the tests.
 #[test]
 fn child() {
     let Ok(task) = std::env::var(TASK) else { return };

@@ -56,7 +56,7 @@ fn s3_conforms() {
     assert!(requests.iter().all(|request| request.contains("X-Amz-Signature=")), "each request is signed");
 }
 
-/// What a child process does that has credentials in its environment.
+/// The work of a child process that has credentials in its environment.
 pub(crate) fn check_url(url: &str) {
     let store = RemoteStore::at(url, patient()).unwrap();
     conformance::what_is_saved_is_loaded(&store);
@@ -215,6 +215,22 @@ fn what_is_damaged_on_the_wire_is_a_named_miss() {
     );
     server.replace_only_value(intact);
     assert_eq!(store.load(&key(1, "a")), Ok(artifact(1, 300)));
+}
+
+#[test]
+fn the_clock_of_a_server_is_read_where_its_protocol_tells() {
+    let at = |protocol, behaviour, scheme: &str| {
+        let server = Server::start(protocol, behaviour);
+        RemoteStore::at(&format!("{scheme}://{}/a", server.address()), hasty()).unwrap().server_time()
+    };
+    let then = std::time::UNIX_EPOCH + Duration::from_secs(784_111_777);
+    for scheme in ["http", "bazel+http"] {
+        assert_eq!(at(Protocol::Http, Behaviour::Works, scheme), Ok(Some(then)));
+    }
+    assert_eq!(at(Protocol::Redis, Behaviour::Works, "redis"), Ok(None));
+    assert!(at(Protocol::Http, Behaviour::Hangs, "http").is_err());
+    let nonsense = Behaviour::Lies(b"HTTP/1.1 200 OK\r\ndate: yesterday\r\n\r\n");
+    assert_eq!(at(Protocol::Http, nonsense, "http"), Ok(None));
 }
 
 #[test]

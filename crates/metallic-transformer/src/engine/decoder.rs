@@ -1,10 +1,13 @@
 //! A decoder like GPT-2 on a device.
 
+use std::collections::HashSet;
+
 use metallic::Dtype;
-use metallic::caching::ResourceCache;
+use metallic::caching::{CacheName, CacheRegistry, Registry, ResourceCache};
 use metallic::error::MetalError;
 use metallic::kernels::kv_cache_write::KvCacheWriteCall;
 use metallic::kernels::scaled_dot_product_attention::AttentionCall;
+use metallic::kernels::{RowBucket, SeqKBucket};
 use metallic::slots::{KvCacheConfig, KvCacheState};
 use metallic::tensor::{MatrixLayout, MatrixMut, MatrixRef};
 
@@ -14,32 +17,48 @@ use super::scratch::Scratch;
 use crate::model::Gpt2;
 
 /// A model that continues a sequence of tokens, whose keys and values it keeps in the registry's slot.
-pub struct Decoder<'m, D: TransformerDevice> {
+///
+/// Over a [`LocalRegistry`](metallic::caching::LocalRegistry) it shares plans and weights with the decoders of other threads, and
+/// keys and values are its own.
+pub struct Decoder<'m, D: TransformerDevice, G = CacheRegistry<D>> {
     model: &'m Gpt2,
-    layers: Layers<D>,
+    layers: Layers<D, G>,
+    kv: KvCacheConfig,
     scratch: Option<Scratch<D::Tensor>>,
     logits: Option<D::Tensor>,
 }
 
-impl<'m, D: TransformerDevice> Decoder<'m, D> {
+impl<'m, D: TransformerDevice, G: Registry<D>> Decoder<'m, D, G> {
     /// The model on this device, its plans, weights, keys and values in this registry.
-    pub fn new(model: &'m Gpt2, device: D, cache: ResourceCache<D>, dtype: Dtype) -> Self {
-        Self { model, layers: Layers { device, cache, dtype }, scratch: None, logits: None }
+    pub fn new(model: &'m Gpt2, device: D, cache: ResourceCache<D, G>, dtype: Dtype) -> Self {
+        let kv = kv_cache_config(model, dtype);
+        Self { model, layers: Layers { device, cache, dtype }, kv, scratch: None, logits: None }
+    }
+
+    /// Names the keys and values in events, where several decoders have one log. To be called before the first token.
+    #[must_use]
+    pub fn with_kv_cache_name(self, name: impl Into<CacheName>) -> Self {
+        Self { kv: self.kv.with_name(name), ..self }
     }
 
     /// The registry.
-    pub fn cache(&self) -> &ResourceCache<D> {
+    pub fn cache(&self) -> &ResourceCache<D, G> {
         &self.layers.cache
     }
 
     /// The registry, with all that was made.
-    pub fn into_cache(self) -> ResourceCache<D> {
+    pub fn into_cache(self) -> ResourceCache<D, G> {
         self.layers.cache
     }
 
     /// The number of tokens in the sequence.
     pub fn positions(&self) -> usize {
-        self.layers.cache.registry().slot::<KvCacheState<D::Tensor>>().map_or(0, KvCacheState::len)
+        self.kv_cache().map_or(0, KvCacheState::len)
+    }
+
+    /// The keys and values; `None` before the first token.
+    pub fn kv_cache(&self) -> Option<&KvCacheState<D::Tensor>> {
+        self.layers.cache.registry().slot()
     }
 
     /// Makes room at once for sequences of `positions` positions, and for `tokens` tokens at a time. What is fed grows its tensors
@@ -48,17 +67,48 @@ impl<'m, D: TransformerDevice> Decoder<'m, D> {
     /// # Errors
     /// As [`feed`](Self::feed).
     pub fn reserve(&mut self, tokens: usize, positions: usize) -> Result<(), MetalError> {
-        let Self { model, layers, scratch, .. } = self;
+        let Self { model, layers, kv, scratch, .. } = self;
         let device = layers.device.clone();
-        let kv = kv_cache(layers, model)?;
+        let kv = layers.cache.kv_cache(kv)?;
         kv.reserve(&device, positions.saturating_sub(kv.len()))?;
         Scratch::reserve(scratch, &device, &model.config.shape, tokens, layers.dtype).map(|_| ())
+    }
+
+    /// Runs a step of each shape that prompts of these lengths need, continued by up to `tokens` tokens each, over a sequence without
+    /// meaning: afterwards all is there that depends on this decoder's own tensors, and that no manifest can have. The sequence is
+    /// empty then. A shape whose plans a contract refuses is left out.
+    ///
+    /// # Errors
+    /// As [`feed`](Self::feed).
+    pub fn rehearse(
+        &mut self,
+        prompts: impl IntoIterator<Item = usize>,
+        tokens: usize,
+    ) -> Result<(), MetalError> {
+        let most = self.model.config.shape.positions;
+        let mut steps = HashSet::new();
+        for length in prompts {
+            let after = (length..length.saturating_add(tokens).saturating_sub(1)).map(|past| (past, 1));
+            for (past, rows) in std::iter::once((0, length)).chain(after) {
+                if rows == 0 || past + rows > most {
+                    break;
+                }
+                if steps.insert((RowBucket::of(rows), SeqKBucket::of(past + rows))) {
+                    self.restart();
+                    self.reserve(rows, past + rows)?;
+                    self.layers.cache.kv_cache(&self.kv)?.advance(past)?;
+                    leave_out_refused(self.feed(&vec![0; rows]))?;
+                }
+            }
+        }
+        self.restart();
+        Ok(())
     }
 
     /// Begins a new sequence, in the memory of the one before.
     pub fn restart(&mut self) {
         // A cache of another configuration is not this decoder's to reset: the next step is refused then.
-        if let Ok(cache) = kv_cache(&mut self.layers, self.model) {
+        if let Ok(cache) = self.layers.cache.kv_cache(&self.kv) {
             cache.reset();
         }
     }
@@ -72,11 +122,11 @@ impl<'m, D: TransformerDevice> Decoder<'m, D> {
     /// # Panics
     /// If there are no tokens, or one that the model does not have.
     pub fn feed(&mut self, ids: &[u32]) -> Result<Vec<f32>, MetalError> {
-        let Self { model, layers, scratch, logits } = self;
+        let Self { model, layers, kv: config, scratch, logits } = self;
         let shape = &model.config.shape;
         let (rows, width) = (ids.len(), shape.width);
         let device = layers.device.clone();
-        let kv = kv_cache(layers, model)?;
+        let kv = layers.cache.kv_cache(config)?;
         kv.reserve(&device, rows)?;
         let (past, seen) = (kv.len(), kv.len() + rows);
         let scratch = Scratch::reserve(scratch, &device, shape, rows, layers.dtype)?;
@@ -99,7 +149,7 @@ impl<'m, D: TransformerDevice> Decoder<'m, D> {
             let part = |at: usize| MatrixRef { tensor: &scratch.heads, layout: parts.at(at * width) };
 
             let write = layers.kv_cache_write(shape)?;
-            let room = kv_cache(layers, model)?.layer_mut(number)?;
+            let room = layers.cache.kv_cache(config)?.layer_mut(number)?;
             let call = KvCacheWriteCall {
                 batch: 1,
                 positions: rows,
@@ -113,7 +163,7 @@ impl<'m, D: TransformerDevice> Decoder<'m, D> {
             write.run(&device, call)?;
 
             let attention = layers.attention(shape, (rows, seen), true)?;
-            let sequence = kv_cache(layers, model)?.layer(number)?;
+            let sequence = layers.cache.kv_cache(config)?.layer(number)?;
             let call = AttentionCall {
                 batch: 1,
                 seq_q: rows,
@@ -141,25 +191,29 @@ impl<'m, D: TransformerDevice> Decoder<'m, D> {
         };
         layers.scores(model.head(), MatrixRef::dense(&scratch.normed, 1, width), logits)?;
         let logits = device.read(logits, 0..shape.vocabulary)?;
-        kv_cache(layers, model)?.advance(rows)?;
+        layers.cache.kv_cache(config)?.advance(rows)?;
         Ok(logits)
+    }
+}
+
+/// The result, where a refusal is none.
+pub(super) fn leave_out_refused<T>(step: Result<T, MetalError>) -> Result<(), MetalError> {
+    match step {
+        Err(error) if !matches!(error.root(), MetalError::CreationRefused(_)) => Err(error),
+        _ => Ok(()),
     }
 }
 
 /// The most bytes that a device may add to each tensor of keys or values to round up its size.
 const ROUNDING: u64 = 4096;
 
-/// The keys and values in the registry's slot: room for all positions of the model, and no more. It is the positions that
-/// limit them. The bytes are a little more than these positions take, since a device may round up the size of a tensor, and
-/// the last positions would be refused for that.
-fn kv_cache<'a, D: TransformerDevice>(
-    layers: &'a mut Layers<D>,
-    model: &Gpt2,
-) -> Result<&'a mut KvCacheState<D::Tensor>, MetalError> {
-    let (shape, dtype) = (&model.config.shape, layers.dtype);
+/// Room for the keys and values of all positions of the model, and no more. It is the positions that limit them. The bytes are a
+/// little more than these positions take, since a device may round up the size of a tensor, and the last positions would be
+/// refused for that.
+fn kv_cache_config(model: &Gpt2, dtype: Dtype) -> KvCacheConfig {
+    let shape = &model.config.shape;
     let position = 2 * shape.layers * shape.width * dtype.size_bytes();
     let rounding = ROUNDING.saturating_mul(2 * shape.layers as u64);
     let max_bytes = (position as u64).saturating_mul(shape.positions as u64).saturating_add(rounding);
-    let config = KvCacheConfig::new(shape.layers, shape.width, dtype, max_bytes);
-    layers.cache.kv_cache(&config.with_max_positions(shape.positions))
+    KvCacheConfig::new(shape.layers, shape.width, dtype, max_bytes).with_max_positions(shape.positions)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use metallic::Dtype;
-use metallic::caching::ResourceCache;
+use metallic::caching::{Registry, ResourceCache};
 use metallic::error::MetalError;
 use metallic::kernels::Planned;
 use metallic::kernels::add::{AddCall, AddParams};
@@ -20,13 +20,13 @@ use crate::model::parts::{Layout, Linear, Norm};
 use crate::model::{Activation, Shape, Weight};
 
 /// A device, the registry of what was made for it, and the type of all numbers.
-pub(super) struct Layers<D: TransformerDevice> {
+pub(super) struct Layers<D: TransformerDevice, G> {
     pub(super) device: D,
-    pub(super) cache: ResourceCache<D>,
+    pub(super) cache: ResourceCache<D, G>,
     pub(super) dtype: Dtype,
 }
 
-impl<D: TransformerDevice> Layers<D> {
+impl<D: TransformerDevice, G: Registry<D>> Layers<D, G> {
     /// `output = layer(input) + factor * output`, for dense rows.
     pub(super) fn linear(
         &mut self,

@@ -1,7 +1,10 @@
 //! After the first pass over a bucket of lengths nothing is created any more.
 
+use std::sync::Barrier;
+use std::thread;
+
 use metallic::Dtype;
-use metallic::caching::ResourceCache;
+use metallic::caching::{ResourceCache, SharedRegistry};
 use metallic::error::MetalError;
 use metallic::slots::KvCacheState;
 use metallic_host::{HostDevice, HostTensor};
@@ -80,4 +83,46 @@ fn a_step_beyond_the_last_position_is_refused_and_changes_nothing() {
     let at_once = decoder.feed(&again).expect("the prompt fits");
     let worst = last.iter().zip(&at_once).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(worst < 1e-4, "{worst}");
+}
+
+#[test]
+fn decoders_of_several_threads_share_plans_and_weights_and_have_their_own_keys_and_values() {
+    let loaded = Loaded::read(&fixture("gpt2-tiny"), false).expect("the fixture is whole");
+    let Model::Gpt2(model) = &loaded.model else { panic!("it is a decoder") };
+    let device = HostDevice::new();
+    let prompts: Vec<Vec<u32>> = (0..8).map(|n| (n..n + 5).collect()).collect();
+    let alone = ResourceCache::with_device(device.clone());
+    let mut alone = Decoder::new(model, device.clone(), alone, Dtype::F32);
+    let expected: Vec<_> = prompts
+        .iter()
+        .map(|prompt| {
+            alone.restart();
+            alone.feed(prompt).expect("the prompt fits")
+        })
+        .collect();
+
+    let registry = SharedRegistry::with_device(device.clone());
+    let begin = Barrier::new(4);
+    thread::scope(|scope| {
+        for first in 0..4 {
+            let (registry, device, prompts, expected, begin) =
+                (&registry, device.clone(), &prompts, &expected, &begin);
+            scope.spawn(move || {
+                let cache = ResourceCache::from(registry.local());
+                let mut decoder = Decoder::new(model, device, cache, Dtype::F32);
+                begin.wait();
+                for number in (0..prompts.len()).map(|n| (n + 2 * first) % prompts.len()) {
+                    decoder.restart();
+                    let logits = decoder.feed(&prompts[number]).expect("the prompt fits");
+                    assert_eq!(logits, expected[number]);
+                    assert_eq!(decoder.positions(), 5);
+                }
+            });
+        }
+    });
+    let shared =
+        registry.metrics_by_name().map(|(name, metrics)| (name.to_string(), metrics.misses, metrics.bytes));
+    let alone = alone.cache().registry().metrics_by_name();
+    let alone = alone.map(|(name, metrics)| (name.to_owned(), metrics.misses, metrics.bytes));
+    assert_eq!(shared.collect::<Vec<_>>(), alone.collect::<Vec<_>>());
 }

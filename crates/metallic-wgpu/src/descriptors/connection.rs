@@ -1,8 +1,10 @@
 //! The open device that descriptors are created on.
 
+use std::env::consts::{ARCH, OS};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use metallic::creation::Fingerprint;
 use metallic::error::MetalError;
 use pollster::FutureExt;
 
@@ -22,6 +24,20 @@ pub struct Connection {
     pub(crate) argument_stride: u32,
     pub(crate) bindable: Arc<Bindable>,
     pub(crate) compiles_lazily: bool,
+    /// What the driver's artifacts depend on; `None` if it has none, or none that spare it anything.
+    pub(crate) fingerprint: Option<Fingerprint>,
+}
+
+/// The compiler of shaders: this crate chooses how, and wgpu translates them. A test compares the version with the workspace's.
+const COMPILER: &str = concat!("metallic-wgpu ", env!("CARGO_PKG_VERSION"), ", wgpu 30");
+
+/// The adapters whose artifacts are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Artifacts {
+    /// Those that artifacts spare the compiler.
+    Useful,
+    /// For tests: software adapters, too.
+    EvenOfSoftware,
 }
 
 impl Connection {
@@ -31,8 +47,13 @@ impl Connection {
     pub(crate) fn open(
         adapter: &wgpu::Adapter,
         description: &AdapterDescription,
+        artifacts: Artifacts,
     ) -> Result<Self, MetalError> {
-        let wanted = wgpu::Features::SHADER_F16 | wgpu::Features::TIMESTAMP_QUERY;
+        let mut wanted = wgpu::Features::SHADER_F16 | wgpu::Features::TIMESTAMP_QUERY;
+        let keeps = description.keeps_artifacts || artifacts == Artifacts::EvenOfSoftware;
+        if keeps {
+            wanted |= wgpu::Features::PIPELINE_CACHE;
+        }
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("metallic"),
             required_features: adapter.features() & wanted,
@@ -63,8 +84,10 @@ impl Connection {
             })
         })?;
         let compiles_lazily = description.compiles_lazily;
+        let has = device.features().contains(wgpu::Features::PIPELINE_CACHE);
+        let fingerprint = has.then(|| fingerprint(&adapter.get_info()));
         let bindable = Arc::default();
-        Ok(Self { device, queue, faults, arguments, argument_stride, bindable, compiles_lazily })
+        Ok(Self { device, queue, faults, arguments, argument_stride, bindable, compiles_lazily, fingerprint })
     }
 
     /// Allocates a buffer of zeros that kernels and copies can use. wgpu clears it before its first use.
@@ -103,4 +126,14 @@ impl Connection {
         }
         self.faults.check(OPERATION)
     }
+}
+
+/// What a driver's artifacts depend on besides the shader.
+fn fingerprint(adapter: &wgpu::AdapterInfo) -> Fingerprint {
+    let wgpu::AdapterInfo { name, vendor, device, driver, driver_info, .. } = adapter;
+    Fingerprint::new()
+        .with_layer("compiler", COMPILER)
+        .with_layer("driver", format!("{driver} {driver_info}"))
+        .with_layer("os", format!("{OS} {ARCH}"))
+        .with_layer("device", format!("{name} {vendor:04x}:{device:04x}"))
 }

@@ -3,6 +3,7 @@
 //! Their keys are apart from those of plans: all kernels that read two buffers and write one share a layout, products of all
 //! sizes share their pipelines, and a decoding step whose tensors are where they were finds all its bind groups.
 
+mod artifact;
 mod bind_group;
 mod bindable;
 mod bindings;
@@ -14,6 +15,7 @@ mod registry;
 pub use bind_group::{BindGroupKernel, BindGroupKey};
 pub(crate) use bindable::Allocation;
 pub use bindings::{LayoutKey, Layouts};
+pub(crate) use connection::Artifacts;
 pub use connection::Connection;
 pub use layout::LayoutKernel;
 pub use pipeline::{PipelineKernel, PipelineKey, WgpuPipeline};

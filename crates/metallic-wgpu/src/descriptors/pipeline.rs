@@ -5,9 +5,13 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use metallic::PortableKernel;
 use metallic::caching::{CacheableKernel, Creation};
+use metallic::creation::{Fingerprint, PersistentKernel};
 use metallic::error::MetalError;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::artifact::{self, DriverCache};
 use super::bind_group::bind;
 use super::bindable::Allocation;
 use super::bindings::{LayoutKey, Layouts};
@@ -43,6 +47,14 @@ impl PipelineKey {
     pub(crate) fn custom(name: &str, source: &str, layout: LayoutKey) -> Self {
         Self { shader: ShaderKey::Custom { name: name.into(), source: source.into() }, layout }
     }
+
+    /// The shader's name and its WGSL source.
+    fn named_source(&self) -> (Cow<'_, str>, Cow<'_, str>) {
+        match &self.shader {
+            ShaderKey::BuiltIn(shader) => (shader.name().into(), shader.source().into()),
+            ShaderKey::Custom { name, source } => ((&**name).into(), (&**source).into()),
+        }
+    }
 }
 
 impl fmt::Debug for PipelineKey {
@@ -58,6 +70,31 @@ impl fmt::Debug for PipelineKey {
             }
         };
         key.field("reads", &self.layout.reads).field("writes", &self.layout.writes).finish()
+    }
+}
+
+/// The portable form of a [`PipelineKey`]: all that is compiled. A rebuilt program whose shaders are unchanged has the same.
+#[derive(Serialize, Deserialize)]
+struct PortableKey<'a> {
+    name: Cow<'a, str>,
+    source: Cow<'a, str>,
+    reads: u8,
+    writes: u8,
+}
+
+impl Serialize for PipelineKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (name, source) = self.named_source();
+        let LayoutKey { reads, writes } = self.layout;
+        PortableKey { name, source, reads, writes }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for PipelineKey {
+    /// A key with this source. It does not compare equal to that of a built-in shader.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let PortableKey { name, source, reads, writes } = PortableKey::deserialize(deserializer)?;
+        Ok(Self::custom(&name, &source, LayoutKey { reads, writes }))
     }
 }
 
@@ -96,22 +133,44 @@ impl CacheableKernel<Connection> for PipelineKernel {
     ) -> Result<WgpuPipeline, MetalError> {
         let connection = cx.device().ok_or(MetalError::DeviceNotAvailable)?;
         let layouts = cx.get_or_create::<LayoutKernel>(&key.layout)?;
-        let pipeline =
-            captured(&connection.device, "pipeline compilation", || compile(connection, key, &layouts))?;
+        let cache = artifact::find(cx, connection);
+        let pipeline = captured(&connection.device, COMPILATION, || {
+            compile(connection, key, &layouts, cache.as_ref().map(DriverCache::cache))
+        })?;
         let compiled = WgpuPipeline { pipeline, layouts };
         if connection.compiles_lazily {
             dispatch_nothing(connection, &compiled)?;
         }
-        connection.faults.check("pipeline compilation")?;
+        connection.faults.check(COMPILATION)?;
+        if let Some(cache) = cache {
+            cache.keep(cx);
+        }
         Ok(compiled)
     }
 }
 
-fn compile(connection: &Connection, key: &PipelineKey, layouts: &Layouts) -> wgpu::ComputePipeline {
-    let (name, source): (Cow<'_, str>, Cow<'_, str>) = match &key.shader {
-        ShaderKey::BuiltIn(shader) => (shader.name().into(), shader.source().into()),
-        ShaderKey::Custom { name, source } => ((&**name).into(), (&**source).into()),
-    };
+impl PortableKernel<Connection> for PipelineKernel {
+    const SCHEMA: u32 = 1;
+}
+
+/// A pipeline's artifact is the driver's own cache of that pipeline alone: wgpu cannot merge two of them, so that one for all
+/// pipelines would lose what another process adds at the same time.
+impl PersistentKernel<Connection> for PipelineKernel {
+    fn fingerprint(connection: &Connection) -> Fingerprint {
+        connection.fingerprint.clone().unwrap_or_default()
+    }
+}
+
+/// The operation in errors.
+const COMPILATION: &str = "pipeline compilation";
+
+fn compile(
+    connection: &Connection,
+    key: &PipelineKey,
+    layouts: &Layouts,
+    cache: Option<&wgpu::PipelineCache>,
+) -> wgpu::ComputePipeline {
+    let (name, source) = key.named_source();
     let label = Some(&*name);
     let source = wgpu::ShaderSource::Wgsl(source);
     let module = connection.device.create_shader_module(wgpu::ShaderModuleDescriptor { label, source });
@@ -125,7 +184,7 @@ fn compile(connection: &Connection, key: &PipelineKey, layouts: &Layouts) -> wgp
             zero_initialize_workgroup_memory: false,
             ..Default::default()
         },
-        cache: None,
+        cache,
     })
 }
 

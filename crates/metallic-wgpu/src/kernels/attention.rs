@@ -40,11 +40,11 @@ impl Runs<ScaledDotProductAttentionKernel> for WgpuDevice {
         let &AttentionKey { heads, head_dim, causal, dtype, .. } = key;
         grid::check_type(self, dtype)?;
         let score_row = heads.saturating_mul(score_stride(key));
-        let queries = (MAX_SCORE_BYTES / 4 / score_row.max(1)).clamp(1, key.seq_q.most());
+        let queries = (MAX_SCORE_BYTES / 4 / score_row.max(1)).clamp(1, key.seq_q.max());
         let scratch = self.zeros(score_row.saturating_mul(queries), Dtype::F32)?;
         let product = |transpose_b, whole_vectors, a, b, c| {
             let (transpose_a, bias) = (false, false);
-            Product { rows: key.seq_q.most(), transpose_a, transpose_b, bias, whole_vectors, a, b, c }
+            Product { rows: key.seq_q.max(), transpose_a, transpose_b, bias, whole_vectors, a, b, c }
         };
         let dense = head_dim.is_multiple_of(4);
         let scores = product(true, dense, dtype, dtype, Dtype::F32);
@@ -125,5 +125,5 @@ impl Runs<ScaledDotProductAttentionKernel> for WgpuDevice {
 
 /// The distance from the scores of one query to those of the next: a multiple of four, for vectors.
 fn score_stride(key: &AttentionKey) -> usize {
-    key.seq_k.padded_length().next_multiple_of(4)
+    key.seq_k.max().next_multiple_of(4)
 }

@@ -25,7 +25,7 @@ impl Runs<GemmKernel> for WgpuDevice {
         let &GemmKey { m, n, k, transpose_a, transpose_b, bias, dtype, .. } = key;
         grid::check_type(self, dtype)?;
         let whole_vectors = k.is_multiple_of(4);
-        let rows = m.most();
+        let rows = m.max();
         let (a, b, c) = (dtype, dtype, dtype);
         let product = Product { rows, transpose_a, transpose_b, bias, whole_vectors, a, b, c };
         Ok(GemmPlan {

@@ -1,67 +1,18 @@
 //! All operations against their references.
 
+use metallic::kernels::gemm::GemmKernel;
+use metallic::kernels::layer_norm::LayerNormKernel;
+use metallic::kernels::scaled_dot_product_attention::ScaledDotProductAttentionKernel;
+use metallic::kernels::softmax::SoftmaxKernel;
+use metallic_conformance::Checked;
 use metallic_wgpu::{Tuning, WgpuDevice};
 
 use crate::software::{device, open_with};
 
 #[test]
-fn memory_holds_what_was_written() {
+fn every_operation_is_what_it_is_defined_to_be() {
     let Some(device) = device() else { return };
-    metallic_conformance::check_memory(device, 32);
-}
-
-#[test]
-fn gemm_multiplies() {
-    let Some(device) = device() else { return };
-    metallic_conformance::check_gemm(device, 48);
-}
-
-#[test]
-fn softmax_weighs() {
-    let Some(device) = device() else { return };
-    metallic_conformance::check_softmax(device, 64);
-}
-
-#[test]
-fn attention_attends() {
-    let Some(device) = device() else { return };
-    metallic_conformance::check_scaled_dot_product_attention(device, 48);
-}
-
-#[test]
-fn layer_norm_normalises() {
-    let Some(device) = device() else { return };
-    metallic_conformance::check_layer_norm(device, 64);
-}
-
-#[test]
-fn gelu_is_gelu() {
-    let Some(device) = device() else { return };
-    metallic_conformance::check_gelu(device, 64);
-}
-
-#[test]
-fn add_adds() {
-    let Some(device) = device() else { return };
-    metallic_conformance::check_add(device, 64);
-}
-
-#[test]
-fn kv_cache_write_writes() {
-    let Some(device) = device() else { return };
-    metallic_conformance::check_kv_cache_write(device, 64);
-}
-
-#[test]
-fn wrong_calls_are_refused_and_change_nothing() {
-    let Some(device) = device() else { return };
-    metallic_conformance::check_refusals(device);
-}
-
-#[test]
-fn calls_of_one_bucket_share_a_plan() {
-    let Some(device) = device() else { return };
-    metallic_conformance::check_sharing(device);
+    metallic_conformance::check_all(device, 56);
 }
 
 #[test]
@@ -69,10 +20,10 @@ fn kernels_are_right_whatever_they_are_tuned_for() {
     for tuning in [Tuning::Gpu, Tuning::Processor] {
         let Some(device) = open_with(|selection| WgpuDevice::with_tuning(selection, tuning)) else { return };
         if Some(tuning) != self::device().map(WgpuDevice::tuning) {
-            metallic_conformance::check_gemm(&device, 24);
-            metallic_conformance::check_scaled_dot_product_attention(&device, 16);
-            metallic_conformance::check_softmax(&device, 16);
-            metallic_conformance::check_layer_norm(&device, 16);
+            GemmKernel::compare(&device, 24);
+            ScaledDotProductAttentionKernel::compare(&device, 16);
+            SoftmaxKernel::compare(&device, 16);
+            LayerNormKernel::compare(&device, 16);
         }
     }
 }

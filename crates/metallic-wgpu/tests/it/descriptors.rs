@@ -1,10 +1,13 @@
-//! What kernels share: made once, kept within limits, and seen.
+//! The objects that kernels share: made once, kept within limits, and seen.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
 
 use metallic::Dtype;
-use metallic::caching::{EvictionPolicy, ResourceCache};
+use metallic::caching::{CacheableKernel, EvictionPolicy, ResourceCache};
 use metallic::device::ComputeDevice;
 use metallic::error::MetalError;
 use metallic::kernels::add::{AddCall, AddParams};
@@ -14,7 +17,7 @@ use metallic::kernels::layer_norm::{LayerNormCall, LayerNormParams};
 use metallic::kernels::scaled_dot_product_attention::{AttentionCall, AttentionParams};
 use metallic::tensor::{MatrixMut, MatrixRef};
 use metallic_instrumentation::Recorder;
-use metallic_wgpu::{BindGroupKernel, PipelineKernel, WgpuDevice, WgpuTensor};
+use metallic_wgpu::{BindGroupKernel, Connection, PipelineKernel, WgpuDevice, WgpuTensor};
 
 use crate::software::open;
 
@@ -219,4 +222,55 @@ fn two_sources_of_one_name_are_two_pipelines_and_have_two_labels() {
         .map(|rest| &rest[..16])
         .collect();
     assert_eq!(labels.len(), 2, "{events}");
+}
+
+/// What a creation of [`Slow`] does while it is under way.
+static MEANWHILE: Mutex<Option<Box<dyn FnOnce() + Send>>> = Mutex::new(None);
+
+/// A kernel of the device whose creation lasts as long as a test wants.
+struct Slow;
+
+impl CacheableKernel<Connection> for Slow {
+    type Key = ();
+    type CachedResource = ();
+    type Params = ();
+
+    const CACHE_NAME: &'static str = "slow";
+
+    fn create_cache_key(_: &()) {}
+
+    fn create_cached_resource(_: &(), _: Option<&Connection>) -> Result<(), MetalError> {
+        let meanwhile = MEANWHILE.lock().expect("nothing panics under it").take();
+        meanwhile.expect("it is created once")();
+        Ok(())
+    }
+}
+
+#[test]
+fn dispatches_and_other_compilations_go_on_while_a_thread_creates() {
+    let Some(device) = open() else { return };
+    let source = "@group(0) @binding(0) var<uniform> count: vec4<u32>;\n\
+                  @group(0) @binding(1) var<storage, read_write> output: array<f32>;\n\
+                  @compute @workgroup_size(1) fn run() { if count.x > 0 { output[0] += 1.0; } }\n";
+    let kernel = device.compile("one_more", source, 0, 1).expect("the source is valid");
+    let mut output = device.upload(&[1.0; 4], DTYPE).expect("there is memory");
+    let mut add = || device.dispatch(&kernel, &[], &mut [&mut output], &[1_usize.into()], [1; 3]);
+    add().expect("the device works");
+    let (begun, has_begun) = channel();
+    let (done, is_done) = channel::<()>();
+    *MEANWHILE.lock().expect("nothing panics under it") = Some(Box::new(move || {
+        begun.send(()).expect("the test waits");
+        // Or until the test fails.
+        let _ = is_done.recv_timeout(Duration::from_secs(60));
+    }));
+    thread::scope(|scope| {
+        let creation = scope.spawn(|| device.descriptors().get_or_create::<Slow>(&(), None));
+        has_begun.recv().expect("it is created");
+        add().expect("the device works");
+        device.compile("one_more", source, 0, 1).expect("it is there");
+        device.compile("another", &source.replace("1.0", "2.0"), 0, 1).expect("the source is valid");
+        assert!(!creation.is_finished(), "all of it went on meanwhile");
+        done.send(()).expect("the creation waits");
+    });
+    assert_eq!(device.read(&output, 0..1).expect("the device works"), [3.0]);
 }

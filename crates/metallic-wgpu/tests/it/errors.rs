@@ -1,4 +1,4 @@
-//! What goes wrong arrives as an error.
+//! Failures arrive as errors.
 
 use std::error::Error;
 

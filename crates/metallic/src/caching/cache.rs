@@ -2,17 +2,19 @@
 //! nothing and drops nothing. What is inserted comes in as a value, and what is removed goes out as one.
 
 mod commit;
+mod expire;
+mod lend;
 mod look_up;
 mod remove;
 mod reserve;
 
-use super::clock::{TimeSource, saturating_ns};
+use super::clock::TimeSource;
 use super::entries::{Entries, Entry};
-use super::order::{EntryId, Order, Uses, all_told};
+use super::order::{EntryId, Order, Uses};
 use super::policy::EvictionPolicy;
 use super::reporting::{CacheMetrics, Counters, LastEvent};
 
-pub(super) use self::commit::Elapsed;
+pub(super) use self::commit::{Course, Elapsed};
 pub(super) use self::remove::{DepartureReason, Departures};
 pub(super) use self::reserve::Reservation;
 
@@ -30,7 +32,7 @@ pub(super) struct Cache<Key, R> {
     policy: EvictionPolicy,
     /// The policy's capacity, or `usize::MAX` if it sets none.
     capacity: usize,
-    /// Places that are reserved for resources that are being created.
+    /// Places that are reserved for resources that are being created, or that are kept for entries that are lent.
     pending: usize,
 }
 
@@ -88,7 +90,7 @@ impl<Key, R> Cache<Key, R> {
     /// Returns `true` if idle entries are evicted.
     #[inline]
     pub(super) fn expires(&self) -> bool {
-        self.policy.max_idle_duration().is_some()
+        self.policy.limits_idleness()
     }
 
     /// Returns `true` if [`compact`](Self::compact) would give memory back.
@@ -115,6 +117,16 @@ impl<Key, R> Cache<Key, R> {
     #[inline]
     pub(super) fn get(&self, id: EntryId) -> &Entry<Key, R> {
         self.entries.get(id)
+    }
+
+    /// All entries, in no order.
+    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry<Key, R>> {
+        self.entries.ids().map(|id| self.entries.get(id))
+    }
+
+    /// The keys of all entries, in no order, and how often each was found.
+    pub(super) fn entries_by_use(&self) -> impl Iterator<Item = (&Key, u64)> {
+        self.entries.ids().map(|id| (&self.entries.get(id).key, self.order.history(id).reuse_count))
     }
 
     #[inline]
@@ -149,28 +161,15 @@ impl<Key, R> Cache<Key, R> {
         (event, id.and_then(|id| self.entries.try_get(id)).map(|entry| &entry.key))
     }
 
-    /// See [`Order::set_generation`].
-    pub(super) fn set_generation(&mut self, generation: u64) {
-        self.order.set_generation(generation);
+    /// See [`Order::set_removals`].
+    pub(super) fn set_removals(&mut self, removals: u64) {
+        self.order.set_removals(removals);
     }
 
     /// Notes the uses of all entries that this cache was not told of. O(n).
     pub(super) fn learn(&mut self, uses: impl Fn(&R) -> Option<Uses>) {
         let entries = &self.entries;
         self.order.learn(|id| entries.try_get(id).and_then(|entry| uses(&entry.resource)));
-    }
-
-    /// Finds out how long no entry can be idle for too long. To be called after whatever may shorten that.
-    pub(super) fn watch(&mut self) {
-        let max_idle = self.policy.max_idle_duration().filter(|_| self.len() > self.policy.min_entries());
-        let watched = max_idle.and_then(|_| self.order.least_recent(&mut all_told));
-        (self.nothing_expires_before, self.watched_since) = match (max_idle, watched) {
-            (Some(max_idle), Some(id)) => {
-                let used = self.order.last_used(id);
-                (self.time.shortly_before(used, saturating_ns(max_idle)), used)
-            }
-            _ => (u64::MAX, 0),
-        };
     }
 }
 
@@ -179,5 +178,19 @@ impl<Key: Eq + std::hash::Hash, R> Cache<Key, R> {
     pub(super) fn validate(&self) {
         self.order.validate();
         self.entries.validate(self.len());
+        for stamps in self.order.stamps_in_order().into_iter().flatten() {
+            let mut latest = 0;
+            let in_order = |stamp: &u64| {
+                let early = self.time.ns_between(*stamp, latest);
+                latest = latest.max(*stamp);
+                early <= self.time.tick_ns()
+            };
+            // Of a clock that went back, stamps say nothing.
+            let went_back = stamps.iter().max() > Some(&self.time.stamp());
+            assert!(
+                went_back || stamps.iter().all(in_order),
+                "the order of entries follows time: {stamps:?}"
+            );
+        }
     }
 }

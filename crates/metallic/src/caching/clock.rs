@@ -1,5 +1,6 @@
 //! Where a cache reads the time.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -100,6 +101,23 @@ impl TimeSource {
         match self {
             Self::Machine(machine) => machine.stamp(),
             Self::Clock(clock) => saturating_ns(clock.now()),
+        }
+    }
+
+    /// The stamp of this moment, in a `Drop`; `otherwise` if the clock panics: a second panic would end the process.
+    pub(super) fn stamp_or(&self, otherwise: u64) -> u64 {
+        catch_unwind(AssertUnwindSafe(|| self.stamp())).unwrap_or_else(|payload| {
+            // Dropping it may panic as well.
+            std::mem::forget(payload);
+            otherwise
+        })
+    }
+
+    /// The most that a hit's stamp is too early, in nanoseconds.
+    pub(super) fn tick_ns(&self) -> u64 {
+        match self {
+            Self::Machine(machine) => machine.tick_ns(),
+            Self::Clock(_) => 0,
         }
     }
 

@@ -5,7 +5,9 @@ use std::cell::Cell;
 use std::fmt::{self, Debug};
 use std::hash::Hash;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
+use super::cache::Course;
 use super::policy::EvictionPolicy;
 use crate::device::Device;
 use crate::error::Error;
@@ -136,8 +138,14 @@ pub struct Creation<'a, K: ?Sized, D = Device> {
     pub(super) frame: &'a Frame<'a>,
     /// The registry that the resource is created for; `None` in a cache that stands alone.
     pub(super) registry: Option<&'a mut dyn Any>,
+    /// What is kept until the creation is over.
+    #[cfg_attr(not(feature = "store"), expect(dead_code, reason = "for what is built on creations"))]
+    pub(crate) kept: Option<Box<dyn Any>>,
     kernel: PhantomData<fn() -> &'a K>,
 }
+
+/// A part of a registry that the core does not know, for those of its creations that do.
+pub(crate) type Attachment = Arc<dyn Any + Send + Sync>;
 
 impl<'a, K: ?Sized, D> Creation<'a, K, D> {
     pub(super) fn new(
@@ -145,12 +153,25 @@ impl<'a, K: ?Sized, D> Creation<'a, K, D> {
         frame: &'a Frame<'a>,
         registry: Option<&'a mut dyn Any>,
     ) -> Self {
-        Self { device, frame, registry, kernel: PhantomData }
+        Self { device, frame, registry, kept: None, kernel: PhantomData }
     }
 
     /// The device to create on: the caller's, or else the registry's.
     pub fn device(&self) -> Option<&'a D> {
         self.device
+    }
+}
+
+#[cfg_attr(not(feature = "store"), expect(dead_code, reason = "for what is built on creations"))]
+impl<'a, K: CacheableKernel<D>, D> Creation<'a, K, D> {
+    /// The key of the resource.
+    pub(crate) fn key(&self) -> &'a K::Key {
+        self.frame.key.downcast_ref().expect("a frame has the key of its creation")
+    }
+
+    /// Says whether the resource is made of what was loaded, and not of what was compiled.
+    pub(crate) fn set_loaded(&self, loaded: bool) {
+        self.frame.loaded.set(loaded);
     }
 }
 
@@ -171,11 +192,13 @@ pub(super) struct Frame<'a> {
     outer: Option<&'a Frame<'a>>,
     /// Ticks spent in creations directly inside of this one. All caches of a registry read one clock.
     nested: Cell<u64>,
+    /// `true` if the resource is made of what was loaded, and not of what was compiled.
+    loaded: Cell<bool>,
 }
 
 impl<'a> Frame<'a> {
     pub(super) fn new<K: 'static, Key: 'static>(key: &'a Key, outer: Option<&'a Frame<'a>>) -> Self {
-        Self { kernel: TypeId::of::<K>(), key, outer, nested: Cell::new(0) }
+        Self { kernel: TypeId::of::<K>(), key, outer, nested: Cell::new(0), loaded: Cell::new(false) }
     }
 
     /// Returns `true` if a resource of `K` with this key is being created here or further out.
@@ -188,7 +211,8 @@ impl<'a> Frame<'a> {
         self.nested.set(self.nested.get().saturating_add(ticks));
     }
 
-    pub(super) fn nested(&self) -> u64 {
-        self.nested.get()
+    /// What the cache is to know of the creation, now that it is over.
+    pub(super) fn course(&self) -> Course {
+        Course { nested: self.nested.get(), loaded: self.loaded.get() }
     }
 }

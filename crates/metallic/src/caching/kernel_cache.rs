@@ -3,12 +3,14 @@
 mod create;
 
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 
 use metallic_instrumentation::{CacheKind, CacheName, EventSink, SinkGuard};
 
 use super::clock::{Clock, TimeSource};
 use super::entries::hash_of;
+use super::gate::{Caller, kernel_key};
 use super::kernel::CacheableKernel;
 use super::keyed_cache::KeyedCache;
 use super::order::EntryId;
@@ -17,7 +19,7 @@ use super::reporting::{CacheCounters, CacheMetrics};
 use crate::device::Device;
 use crate::error::Error;
 
-pub(super) use self::create::{Holds, create, get_or_create_slow};
+pub(super) use self::create::{Asker, Holds, create, get_or_create_slow};
 
 /// The resources of one kernel.
 ///
@@ -83,6 +85,7 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
     /// makes room does: it is evicted, nothing was created, and the miss is counted as a failed one. In each case the cache can
     /// be used as before.
     #[inline(always)]
+    #[track_caller]
     pub fn get_or_create(
         &mut self,
         params: &K::Params,
@@ -90,7 +93,9 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
     ) -> Result<&mut K::CachedResource, Error> {
         match self.keyed.fast_stamp() {
             Some(now) => self.get_or_create_at(now, K::create_cache_key(params), device),
-            None => self.get_or_create_slow(K::create_cache_key(params), None, device),
+            None => {
+                self.get_or_create_slow(K::create_cache_key(params), None, device, Some(Location::caller()))
+            }
         }
     }
 
@@ -102,6 +107,7 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
     /// # Panics
     /// As [`get_or_create`](Self::get_or_create).
     #[inline(always)]
+    #[track_caller]
     pub fn get_or_create_by_key(
         &mut self,
         key: K::Key,
@@ -109,12 +115,13 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
     ) -> Result<&mut K::CachedResource, Error> {
         match self.keyed.fast_stamp() {
             Some(now) => self.get_or_create_at(now, key, device),
-            None => self.get_or_create_slow(key, None, device),
+            None => self.get_or_create_slow(key, None, device, Some(Location::caller())),
         }
     }
 
     /// [`get_or_create_by_key`](Self::get_or_create_by_key) of a look-up that began at `now` and may take the fast path.
     #[inline(always)]
+    #[track_caller]
     fn get_or_create_at(
         &mut self,
         now: u64,
@@ -123,8 +130,8 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
     ) -> Result<&mut K::CachedResource, Error> {
         match self.find_now(hash_of(&key), &key, device) {
             Found::Hit(id) => Ok(self.keyed.hit(id, now)),
-            Found::Nothing => self.get_or_create_slow(key, Some(now), device),
-            Found::Slow => self.get_or_create_slow(key, None, device),
+            Found::Nothing => self.get_or_create_slow(key, Some(now), device, Some(Location::caller())),
+            Found::Slow => self.get_or_create_slow(key, None, device, Some(Location::caller())),
         }
     }
 
@@ -137,12 +144,14 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
         key: K::Key,
         missed_at: Option<u64>,
         device: Option<&D>,
+        caller: Option<Caller>,
     ) -> Result<&mut K::CachedResource, Error> {
         // Again: to keep it would cost every hit a register.
         let hash = hash_of(&key);
+        let by = Asker { outer: None, caller };
         let id = match missed_at {
-            Some(now) => create(self, key, hash, now, device, None)?,
-            None => get_or_create_slow(self, key, hash, device, None)?,
+            Some(now) => create(self, key, hash, now, device, by)?,
+            None => get_or_create_slow(self, key, hash, device, by)?,
         };
         Ok(self.keyed.resource_mut(id))
     }
@@ -167,6 +176,12 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
     /// with this; call it for a cache that is no longer used and should still let go.
     pub fn expire_idle(&mut self) {
         self.keyed.expire_idle();
+    }
+
+    /// Begins the next generation of a cache that stands alone. A cache of a registry is told by
+    /// [`CacheRegistry::next_generation`](super::CacheRegistry::next_generation).
+    pub fn next_generation(&mut self) {
+        self.keyed.next_generation();
     }
 
     /// The name of the cache in events and metrics.
@@ -214,7 +229,8 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
 
     pub(super) fn new(time: TimeSource, device: Option<Arc<D>>) -> Self {
         let name = CacheName::from_static(K::CACHE_NAME);
-        let keyed = KeyedCache::new(name, CacheKind::Kernel, K::fmt_key, K::default_policy(), time);
+        let mut keyed = KeyedCache::new(name, CacheKind::Kernel, K::fmt_key, K::default_policy(), time);
+        keyed.set_kernel(kernel_key::<K, K::Key>);
         Self { keyed, device: None, made_on: None }.with_shared_device(device)
     }
 

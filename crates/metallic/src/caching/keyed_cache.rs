@@ -1,12 +1,13 @@
 //! A cache that reports what it does, for one thread.
 
 mod arrival;
-mod judged;
+mod gated;
 mod remove;
 mod report;
 
 use std::fmt::{self, Debug};
 use std::hash::Hash;
+use std::panic::Location;
 use std::sync::Arc;
 
 use equivalent::Equivalent;
@@ -15,6 +16,7 @@ use metallic_instrumentation::{CacheKind, CacheName, RemovalCause, SinkGuard};
 use super::cache::{Cache, Departures};
 use super::clock::TimeSource;
 use super::entries::hash_of;
+use super::gate::{Caller, CreationGate, KernelKey};
 use super::order::{EntryId, Order, Uses};
 use super::policy::EvictionPolicy;
 use super::query::Query;
@@ -24,6 +26,9 @@ use crate::error::Error;
 pub(super) use self::arrival::Arrival;
 pub(super) use self::report::Formatted;
 use self::report::Reporting;
+
+/// Returns a key as a gate sees it.
+pub(super) type KernelKeyOf<Key> = for<'a> fn(&'a Key) -> KernelKey<'a>;
 
 /// Writes the text of a key's label.
 pub(super) type LabelFormat<Key> = fn(&Key, &mut fmt::Formatter<'_>) -> fmt::Result;
@@ -39,6 +44,9 @@ pub struct KeyedCache<Key, R> {
     /// that have none of them; a cache with a sink that wants hits, or with a custom clock, never takes the fast path.
     fast_path_until: u64,
     reporting: Option<Box<Reporting>>,
+    gate: Option<Arc<dyn CreationGate>>,
+    /// What a gate knows keys by; `None` if it is not the cache of a kernel.
+    kernel: Option<KernelKeyOf<Key>>,
     format: LabelFormat<Key>,
     /// The label of the key whose creation failed last.
     failed: Option<Arc<str>>,
@@ -67,6 +75,8 @@ impl<Key, R> KeyedCache<Key, R> {
             cache,
             fast_path_until: 0,
             reporting: None,
+            gate: None,
+            kernel: None,
             format,
             failed: None,
             name,
@@ -123,7 +133,8 @@ impl<Key, R> KeyedCache<Key, R> {
         CacheMetrics { last_event: self.last_event(), ..self.cache.snapshot(nothing_newer) }
     }
 
-    /// Removes all entries and gives their memory back. Counters and policy stay.
+    /// Removes all entries and gives their memory back. Counters and policy stay. An empty cache is cleared too, and reported so
+    /// with a count of 0.
     pub fn clear(&mut self) {
         let now = self.cache.time().stamp();
         let in_order = self.reporting.as_ref().is_some_and(|reporting| reporting.reporter.wants_removals());
@@ -136,6 +147,17 @@ impl<Key, R> KeyedCache<Key, R> {
     pub fn expire_idle(&mut self) {
         let now = self.cache.time().stamp();
         drop(self.expire(now));
+    }
+
+    /// Begins the next generation and evicts the entries that were idle for more generations than the policy allows. Does nothing
+    /// under a policy that does not limit them.
+    pub fn next_generation(&mut self) {
+        let now = self.cache.time().stamp();
+        if self.cache.next_generation(now, nothing_newer) {
+            let expired = self.expire(now);
+            self.refresh_fast_path();
+            drop(expired);
+        }
     }
 
     /// Evicts idle entries, and reports them. They are dropped by the caller.
@@ -222,6 +244,16 @@ impl<Key, R> KeyedCache<Key, R> {
         self.refresh_fast_path();
     }
 
+    /// Has each creation ask `gate` first.
+    pub(super) fn set_gate(&mut self, gate: Option<Arc<dyn CreationGate>>) {
+        self.gate = gate;
+    }
+
+    /// Says that this is the cache of a kernel.
+    pub(super) fn set_kernel(&mut self, kernel: KernelKeyOf<Key>) {
+        self.kernel = Some(kernel);
+    }
+
     /// Gives the cache another name. To be called before the first use.
     pub(super) fn set_name(&mut self, name: CacheName) {
         self.name = name;
@@ -280,6 +312,7 @@ impl<Key: Eq + Hash, R> KeyedCache<Key, R> {
     ///
     /// # Panics
     /// If `make` does: nothing was inserted then, and the miss is counted. The cache can be used as before.
+    #[track_caller]
     pub fn get_or_create_with<Q: Query<Key> + ?Sized, E: fmt::Display>(
         &mut self,
         query: &Q,
@@ -291,13 +324,14 @@ impl<Key: Eq + Hash, R> KeyedCache<Key, R> {
                 return Ok(self.hit(id, now));
             }
         }
-        self.get_or_create_slow(hash, query, make)
+        self.get_or_create_slow(hash, query, make, Some(Location::caller()))
     }
 
     /// The resource with this key: from the cache, or else made by `make` and inserted.
     ///
     /// # Panics
     /// As [`get_or_create_with`](Self::get_or_create_with).
+    #[track_caller]
     pub fn get_or_make<Q: Query<Key> + ?Sized>(&mut self, query: &Q, make: impl FnOnce() -> R) -> &mut R {
         let made: Result<&mut R, std::convert::Infallible> = self.get_or_create_with(query, || Ok(make()));
         match made {
@@ -320,7 +354,7 @@ impl<Key: Eq + Hash, R> KeyedCache<Key, R> {
         let hash = hash_of(&key);
         let (now, found) = self.look_up(hash, &key);
         let replaced = found.and_then(|_| self.remove_found(hash, &key, RemovalCause::Removed, now));
-        let mut arrival = Arrival::new(self, |cache| cache, key, hash, now);
+        let mut arrival = Arrival::new(self, |cache| cache, key, hash, now, None);
         arrival.begin();
         arrival.commit(resource, 0);
         replaced
@@ -341,6 +375,7 @@ impl<Key: Eq + Hash, R> KeyedCache<Key, R> {
         hash: u64,
         query: &Q,
         make: impl FnOnce() -> Result<R, E>,
+        caller: Option<Caller>,
     ) -> Result<&mut R, E> {
         let (now, found) = self.look_up(hash, query);
         let id = match found {
@@ -349,7 +384,10 @@ impl<Key: Eq + Hash, R> KeyedCache<Key, R> {
                 id
             }
             None => {
-                let mut arrival = Arrival::new(self, |cache| cache, query.to_key(), hash, now);
+                let key = query.to_key();
+                // The caller's errors have no place for a refusal: the contract hears of the creation, and that is all.
+                let passage = self.admit(&key, caller, false).ok().flatten();
+                let mut arrival = Arrival::new(self, |cache| cache, key, hash, now, passage);
                 arrival.begin();
                 match make() {
                     Ok(resource) => arrival.commit(resource, 0).0,

@@ -11,18 +11,20 @@
 //! Every step may emit an event to the registry's [`EventSink`](metallic_instrumentation::EventSink).
 //!
 //! To read the code, take the files in this order; each imports only files before it: `clock`, `sync`,
-//! `policy`, `order`, `entries`, `reporting`, `cache`, `query`, `keyed_cache`, `kernel`, `kernel_cache`, `slot`, `shared`,
-//! `registry`.
+//! `policy`, `gate`, `order`, `entries`, `reporting`, `cache`, `query`, `keyed_cache`, `kernel`, `kernel_cache`, `slot`, `shared`,
+//! `pool`, `registry`.
 #![deny(unsafe_code)]
 
 mod cache;
 mod clock;
 mod entries;
+mod gate;
 mod kernel;
 mod kernel_cache;
 mod keyed_cache;
 mod order;
 mod policy;
+mod pool;
 mod query;
 mod registry;
 mod reporting;
@@ -35,15 +37,21 @@ mod eviction_tests;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use equivalent::Equivalent;
+pub(crate) use gate::{Asked, Caller, CreationGate, Finished, KernelKey, Passage};
 pub use kernel::{CacheableKernel, Creation};
 pub use kernel_cache::KernelCache;
 pub use keyed_cache::KeyedCache;
 pub use metallic_instrumentation::CacheName;
 pub use policy::{EvictionPolicy, EvictionReason, EvictionStrategy, ParsePolicyError};
+pub use pool::{Lent, Pool};
 pub use query::Query;
+#[cfg(feature = "manifest")]
+pub(crate) use registry::key_label;
 pub use registry::{
-    CacheRegistry, LocalRegistry, LocalSharedCache, ResourceCache, SharedCache, SharedRegistry,
+    Answer, Batch, CacheRegistry, EitherRegistry, LocalRegistry, LocalSharedCache, Registry, ResourceCache,
+    SharedCache, SharedRegistry,
 };
 pub use reporting::{CacheCounters, CacheEvent, CacheMetrics};
-pub use shared::OnFailure;
+pub(crate) use shared::{JudgedCache, Request};
+pub use shared::{OnFailure, Ticket};
 pub use slot::{CacheRegistrySlot, Moment, SlotContext};

@@ -3,18 +3,23 @@
 //! Every operation is O(1) but those that say otherwise. A hit changes the history of its entry, and its place in recency
 //! order while that is kept, and nothing else: the algorithms find out from the history what they missed.
 
+mod generations;
 mod heap;
 mod links;
 mod nodes;
+mod renumbering;
 mod s3_fifo;
 mod sieve;
 #[cfg(test)]
 mod tests;
 
+use generations::Generations;
 use heap::{LastUse, RecencyHeap};
 use links::CreationList;
 pub(super) use links::reserve_one;
 use nodes::Nodes;
+pub(super) use renumbering::Renumbering;
+use renumbering::renumber_array;
 use s3_fifo::S3Fifo;
 use sieve::Sieve;
 
@@ -47,8 +52,8 @@ pub(super) struct EntryHistory {
 pub(super) struct Uses {
     pub(super) last_used: u64,
     pub(super) reuse_count: u64,
-    /// The [generation](Order::set_generation) of the last use.
-    pub(super) generation: u64,
+    /// The number of [removals](Order::set_removals) before the last use.
+    pub(super) removals: u64,
 }
 
 /// Of whom every use is told by [`Order::touch`].
@@ -63,6 +68,8 @@ pub(super) struct Order {
     victims: Victims,
     /// Recency order in the shared form, while a policy needs it.
     heap: Option<RecencyHeap>,
+    /// While a policy limits idle generations.
+    generations: Option<Generations>,
     is_shared: bool,
 }
 
@@ -97,7 +104,8 @@ impl Victims {
 impl Order {
     /// An order that is told of every use by [`touch`](Self::touch).
     pub(super) fn new() -> Self {
-        Self { nodes: Nodes::new(), victims: Victims::LeastRecent, heap: None, is_shared: false }
+        let (nodes, victims) = (Nodes::new(), Victims::LeastRecent);
+        Self { nodes, victims, heap: None, generations: None, is_shared: false }
     }
 
     /// An order that asks for the uses of an entry before it judges it. What looks for an entry is O(log n) and more by
@@ -124,6 +132,20 @@ impl Order {
         }
         if let Some(heap) = &mut self.heap {
             heap.insert(id, last_use(&self.nodes, id));
+        }
+        if let Some(generations) = &mut self.generations {
+            generations.insert(id, 0);
+        }
+        id
+    }
+
+    /// [`insert`](Self::insert) of an entry that was here before, and had this history. To SIEVE it is visited if it was ever
+    /// used again, and to S3-FIFO its uses count.
+    pub(super) fn restore(&mut self, now: u64, history: EntryHistory, hash: u64, capacity: usize) -> EntryId {
+        let id = self.insert(now, 0, hash, capacity);
+        self.nodes.restore(id, history);
+        if let Some(generations) = &mut self.generations {
+            generations.insert(id, history.reuse_count);
         }
         id
     }
@@ -153,10 +175,10 @@ impl Order {
         self.nodes.record_uses(id, uses);
     }
 
-    /// Raises the generation, which counts removals. Of two uses the one of the later generation is the later one, whatever
-    /// their stamps say: those of hits may be some milliseconds early, in which a busy cache changes all of its entries.
-    pub(super) fn set_generation(&mut self, generation: u64) {
-        self.nodes.set_generation(generation);
+    /// Raises the number of removals so far. Of two uses the one after more removals is the later one, whatever their stamps
+    /// say: those of hits may be some milliseconds early, in which a busy cache changes all of its entries.
+    pub(super) fn set_removals(&mut self, removals: u64) {
+        self.nodes.set_removals(removals);
     }
 
     /// Notes the uses of all entries that were not told of. O(n).
@@ -184,6 +206,12 @@ impl Order {
             self.heap = None;
         } else if self.heap.is_none() {
             self.heap = Some(self.new_heap());
+        }
+        if policy.max_idle_generations().is_none() {
+            self.generations = None;
+        } else if self.generations.is_none() {
+            let reuse_counts = self.nodes.ids().map(|id| (id, self.nodes.reuse_count(id)));
+            self.generations = Some(Generations::new(self.nodes.places(), reuse_counts));
         }
         match (policy.victim_order(), &mut self.victims) {
             (VictimOrder::Creation, Victims::Oldest(_)) | (VictimOrder::Sieve, Victims::Sieve(_)) => {}
@@ -285,6 +313,9 @@ impl Order {
         if let Some(heap) = &mut self.heap {
             *heap = RecencyHeap::new(places, std::iter::empty());
         }
+        if let Some(generations) = &mut self.generations {
+            *generations = Generations::new(places, std::iter::empty());
+        }
     }
 
     /// Returns `true` if fewer than a quarter of the places are in use: then [`compact`](Self::compact) is due.
@@ -297,19 +328,23 @@ impl Order {
     /// Numbers the entries anew and gives memory back. O(n) of the places; if they were sparse, most of that was paid for by
     /// removals since the last time. Every id known outside must then follow.
     pub(super) fn compact(&mut self) -> Renumbering {
-        let Renumbering { map } = Renumbering::of(self.nodes.ids(), self.nodes.places());
+        let renumbering = Renumbering::of(self.nodes.ids(), self.nodes.places());
+        let map = &renumbering.map;
         let places = self.len() + 1;
-        self.nodes.renumber(&map, places);
+        self.nodes.renumber(map, places);
         if let Some(heap) = &mut self.heap {
-            heap.renumber(&map, places);
+            heap.renumber(map, places);
+        }
+        if let Some(generations) = &mut self.generations {
+            generations.renumber(map, places);
         }
         match &mut self.victims {
             Victims::LeastRecent => {}
-            Victims::Oldest(list) => list.renumber(&map, places),
-            Victims::Sieve(sieve) => sieve.renumber(&map, places),
-            Victims::S3Fifo(queues) => queues.renumber(&map, places),
+            Victims::Oldest(list) => list.renumber(map, places),
+            Victims::Sieve(sieve) => sieve.renumber(map, places),
+            Victims::S3Fifo(queues) => queues.renumber(map, places),
         }
-        Renumbering { map }
+        renumbering
     }
 
     /// Panics unless every structure holds every entry once, in the order that it is for.
@@ -327,6 +362,12 @@ impl Order {
         }
     }
 
+    /// The stamps of the last uses in recency order, and of the creations in theirs. `None` in the shared form, where both are
+    /// learned of late.
+    pub(super) fn stamps_in_order(&self) -> Option<[Vec<u64>; 2]> {
+        (!self.is_shared).then(|| self.nodes.stamps_in_order())
+    }
+
     #[cold]
     fn add_place(&mut self, capacity: usize) {
         self.nodes.add_place(capacity);
@@ -338,6 +379,9 @@ impl Order {
         }
         if let Some(heap) = &mut self.heap {
             heap.add_place(capacity);
+        }
+        if let Some(generations) = &mut self.generations {
+            generations.add_place(capacity);
         }
     }
 
@@ -391,43 +435,3 @@ fn last_use(nodes: &Nodes, id: EntryId) -> LastUse {
 
 /// Fewer places are not worth a compaction.
 pub(super) const MIN_PLACES: usize = 64;
-
-/// Where each entry went when they were numbered anew. No entry has a larger id than before.
-pub(super) struct Renumbering {
-    /// New ids by old ones; 0 where there was no entry.
-    map: Vec<u32>,
-}
-
-impl Renumbering {
-    /// New ids from 1 for these entries, whose ids are below `places`.
-    pub(super) fn of(ids: impl Iterator<Item = EntryId>, places: usize) -> Self {
-        let mut map = vec![0; places];
-        ids.for_each(|id| map[id.index()] = 1);
-        let mut last = 0;
-        for new in map.iter_mut().filter(|new| **new != 0) {
-            last += 1;
-            *new = last;
-        }
-        Self { map }
-    }
-
-    /// The new id of an entry; `None` if it had been removed.
-    pub(super) fn new_id(&self, old: EntryId) -> Option<EntryId> {
-        self.map.get(old.index()).filter(|new| **new != 0).map(|new| EntryId(*new))
-    }
-
-    /// The old and the new id of every entry, ascending: one can follow the other in place.
-    pub(super) fn moves(&self) -> impl Iterator<Item = (EntryId, EntryId)> + '_ {
-        (0..).map(EntryId).zip(&self.map).filter(|(_, new)| **new != 0).map(|(old, new)| (old, EntryId(*new)))
-    }
-}
-
-/// Moves the elements of an array by id to the places that `map` has for their old ones, and the sentinel's along.
-fn renumber_array<T: Copy>(array: &mut Vec<T>, map: &[u32], places: usize, empty: T) {
-    let mut moved = vec![empty; places];
-    moved[0] = array[0];
-    for (old, new) in map.iter().enumerate().filter(|(_, new)| **new != 0) {
-        moved[*new as usize] = array[old];
-    }
-    *array = moved;
-}

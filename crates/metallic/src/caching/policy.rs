@@ -161,8 +161,10 @@ impl EvictionPolicy {
         self
     }
 
-    /// Sets the number of generations after which an unused entry expires. A generation is what the engine calls one: a
-    /// frame, a batch, a request.
+    /// Sets the number of generations for which an entry may be unused; one that was last used in an earlier generation expires.
+    /// A generation is what the engine calls one, a step, a frame or a request, and ends with the registry's
+    /// [`next_generation`](super::CacheRegistry::next_generation), which is when entries expire. For entries that are there
+    /// when the limit is first set, it counts from then on.
     pub const fn with_max_idle_generations(mut self, max_idle_generations: u32) -> Self {
         self.max_idle_generations = Some(max_idle_generations);
         self
@@ -190,7 +192,7 @@ impl EvictionPolicy {
         self.max_idle
     }
 
-    /// The number of generations after which an unused entry expires.
+    /// The number of generations for which an entry may be unused.
     pub const fn max_idle_generations(&self) -> Option<u32> {
         self.max_idle_generations
     }
@@ -205,10 +207,16 @@ impl EvictionPolicy {
         self.max_entries.map(|max| max.max(self.min_entries.saturating_add(1)))
     }
 
+    /// Returns `true` if entries expire.
+    #[inline]
+    pub(super) fn limits_idleness(&self) -> bool {
+        self.max_idle.is_some() || self.max_idle_generations.is_some()
+    }
+
     /// Returns `true` if recency order decides, on victims or on idle entries.
     pub(super) fn needs_recency(&self) -> bool {
         let to_make_room = self.max_entries.is_some() && self.victim_order() == VictimOrder::Recency;
-        self.max_idle.is_some() || self.max_idle_generations.is_some() || to_make_room
+        self.limits_idleness() || to_make_room
     }
 
     /// The order in which entries are evicted to make room; where there is no limit, that which keeps no state.

@@ -1,43 +1,54 @@
 //! All caches of one engine in one place.
 
+mod answer;
+mod attached;
 mod by_name;
 mod erased;
 mod facade;
+mod gated;
+mod generations;
 mod keyed;
 mod local;
 mod naming;
 mod nested;
+mod pools;
 mod shared;
 mod shared_kernel;
 mod slots;
+mod this_thread;
 mod type_table;
 
 use std::any::{Any, type_name};
 use std::collections::HashMap;
 use std::fmt;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 
 use metallic_instrumentation::{CacheName, Event, EventKind, EventSink, RegistryOpened, SinkGuard};
 use rustc_hash::FxBuildHasher;
 
 use super::clock::{Clock, TimeSource};
 use super::entries::hash_of;
-use super::kernel::{CacheableKernel, Frame};
-use super::kernel_cache::{Found, Holds, KernelCache, create, get_or_create_slow};
+use super::gate::{Caller, CreationGate};
+use super::kernel::{Attachment, CacheableKernel, Frame};
+use super::kernel_cache::{Asker, Found, Holds, KernelCache, create, get_or_create_slow};
 use super::keyed_cache::KeyedCache;
 use super::policy::EvictionPolicy;
 use super::reporting::CacheMetrics;
-use super::slot::{CacheRegistrySlot, SlotContext};
+use super::slot::CacheRegistrySlot;
 use crate::device::Device;
 use crate::error::Error;
 
+pub use self::answer::Answer;
 use self::erased::ErasedCache;
-pub use self::facade::ResourceCache;
+pub use self::facade::{EitherRegistry, Registry, ResourceCache};
+#[cfg(feature = "manifest")]
+pub(crate) use self::gated::key_label;
 pub use self::keyed::{LocalSharedCache, SharedCache};
-pub use self::local::LocalRegistry;
+pub use self::local::{Batch, LocalRegistry};
 pub use self::shared::SharedRegistry;
 use self::type_table::TypeTable;
 
@@ -88,9 +99,11 @@ pub struct CacheRegistry<D = Device> {
     /// That of [`TimeSource::hit_stamp_before`] for stamps of `time`.
     hit_limit: u64,
     sink: Option<SinkGuard>,
+    gate: Option<Arc<dyn CreationGate>>,
     name: Option<CacheName>,
     /// Policies of caches that do not exist yet, by name.
     policies_to_come: HashMap<String, EvictionPolicy, FxBuildHasher>,
+    attachment: Option<Attachment>,
     /// Tells this registry from all others of the process.
     number: u32,
 }
@@ -130,7 +143,7 @@ impl<D: 'static> CacheRegistry<D> {
     }
 
     /// Sends the events of all caches and slots to `sink`, those that exist included; `None` sends them nowhere. Panics of a
-    /// former sink are not counted any more.
+    /// former sink are not counted any more, and each key is formatted anew at its next event.
     pub fn set_sink(&mut self, sink: Option<Arc<dyn EventSink>>) {
         let sink = sink.map(|sink| SinkGuard::new(sink).with_registry(self.number));
         if let Some(sink) = sink.as_ref().filter(|sink| sink.enabled(EventKind::RegistryOpened)) {
@@ -139,9 +152,8 @@ impl<D: 'static> CacheRegistry<D> {
             sink.record(Event::at(self.time.unix_ns(self.time.stamp()), opened));
         }
         self.all_caches_mut().for_each(|cache| cache.set_sink(sink.clone()));
-        let context = SlotContext::new(sink.clone(), self.time.clone(), None);
-        self.slots.iter_mut().for_each(|slot| slot.connect(&context));
         self.sink = sink;
+        self.connect_slots();
     }
 
     /// The number that events of this registry carry, which no other registry of the process has.
@@ -168,6 +180,7 @@ impl<D: 'static> CacheRegistry<D> {
     /// # Panics
     /// As [`KernelCache::get_or_create`]; the registry can be used as before.
     #[inline(always)]
+    #[track_caller]
     pub fn get_or_create<K>(
         &mut self,
         params: &K::Params,
@@ -179,20 +192,25 @@ impl<D: 'static> CacheRegistry<D> {
         // First of all: the compiler believes that reading the time may change all that is in memory, and would keep less in
         // registers over it, and find the cache twice.
         let Some(now) = TimeSource::hit_stamp_before(self.hit_limit) else {
-            return self.get_or_create_slow::<K>(K::create_cache_key(params), None, device);
+            return self.get_or_create_slow::<K>(
+                K::create_cache_key(params),
+                None,
+                device,
+                Some(Location::caller()),
+            );
         };
         let key = K::create_cache_key(params);
         let hash = hash_of(&key);
         let Some(cache) = self.caches.near::<KernelCache<K, D>>() else {
-            return self.get_or_create_slow::<K>(key, None, device);
+            return self.get_or_create_slow::<K>(key, None, device, Some(Location::caller()));
         };
         match cache.find_at(now, hash, &key, device) {
             Found::Hit(id) => {
                 let cache = self.caches.near_mut::<KernelCache<K, D>>();
                 Ok(cache.expect("it was there just now").keyed_mut().hit(id, now))
             }
-            Found::Nothing => self.get_or_create_slow::<K>(key, Some(now), device),
-            Found::Slow => self.get_or_create_slow::<K>(key, None, device),
+            Found::Nothing => self.get_or_create_slow::<K>(key, Some(now), device, Some(Location::caller())),
+            Found::Slow => self.get_or_create_slow::<K>(key, None, device, Some(Location::caller())),
         }
     }
 
@@ -205,18 +223,20 @@ impl<D: 'static> CacheRegistry<D> {
         key: K::Key,
         missed_at: Option<u64>,
         device: Option<&D>,
+        caller: Option<Caller>,
     ) -> Result<&mut K::CachedResource, Error> {
         // Again: to keep it would cost every hit a register.
         let hash = hash_of(&key);
+        let by = Asker { outer: None, caller };
         let id = match missed_at {
-            Some(now) => create::<K, D, Self>(self, key, hash, now, device, None)?,
+            Some(now) => create::<K, D, Self>(self, key, hash, now, device, by)?,
             // It may be in another than its first place.
             None => match self.cache_mut::<K>().find_fast(hash, &key, device) {
                 (Found::Hit(id), now) => {
                     self.cache_mut::<K>().keyed_mut().hit(id, now);
                     id
                 }
-                _ => get_or_create_slow::<K, D, Self>(self, key, hash, device, None)?,
+                _ => get_or_create_slow::<K, D, Self>(self, key, hash, device, by)?,
             },
         };
         Ok(self.cache_mut::<K>().keyed_mut().resource_mut(id))
@@ -227,10 +247,12 @@ impl<D: 'static> CacheRegistry<D> {
         &mut self,
         params: &K::Params,
         outer: &Frame<'_>,
+        caller: Option<Caller>,
     ) -> Result<K::CachedResource, Error> {
         let key = K::create_cache_key(params);
         let hash = hash_of(&key);
-        let id = get_or_create_slow::<K, D, Self>(self, key, hash, None, Some(outer))?;
+        let by = Asker { outer: Some(outer), caller };
+        let id = get_or_create_slow::<K, D, Self>(self, key, hash, None, by)?;
         Ok(self.cache_mut::<K>().keyed().resource(id).clone())
     }
 
@@ -269,7 +291,8 @@ impl<D: 'static> CacheRegistry<D> {
         self.caches.get_mut::<KernelCache<K, D>>()?.remove(key)
     }
 
-    /// Removes all entries of kernel `K`. Its counters and policy stay.
+    /// Removes all entries of kernel `K`. Its counters and policy stay. An empty cache is cleared too, and reported so with a count
+    /// of 0.
     pub fn clear_cache<K: CacheableKernel<D>>(&mut self) {
         if let Some(cache) = self.caches.get_mut::<KernelCache<K, D>>() {
             cache.clear();
@@ -302,13 +325,7 @@ impl<D: 'static> CacheRegistry<D> {
         let caches = self.caches.iter_mut().chain(self.keyed.values_mut().map(|cache| &mut **cache));
         let caches = caches.map(|cache| catch_unwind(AssertUnwindSafe(|| to_cache(cache))));
         let slots = self.slots.iter_mut().map(|slot| catch_unwind(AssertUnwindSafe(|| to_slot(slot))));
-        let mut panics: Vec<_> = caches.chain(slots).filter_map(Result::err).collect();
-        if !panics.is_empty() {
-            let first = panics.remove(0);
-            // Their `Drop` may panic, too.
-            panics.into_iter().for_each(mem::forget);
-            resume_unwind(first);
-        }
+        resume_first(caches.chain(slots));
     }
 
     /// [`cache_mut`](Self::cache_mut) of a cache that is new, or in another than its first place.
@@ -343,6 +360,17 @@ impl<K: CacheableKernel<D>, D: 'static> Holds<K, D> for CacheRegistry<D> {
     }
 }
 
+/// Runs everything, whichever of it panicked; the first panic goes on then.
+fn resume_first(results: impl Iterator<Item = thread::Result<()>>) {
+    let mut panics: Vec<_> = results.filter_map(Result::err).collect();
+    if !panics.is_empty() {
+        let first = panics.remove(0);
+        // Their `Drop` may panic, too.
+        panics.into_iter().for_each(mem::forget);
+        resume_unwind(first);
+    }
+}
+
 /// A number that no other registry of the process has.
 fn next_number() -> u32 {
     static NEXT: AtomicU32 = AtomicU32::new(1);
@@ -360,8 +388,10 @@ impl<D> Default for CacheRegistry<D> {
             hit_limit: time.hit_limit(u64::MAX),
             time,
             sink: None,
+            gate: None,
             name: None,
             policies_to_come: HashMap::default(),
+            attachment: None,
             number: next_number(),
         }
     }

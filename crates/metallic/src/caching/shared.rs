@@ -7,12 +7,18 @@
 //! for as long as [`Head::generation`] is the one it was brought up to.
 
 mod arrival;
+mod background;
+mod creators;
 mod failures;
 mod flight;
+mod gated;
 mod head;
+mod judged;
 mod local;
 mod look_up;
 mod node;
+mod task;
+mod ticket;
 mod waits;
 
 use std::fmt;
@@ -21,23 +27,30 @@ use std::time::Duration;
 
 use metallic_instrumentation::{CacheKind, CacheName, RemovalCause, SinkGuard};
 
+use self::background::Awaited;
 use self::failures::Failures;
 use self::flight::Flight;
 use self::head::Head;
 use self::local::Tally;
-use self::node::Node;
 use super::cache::{Cache, DepartureReason, Departures};
 use super::clock::TimeSource;
 use super::entries::Entry;
-use super::keyed_cache::{Formatted, LabelFormat};
+use super::gate::CreationGate;
+use super::keyed_cache::{Formatted, KernelKeyOf, LabelFormat};
 use super::order::{Order, Uses};
 use super::policy::EvictionPolicy;
 use super::reporting::{CacheCounters, CacheEvent, CacheMetrics, LastEvent, Reporter, label};
 use super::sync::atomic::{AtomicU64, Ordering};
 use super::sync::{Mutex, MutexGuard, lock_soon};
 
+pub(super) use self::creators::Creators;
+pub(crate) use self::judged::JudgedCache;
 pub(super) use self::local::LocalCache;
-pub(super) use self::look_up::{Got, Made, Request};
+pub(crate) use self::look_up::Request;
+pub(super) use self::look_up::{Got, Made, Purpose};
+pub(super) use self::node::Node;
+pub(super) use self::task::Progress;
+pub use self::ticket::Ticket;
 
 /// The treatment of a key whose creation failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,10 +76,18 @@ pub(super) struct SharedCore<Key, R> {
     state: Mutex<State<Key, R>>,
     /// Raised under the lock when the device is lost: what was begun before is not inserted after.
     epoch: AtomicU64,
+    /// The generation of what was inserted last. Written under the lock, as is the next.
+    generation: AtomicU64,
+    /// The generation of what was inserted last on a device that is lost.
+    lost: AtomicU64,
+    /// Keys that are created in the background for those who have a fallback meanwhile.
+    awaited: Awaited<Key>,
     /// The identity of the device that resources are made on, or [`UNKNOWN`]. Written under the lock.
     made_on: AtomicU64,
     name: CacheName,
     format: LabelFormat<Key>,
+    /// What a gate knows keys by; `None` if it is not the cache of a kernel.
+    kernel: Option<KernelKeyOf<Key>>,
     kind: CacheKind,
     time: TimeSource,
 }
@@ -82,7 +103,10 @@ struct State<Key, R> {
     locals: Vec<Weak<Tally>>,
     /// The label of the key whose creation failed last.
     failed: Option<Arc<str>>,
+    /// The number of entries that were removed because their caller judged them outdated.
+    outdated: u64,
     reporter: Option<Arc<Reporter>>,
+    gate: Option<Arc<dyn CreationGate>>,
     /// `true` if the reporter's sink wants to hear of hits.
     is_heard: bool,
     /// Hundreds of operations that were summed up.
@@ -120,14 +144,20 @@ impl<Key, R> SharedCore<Key, R> {
                 failures: Failures::default(),
                 locals: Vec::new(),
                 failed: None,
+                outdated: 0,
                 reporter: None,
+                gate: None,
                 is_heard: false,
                 summaries: 0,
             }),
             epoch: AtomicU64::new(0),
+            generation: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
+            awaited: Awaited::default(),
             made_on: AtomicU64::new(UNKNOWN),
             name,
             format,
+            kernel: None,
             kind,
             time,
         };
@@ -163,7 +193,7 @@ impl<Key, R> SharedCore<Key, R> {
         drop(state);
         if let Some(reporter) = &reporter {
             reporter.opened(self.kind, &policy, self.time.stamp());
-            self.ask(reporter);
+            self.ask_sink(reporter);
         }
     }
 
@@ -183,7 +213,7 @@ impl<Key, R> SharedCore<Key, R> {
         drop(state);
         if let Some(reporter) = &reporter {
             reporter.policy_changed(&policy, self.time.stamp());
-            self.ask(reporter);
+            self.ask_sink(reporter);
         }
     }
 
@@ -228,6 +258,7 @@ impl<Key, R> SharedCore<Key, R> {
     pub(super) fn device_lost(&self) -> impl FnOnce() + use<'_, Key, R> {
         let state = self.lock();
         self.epoch.fetch_add(1, Ordering::Release);
+        self.lost.store(self.generation.load(Ordering::Relaxed), Ordering::Release);
         self.empty(state)
     }
 
@@ -252,17 +283,35 @@ impl<Key, R> SharedCore<Key, R> {
         self.see_off(&leaving);
     }
 
+    /// Begins the next generation and evicts what was idle for more generations than the policy allows.
+    pub(super) fn next_generation(&self) {
+        let mut state = self.lock();
+        let now = self.time.stamp();
+        if state.cache.next_generation(now, uses) {
+            let leaving = self.expire(&mut state, now);
+            drop(state);
+            self.see_off(&leaving);
+        }
+    }
+
     /// Removes the entries that `leaves` accepts, and returns how many there were.
     pub(super) fn remove_where(&self, mut leaves: impl FnMut(&Key, &R) -> bool) -> usize {
         let mut state = self.lock();
         let now = self.time.stamp();
+        let expired = self.expire(&mut state, now);
         let leaves = |entry: &Entry<Key, Arc<Node<R>>>| leaves(&entry.key, &entry.resource.resource);
         let departures = state.cache.remove_where(leaves, RemovalCause::Removed, now);
         let count = departures.len();
         let leaving = self.leave(&mut state, departures);
         drop(state);
+        self.see_off(&expired);
         self.see_off(&leaving);
         count
+    }
+
+    /// The generation of what is inserted next. To be called under the lock.
+    fn count_insertion(&self) -> u64 {
+        self.generation.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     fn lock(&self) -> MutexGuard<'_, State<Key, R>> {
@@ -295,7 +344,7 @@ impl<Key, R> SharedCore<Key, R> {
             departed.entry.resource.remove();
             self.head.depart(departed.entry.resource.hash);
         }
-        state.cache.set_generation(self.head.generation());
+        state.cache.set_removals(self.head.generation());
         state.cache.compact();
         self.set_fast_path(state);
         Some(Leaving { reporter: state.reporter.clone(), policy: state.cache.policy(), departures })
@@ -320,11 +369,11 @@ impl<Key, R> SharedCore<Key, R> {
             }
             None => {}
         }
-        self.ask(reporter);
+        self.ask_sink(reporter);
     }
 
     /// Asks the sink whether it wants to hear of hits.
-    fn ask(&self, reporter: &Arc<Reporter>) {
+    fn ask_sink(&self, reporter: &Arc<Reporter>) {
         let is_heard = reporter.wants_hits();
         let mut state = self.lock();
         // Unless another was set meanwhile, which is asked by whoever did.

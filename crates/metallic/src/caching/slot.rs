@@ -4,12 +4,15 @@ use std::any::Any;
 use std::fmt::{self, Debug};
 use std::sync::Arc;
 
-use metallic_instrumentation::{CacheKind, CacheName, Event, EventData, EventKind, EventSink, SinkGuard};
+use metallic_instrumentation::{
+    CacheName, CreationOutcome, Event, EventData, EventKind, EventSink, SinkGuard,
+};
 
 use super::clock::{Clock, TimeSource};
-use super::keyed_cache::KeyedCache;
+use super::gate::{Asked, Caller, CreationGate, Finished, Passage};
 use super::policy::EvictionPolicy;
 use super::reporting::CacheMetrics;
+use crate::error::Error;
 
 /// A value that lives in a registry beside the caches: allocations of a KV cache, prepared tensors, anything an engine
 /// keeps for as long as it keeps its pipelines.
@@ -44,9 +47,17 @@ pub trait CacheRegistrySlot: Any {
     /// registry, and again when the registry is given another sink. A slot that reports nothing need not care.
     fn connect(&mut self, _context: &SlotContext) {}
 
+    /// Lets go of what the slot shares with other threads and can find again, for a thread that idles. Called by
+    /// [`LocalRegistry::park`](super::LocalRegistry::park).
+    fn park(&mut self) {}
+
     /// Drops what was idle for too long, if the slot has such a notion. Called by
     /// [`CacheRegistry::expire_idle`](super::CacheRegistry::expire_idle).
     fn expire_idle(&mut self) {}
+
+    /// Begins the next generation, if the slot counts them. Called by
+    /// [`CacheRegistry::next_generation`](super::CacheRegistry::next_generation).
+    fn next_generation(&mut self) {}
 
     /// The name that [`cache_metrics`](Self::cache_metrics) are listed under, if the slot is a cache. Slots and kernels of
     /// one registry share one space of names: see [`SlotContext::name_taken_by`].
@@ -83,6 +94,7 @@ pub struct SlotContext {
     sink: Option<SinkGuard>,
     time: TimeSource,
     name_taken_by: Option<&'static str>,
+    gate: Option<Arc<dyn CreationGate>>,
 }
 
 /// A moment by the clock of a [`SlotContext`].
@@ -130,7 +142,47 @@ impl SlotContext {
         time: TimeSource,
         name_taken_by: Option<&'static str>,
     ) -> Self {
-        Self { sink, time, name_taken_by }
+        Self { sink, time, name_taken_by, gate: None }
+    }
+
+    pub(super) fn gate(&self) -> Option<&Arc<dyn CreationGate>> {
+        self.gate.as_ref()
+    }
+
+    pub(super) fn with_gate(self, gate: Option<Arc<dyn CreationGate>>) -> Self {
+        Self { gate, ..self }
+    }
+
+    /// Asks whether the cache of this name may grow to what `label` says, which is a creation to a contract.
+    ///
+    /// # Errors
+    /// [`Error::CreationRefused`].
+    pub(crate) fn admit(
+        &self,
+        cache: &CacheName,
+        label: &dyn Fn() -> Arc<str>,
+        caller: Caller,
+    ) -> Result<Option<Box<dyn Passage>>, Error> {
+        let Some(gate) = &self.gate else { return Ok(None) };
+        let now = self.now();
+        gate.admit(&Asked {
+            cache,
+            kernel: None,
+            label,
+            labels: &Vec::new,
+            policy: EvictionPolicy::none(),
+            caller: Some(caller),
+            can_refuse: true,
+            now_ns: self.time.ns_between(0, now.0),
+            report: &|violation| self.report(EventKind::CreationViolation, now, || violation),
+        })
+    }
+
+    /// Tells what [`admit`](Self::admit) returned that the growth is over.
+    pub(crate) fn tell(&self, passage: Option<Box<dyn Passage>>, outcome: CreationOutcome, duration_ns: u64) {
+        let Some(passage) = passage else { return };
+        let report = |violation| self.report(EventKind::CreationViolation, self.now(), || violation);
+        passage.ended(&Finished { outcome, loaded: false, duration_ns, bytes: 0, report: &report });
     }
 
     pub(super) fn sink(&self) -> Option<&SinkGuard> {
@@ -148,31 +200,5 @@ impl Debug for SlotContext {
             .field("sink", &self.sink)
             .field("name_taken_by", &self.name_taken_by)
             .finish_non_exhaustive()
-    }
-}
-
-impl<Key: Debug, R> KeyedCache<Key, R> {
-    /// A cache of this name that a slot has inside.
-    pub(crate) fn in_slot(name: &'static str) -> Self {
-        let name = CacheName::from_static(name);
-        let policy = EvictionPolicy::none();
-        Self::new(name, CacheKind::Slot, <Key as Debug>::fmt, policy, TimeSource::default())
-    }
-
-    /// The name that the slot is listed by; `None` if another cache has it.
-    pub(crate) fn listed_name(&self, name: &'static str) -> Option<&'static str> {
-        (!self.is_refused()).then_some(name)
-    }
-
-    /// Connects the cache of a slot with its registry. It takes the registry's time unless it has been used: stamps of two
-    /// clocks do not compare.
-    pub(crate) fn connect(&mut self, context: &SlotContext) {
-        if self.counters().misses == 0 {
-            self.set_time(context.time().clone());
-        }
-        if let Some(owner) = context.name_taken_by() {
-            self.refuse(owner);
-        }
-        self.set_sink(context.sink().cloned());
     }
 }

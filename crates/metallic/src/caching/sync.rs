@@ -4,12 +4,12 @@
 #[cfg(shuttle)]
 pub(super) use shuttle::sync::{Condvar, Mutex, MutexGuard, RwLock, atomic};
 #[cfg(shuttle)]
-pub(super) use shuttle::thread;
+pub(super) use shuttle::{thread, thread_local};
 use std::sync::PoisonError;
 #[cfg(not(shuttle))]
 pub(super) use std::sync::{Condvar, Mutex, MutexGuard, RwLock, atomic};
 #[cfg(not(shuttle))]
-pub(super) use std::thread;
+pub(super) use std::{thread, thread_local};
 
 /// Doublings of the pause between two attempts to take a lock, before this thread sleeps until it is free: some microseconds
 /// in all.
@@ -23,7 +23,7 @@ pub(super) fn lock_soon<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     #[cfg(not(shuttle))]
     match mutex.try_lock() {
         Ok(guard) => return guard,
-        Err(std::sync::TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
+        Err(std::sync::TryLockError::Poisoned(poisoned)) => return PoisonError::into_inner(poisoned),
         Err(std::sync::TryLockError::WouldBlock) => {}
     }
     lock_contended(mutex)
@@ -38,5 +38,5 @@ fn lock_contended<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
             return guard;
         }
     }
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    Mutex::lock(mutex).unwrap_or_else(PoisonError::into_inner)
 }

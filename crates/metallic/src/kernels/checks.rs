@@ -35,7 +35,7 @@ pub(crate) fn check_rows(operation: &str, bucket: RowBucket, rows: usize) -> Res
     }
     Err(MetalError::invalid_params(format!(
         "{operation} of {rows} rows, where the plan is for 1 to {}",
-        bucket.most()
+        bucket.max()
     )))
 }
 

@@ -14,12 +14,15 @@ pub trait Operation: 'static {
     /// The input of a look-up.
     type Params;
     /// The identity of a plan. What varies between calls of one plan is in [`Call`](Self::Call).
-    type Key: Clone + Debug + Eq + Hash + 'static;
+    type Key: Clone + Debug + Eq + Hash + Send + Sync + 'static;
     /// The operands and the run-time arguments of one call.
     type Call<'a, T: Tensor>;
 
     /// The name of the operation, and of its cache.
     const NAME: &'static str;
+
+    /// The version of the key's meaning: see `PortableKernel::SCHEMA`, of the feature `portable`.
+    const SCHEMA: u32 = 1;
 
     /// The key of the plans that serve these parameters. Called once per look-up, so it should neither allocate nor do any work to
     /// speak of.
@@ -40,8 +43,8 @@ pub trait Operation: 'static {
 
 /// The half of an operation that is a device's own: makes plans and runs them.
 pub trait Runs<O: Operation>: ComputeDevice {
-    /// The object to keep: a pipeline, a graph, a choice of algorithm.
-    type Plan: Clone + 'static;
+    /// The object to keep: a pipeline, a graph, a choice of algorithm. Threads share it.
+    type Plan: Clone + Send + Sync + 'static;
 
     /// Makes a plan. It depends on the key alone, which [`Operation::check_key`] has passed.
     ///

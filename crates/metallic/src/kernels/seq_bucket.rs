@@ -1,8 +1,15 @@
 //! Sequence lengths that share a resource.
 
+use crate::error::MetalError;
+
 /// The number of keys that a softmax runs over, rounded up: to a power of two up to 256, to a multiple of 256 beyond. So a
 /// sequence that grows token by token meets a new resource every 256 tokens, and padding costs at most 255 of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(
+    feature = "portable",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(try_from = "usize", into = "usize")
+)]
 pub struct SeqKBucket(usize);
 
 impl SeqKBucket {
@@ -21,13 +28,34 @@ impl SeqKBucket {
     }
 
     /// The longest sequence of the bucket, in keys.
-    pub const fn padded_length(self) -> usize {
+    pub const fn max(self) -> usize {
         self.0
     }
 
     /// Returns `true` if a sequence of this length fits, if need be with padding.
     pub const fn holds(self, length: usize) -> bool {
         length > 0 && length <= self.0
+    }
+}
+
+/// Its size, as it is written in portable keys.
+impl From<SeqKBucket> for usize {
+    fn from(bucket: SeqKBucket) -> Self {
+        bucket.0
+    }
+}
+
+impl TryFrom<usize> for SeqKBucket {
+    type Error = MetalError;
+
+    /// The bucket of this size.
+    ///
+    /// # Errors
+    /// [`MetalError::InvalidParams`] if no bucket has it.
+    fn try_from(size: usize) -> Result<Self, MetalError> {
+        let no_bucket =
+            || MetalError::invalid_params(format!("`{size}` is not the size of a bucket of keys"));
+        Some(Self::of(size)).filter(|bucket| bucket.0 == size).ok_or_else(no_bucket)
     }
 }
 
@@ -42,9 +70,9 @@ mod tests {
         let edges =
             [(0, 0), (1, 1), (3, 4), (4, 4), (129, 256), (256, 256), (257, 512), (4096, 4096), (4097, 4352)];
         for (length, padded) in edges {
-            assert_eq!(SeqKBucket::of(length).padded_length(), padded, "length {length}");
+            assert_eq!(SeqKBucket::of(length).max(), padded, "length {length}");
         }
-        assert_eq!(SeqKBucket::of(usize::MAX).padded_length(), usize::MAX);
+        assert_eq!(SeqKBucket::of(usize::MAX).max(), usize::MAX);
     }
 
     proptest! {
@@ -52,9 +80,9 @@ mod tests {
         fn a_bucket_holds_its_length_wastes_little_and_is_its_own_bucket(length in 1..1_000_000_usize) {
             let bucket = SeqKBucket::of(length);
             prop_assert!(bucket.holds(length));
-            prop_assert!(!bucket.holds(bucket.padded_length() + 1));
-            prop_assert!(bucket.padded_length() - length < length.min(SeqKBucket::STEP));
-            prop_assert_eq!(SeqKBucket::of(bucket.padded_length()), bucket);
+            prop_assert!(!bucket.holds(bucket.max() + 1));
+            prop_assert!(bucket.max() - length < length.min(SeqKBucket::STEP));
+            prop_assert_eq!(SeqKBucket::of(bucket.max()), bucket);
         }
     }
 }

@@ -62,9 +62,14 @@ impl KvCacheConfig {
         Self { first_capacity: positions, ..self }
     }
 
-    /// The name in events; `kv_cache` if nothing is said. Who has several should tell them apart.
+    /// Names it in events; `kv_cache` if nothing is said. An engine with several should tell them apart.
     pub fn with_name(self, name: impl Into<CacheName>) -> Self {
         Self { name: name.into(), ..self }
+    }
+
+    /// The name in events.
+    pub fn name(&self) -> &CacheName {
+        &self.name
     }
 
     /// The most bytes that all tensors together hold.

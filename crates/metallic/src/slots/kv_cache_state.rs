@@ -2,15 +2,18 @@
 
 use std::fmt;
 use std::mem;
+use std::panic::Location;
 use std::time::Duration;
 
-use metallic_instrumentation::{EventKind, KvCacheRefused, KvCacheResized, KvCacheTruncated};
+use metallic_instrumentation::{
+    CreationOutcome, EventKind, KvCacheRefused, KvCacheResized, KvCacheTruncated,
+};
 
 use super::kv_cache_config::KvCacheConfig;
 use super::kv_cache_metrics::KvCacheMetrics;
 use super::kv_layer::{KvLayer, KvLayerMut};
 use super::kv_tensors::KvTensors;
-use crate::caching::{CacheRegistrySlot, Moment, ResourceCache, SlotContext};
+use crate::caching::{CacheRegistrySlot, Caller, Moment, Registry, ResourceCache, SlotContext};
 use crate::device::ComputeDevice;
 use crate::error::{MetalError, chain};
 use crate::tensor::Tensor;
@@ -72,13 +75,14 @@ impl<T: Tensor> KvCacheState<T> {
     /// layers, no sequences or no elements, or the device has no such type; [`MetalError::Device`] if it fails. Nothing is lost
     /// then: tensors, length and capacity are as before.
     #[inline]
+    #[track_caller]
     pub fn reserve<D>(&mut self, device: &D, positions: usize) -> Result<(), MetalError>
     where
         D: ComputeDevice<Tensor = T>,
     {
         match self.len.checked_add(positions) {
             Some(needed) if needed <= self.tensors.capacity() => Ok(()),
-            needed => self.grow(device, needed.unwrap_or(usize::MAX)),
+            needed => self.grow(device, needed.unwrap_or(usize::MAX), Location::caller()),
         }
     }
 
@@ -173,14 +177,25 @@ impl<T: Tensor> KvCacheState<T> {
 
     /// Makes room for `needed` positions, where there is less.
     #[cold]
-    fn grow<D>(&mut self, device: &D, needed: usize) -> Result<(), MetalError>
+    fn grow<D>(&mut self, device: &D, needed: usize, caller: Caller) -> Result<(), MetalError>
     where
         D: ComputeDevice<Tensor = T>,
     {
         let began = self.context.now();
+        let label = || format!("{}:KvCache{{positions:{needed}}}", self.config.name).into();
+        let passage = match self.context.admit(&self.config.name, &label, caller) {
+            Ok(passage) => passage,
+            Err(refused) => {
+                self.counters.refusals += 1;
+                self.report_refusal(began, needed, &refused);
+                return Err(refused);
+            }
+        };
         let mut peak_bytes = self.bytes();
         let grown = self.tensors.grown(device, &self.config, [self.len, needed], &mut peak_bytes);
         let duration_ns = self.context.ns_since(began);
+        let outcome = if grown.is_ok() { CreationOutcome::Created } else { CreationOutcome::Failed };
+        self.context.tell(passage, outcome, duration_ns);
         self.counters.growing_time =
             self.counters.growing_time.saturating_add(Duration::from_nanos(duration_ns));
         self.counters.peak_bytes = self.counters.peak_bytes.max(peak_bytes);
@@ -265,8 +280,8 @@ impl<T: Tensor> fmt::Debug for KvCacheState<T> {
     }
 }
 
-impl<D: ComputeDevice> ResourceCache<D> {
-    /// The KV cache in the registry's slot, made with this configuration if there is none yet. For another configuration, take
+impl<D: ComputeDevice, G: Registry<D>> ResourceCache<D, G> {
+    /// The KV cache in the registry's slot, which in a [`LocalRegistry`](crate::caching::LocalRegistry) is the local's own, made with this configuration if there is none yet. For another configuration, take
     /// the one that is there out with [`CacheRegistry::remove_slot`](crate::caching::CacheRegistry::remove_slot) first.
     ///
     /// # Errors

@@ -2,14 +2,14 @@
 
 use std::any::type_name;
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
-
-use metallic_instrumentation::CacheName;
 
 use super::prepared_form::PreparedForm;
 use super::tensor_version::{TensorId, TensorVersion};
 use crate::caching::{
-    CacheMetrics, CacheRegistrySlot, EvictionPolicy, KeyedCache, ResourceCache, SlotContext,
+    CacheMetrics, CacheRegistrySlot, EitherRegistry, EvictionPolicy, JudgedCache, Registry, Request,
+    ResourceCache, SharedRegistry, SlotContext,
 };
 use crate::device::ComputeDevice;
 use crate::error::MetalError;
@@ -19,13 +19,16 @@ use crate::tensor::Tensor;
 /// or packed.
 ///
 /// It has the policies, the metrics and the events of every cache of this library, under the name `tensor_preparation`, and is
-/// a slot of a registry. Its key is the tensor and the form; the version is checked against that of the entry:
+/// a slot of a registry. In a [`CacheRegistry`](crate::caching::CacheRegistry) it is one thread's; a clone is a view for another
+/// thread of the same tensors, and in a [`SharedRegistry`](crate::caching::SharedRegistry) there is one for all threads. Each form
+/// is prepared by one thread then, while others that ask for it wait; hits of a view take no lock, and their order is known to the
+/// others to a millisecond. Its key is the tensor and the form; the version is checked against that of the entry:
 ///
 /// | the entry's version | |
 /// |---|---|
 /// | is the one asked for | a hit |
 /// | is older | the entry is removed (cause `stale`), and the form is prepared anew: a miss |
-/// | is newer | [`MetalError::OutdatedTensor`]: whoever asks holds what the tensor was before. Nothing changes |
+/// | is newer | [`MetalError::OutdatedTensor`]: the caller holds what the tensor was before. Nothing changes |
 ///
 /// ```
 /// use metallic::caching::CacheRegistry;
@@ -59,10 +62,7 @@ use crate::tensor::Tensor;
 /// # }
 /// ```
 pub struct TensorPreparationCache<T: Tensor> {
-    cache: KeyedCache<PreparedTensor, Prepared<T>>,
-    stale_removals: u64,
-    /// The identity of the device that the tensors are on, as far as it was named.
-    made_on: Option<u64>,
+    cache: JudgedCache<PreparedTensor, Prepared<T>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,42 +79,47 @@ struct Prepared<T> {
 const NAME: &str = "tensor_preparation";
 
 impl<T: Tensor> TensorPreparationCache<T> {
-    /// The tensor `source` in this form: from the cache, or else made by `prepare` and inserted. The handle is good for as
-    /// long as it is kept, whatever becomes of the entry.
+    /// The tensor `source` in this form: from the cache, or else made by `prepare` and inserted, while others that ask for it
+    /// wait. The handle is good for as long as it is kept, whatever becomes of the entry.
     ///
     /// `prepare` must make the same of the same version of a source whenever it is called. It cannot reach the registry that
     /// this cache is in: what it needs from there must be obtained before.
     ///
     /// # Errors
-    /// The error of `prepare`: nothing was inserted then, the miss is counted, and what left to make room stays gone, as does an
-    /// entry of an older version. [`MetalError::OutdatedTensor`] if the entry is of a newer version, and
+    /// The error of `prepare`, as the source of a [`MetalError::Creation`] and to its caller alone, since those that waited call
+    /// their own: nothing was inserted then, the miss is counted, and what was evicted to make room stays gone, as does an entry of
+    /// an older version. [`MetalError::OutdatedTensor`] if the entry is of a newer version, and
     /// [`MetalError::DuplicateCacheName`] if a kernel of the registry had the name before: nothing happened then.
     ///
     /// # Panics
-    /// If `prepare` does: nothing was inserted then, and the miss is counted. If the `Drop` of a tensor does that leaves: it
+    /// If `prepare` does: nothing was inserted then, and the miss is counted. If the `Drop` of a tensor does that is removed: it
     /// has left. The cache can be used as before.
     #[inline]
+    #[track_caller]
     pub fn get_or_prepare(
         &mut self,
         source: TensorVersion,
         form: PreparedForm,
         prepare: impl FnOnce() -> Result<T, MetalError>,
     ) -> Result<Arc<T>, MetalError> {
+        let request = self.cache.request().by(Location::caller());
+        self.get_or_prepare_as(source, form, request, prepare)
+    }
+
+    #[inline]
+    fn get_or_prepare_as(
+        &mut self,
+        source: TensorVersion,
+        form: PreparedForm,
+        request: Request,
+        prepare: impl FnOnce() -> Result<T, MetalError>,
+    ) -> Result<Arc<T>, MetalError> {
         let TensorVersion { id, version } = source;
-        let Self { cache, stale_removals, .. } = self;
-        let is_current = |prepared: &Prepared<T>| {
-            if prepared.version == version {
-                return Ok(true);
+        let is_current = |prepared: &Prepared<T>| match prepared.version {
+            latest if latest > version => {
+                Err(MetalError::OutdatedTensor { tensor: id.number(), version, latest })
             }
-            if prepared.version > version {
-                return Err(MetalError::OutdatedTensor {
-                    tensor: id.number(),
-                    version,
-                    latest: prepared.version,
-                });
-            }
-            *stale_removals += 1;
-            Ok(false)
+            prepared => Ok(prepared == version),
         };
         let make = || {
             let tensor = Arc::new(prepare()?);
@@ -122,33 +127,33 @@ impl<T: Tensor> TensorPreparationCache<T> {
             Ok((Prepared { version, tensor }, bytes))
         };
         let key = PreparedTensor { tensor: id, form };
-        let prepared = cache.get_or_create_current(key, type_name::<Self>(), is_current, make)?;
-        Ok(Arc::clone(&prepared.tensor))
+        let prepared = self.cache.get_or_create(&key, type_name::<Self>(), request, is_current, make)?;
+        Ok(prepared.tensor)
     }
 
-    /// The tensor in this form, if it is there in this version. This is no operation of the cache: it counts nothing, makes
-    /// nothing leave, and is no use of the entry.
-    pub fn peek(&self, source: TensorVersion, form: PreparedForm) -> Option<&Arc<T>> {
+    /// The tensor in this form, if it is there in this version. Does not count as a hit, does not affect recency, and evicts
+    /// nothing.
+    pub fn peek(&self, source: TensorVersion, form: PreparedForm) -> Option<Arc<T>> {
         let prepared = self.cache.peek(&PreparedTensor { tensor: source.id, form })?;
-        (prepared.version == source.version).then_some(&prepared.tensor)
+        (prepared.version == source.version).then_some(prepared.tensor)
     }
 
-    /// Takes out one form of a tensor, in whatever version it is there.
+    /// Removes one form of a tensor, in whatever version it is there, and returns it.
     pub fn remove(&mut self, tensor: TensorId, form: PreparedForm) -> Option<Arc<T>> {
         self.cache.remove(&PreparedTensor { tensor, form }).map(|prepared| prepared.tensor)
     }
 
-    /// Takes out all forms of a tensor, as when a model is unloaded, and says how many there were. O(n) in all entries.
+    /// Removes all forms of a tensor, as when a model is unloaded, and returns how many there were. O(n) in all entries.
     pub fn forget(&mut self, tensor: TensorId) -> usize {
-        self.cache.retain(|key, _| key.tensor != tensor)
+        self.cache.remove_where(|key, _| key.tensor == tensor)
     }
 
-    /// Removes all entries. Counters and policy stay.
+    /// Removes all entries, for all threads. Counters and policy stay.
     pub fn clear(&mut self) {
         self.cache.clear();
     }
 
-    /// Changes the policy: see [`KeyedCache::set_eviction_policy`]. To begin with it is [`EvictionPolicy::none`].
+    /// Changes the policy from the next operation on. To begin with it is [`EvictionPolicy::none`].
     pub fn set_eviction_policy(&mut self, policy: EvictionPolicy) {
         self.cache.set_eviction_policy(policy);
     }
@@ -158,15 +163,15 @@ impl<T: Tensor> TensorPreparationCache<T> {
         self.cache.eviction_policy()
     }
 
-    /// A snapshot of the counters. `bytes` is what the entries hold; entries
-    /// that were outdated are among the `removals`. O(n).
+    /// A snapshot of the counters, those of all threads. `bytes` is what the entries hold; entries that were outdated are among
+    /// the `removals`. O(n).
     pub fn metrics(&self) -> CacheMetrics {
         self.cache.metrics()
     }
 
-    /// Entries that left because their source had changed.
+    /// The number of entries that were removed because their source had changed.
     pub fn stale_removals(&self) -> u64 {
-        self.stale_removals
+        self.cache.outdated()
     }
 
     /// The number of entries.
@@ -176,23 +181,7 @@ impl<T: Tensor> TensorPreparationCache<T> {
 
     /// Returns `true` if there are no entries.
     pub fn is_empty(&self) -> bool {
-        self.cache.is_empty()
-    }
-
-    /// Notes the device that is asked for, if it has an identity.
-    ///
-    /// # Errors
-    /// [`MetalError::AnotherDevice`] if there are tensors of another one.
-    fn check_device(&mut self, asked_for: Option<u64>) -> Result<(), MetalError> {
-        match asked_for.zip(self.made_on) {
-            Some((asked_for, made_on)) if asked_for != made_on && !self.is_empty() => {
-                Err(MetalError::AnotherDevice { cache: CacheName::from_static(NAME), made_on, asked_for })
-            }
-            _ => {
-                self.made_on = asked_for.or(self.made_on);
-                Ok(())
-            }
-        }
+        self.len() == 0
     }
 
     /// Panics if the structures of this cache disagree with each other. O(n), for tests.
@@ -211,12 +200,20 @@ impl<T: Tensor> CacheRegistrySlot for TensorPreparationCache<T> {
         self.cache.connect(context);
     }
 
+    fn park(&mut self) {
+        self.cache.park();
+    }
+
     fn expire_idle(&mut self) {
         self.cache.expire_idle();
     }
 
+    fn next_generation(&mut self) {
+        self.cache.next_generation();
+    }
+
     fn cache_name(&self) -> Option<&'static str> {
-        self.cache.listed_name(NAME)
+        self.cache.has_its_name().then_some(NAME)
     }
 
     fn cache_metrics(&self) -> Option<CacheMetrics> {
@@ -235,7 +232,20 @@ impl<T: Tensor> CacheRegistrySlot for TensorPreparationCache<T> {
 
 impl<T: Tensor> Default for TensorPreparationCache<T> {
     fn default() -> Self {
-        Self { cache: KeyedCache::in_slot(NAME), stale_removals: 0, made_on: None }
+        Self { cache: JudgedCache::new(NAME) }
+    }
+}
+
+/// A view for another thread.
+impl<T: Tensor> Clone for TensorPreparationCache<T> {
+    fn clone(&self) -> Self {
+        Self { cache: self.cache.clone() }
+    }
+}
+
+impl<T> Clone for Prepared<T> {
+    fn clone(&self) -> Self {
+        Self { version: self.version, tensor: self.tensor.clone() }
     }
 }
 
@@ -245,18 +255,40 @@ impl<T: Tensor> fmt::Debug for TensorPreparationCache<T> {
     }
 }
 
-impl<D: ComputeDevice> ResourceCache<D> {
-    /// The prepared tensors in the registry's slot, for policies, metrics and preparations that need no device.
-    pub fn tensor_preparation(&mut self) -> &mut TensorPreparationCache<D::Tensor> {
-        self.registry.slot_mut(TensorPreparationCache::default)
+impl<D: 'static> SharedRegistry<D> {
+    /// One thread's view of the prepared tensors that all threads share.
+    ///
+    /// # Errors
+    /// [`MetalError::DuplicateCacheName`] if another cache of the registry has the name, such as that of another type of tensors.
+    pub fn tensor_preparation<T>(&self) -> Result<TensorPreparationCache<T>, MetalError>
+    where
+        T: Tensor + Send + Sync,
+    {
+        let cache = self.judged_cache(NAME, type_name::<TensorPreparationCache<T>>())?;
+        Ok(TensorPreparationCache { cache })
+    }
+}
+
+impl<D: ComputeDevice, G: Registry<D>> ResourceCache<D, G> {
+    /// The prepared tensors in the registry's slot, or those that all threads share, for policies, metrics and preparations that
+    /// need no device.
+    ///
+    /// # Errors
+    /// As [`SharedRegistry::tensor_preparation`].
+    pub fn tensor_preparation(&mut self) -> Result<&mut TensorPreparationCache<D::Tensor>, MetalError> {
+        match self.registry.either() {
+            EitherRegistry::Own(registry) => Ok(registry.slot_mut(TensorPreparationCache::default)),
+            EitherRegistry::Local(registry) => registry.view_mut(SharedRegistry::tensor_preparation),
+        }
     }
 
     /// The tensor `source` in this form, prepared by a function that is given the device; `None` means the registry's own.
     ///
     /// # Errors
-    /// As [`TensorPreparationCache::get_or_prepare`]; [`MetalError::AnotherDevice`] if the slot has tensors of another device;
-    /// [`MetalError::DeviceNotAvailable`], as the source of a [`MetalError::Creation`], if it has to be prepared, and neither the
-    /// caller nor the registry has a device.
+    /// As [`TensorPreparationCache::get_or_prepare`] and [`tensor_preparation`](Self::tensor_preparation);
+    /// [`MetalError::AnotherDevice`] if there are tensors of another device; [`MetalError::DeviceNotAvailable`], as the source of a
+    /// [`MetalError::Creation`], if it has to be prepared, and neither the caller nor the registry has a device.
+    #[track_caller]
     pub fn get_or_prepare(
         &mut self,
         source: TensorVersion,
@@ -264,9 +296,24 @@ impl<D: ComputeDevice> ResourceCache<D> {
         device: Option<&D>,
         prepare: impl FnOnce(&D) -> Result<D::Tensor, MetalError>,
     ) -> Result<Arc<D::Tensor>, MetalError> {
-        let (cache, own) = self.registry.slot_and_device(TensorPreparationCache::default);
-        let device = device.or(own);
-        cache.check_device(device.and_then(ComputeDevice::identity))?;
-        cache.get_or_prepare(source, form, || prepare(device.ok_or(MetalError::DeviceNotAvailable)?))
+        let caller = Location::caller();
+        let shared;
+        let (cache, request, device) = match self.registry.either() {
+            EitherRegistry::Own(registry) => {
+                let (cache, own) = registry.slot_and_device(TensorPreparationCache::default);
+                let request = cache.cache.request().by(caller);
+                (cache, request, device.or(own))
+            }
+            EitherRegistry::Local(registry) => {
+                let view = SharedRegistry::tensor_preparation::<D::Tensor>;
+                let request = registry.view_mut(view)?.cache.request().by(caller);
+                shared = if device.is_none() { registry.shared().device() } else { None };
+                (registry.view_mut(view)?, request, device.or(shared.as_deref()))
+            }
+        };
+        let request = request.on(device.and_then(ComputeDevice::identity));
+        cache.get_or_prepare_as(source, form, request, || {
+            prepare(device.ok_or(MetalError::DeviceNotAvailable)?)
+        })
     }
 }

@@ -1,4 +1,4 @@
-//! What goes wrong arrives as a typed error, and nothing is lost.
+//! Failures arrive as typed errors, and nothing is lost.
 
 use std::error::Error;
 

@@ -38,7 +38,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// That every element is as close to its reference as `bound` says.
+/// Checks that every element is as close to its reference as `bound` says.
 #[track_caller]
 pub(crate) fn assert_close<T: Element>(what: &str, actual: &[T], expected: &[f64], bound: f64) {
     assert_eq!(actual.len(), expected.len(), "{what}");

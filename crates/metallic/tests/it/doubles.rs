@@ -48,7 +48,7 @@ impl Foundry {
         self.0.mood.set(mood);
     }
 
-    /// What a creation takes from now on.
+    /// Sets the cost of creations from now on.
     pub(crate) fn set_cost(&self, cost: Duration) {
         self.0.cost.set(cost);
     }
@@ -224,7 +224,7 @@ pub(crate) fn data(recorder: &Recorder) -> Vec<EventData> {
     told(recorder).into_iter().map(|event| event.data).collect()
 }
 
-/// Whether this panics. Tests use it where nothing is left to say after the panic but what state it left behind.
+/// Returns `true` if this panics. Tests use it where nothing is left to say after the panic but what state it left behind.
 pub(crate) fn panics(action: impl FnOnce()) -> bool {
     catch_unwind(AssertUnwindSafe(action)).is_err()
 }

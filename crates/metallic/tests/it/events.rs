@@ -1,4 +1,4 @@
-//! What a cache tells its sink: which events, in which order, with which contents and times.
+//! The events of a cache: which events, in which order, with which contents and times.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -3,13 +3,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::source::{Import, Source};
+use crate::source::{Layout, Source, circles};
 
-/// The files of `caching/`: each imports only files before it.
-const ORDER: [&str; 14] = [
+mod checker;
+
+/// The files of `caching/`: each imports only files before it, and calls only methods that are defined there.
+const ORDER: [&str; 16] = [
     "clock",
     "sync",
     "policy",
+    "gate",
     "order",
     "entries",
     "reporting",
@@ -20,11 +23,42 @@ const ORDER: [&str; 14] = [
     "kernel_cache",
     "slot",
     "shared",
+    "pool",
     "registry",
 ];
 
-/// Files of `caching/` that stand outside that order, as do the files in a folder of their name.
-const UNORDERED: [&str; 2] = ["mod", "eviction_tests"];
+const CORE: Layout<'_> = Layout {
+    folder: &["caching"],
+    order: &ORDER,
+    // Tests are outside of the order, and of the core.
+    outside: &["mod", "eviction_tests"],
+    also_elsewhere: &[
+        "find", "for_each", "get", "get_mut", "is_empty", "iter", "iter_mut", "len", "map", "push", "retain",
+        "take",
+    ],
+    extensions: &[
+        // A creation names no registry, but may ask the one that it is for.
+        ("registry/nested", "Creation"),
+        // The cache in a slot knows no slot.
+        ("slot", "KeyedCache"),
+    ],
+};
+
+/// Files that have to be read at once, since they know of each other. No others may come.
+const CIRCLES: [&str; 12] = [
+    "metallic/caching/registry: local -> shared -> local",
+    "metallic/caching/shared: arrival -> look_up -> arrival",
+    "metallic/caching/shared: flight -> waits -> flight",
+    "metallic/caching/shared: local -> node -> local",
+    "metallic-cli/: args -> commands -> args",
+    "metallic-cli/commands/replay: advice -> sweep -> advice",
+    "metallic-cli/commands/report: member -> tally -> member",
+    "metallic-instrumentation/jsonl: open_logs -> running -> open_logs",
+    "metallic-store/remote: bazel -> url -> bazel",
+    "metallic-store/remote: http -> url -> http",
+    "metallic-store/remote: redis -> url -> redis",
+    "metallic-store/remote: s3 -> url -> s3",
+];
 
 const MAY_READ_THE_TIME: [&str; 3] = ["caching/clock.rs", "ticks/counter.rs", "ticks/system.rs"];
 /// The core's two files, and those that call Apple's frameworks.
@@ -43,12 +77,27 @@ const MAY_BE_UNSAFE: [&str; 10] = [
 
 #[test]
 fn each_file_of_the_core_imports_only_files_before_it() {
-    let offences: Vec<_> = sources()
-        .iter()
-        .filter_map(|source| Some((source.path.strip_prefix("caching/")?, source)))
-        .flat_map(|(name, source)| imports_out_of_order(name.trim_end_matches(".rs"), source))
-        .collect();
+    let offences = CORE.offences(&sources());
     assert!(offences.is_empty(), "{}", offences.join("\n"));
+}
+
+#[test]
+fn files_of_no_crate_go_in_other_circles() {
+    let crates = fs::read_dir(root().join("../..")).unwrap();
+    let circles: Vec<_> = crates
+        .flat_map(|entry| {
+            let folder = entry.unwrap().path();
+            let sources = Source::all(&folder.join("src"));
+            assert!(sources.len() > 1);
+            let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
+            circles(&sources).into_iter().map(move |circle| format!("{name}/{circle}"))
+        })
+        .collect();
+    let is = |circle: &&String, known: &&str| circle.starts_with(&format!("{known} ("));
+    let others = circles.iter().filter(|circle| !CIRCLES.iter().any(|known| is(circle, known)));
+    assert_eq!(others.collect::<Vec<_>>(), [""; 0]);
+    let gone = CIRCLES.iter().filter(|known| !circles.iter().any(|circle| is(&circle, known)));
+    assert_eq!(gone.collect::<Vec<_>>(), [&""; 0], "circles that are no more");
 }
 
 #[test]
@@ -59,6 +108,15 @@ fn the_order_is_the_one_that_the_core_names_to_its_readers() {
     let listed = listed.split_once('.').expect("the end of the list").0;
     let listed: Vec<_> = listed.split(',').map(|name| name.trim().trim_matches('`')).collect();
     assert_eq!(listed, ORDER);
+}
+
+#[test]
+fn the_core_knows_neither_a_store_nor_what_is_built_on_creations() {
+    let words =
+        |source: &Source| [source.find(&["metallic_store"]), source.find(&["creation", "::"])].concat();
+    let offences: Vec<_> =
+        sources().iter().filter(|source| source.path.starts_with("caching/")).flat_map(words).collect();
+    assert!(offences.is_empty(), "{}", offences.join("\n"));
 }
 
 #[test]
@@ -105,121 +163,13 @@ fn readings_of_the_time(source: &Source) -> Vec<String> {
     readings.iter().flat_map(|reading| source.find(reading)).collect()
 }
 
-/// The imports of a file of `caching/` that are not of files before it.
-fn imports_out_of_order(name: &str, source: &Source) -> Vec<String> {
-    if name.split('/').next().is_some_and(|first| UNORDERED.contains(&first)) {
-        return Vec::new();
-    }
-    // A file in a folder has the place of the folder's file, and may import from it.
-    let file = name.split('/').next().unwrap_or(name);
-    let Some(place) = ORDER.iter().position(|ordered| *ordered == file) else {
-        return vec![format!("{}: not in the order of files", source.path)];
-    };
-    let offence = |import: &Import| match ORDER.iter().position(|file| *file == import.module) {
-        Some(imported) if imported < place || (imported == place && name != file) => None,
-        Some(_) => Some("does not stand before it"),
-        None => Some("is no file of the order"),
-    };
-    source
-        .imports()
-        .iter()
-        .filter_map(|import| {
-            let why = offence(import)?;
-            Some(format!("{}:{}: imports `{}`, which {why}", source.path, import.line, import.module))
-        })
-        .collect()
-}
-
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
 /// All files of the crate.
 fn sources() -> Vec<Source> {
-    let root = root();
-    let (mut folders, mut sources) = (vec![root.clone()], Vec::new());
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let name = path.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
-                sources.push(Source::new(&name, &fs::read_to_string(&path).unwrap()));
-            }
-        }
-    }
+    let sources = Source::all(&root());
     assert!(sources.len() > ORDER.len(), "these are the files of the crate");
     sources
-}
-
-// The checker itself.
-
-fn offences(name: &str, text: &str) -> Vec<String> {
-    imports_out_of_order(name, &Source::new(&format!("caching/{name}.rs"), text))
-}
-
-#[test]
-fn the_checker_names_the_file_the_line_and_the_import() {
-    let text = "//! Docs.\n\nuse super::clock::Clock;\nuse super::registry::CacheRegistry;\n";
-    assert_eq!(
-        offences("policy", text),
-        ["caching/policy.rs:4: imports `registry`, which does not stand before it"]
-    );
-}
-
-#[test]
-fn the_checker_knows_every_way_to_write_an_import() {
-    let bad = [
-        "use super::{clock::Clock, registry::{A, B}};",
-        "use super::{\n    clock, registry as r};",
-        "use super::policy::Own;",
-        "use crate::caching::registry::CacheRegistry;",
-        "use crate::{caching::registry::CacheRegistry};",
-        "fn f() { super::registry::g() }",
-        "mod tests { use super::super::registry::A; }",
-        "mod tests { mod more { use super::super::super::registry::A; } } ",
-        "mod tests { } use super::registry::A;",
-        "use super::CacheRegistry;",
-        "use super::*;",
-        "use super::{self};",
-        "use super as all;",
-        "use crate::caching;",
-        "use super::super::caching::registry::A;",
-        "use super /* a comment */ :: registry::A;",
-        "const A: &str = \"\\\"\"; use super::registry::A;",
-        "const A: char = '\"'; use super::registry::A; const B: char = '\"';",
-        "fn f<'a>(a: &'a str) { super::registry::g('a', '\\'') }",
-    ];
-    for text in bad {
-        assert_eq!(offences("policy", text).len(), 1, "{text}: {:?}", offences("policy", text));
-    }
-    let good = [
-        "",
-        "use super::{clock::{Clock, registry}};",
-        "pub(super) fn f() {} pub(in super) fn g() {}",
-        "mod tests { use super::registry; use super::Own; use super::super::clock::Clock; }",
-        "use crate::error::MetalError; use crate::device::{Device, caching::registry};",
-        "// use super::registry;\n/* use super::registry; /* again */ use super::registry; */",
-        "/// [`R`](super::registry)\nfn f() {}",
-        "const A: &str = \"use super::registry;\"; const B: &str = r#\"\" use super::registry;\"#;",
-    ];
-    for text in good {
-        assert_eq!(offences("policy", text), [""; 0], "{text}");
-    }
-}
-
-#[test]
-fn the_checker_refuses_a_file_that_has_no_place() {
-    assert_eq!(offences("helpers", ""), ["caching/helpers.rs: not in the order of files"]);
-}
-
-#[test]
-fn the_checker_sees_readings_of_the_time_and_unsafe_code_but_not_talk_of_them() {
-    let source = Source::new(
-        "x.rs",
-        "// Instant::now()\nlet a = \"unsafe\";\nlet t = std::time::Instant::now();\n#![deny(unsafe_code)]\nunsafe {\n    t.elapsed()\n}\nfn elapsed() {}\n",
-    );
-    assert_eq!(readings_of_the_time(&source), ["x.rs:3: Instant::now", "x.rs:6: .elapsed("]);
-    assert_eq!(source.find(&["unsafe"]), ["x.rs:5: unsafe"]);
 }

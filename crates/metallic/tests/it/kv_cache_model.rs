@@ -35,7 +35,7 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// What the cache should hold: by layer, keys and values, sequence, position, the elements of that row.
+/// The expected content: by layer, keys and values, sequence, position, the elements of that row.
 struct Model {
     layers: usize,
     batch: usize,

@@ -9,19 +9,23 @@ mod events;
 mod expectations;
 mod failures;
 mod imports;
+mod keyed_caches;
 mod kv_cache;
 mod kv_cache_model;
 mod labels;
 mod log;
 mod metrics;
+mod panicking_clock;
 mod panics;
 mod prepared_tensors;
 mod prepared_tensors_model;
 mod registry;
 mod slot_reports;
 mod slots;
-mod source;
 mod spec_examples;
 mod spec_kernels;
 mod spec_recipes;
 mod vec_device;
+
+#[path = "../source/mod.rs"]
+mod source;

@@ -125,7 +125,7 @@ fn a_version_that_was_changed_since_is_an_error_and_changes_nothing() {
     );
     assert_eq!((cache.metrics().hits, cache.metrics().misses), (metrics.hits, metrics.misses));
     assert!(cache.peek(before, AS_IS).is_none());
-    assert!(Arc::ptr_eq(cache.peek(source.version(), AS_IS).unwrap(), &held));
+    assert!(Arc::ptr_eq(&cache.peek(source.version(), AS_IS).unwrap(), &held));
 }
 
 #[test]

@@ -107,7 +107,7 @@ struct Model {
     stale: u64,
 }
 
-/// What each preparation takes, by the form.
+/// The duration of each preparation, by the form.
 fn cost(form: usize) -> u64 {
     form as u64
 }
@@ -190,7 +190,7 @@ impl Model {
     }
 }
 
-/// What the preparation of a tensor looks like, that a stale one would differ from.
+/// The form of a tensor's preparation, that a stale one would differ from.
 fn contents(tensor: usize, version: u64, form: usize) -> Vec<f32> {
     vec![tensor as f32, version as f32, form as f32]
 }

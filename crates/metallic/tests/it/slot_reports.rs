@@ -65,6 +65,7 @@ fn every_step_of_a_prepared_tensor_is_an_event() {
             cache_key: cache_key.clone(),
             duration_ns: seconds * 1_000_000_000,
             own_duration_ns: seconds * 1_000_000_000,
+            loaded: false,
             outcome: CreationOutcome::Created,
             error: None,
             bytes: 8,
@@ -119,6 +120,7 @@ fn every_step_of_a_prepared_tensor_is_an_event() {
                 cache_key: other_key.clone(),
                 duration_ns: 0,
                 own_duration_ns: 0,
+                loaded: false,
                 outcome: CreationOutcome::Failed,
                 error: Some("upload failed: lost".to_owned()),
                 bytes: 0,
@@ -271,7 +273,7 @@ fn a_preparation_is_given_the_device_of_the_caller_or_of_the_registry() {
     let uploaded = cache.get_or_prepare(source.version(), AS_IS, Some(&others), upload).unwrap();
     assert_eq!(others.read(&uploaded, 0..2).unwrap(), [1.0, 2.0]);
     cache.get_or_prepare(source.version(), AS_IS, None, |_| unreachable!("it is there")).unwrap();
-    assert_eq!(cache.tensor_preparation().metrics().failed_creations, 1);
+    assert_eq!(cache.tensor_preparation().unwrap().metrics().failed_creations, 1);
 
     let own = VecDevice::default();
     let mut cache = ResourceCache::with_device(own.clone());

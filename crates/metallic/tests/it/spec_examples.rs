@@ -154,7 +154,7 @@ fn a_policy_is_built_step_by_step() -> Result<(), MetalError> {
 
 // Metrics.
 
-/// What the specification prints, with a rate that is never not a number.
+/// The specification's output, with a rate that is never not a number.
 fn report(registry: &CacheRegistry) -> String {
     let Some(metrics) = registry.metrics::<MpsGemmKernel>() else { return "not used yet".to_owned() };
     let rate =

@@ -1,4 +1,4 @@
-//! What the specification recommends around a cache: to warm it, to tune it, to wrap it, and to find what is wrong.
+//! The specification's recommendations around a cache: to warm it, to tune it, to wrap it, and to find what is wrong.
 
 use std::marker::PhantomData;
 use std::time::Duration;

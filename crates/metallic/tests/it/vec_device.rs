@@ -1,8 +1,8 @@
 //! A device whose memory is a vector a tensor, and which fails when it is told to.
 
-use std::cell::Cell;
 use std::ops::Range;
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use metallic::Dtype;
 use metallic::device::ComputeDevice;
@@ -11,63 +11,70 @@ use metallic::tensor::Tensor;
 
 /// Clones are handles of one device.
 #[derive(Clone, Default)]
-pub(crate) struct VecDevice(Rc<State>);
+pub(crate) struct VecDevice(Arc<State>);
 
-#[derive(Default)]
 struct State {
-    /// How many more calls of each kind go well; any number if nothing is said.
-    allocations_left: Cell<Option<u64>>,
-    copies_left: Cell<Option<u64>>,
+    /// How many more calls of each kind go well.
+    allocations_left: AtomicU64,
+    copies_left: AtomicU64,
     /// Bytes that every tensor takes beyond its elements.
-    padding: Cell<u64>,
-    live_bytes: Cell<u64>,
-    most_live_bytes: Cell<u64>,
-    copies: Cell<u64>,
+    padding: AtomicU64,
+    live_bytes: AtomicU64,
+    most_live_bytes: AtomicU64,
+    copies: AtomicU64,
 }
 
 pub(crate) struct VecTensor {
     elements: Vec<f32>,
     bytes: u64,
-    device: Rc<State>,
+    device: Arc<State>,
 }
 
 impl VecDevice {
     /// The allocation after so many more fails, and all after it.
     pub(crate) fn fail_after_allocations(&self, count: impl Into<Option<u64>>) {
-        self.0.allocations_left.set(count.into());
+        self.0.allocations_left.store(count.into().unwrap_or(u64::MAX), Relaxed);
     }
 
     /// The copy after so many more fails, and all after it.
     pub(crate) fn fail_after_copies(&self, count: impl Into<Option<u64>>) {
-        self.0.copies_left.set(count.into());
+        self.0.copies_left.store(count.into().unwrap_or(u64::MAX), Relaxed);
     }
 
     pub(crate) fn set_padding(&self, bytes: u64) {
-        self.0.padding.set(bytes);
+        self.0.padding.store(bytes, Relaxed);
     }
 
-    /// What all tensors of this device hold now.
+    /// The bytes that all tensors of this device hold now.
     pub(crate) fn live_bytes(&self) -> u64 {
-        self.0.live_bytes.get()
+        self.0.live_bytes.load(Relaxed)
     }
 
     /// The most they held at once.
     pub(crate) fn most_live_bytes(&self) -> u64 {
-        self.0.most_live_bytes.get()
+        self.0.most_live_bytes.load(Relaxed)
     }
 
     pub(crate) fn copies(&self) -> u64 {
-        self.0.copies.get()
+        self.0.copies.load(Relaxed)
     }
 }
 
 /// Takes one from what is left.
-fn spend(left: &Cell<Option<u64>>, operation: &'static str) -> Result<(), MetalError> {
-    match left.get() {
-        Some(0) => Err(MetalError::device(operation, "out of memory")),
-        count => {
-            left.set(count.map(|count| count - 1));
-            Ok(())
+fn spend(left: &AtomicU64, operation: &'static str) -> Result<(), MetalError> {
+    let spent = left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1));
+    spent.map(drop).map_err(|_| MetalError::device(operation, "out of memory"))
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            allocations_left: AtomicU64::new(u64::MAX),
+            copies_left: AtomicU64::new(u64::MAX),
+            padding: AtomicU64::default(),
+            live_bytes: AtomicU64::default(),
+            most_live_bytes: AtomicU64::default(),
+            copies: AtomicU64::default(),
         }
     }
 }
@@ -76,7 +83,7 @@ impl ComputeDevice for VecDevice {
     type Tensor = VecTensor;
 
     fn identity(&self) -> Option<u64> {
-        Some(Rc::as_ptr(&self.0) as u64)
+        Some(Arc::as_ptr(&self.0) as u64)
     }
 
     fn supports(&self, dtype: Dtype) -> bool {
@@ -88,10 +95,9 @@ impl ComputeDevice for VecDevice {
             return Err(MetalError::invalid_params("the device has f32 alone"));
         }
         spend(&self.0.allocations_left, "allocation")?;
-        let bytes = elements as u64 * 4 + self.0.padding.get();
-        let live = self.0.live_bytes.get() + bytes;
-        self.0.live_bytes.set(live);
-        self.0.most_live_bytes.set(live.max(self.0.most_live_bytes.get()));
+        let bytes = elements as u64 * 4 + self.0.padding.load(Relaxed);
+        let live = self.0.live_bytes.fetch_add(bytes, Relaxed) + bytes;
+        self.0.most_live_bytes.fetch_max(live, Relaxed);
         Ok(VecTensor { elements: vec![0.0; elements], bytes, device: self.0.clone() })
     }
 
@@ -113,7 +119,7 @@ impl ComputeDevice for VecDevice {
         elements: usize,
     ) -> Result<(), MetalError> {
         spend(&self.0.copies_left, "copy")?;
-        self.0.copies.set(self.0.copies.get() + 1);
+        self.0.copies.fetch_add(1, Relaxed);
         let values = self.read(from, from_offset..from_offset + elements)?;
         self.write(to, to_offset, &values)
     }
@@ -139,6 +145,6 @@ impl Tensor for VecTensor {
 
 impl Drop for VecTensor {
     fn drop(&mut self) {
-        self.device.live_bytes.set(self.device.live_bytes.get() - self.bytes);
+        self.device.live_bytes.fetch_sub(self.bytes, Relaxed);
     }
 }

@@ -50,7 +50,7 @@ struct Harness {
     clock: Rc<Cell<u64>>,
     /// A cache exists from its first use on.
     caches: [Option<Naive>; NAMES.len()],
-    /// What should be reported next, before what the caches do.
+    /// The reports to come next, before what the caches do.
     expected: Vec<Event>,
 }
 
@@ -101,6 +101,11 @@ impl Harness {
             Op::Disturb(panics) => {
                 self.sink.iter().for_each(|sink| sink.panics.store(panics, Ordering::Relaxed));
             }
+            Op::NextGeneration => {
+                let panicked = panicked(|| self.registry.next_generation());
+                self.caches.iter_mut().flatten().for_each(Naive::next_generation);
+                assert_eq!(panicked, self.take_sprung());
+            }
             Op::ExpireAll => {
                 let panicked = panicked(|| self.registry.expire_idle());
                 self.caches.iter_mut().flatten().for_each(Naive::expire_idle);
@@ -127,7 +132,7 @@ impl Harness {
         self.compare();
     }
 
-    /// What the registry and its caches tell a sink that is new to them.
+    /// The events that the registry and its caches send to a sink that is new to them.
     fn openings(&mut self) {
         let device = Some(type_name::<Rc<Workshop>>().to_owned());
         let now = self.clock.get();
@@ -280,7 +285,7 @@ fn panicked(action: impl FnOnce()) -> bool {
     caught(action).is_none()
 }
 
-/// What this gives; `None` if it panicked as it was told to.
+/// Returns the result; `None` if it panicked as it was told to.
 fn caught<T>(action: impl FnOnce() -> T) -> Option<T> {
     match catch_unwind(AssertUnwindSafe(action)) {
         Ok(value) => Some(value),
@@ -311,7 +316,7 @@ impl EventSink for Recording {
     }
 }
 
-/// What is idle by the machine's clock can be told beforehand where everything is, and where nothing ever is.
+/// Idle entries by the machine's clock can be told beforehand where everything is, and where nothing ever is.
 fn foreseeable(idle: Duration) -> Duration {
     if idle < 3 * UNIT { Duration::ZERO } else { Duration::from_secs(86_400) }
 }

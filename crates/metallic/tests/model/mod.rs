@@ -1,4 +1,4 @@
-//! What the caches should do, written down a second time: scans over a `Vec`, no shared code, no cleverness.
+//! The caches' behaviour, written down a second time: scans over a `Vec`, no shared code, no cleverness.
 //!
 //! `op` says what can happen, `naive` what it should lead to (`queues`: for S3-FIFO and SIEVE), `workshop` makes the resources, and `harness` does it to a
 //! registry and to the model side by side. Nothing here knows proptest or a fuzzer, so that both can use it.

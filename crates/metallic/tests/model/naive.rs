@@ -22,6 +22,8 @@ pub(crate) struct Naive {
     pub(super) entries: Vec<Entry>,
     pub(super) policy: Policy,
     pub(super) queues: Queues,
+    /// Generations that have ended.
+    generation: u64,
     /// Numbers everything that happens, for the order of what happens at one time.
     sequence: u64,
     hits: u64,
@@ -34,7 +36,7 @@ pub(crate) struct Naive {
     last_event: Option<CacheEvent>,
     /// A trap was dropped since this was last taken.
     sprung: bool,
-    /// What was reported since it was last taken.
+    /// The reports since they were last taken.
     pub(crate) events: Vec<Event>,
 }
 
@@ -45,6 +47,7 @@ pub(super) struct Entry {
     created_at: u64,
     used_seq: u64,
     used_at: u64,
+    used_in: u64,
     reuse: u64,
     cost: u64,
     is_trap: bool,
@@ -57,7 +60,7 @@ pub(super) struct Entry {
     pub(super) queued_seq: u64,
 }
 
-/// What a look-up comes to.
+/// The result of a look-up.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Answer {
     Resource { serial: u64, uses: u64 },
@@ -71,8 +74,9 @@ impl Naive {
             name,
             clock,
             entries: Vec::new(),
-            policy: Policy { start: Start::None, max: None, idle: None, min: None },
+            policy: Policy { start: Start::None, max: None, idle: None, generations: None, min: None },
             queues: Queues::default(),
+            generation: 0,
             sequence: 0,
             hits: 0,
             misses: 0,
@@ -95,12 +99,12 @@ impl Naive {
             strategy: self.strategy().into(),
             max_entries: self.max_entries().map(|max| max as u64),
             max_idle_ns: self.max_idle().map(nanoseconds),
-            max_idle_generations: None,
+            max_idle_generations: self.policy.generations.map(u64::from),
             min_entries: self.min_entries() as u64,
         }
     }
 
-    /// Whether something that was dropped since the last call panicked.
+    /// `true` if something that was dropped since the last call panicked.
     pub(crate) fn take_sprung(&mut self) -> bool {
         std::mem::take(&mut self.sprung)
     }
@@ -112,10 +116,11 @@ impl Naive {
         }
         let began = self.now();
         let cache_key = self.label(key);
-        let used_seq = self.next_in_sequence();
+        let (used_seq, used_in) = (self.next_in_sequence(), self.generation);
         if let Some(entry) = self.entries.iter_mut().find(|entry| entry.key == key) {
             entry.used_seq = used_seq;
             entry.used_at = began;
+            entry.used_in = used_in;
             entry.reuse += 1;
             entry.visited = true;
             entry.frequency = (entry.frequency + 1).min(3);
@@ -163,6 +168,7 @@ impl Naive {
                 created_at,
                 used_seq,
                 used_at,
+                used_in,
                 reuse: 0,
                 cost,
                 is_trap,
@@ -182,6 +188,7 @@ impl Naive {
             cache_key: cache_key.clone(),
             duration_ns: cost,
             own_duration_ns: cost,
+            loaded: false,
             outcome,
             error,
             bytes,
@@ -215,25 +222,53 @@ impl Naive {
         self.cleared(count);
     }
 
-    /// All entries where `now - last_used_at > max_idle`, from the one unused for longest, but for the last `min_entries`.
+    /// All entries where `now - last_used_at > max_idle`, or unused for more generations than may be, from the one unused for
+    /// longest, but for the last `min_entries`.
     pub(crate) fn expire_idle(&mut self) {
-        let Some(max_idle) = self.max_idle() else { return };
-        let idle = self.idle_keys(max_idle);
+        let idle = self.idle_keys();
+        // One event for all, with the limit that all of them exceed.
+        let is_timed_out = |entry: &Entry| !idle.contains(&entry.key) || self.is_timed_out(entry);
+        let reason = match (self.max_idle(), self.policy.generations) {
+            (Some(max_idle), _) if self.entries.iter().all(is_timed_out) => {
+                EvictionReason::IdleTimeout(max_idle)
+            }
+            (_, Some(generations)) => EvictionReason::IdleGenerations(generations),
+            _ => return,
+        };
         for key in &idle {
             if let Some(position) = self.entries.iter().position(|entry| entry.key == *key) {
                 let entry = self.leave(position, RemovalCause::IdleTimeout);
                 self.sprung |= entry.is_trap;
             }
         }
-        let text = format!("idle_timeout_exceeded_{}ms", max_idle.as_millis());
-        self.evicted(idle.len() as u64, EvictionReason::IdleTimeout(max_idle), text);
+        let text = match reason {
+            EvictionReason::IdleTimeout(max) => format!("idle_timeout_exceeded_{}ms", max.as_millis()),
+            _ => format!("idle_generations_exceeded_{}", self.policy.generations.unwrap_or(0)),
+        };
+        self.evicted(idle.len() as u64, reason, text);
+    }
+
+    /// Generations are counted where a policy limits them.
+    pub(crate) fn next_generation(&mut self) {
+        if self.policy.generations.is_some() {
+            self.generation += 1;
+            self.expire_idle();
+        }
+    }
+
+    fn is_timed_out(&self, entry: &Entry) -> bool {
+        let idle = Duration::from_nanos(self.now() - entry.used_at);
+        self.max_idle().is_some_and(|max_idle| idle > max_idle)
     }
 
     /// Those that expire, from the one unused for longest.
-    fn idle_keys(&self, max_idle: Duration) -> Vec<u16> {
-        let idle = |entry: &&Entry| Duration::from_nanos(self.now() - entry.used_at) > max_idle;
-        let mut idle: Vec<_> =
-            self.entries.iter().filter(idle).map(|entry| (entry.used_seq, entry.key)).collect();
+    fn idle_keys(&self) -> Vec<u16> {
+        let past = |entry: &Entry| {
+            let generations = self.generation - entry.used_in;
+            self.policy.generations.is_some_and(|max| generations > u64::from(max))
+        };
+        let idle = self.entries.iter().filter(|entry| self.is_timed_out(entry) || past(entry));
+        let mut idle: Vec<_> = idle.map(|entry| (entry.used_seq, entry.key)).collect();
         idle.sort();
         idle.truncate(self.entries.len().saturating_sub(self.min_entries()));
         idle.into_iter().map(|(_, key)| key).collect()
@@ -241,20 +276,23 @@ impl Naive {
 
     /// The serial number of what a look-up would find.
     pub(crate) fn peek(&self, key: u16) -> Option<u64> {
-        let expires = |max_idle| self.idle_keys(max_idle).contains(&key);
         let entry = self.entries.iter().find(|entry| entry.key == key)?;
-        (!self.max_idle().is_some_and(expires)).then_some(entry.serial)
+        (!self.idle_keys().contains(&key)).then_some(entry.serial)
     }
 
     pub(crate) fn set_policy(&mut self, policy: Policy) {
         let before = std::mem::replace(&mut self.policy, policy);
         self.change_queues(before.start);
+        if before.generations.is_none() {
+            // Of uses before nothing is known.
+            self.entries.iter_mut().for_each(|entry| entry.used_in = self.generation);
+        }
         let changed = CachePolicyChanged {
             cache: self.name.into(),
             strategy: self.strategy().into(),
             max_entries: self.max_entries().map(|max| max as u64),
             max_idle_ns: self.max_idle().map(nanoseconds),
-            max_idle_generations: None,
+            max_idle_generations: self.policy.generations.map(u64::from),
             min_entries: self.min_entries() as u64,
         };
         self.report(self.now(), changed);

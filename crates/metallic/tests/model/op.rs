@@ -16,6 +16,8 @@ pub(crate) enum Op {
     Listen(u16),
     /// The sink, if there is one, panics from now on whenever it has taken an event, or does not any more.
     Disturb(bool),
+    /// `CacheRegistry::next_generation`.
+    NextGeneration,
     /// `CacheRegistry::expire_idle`.
     ExpireAll,
     /// `CacheRegistry::clear`.
@@ -62,6 +64,7 @@ pub(crate) struct Policy {
     pub(crate) start: Start,
     pub(crate) max: Option<usize>,
     pub(crate) idle: Option<Duration>,
+    pub(crate) generations: Option<u32>,
     pub(crate) min: Option<usize>,
 }
 
@@ -95,6 +98,9 @@ impl Policy {
         if let Some(idle) = self.idle {
             policy = policy.with_max_idle_duration(idle);
         }
+        if let Some(generations) = self.generations {
+            policy = policy.with_max_idle_generations(generations);
+        }
         if let Some(min) = self.min {
             policy = policy.with_min_entries(min);
         }
@@ -127,6 +133,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Vec<Op> {
             1 => Op::Listen(u16::from_le_bytes([next(), next()])),
             2 => Op::ExpireAll,
             3 => Op::ClearAll,
+            36 => Op::NextGeneration,
             35 => Op::Disturb(next() % 2 == 0),
             4 => Op::FillSlot,
             5 => Op::ClearSlot,
@@ -186,6 +193,7 @@ fn policy([start, max, idle, min]: [u8; 4]) -> Policy {
         },
         max: (start & 0x20 != 0).then(|| limit(max)),
         idle: (start & 0x40 != 0).then(|| duration(idle)),
+        generations: (start & 0x10 != 0).then(|| u32::from(min % 4)),
         min: (start & 0x80 != 0).then(|| limit(min)),
     }
 }

@@ -17,7 +17,7 @@ impl S3Fifo {
         Self { size, small, main, ghost, freq: HashMap::new() }
     }
 
-    /// Whether it is a hit.
+    /// `true` if it is a hit.
     pub(crate) fn read(&mut self, x: u32) -> bool {
         if let Some(freq) = self.freq.get_mut(&x) {
             *freq = (*freq + 1).min(3);
@@ -87,7 +87,7 @@ impl Sieve {
         Self { size, queue: Vec::new(), hand: None }
     }
 
-    /// Whether it is a hit.
+    /// `true` if it is a hit.
     pub(crate) fn read(&mut self, x: u32) -> bool {
         if let Some((_, visited)) = self.queue.iter_mut().find(|(key, _)| *key == x) {
             *visited = true;

@@ -12,7 +12,7 @@ pub(super) enum Queue {
     Main,
 }
 
-/// What the two algorithms know beside the entries.
+/// The state of the two algorithms besides the entries.
 #[derive(Default)]
 pub(super) struct Queues {
     /// Hashes of keys, from the oldest ghost to the newest.

@@ -72,7 +72,7 @@ impl Drop for Resource {
     }
 }
 
-/// What the resource of a key holds.
+/// The bytes that the resource of a key holds.
 pub(crate) fn bytes_of(key: u16) -> u64 {
     1 + 1000 * u64::from(key)
 }
@@ -107,7 +107,7 @@ pub(crate) struct Workshop {
     alive: Rc<()>,
 }
 
-/// What everything panics with that was told to.
+/// The payload of every panic that was ordered.
 pub(crate) struct AsOrdered;
 
 pub(crate) const COMPLAINT: &str = "told to fail";

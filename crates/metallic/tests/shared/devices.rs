@@ -16,9 +16,9 @@ struct Numbered(u64);
 type Hook = Box<dyn FnOnce()>;
 
 thread_local! {
-    /// What the next cloning of a key does: after the device of a creation was chosen, and before the creation begins.
+    /// The effect of the next cloning of a key: after the device of a creation was chosen, and before the creation begins.
     static ON_CLONE: RefCell<Option<Hook>> = const { RefCell::new(None) };
-    /// What the next creation does.
+    /// The effect of the next creation.
     static ON_CREATE: RefCell<Option<Hook>> = const { RefCell::new(None) };
 }
 

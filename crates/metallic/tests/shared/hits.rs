@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use metallic::caching::{EvictionPolicy, LocalRegistry, ManualClock, SharedRegistry};
 use metallic_instrumentation::{EventKind, Recorder};
@@ -146,4 +147,22 @@ fn events_say_what_the_metrics_say() {
     assert_eq!(count(EventKind::EntryRemoved), metrics.evictions);
     assert_eq!(metrics.size as u64, metrics.misses - metrics.evictions);
     assert!(events.iter().all(|event| event.registry == Some(registry.number())));
+}
+
+#[test]
+fn a_peek_shows_what_a_look_up_would_find() {
+    let clock = ManualClock::new();
+    let registry = SharedRegistry::with_clock(Some(Script::default()), clock.clone());
+    let policy = EvictionPolicy::idle_timeout(Duration::from_secs(1)).with_min_entries(2);
+    registry.set_eviction_policy::<Scripted>(policy);
+    for key in [1, 2, 3] {
+        registry.get_or_create::<Scripted>(&key, None).unwrap();
+        clock.advance(Duration::from_millis(1));
+    }
+    let shown = || [1, 2, 3].map(|key| registry.peek::<Scripted>(&key).is_some());
+    assert_eq!(shown(), [true; 3]);
+    clock.advance(Duration::from_secs(2));
+    assert_eq!(shown(), [false, true, true], "the last two stay");
+    registry.get_or_create::<Scripted>(&3, None).unwrap();
+    assert_eq!(shown(), [false, true, true]);
 }

@@ -1,10 +1,12 @@
 //! Caches without a kernel.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use metallic::caching::{Equivalent, EvictionPolicy, Query, SharedRegistry};
+use metallic::caching::{CacheRegistry, Equivalent, EvictionPolicy, Query, SharedRegistry};
 use metallic::error::Error;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -151,16 +153,18 @@ fn waiters_call_their_own_closure_when_anothers_fails() {
     assert_eq!(numbers.get(&1), Some(55));
 }
 
-/// A key that says when it was cloned on a thread that inserts: right before the insertion looks for creations under way.
-#[derive(Debug, PartialEq, Eq, Hash)]
+/// A key that says when it was hashed on a thread that inserts: right before the insertion looks for creations under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Watched(u32);
 
 static INSERTING: AtomicBool = AtomicBool::new(false);
 
-impl Clone for Watched {
-    fn clone(&self) -> Self {
-        INSERTING.store(thread::current().name() == Some("inserting"), Ordering::SeqCst);
-        Self(self.0)
+impl Hash for Watched {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        if thread::current().name() == Some("inserting") {
+            INSERTING.store(true, Ordering::SeqCst);
+        }
+        self.0.hash(state);
     }
 }
 
@@ -182,4 +186,35 @@ fn what_is_inserted_during_a_creation_that_fails_is_there() {
         assert!(created.is_err());
     });
     assert_eq!(numbers.get(&Watched(1)), Some(5));
+}
+
+#[test]
+fn a_view_of_a_thread_finds_keeps_and_lets_go() {
+    let registry: SharedRegistry = SharedRegistry::new();
+    let mut view = registry.local().cache::<String, u32>("numbers").unwrap();
+    assert_eq!(view.get("one"), None);
+    assert_eq!(view.get_or_make("one", || 1).ok(), Some(&1));
+    view.shared().insert_made("two".into(), 2);
+    assert_eq!((view.get("one").copied(), view.get("two").copied()), (Some(1), Some(2)));
+    assert_eq!(view.shared().remove("one"), Some(1));
+    assert_eq!(view.get("one"), None);
+    assert_eq!(view.shared().retain(|_, _| false), 1);
+    assert_eq!(view.get("two"), None);
+    assert_eq!((view.shared().counters().hits, view.shared().counters().misses), (2, 2));
+}
+
+#[test]
+fn a_registry_of_one_thread_has_handles_to_what_cannot_be_sent() {
+    let mut registry: CacheRegistry = CacheRegistry::new();
+    let layouts = registry.shared_cache::<u32, Rc<u32>>("layout").unwrap();
+    let pipelines = registry.shared_cache::<u32, Rc<u32>>("pipeline").unwrap();
+    let made = pipelines.get_or_create_with(&1, || {
+        let layout = layouts.get_or_make(&10, || Rc::new(100))?;
+        Ok::<_, Error>(Rc::new(*layout + *pipelines.get_or_make(&2, || Rc::new(1000))?))
+    });
+    assert_eq!(*made.unwrap(), 1100);
+    let error = pipelines.get_or_create_with(&3, || pipelines.get_or_make(&3, || Rc::new(0))).unwrap_err();
+    assert!(matches!(error.root(), Error::RecursiveCreation { .. }), "{error:?}");
+    assert_eq!(registry.metrics_of("pipeline").map(|metrics| metrics.size), Some(2));
+    assert!(registry.keyed_cache::<u32, Rc<u32>>("pipeline").is_err(), "the name is a handle's");
 }

@@ -1,4 +1,4 @@
-//! What a local keeps, and lets go of, when it is told late, or by code that panics and calls back.
+//! The entries that a local keeps, and lets go of, when it is told late, or by code that panics and calls back.
 
 use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};

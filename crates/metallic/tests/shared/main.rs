@@ -3,8 +3,17 @@
 
 mod devices;
 mod failures;
+mod fallbacks;
+mod generations;
 mod hits;
 mod kernels;
 mod keyed;
+mod known_bugs;
 mod locals;
+mod pools;
+mod prepared;
+mod shutdowns;
 mod sinks;
+mod tasks;
+mod this_thread;
+mod tickets;

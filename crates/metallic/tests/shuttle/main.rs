@@ -7,6 +7,8 @@
 //! `SHUTTLE_SCHEDULES` sets how many. All else here is of the standard library, so that it adds no order of its own.
 #![cfg(shuttle)]
 
+mod model;
+mod tickets;
 mod world;
 
 use std::sync::Arc;
@@ -34,6 +36,8 @@ fn plan() -> Plan {
         EvictionPolicy::size_limited_lru(1).with_min_entries(1),
         EvictionPolicy::sieve(2),
         EvictionPolicy::s3_fifo(2),
+        EvictionPolicy::none().with_max_idle_generations(0),
+        EvictionPolicy::size_limited_lru(2).with_max_idle_generations(1).with_min_entries(1),
     ];
     let treatments = [OnFailure::Share, OnFailure::Retry, OnFailure::Remember { backoff: idle }];
     Plan {
@@ -60,7 +64,7 @@ fn scenario() {
     world.check_and_drop();
 }
 
-fn run(name: &str, scheduler: impl Scheduler + 'static, schedules: usize) {
+fn run(name: &str, scheduler: impl Scheduler + 'static, schedules: usize, scenario: fn()) {
     let done = Arc::new(AtomicU64::new(0));
     let count = done.clone();
     let mut config = Config::new();
@@ -82,10 +86,25 @@ fn schedules() -> usize {
 
 #[test]
 fn the_shared_registry_holds_under_random_schedules() {
-    run("random", RandomScheduler::new(schedules()), schedules());
+    run("random", RandomScheduler::new(schedules()), schedules(), scenario);
 }
 
 #[test]
 fn the_shared_registry_holds_under_schedules_with_few_preemptions() {
-    run("probabilistic", PctScheduler::new(4, schedules() / 2), schedules() / 2);
+    run("probabilistic", PctScheduler::new(4, schedules() / 2), schedules() / 2, scenario);
+}
+
+#[test]
+fn tickets_hold_under_random_schedules() {
+    run("ticket", RandomScheduler::new(schedules()), schedules(), tickets::scenario);
+}
+
+#[test]
+fn tickets_hold_under_schedules_with_few_preemptions() {
+    run("probabilistic ticket", PctScheduler::new(4, schedules() / 2), schedules() / 2, tickets::scenario);
+}
+
+#[test]
+fn caches_and_pools_do_what_the_model_does_in_some_order_of_what_their_threads_did() {
+    run("model", RandomScheduler::new(schedules() / 2), schedules() / 2, model::scenario);
 }

@@ -1,10 +1,10 @@
 //! A registry, what its threads do to it, and what must hold.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 use metallic::caching::{
-    CacheableKernel, Creation, EvictionPolicy, LocalRegistry, OnFailure, SharedRegistry,
+    CacheableKernel, Creation, EvictionPolicy, LocalRegistry, OnFailure, Pool, SharedRegistry,
 };
 use metallic::error::Error;
 use metallic_instrumentation::{Event, EventData, EventKind, EventSink};
@@ -24,7 +24,7 @@ pub(crate) struct Plan {
     pub(crate) loses_devices: bool,
 }
 
-/// What a creation finds: the device by number, and the books that are kept.
+/// The context of a creation: the device by number, and the books that are kept.
 #[derive(Clone)]
 struct Device {
     number: u64,
@@ -40,6 +40,8 @@ struct Books {
     found: AtomicU64,
     /// Resources that are not dropped.
     alive: AtomicI64,
+    /// Items of the pool that are not dropped.
+    items: AtomicI64,
     /// A clock that each look-up and each removal advances.
     now: AtomicU64,
     /// Devices with a lower number are lost.
@@ -57,6 +59,27 @@ struct Resource {
 impl Drop for Resource {
     fn drop(&mut self) {
         self.books.alive.fetch_sub(1, SeqCst);
+    }
+}
+
+/// An item of the pool.
+struct Item {
+    key: u32,
+    device: u64,
+    is_held: AtomicBool,
+    books: Arc<Books>,
+}
+
+impl Item {
+    fn new(key: u32, device: u64, books: &Arc<Books>) -> Self {
+        books.items.fetch_add(1, SeqCst);
+        Self { key, device, is_held: AtomicBool::new(false), books: books.clone() }
+    }
+}
+
+impl Drop for Item {
+    fn drop(&mut self) {
+        self.books.items.fetch_sub(1, SeqCst);
     }
 }
 
@@ -152,7 +175,14 @@ impl EventSink for Counter {
     }
 
     fn record(&self, event: &Event) {
+        let is_of_items = match &event.data {
+            EventData::ResourceCacheAccess(access) => access.cache_key.starts_with("items:"),
+            EventData::ResourceCreated(created) => &*created.cache == "items",
+            EventData::EntryRemoved(removed) => &*removed.cache == "items",
+            _ => false,
+        };
         let kind = match &event.data {
+            _ if is_of_items => return,
             EventData::ResourceCacheAccess(access) if access.hit => HITS,
             EventData::ResourceCacheAccess(_) => MISSES,
             EventData::ResourceCreated(created) if created.error.is_none() => CREATED,
@@ -167,6 +197,7 @@ impl EventSink for Counter {
 #[derive(Clone)]
 pub(crate) struct World {
     registry: SharedRegistry<Device>,
+    pool: Pool<u32, Item>,
     books: Arc<Books>,
     counter: Arc<Counter>,
 }
@@ -179,6 +210,7 @@ impl World {
             creations: AtomicU64::new(0),
             found: AtomicU64::new(0),
             alive: AtomicI64::new(0),
+            items: AtomicI64::new(0),
             now: AtomicU64::new(1),
             device: AtomicU64::new(1),
         });
@@ -187,13 +219,15 @@ impl World {
         registry.set_sink(Some(counter.clone()));
         registry.set_eviction_policy::<Numbers>(plan.policy);
         registry.set_failure_policy::<Numbers>(plan.on_failure);
-        Self { registry, books, counter }
+        let pool = registry.pool("items").expect("the name is free");
+        pool.set_eviction_policy(plan.policy);
+        Self { registry, pool, books, counter }
     }
 
     pub(crate) fn run_thread(&self, number: usize) {
         let mut local = self.registry.local();
         for _ in 0..OPERATIONS {
-            let (dice, key) = (thread_rng().gen_range(0..20), thread_rng().gen_range(0..KEYS));
+            let (dice, key) = (thread_rng().gen_range(0..24), thread_rng().gen_range(0..KEYS));
             match dice {
                 0..11 => self
                     .settle(self.books.look_up(key, || local.get_or_create::<Numbers>(&key, None).cloned())),
@@ -207,6 +241,8 @@ impl World {
                 16 => self.registry.clear_cache::<Numbers>(),
                 17 if number == 0 && self.books.plan.loses_devices => self.lose_device(),
                 18 => local.park(),
+                19 => self.registry.next_generation(),
+                20..23 => self.hold(key),
                 _ => local = self.registry.local(),
             }
         }
@@ -218,6 +254,24 @@ impl World {
         let number = self.books.device.load(SeqCst) + 1;
         self.registry.device_lost(Some(Device { number, books: self.books.clone() }));
         self.books.device.store(number, SeqCst);
+    }
+
+    /// Has an item of the pool for a while.
+    fn hold(&self, key: u32) {
+        let device = self.books.device.load(SeqCst);
+        let item = self.pool.checkout(&key, || {
+            shuttle::thread::yield_now();
+            // The device of this moment: were it read before, an item of a lost device could come into the pool.
+            let device = self.registry.device().map_or(0, |device| device.number);
+            Item::new(key, device, &self.books)
+        });
+        assert!(item.key == key && item.device >= device, "a lost device's item was lent");
+        assert!(!item.is_held.swap(true, SeqCst), "an item was lent twice");
+        shuttle::thread::yield_now();
+        item.is_held.store(false, SeqCst);
+        if thread_rng().gen_bool(0.2) {
+            drop(metallic::caching::Lent::detach(item));
+        }
     }
 
     fn settle(&self, found: Result<Arc<Resource>, Error>) {
@@ -236,7 +290,10 @@ impl World {
 
     /// To be called when all threads have ended.
     pub(crate) fn check_and_drop(self) {
-        let Self { registry, books, counter } = self;
+        let Self { registry, pool, books, counter } = self;
+        let counters = pool.counters();
+        assert_eq!((pool.lent(), books.items.load(SeqCst)), (0, counters.size as i64));
+        assert!(books.plan.policy.capacity().is_none_or(|capacity| counters.size <= capacity));
         let metrics = registry.metrics::<Numbers>().expect("its policy was set");
         let load = |count: &AtomicU64| count.load(SeqCst);
         let created = metrics.misses - metrics.failed_creations;
@@ -253,7 +310,8 @@ impl World {
         }
         assert_eq!(books.alive.load(SeqCst), metrics.size as i64, "what is not in the cache is dropped");
         registry.set_sink(None);
-        drop(registry);
+        drop((registry, pool));
+        assert_eq!(books.items.load(SeqCst), 0, "what was in the pool is dropped with it");
         // The device that the registry had holds the books, too.
         assert_eq!(books.alive.load(SeqCst), 0, "what was in the cache is dropped with it");
     }

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use metallic_instrumentation::{CreationOutcome, Event, EventData};
+use metallic_instrumentation::{CreationOutcome, Event, EventData, KeyForm};
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
-use super::key_form::KeyForm;
 use super::search::without_spaces;
 use crate::args::ExplainArgs;
 use crate::label::CacheNames;
@@ -128,8 +127,8 @@ fn grouped(keys: impl Iterator<Item = KeyRow>, field: &str) -> Vec<KeyRow> {
 
 /// The rows of a table, so that it can be looked through.
 const ROWS: usize = 100;
-/// Longest key in the table, in characters: it fits 80 columns.
-const KEY: usize = 40;
+/// Longest key in the table, in columns, however wide the terminal is.
+const KEY: usize = 200;
 
 /// Writes the rows as a table.
 ///
@@ -138,7 +137,7 @@ const KEY: usize = 40;
 pub(super) fn write(out: &mut dyn Write, rows: &[KeyRow], is_grouped: bool) -> io::Result<()> {
     let titles = ["keys", "hits", "misses", "created", "creation"];
     let titles = titles.iter().skip(usize::from(!is_grouped)).copied();
-    let mut table = Table::new(["key"].into_iter().chain(titles));
+    let mut table = Table::new(["key"].into_iter().chain(titles)).may_lack(["created", "hits"]);
     for row in rows.iter().take(ROWS) {
         let key = if is_grouped { format!("{} {}", row.cache, row.key) } else { row.key.clone() };
         let figures = [

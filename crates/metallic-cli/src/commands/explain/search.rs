@@ -3,11 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use metallic_instrumentation::{Event, EventData};
+use metallic_instrumentation::{Event, EventData, KeyForm, NearestKey};
 use rustc_hash::FxHashSet;
-use serde::Serialize;
 
-use super::key_form::{Difference, KeyForm};
 use super::life::Life;
 use crate::input::{Registries, RegistryId};
 use crate::label::CacheNames;
@@ -22,7 +20,7 @@ pub struct Search {
     /// The life of the key, once it was met.
     life: Option<Life>,
     /// The nearest of the keys that came before the first miss.
-    nearest: Option<Nearest>,
+    nearest: Option<NearestKey>,
     also_in: Vec<String>,
     cache: Option<String>,
     registries: Registries,
@@ -37,15 +35,6 @@ struct Keys {
     in_order: Vec<Arc<str>>,
 }
 
-/// The key that is most like the one that was asked for.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Nearest {
-    /// The key as it is in the log, with its cache's name.
-    pub key: String,
-    /// The fields that differ.
-    pub differences: Vec<Difference>,
-}
-
 /// The result of a search.
 #[derive(Debug)]
 pub struct Found {
@@ -56,7 +45,7 @@ pub struct Found {
     /// Its life; `None` if the log does not know the key.
     pub life: Option<Life>,
     /// The nearest of those keys that came before the first miss; of all, if the key was not found.
-    pub nearest: Option<Nearest>,
+    pub nearest: Option<NearestKey>,
     /// Other caches that have a key like this.
     pub also_in: Vec<String>,
     /// Keys in the log.
@@ -115,7 +104,7 @@ impl Search {
                 let key = label.get(name.len() + 1..).unwrap_or(label);
                 if **label == *self.asked || key == self.asked {
                     if self.life.is_none() {
-                        self.nearest = nearest(key, keys.in_order.iter(), name);
+                        self.nearest = NearestKey::among(&keys.in_order, name, key);
                         self.life = Some(Life::new(label.clone(), name.to_owned()));
                         self.cache = Some(name.to_owned());
                         self.registry = Some(registry);
@@ -148,14 +137,14 @@ impl Search {
             let is_named = of_one.is_some();
             let (asked, caches) = of_one.unwrap_or_else(|| (&self.asked, self.keys.iter().collect()));
             let form = KeyForm::parse(asked);
-            let is_near = |name: &str, nearest: &Nearest| {
+            let is_near = |name: &str, nearest: &NearestKey| {
                 is_named
                     || form
                         .shares_with(&KeyForm::parse(nearest.key.get(name.len() + 1..).unwrap_or_default()))
             };
             let best = caches
                 .into_iter()
-                .filter_map(|(name, keys)| Some((name, nearest(asked, keys.in_order.iter(), name)?)))
+                .filter_map(|(name, keys)| Some((name, NearestKey::among(&keys.in_order, name, asked)?)))
                 .filter(|(name, nearest)| is_near(name, nearest))
                 .min_by_key(|(_, nearest)| nearest.differences.len());
             if let Some((name, nearest)) = best {
@@ -175,15 +164,6 @@ impl Search {
         let (registry, other_registries) = (registry.and_then(|id| id.number), other_registries.len());
         Found { cache, key, life, nearest, also_in, keys, containing, registry, other_registries }
     }
-}
-
-/// The key that differs in the fewest fields; of several, that which appeared first.
-fn nearest<'a>(asked: &str, labels: impl Iterator<Item = &'a Arc<str>>, cache: &str) -> Option<Nearest> {
-    let asked = KeyForm::parse(asked);
-    let form_of = |label: &str| KeyForm::parse(label.get(cache.len() + 1..).unwrap_or(label));
-    let label = labels.min_by_key(|label| asked.distance(&form_of(label)))?;
-    let differences = asked.differences(&form_of(label)).collect();
-    Some(Nearest { key: label.to_string(), differences })
 }
 
 /// A key as labels have it: without the spaces outside string and character literals.

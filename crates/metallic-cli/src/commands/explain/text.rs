@@ -2,8 +2,10 @@
 
 use std::io::{self, Write};
 
+use metallic_instrumentation::NearestKey;
+
 use super::life::{LifeEvent, LifeEventKind};
-use super::search::{Found, Nearest};
+use super::search::Found;
 use crate::units::{count, nanoseconds, printable};
 
 /// Text of a log, as long as it is, that cannot steer a terminal.
@@ -122,7 +124,7 @@ fn write_event(out: &mut dyn Write, event: &LifeEvent) -> io::Result<()> {
     }
 }
 
-fn write_nearest(out: &mut dyn Write, nearest: &Nearest, indent: &str) -> io::Result<()> {
+fn write_nearest(out: &mut dyn Write, nearest: &NearestKey, indent: &str) -> io::Result<()> {
     writeln!(out, "{indent}nearest: {}", safe(&nearest.key))?;
     for difference in &nearest.differences {
         let value = |value: &Option<String>| value.as_deref().map_or_else(|| "nothing".to_owned(), safe);

@@ -165,9 +165,9 @@ impl Advice {
             }
         }
         let code = format!(
-            "registry.set_eviction_policy::<K>({}); // K: the kernel whose CACHE_NAME is {:?}",
-            candidate.code(capacity),
-            trace.cache
+            "// K: the kernel whose CACHE_NAME is {:?}\nregistry.set_eviction_policy::<K>({});",
+            trace.cache,
+            candidate.code(capacity)
         );
         Self::Set(Setting { candidate, knee, capacity, outcome, saves, alternatives: all, code })
     }
@@ -200,6 +200,12 @@ fn gaps(recording: &Recording, recorded: Option<&Outcome>, dropped: u64) -> Vec<
     let accesses = recording.trace.len() as u64;
     let share = |part: u64| part as f64 / accesses.max(1) as f64;
     let mut reasons = Vec::new();
+    if recording.counts_generations {
+        reasons.push(
+            "its policy limits idle generations, and a log does not have the moments at which the engine ended them"
+                .to_owned(),
+        );
+    }
     if recording.entangled > 0 {
         reasons.push(
             "several registries have a cache of this name, and the log does not number them: their accesses cannot be told apart"

@@ -52,7 +52,7 @@ pub(super) fn draw(
         writeln!(out, "    {label:>width$} │{}", cells.trim_end())?;
     }
     writeln!(out, "    {:>width$} └{}", "", "─".repeat(WIDTH))?;
-    let (first, last) = (first.to_string(), format!("{last} entries"));
+    let (first, last) = (first.to_string(), format!("{last} entries, logarithmic"));
     writeln!(out, "    {:>width$}  {first}{last:>rest$}", "", rest = WIDTH - first.len())
 }
 
@@ -78,7 +78,7 @@ mod tests {
         let rows: Vec<&str> = text.lines().collect();
         assert!(rows[0].contains("1.0 │l"), "{text}");
         assert!(rows[13].trim_end().ends_with('l') && rows[13].contains("0.0 │"), "{text}");
-        assert!(rows[15].ends_with("100 entries"), "{text}");
+        assert!(rows[15].ends_with("100 entries, logarithmic"), "{text}");
         let column = |row: &&str| row.chars().position(|c| c == 'l').expect("the curve crosses every row");
         assert!(rows[..14].iter().map(column).is_sorted(), "{text}");
     }

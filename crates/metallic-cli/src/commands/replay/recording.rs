@@ -41,6 +41,8 @@ pub struct Recording {
     pub unknown_removals: u64,
     /// Every policy that was set, once.
     pub policies: Vec<EvictionPolicy>,
+    /// `true` if one of them limits idle generations: a log does not have the moments at which the engine ended them.
+    pub counts_generations: bool,
 }
 
 /// Makes recordings of events. Keeps each key once until it is finished, and what a [`Trace`] keeps.
@@ -58,6 +60,8 @@ pub struct Recorder {
 #[derive(Default)]
 struct InProgress {
     recording: Recording,
+    /// The items of a pool are lent, so that its accesses say nothing of what another policy would have had.
+    is_pool: bool,
     /// The process that the last event was of.
     process: u32,
     ids: FxHashMap<Box<str>, u32>,
@@ -146,9 +150,11 @@ impl Recorder {
             EventData::CachePolicyChanged(changed) => {
                 self.cache(registry, &changed.cache, at).policy(&changed, at);
             }
-            EventData::CacheOpened(opened) if opened.kind != CacheKind::Pool => {
-                let cache = opened.cache.clone();
-                self.cache(registry, &cache, at).opened(opened, at);
+            EventData::CacheOpened(opened) => {
+                let name = opened.cache.clone();
+                let cache = self.cache(registry, &name, at);
+                cache.is_pool |= opened.kind == CacheKind::Pool;
+                cache.opened(opened, at);
             }
             EventData::ResourceCacheSummary(summary) => {
                 self.cache(registry, &summary.cache, at).summary(&summary);
@@ -158,11 +164,11 @@ impl Recorder {
         }
     }
 
-    /// The recordings, in the order in which the caches first appeared, and the events the exporter says it dropped.
+    /// The recordings of all caches but pools, in the order in which they first appeared, and the events the exporter says it dropped.
     pub fn finish(self) -> (Vec<Recording>, u64) {
         let Self { registries, places, caches, dropped, .. } = self;
         let is_shared = |name: &str| places.values().filter(|names| names.contains_key(name)).count() > 1;
-        let named = caches.into_iter().map(|cache| {
+        let named = caches.into_iter().filter(|cache| !cache.is_pool).map(|cache| {
             let mut recording = cache.finish();
             let registry = recording.registry;
             recording.registry_name = is_shared(&recording.trace.cache).then(|| registries.name_of(registry));
@@ -303,6 +309,7 @@ impl InProgress {
     fn policy(&mut self, changed: &CachePolicyChanged, at: Option<u64>) {
         let Some(policy) = policy(changed) else { return };
         self.recording.trace.push_step(at, StepKind::SetPolicy(policy));
+        self.recording.counts_generations |= policy.max_idle_generations().is_some();
         if !self.recording.policies.contains(&policy) {
             self.recording.policies.push(policy);
         }
@@ -313,7 +320,8 @@ impl InProgress {
         let CacheOpened {
             cache, strategy, max_entries, max_idle_ns, max_idle_generations, min_entries, ..
         } = opened;
-        if strategy != "none" || max_entries.is_some() || max_idle_ns.is_some() {
+        let idle = max_idle_ns.or(max_idle_generations);
+        if strategy != "none" || max_entries.is_some() || idle.is_some() {
             let changed = CachePolicyChanged {
                 cache,
                 strategy,
@@ -387,6 +395,9 @@ fn policy(changed: &CachePolicyChanged) -> Option<EvictionPolicy> {
     }
     if let Some(idle) = idle {
         policy = policy.with_max_idle_duration(idle);
+    }
+    if let Some(generations) = changed.max_idle_generations {
+        policy = policy.with_max_idle_generations(u32::try_from(generations).unwrap_or(u32::MAX));
     }
     Some(policy.with_min_entries(usize::try_from(changed.min_entries).unwrap_or(usize::MAX)))
 }

@@ -13,35 +13,34 @@ use super::results::CacheReplay;
 use super::simulation::Outcome;
 use super::trace::Trace;
 use crate::table::Table;
-use crate::units::{bytes as size, count, nanoseconds, printable};
+use crate::terminal;
+use crate::units::{bytes as size, count, counted, nanoseconds, printable};
 
 pub(super) fn write(out: &mut dyn Write, recording: &Recording, replay: &CacheReplay) -> io::Result<()> {
     let (trace, sweep) = (&recording.trace, &replay.sweep);
-    write!(out, "{}: {} accesses of {} keys", name(recording), count(trace.len() as u64), trace.keys())?;
+    let accesses = counted(trace.len() as u64, "access", "accesses");
+    let keys = counted(trace.keys() as u64, "key", "keys");
+    write!(out, "{}: {accesses} of {keys}", terminal::title(&name(recording)))?;
     match trace.unmeasured_keys {
-        _ if !trace.is_costed() => writeln!(out, "; what creations cost is not known")?,
+        _ if !trace.is_costed() => writeln!(out, "\n  what creations cost is not known")?,
         0 => writeln!(out)?,
-        unmeasured => writeln!(out, "; {unmeasured} of them, never created in the log, count as the mean")?,
+        unmeasured => {
+            writeln!(out, "\n  {unmeasured} of them, never created in the log, are priced at the mean")?
+        }
     }
     if trace.is_costed() && trace.rebuilt_keys == 0 {
-        writeln!(
-            out,
-            "  no key was created twice: a rebuild counts as dear as a first creation, and may be cheaper"
-        )?;
+        writeln!(out, "  no key was created twice: rebuilds are priced as first creations")?;
     }
     let late = trace.new_keys_in_last_quarter();
     if late * 20 >= trace.keys() * 3 && trace.keys() > 1 {
-        writeln!(
-            out,
-            "  still growing: {late} keys are new in the last quarter; what is said of capacities ages"
-        )?;
+        writeln!(out, "  still growing: {late} keys are new in the last quarter; the advice ages")?;
     }
     if let Some(replayed) = &replay.recorded {
         write_recorded(out, recording, replayed)?;
     }
     let (misses, cost) = sweep.compulsory;
-    let what = "that no policy can save: the first use of a key, or of one that was removed or failed";
-    writeln!(out, "  compulsory: {} {what}", weighed(trace, misses, cost))?;
+    let what = "first uses, and those after removals or failures";
+    writeln!(out, "  compulsory: {}: {what}", weighed(trace, misses, cost))?;
     if let Some(replayed) = &replay.recorded {
         let (policy, cost) = (replayed.misses.saturating_sub(misses), (replayed.cost_ns - cost).max(0.0));
         writeln!(out, "  the policy's: {}", weighed(trace, policy, cost))?;
@@ -53,10 +52,7 @@ pub(super) fn write(out: &mut dyn Write, recording: &Recording, replay: &CacheRe
     if trace.is_costed() {
         writeln!(out, "\n  time spent in creations")?;
         write_curves(out, replay, nanoseconds, |_, cost_ns| cost_ns)?;
-        writeln!(
-            out,
-            "    Belady's rule has the fewest misses; where creations differ in cost, less time may be possible."
-        )?;
+        writeln!(out, "    (Belady's rule has the fewest misses; the least time may be less still)")?;
     }
     if !sweep.idle.is_empty() {
         writeln!(out, "\n  idle_timeout")?;
@@ -95,8 +91,8 @@ fn write_needs(out: &mut dyn Write, recording: &Recording, replay: &CacheReplay)
     let more = weight(trace, &needs.one_fewer) - weight(trace, &needs.outcome);
     writeln!(
         out,
-        "    {} entries{} under size_limited_lru are the knee: {}; one fewer costs {} more",
-        needs.capacity,
+        "    knee of lru: {}{}, {}; one fewer costs {} more",
+        counted(needs.capacity as u64, "entry", "entries"),
         bytes.unwrap_or_default(),
         weighed(trace, needs.outcome.misses, needs.outcome.cost_ns),
         amount(trace, more.max(0.0))
@@ -108,17 +104,17 @@ fn write_recorded(out: &mut dyn Write, recording: &Recording, replayed: &Outcome
     let misses = trace.len() as u64 - hits;
     write!(
         out,
-        "  recorded: {} hits, {}, {} evictions",
-        count(*hits),
+        "  recorded: {}, {}, {}",
+        counted(*hits, "hit", "hits"),
         weighed(trace, misses, replayed.cost_ns),
-        count(*evictions)
+        counted(*evictions, "eviction", "evictions")
     )?;
     match replayed.divergence {
-        None if replayed.evictions == *evictions => writeln!(out, "; a replay gives the same")?,
-        None => writeln!(out, "; a replay gives the same but for {} evictions", count(replayed.evictions))?,
+        None if replayed.evictions == *evictions => writeln!(out, "; so does a replay")?,
+        None => writeln!(out, "; so does a replay, but for {} evictions", count(replayed.evictions))?,
         Some(divergence) => writeln!(
             out,
-            "; a replay differs in {} accesses, first in number {}",
+            "\n  a replay differs in {} accesses, first in number {}",
             count(divergence.accesses),
             count(divergence.first as u64 + 1)
         )?,
@@ -128,8 +124,8 @@ fn write_recorded(out: &mut dyn Write, recording: &Recording, replayed: &Outcome
         writeln!(out, "  under: {}", policies.join(", then "))?;
     }
     let notes = [
-        (recording.missing, "accesses are missing from the log: it is sampled, or events were dropped"),
-        (recording.earlier, "accesses came before the log begins: their keys count as new"),
+        (recording.missing, "accesses are not in the log: sampled, or dropped"),
+        (recording.earlier, "accesses came before the log: their keys count as new"),
         (recording.restarts, "times the program was started anew, with an empty cache"),
         (recording.unknown_removals, "entries were removed of which the log does not say which"),
     ];
@@ -147,23 +143,25 @@ fn write_curves(
     value: impl Fn(u64, f64) -> f64,
 ) -> io::Result<()> {
     let sweep = &replay.sweep;
-    let titles = sweep.curves.iter().map(|curve| title(curve.candidate));
+    // At a constant capacity `size_limited_lru` is `lru`.
+    let curves: Vec<_> = sweep.curves.iter().filter(|curve| curve.candidate != Candidate::Lru).collect();
+    let titles = curves.iter().map(|curve| match curve.candidate {
+        Candidate::SizeLimitedLru => "lru".to_owned(),
+        candidate => title(candidate),
+    });
     let titles: Vec<String> =
         ["entries".to_owned()].into_iter().chain(titles).chain(["optimum".to_owned()]).collect();
-    let mut table = Table::new(titles.iter().map(String::as_str));
+    let mut table = Table::new(titles.iter().map(String::as_str)).may_lack(["sieve", "s3_fifo", "fifo"]);
     for (at, capacity) in sweep.capacities.iter().enumerate() {
-        let values =
-            sweep.curves.iter().map(|curve| value(curve.outcomes[at].misses, curve.outcomes[at].cost_ns));
+        let values = curves.iter().map(|curve| value(curve.outcomes[at].misses, curve.outcomes[at].cost_ns));
         let optimum = value(sweep.optimum[at].misses, sweep.optimum[at].cost_ns);
         table.row([capacity.to_string()].into_iter().chain(values.chain([optimum]).map(&label)));
     }
     table.write(out, 4)?;
     let mut lines = Vec::new();
-    for curve in sweep.curves.iter().rev() {
+    for curve in curves.iter().rev() {
         let mark = match curve.candidate {
-            // The same as the next one at a constant capacity.
-            Candidate::Lru => continue,
-            Candidate::SizeLimitedLru => 'l',
+            Candidate::Lru | Candidate::SizeLimitedLru => 'l',
             Candidate::Fifo => 'f',
             Candidate::Hybrid(_) => 'h',
             Candidate::S3Fifo => '3',
@@ -177,7 +175,7 @@ fn write_curves(
     writeln!(out)?;
     draw(out, &sweep.capacities, &lines, label)?;
     let hybrid = if lines.iter().any(|line| line.mark == 'h') { ", h hybrid" } else { "" };
-    writeln!(out, "    l lru and size_limited_lru, f fifo{hybrid}, 3 s3_fifo, s sieve, o optimum (Belady)")
+    writeln!(out, "    l lru (both), f fifo{hybrid}, 3 s3_fifo, s sieve, o optimum (Belady)")
 }
 
 fn write_advice(
@@ -190,12 +188,9 @@ fn write_advice(
     let Setting { candidate, knee, capacity, outcome, saves, .. } = setting;
     writeln!(out, "  advice: {capacity} entries under {}", title(*candidate))?;
     writeln!(out, "    {}, {} less", weighed(trace, outcome.misses, outcome.cost_ns), amount(trace, *saves))?;
-    write!(
-        out,
-        "    {knee} is the knee: beyond it an entry buys less than the average one; the rest is margin"
-    )?;
+    write!(out, "    beyond {knee}, the knee, an entry buys less than the average; the rest is margin")?;
     match trace.bytes_per_entry {
-        Some(bytes) => writeln!(out, "; an entry is {} on average", size(bytes as u64))?,
+        Some(bytes) => writeln!(out, "\n    an entry is {} on average", size(bytes as u64))?,
         None => writeln!(out)?,
     }
     let recorded = replay.recorded.and(recording.policies.last()).and_then(EvictionPolicy::capacity);
@@ -217,16 +212,18 @@ fn write_advice(
         let (more, than) = if more < 0.0 { (-more, "less") } else { (more, "more") };
         writeln!(out, "    {} at {capacity}: {} {than}", title(alternative.candidate), amount(trace, more))?;
     }
-    writeln!(out, "\n    {}", setting.code)
+    writeln!(out)?;
+    setting.code.lines().try_for_each(|line| writeln!(out, "    {line}"))
 }
 
-/// Longest name of a cache in the summary, in characters.
-const NAME: usize = 24;
+/// Longest name of a cache, in columns.
+const NAME: usize = 40;
 
 /// A line for each cache: what it spent, what could be saved, what to do.
 pub(super) fn write_summary(out: &mut dyn Write, input: &Input, caches: &[CacheReplay]) -> io::Result<()> {
-    let mut table =
-        Table::new(["cache", "accesses", "evicted", "creating", "to save", "advice"]).ending_in_text();
+    let mut table = Table::new(["cache", "accesses", "evicted", "creating", "to save", "advice"])
+        .ending_in_text()
+        .may_lack(["accesses", "evicted"]);
     for replay in caches {
         let recording = &input.recordings[replay.recording];
         let trace = &recording.trace;
@@ -269,10 +266,6 @@ fn title(candidate: Candidate) -> String {
 }
 
 fn weighed(trace: &Trace, misses: u64, cost_ns: f64) -> String {
-    let misses = count(misses);
-    if trace.is_costed() {
-        format!("{misses} misses ({})", nanoseconds(cost_ns))
-    } else {
-        format!("{misses} misses")
-    }
+    let misses = counted(misses, "miss", "misses");
+    if trace.is_costed() { format!("{misses} ({})", nanoseconds(cost_ns)) } else { misses }
 }

@@ -41,7 +41,7 @@ const OPERATORS: [(&str, Operator); 6] = [
 ];
 
 /// All of these can be added up over caches; `hit_rate` and `max_creation_seconds`, which cannot, are told apart by name.
-const FIGURES: [Figure; 13] = [
+const FIGURES: [Figure; 15] = [
     Figure { name: "hits", of: |cache| cache.hits as f64 },
     Figure { name: "misses", of: |cache| cache.misses as f64 },
     Figure { name: HIT_RATE, of: |cache| cache.hit_rate.unwrap_or(f64::NAN) },
@@ -51,6 +51,8 @@ const FIGURES: [Figure; 13] = [
     Figure { name: "removals", of: |cache| cache.removals as f64 },
     Figure { name: "creations", of: |cache| cache.creations as f64 },
     Figure { name: "failed", of: |cache| cache.failed as f64 },
+    Figure { name: "loads", of: |cache| cache.loads as f64 },
+    Figure { name: "load_seconds", of: |cache| seconds(cache.load_ns) },
     Figure { name: "creation_seconds", of: |cache| seconds(cache.creation_ns.sum) },
     Figure { name: MAX, of: |cache| seconds(cache.creation_ns.max) },
     Figure { name: "rebuilt", of: |cache| cache.rebuilt as f64 },

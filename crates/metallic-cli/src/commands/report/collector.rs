@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use metallic_instrumentation::{
-    CreationOutcome, EntryRemoved, Event, EventData, EventKind, RemovalCause, ResourceCacheAccess,
+    CacheKind, CreationOutcome, EntryRemoved, Event, EventData, EventKind, RemovalCause, ResourceCacheAccess,
     ResourceCreated,
 };
 
@@ -84,13 +84,20 @@ impl Collector {
             }
             EventData::CacheOpened(opened) => {
                 let cache = self.place(&opened.cache);
+                let tally = &mut self.caches[cache];
+                tally.is_pool |= opened.kind == CacheKind::Pool;
                 let limits = (opened.max_entries, opened.max_idle_ns, opened.min_entries);
-                self.caches[cache].member(registry).policy = Some(policy(&opened.strategy, limits).into());
+                let policy = policy(&opened.strategy, limits, opened.max_idle_generations);
+                let pool = if tally.is_pool { "pool, " } else { "" };
+                tally.member(registry).policy = Some(format!("{pool}{policy}").into());
             }
             EventData::CachePolicyChanged(changed) => {
                 let cache = self.place(&changed.cache);
+                let tally = &mut self.caches[cache];
                 let limits = (changed.max_entries, changed.max_idle_ns, changed.min_entries);
-                self.caches[cache].member(registry).policy = Some(policy(&changed.strategy, limits).into());
+                let policy = policy(&changed.strategy, limits, changed.max_idle_generations);
+                let pool = if tally.is_pool { "pool, " } else { "" };
+                tally.member(registry).policy = Some(format!("{pool}{policy}").into());
             }
             EventData::EventsDropped(dropped) => self.dropped = self.dropped.saturating_add(dropped.count),
             _ => {}
@@ -146,6 +153,9 @@ impl Collector {
         let cache = self.place_of_label(&access.cache_key);
         let tally = &mut self.caches[cache];
         tally.access(registry, access.hit, time);
+        if tally.is_pool {
+            return;
+        }
         if !access.hit {
             let key = self.keys.entry(&access.cache_key, registry, cache);
             key.misses += 1;
@@ -166,6 +176,12 @@ impl Collector {
         let created = creation.outcome == CreationOutcome::Created;
         let tally = &mut self.caches[cache];
         tally.creation(registry, ns, created, time);
+        if creation.loaded {
+            tally.loads.add(ns);
+        }
+        if tally.is_pool {
+            return;
+        }
         let key = self.keys.entry(&creation.cache_key, registry, cache);
         key.creation_ns = key.creation_ns.saturating_add(ns);
         if !created {
@@ -189,6 +205,9 @@ impl Collector {
     fn departure(&mut self, registry: RegistryId, removed: &EntryRemoved, time: u64) {
         let cache = self.place(&removed.cache);
         self.caches[cache].departure(registry, removed, time);
+        if self.caches[cache].is_pool {
+            return;
+        }
         let key = self.keys.entry(&removed.cache_key, registry, cache);
         key.presence = match removed.cause {
             RemovalCause::SizeLimit | RemovalCause::IdleTimeout => {
@@ -204,6 +223,7 @@ impl Collector {
 fn policy(
     strategy: &str,
     (max_entries, max_idle_ns, min_entries): (Option<u64>, Option<u64>, u64),
+    max_idle_generations: Option<u64>,
 ) -> String {
     let mut text = strategy.to_owned();
     if let Some(max) = max_entries {
@@ -211,6 +231,9 @@ fn policy(
     }
     if let Some(ns) = max_idle_ns {
         text += &format!(", idle {}", nanoseconds(ns as f64));
+    }
+    if let Some(generations) = max_idle_generations {
+        text += &format!(", idle {} generations", count(generations));
     }
     if min_entries > 0 {
         text += &format!(", at least {}", count(min_entries));

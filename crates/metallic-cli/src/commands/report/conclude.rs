@@ -130,6 +130,8 @@ fn cache_figures(tally: &Tally, registries: &Registries) -> CacheFigures {
         removals: tally.cleared.max(departed("removed") + departed("cleared") + departed("stale")),
         creations: tally.creations.count(),
         failed: tally.failed,
+        loads: tally.loads.count,
+        load_ns: tally.loads.ns,
         creation_ns: Spread {
             sum: tally.creations.sum(),
             p50: tally.creations.quantile(0.5),

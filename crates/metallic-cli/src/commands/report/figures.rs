@@ -103,6 +103,10 @@ pub struct CacheFigures {
     pub creations: u64,
     /// Creations that failed or panicked.
     pub failed: u64,
+    /// Creations that loaded an artifact from a store, and compiled nothing.
+    pub loads: u64,
+    /// The time that those took, which is part of `creation_ns`.
+    pub load_ns: u64,
     /// The durations of the creations; p50 and p95 are off by 3.2 % at most.
     pub creation_ns: Spread,
     /// Creations of entries that a policy had evicted.

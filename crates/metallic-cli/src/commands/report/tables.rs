@@ -5,10 +5,11 @@ use std::io::{self, Write};
 use super::figures::{Axis, CacheFigures, CountedBy, Key, Report};
 use super::idle_rows::idle_rows;
 use crate::table::Table;
+use crate::terminal;
 use crate::units::{count, duration, lines_text, percent, printable, utc};
 
-/// Longest key in a table, in characters.
-const KEY: usize = 96;
+/// Longest key in a table, in columns, however wide the terminal is.
+const KEY: usize = 200;
 /// Longest bar of a histogram, in characters.
 const BAR: u64 = 24;
 
@@ -50,7 +51,7 @@ pub fn write_tables(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn section(title: &str, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "\n{title}")
+    writeln!(out, "\n{}", terminal::title(title))
 }
 
 fn name(cache: &CacheFigures) -> String {
@@ -84,7 +85,9 @@ fn heading(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 fn caches(report: &Report) -> Table {
     let mut table = Table::new([
         "cache", "entries", "peak", "hits", "misses", "hit rate", "evicted", "removed", "policy",
-    ]);
+    ])
+    .ending_in_text()
+    .may_lack(["peak", "removed", "entries", "evicted"]);
     for cache in &report.caches {
         table.row([
             name(cache),
@@ -95,7 +98,7 @@ fn caches(report: &Report) -> Table {
             cache.hit_rate.map_or("-".to_owned(), percent),
             count(cache.evictions),
             count(cache.removals),
-            cache.policy.as_deref().map_or("?".to_owned(), |policy| printable(policy, 60)),
+            cache.policy.as_deref().map_or("?".to_owned(), |policy| printable(policy, KEY)),
         ]);
     }
     table
@@ -106,7 +109,8 @@ const REGISTRIES: usize = 64;
 
 fn registries(report: &Report) -> Table {
     let mut table =
-        Table::new(["cache", "registry", "entries", "hits", "misses", "evicted", "created", "creation"]);
+        Table::new(["cache", "registry", "entries", "hits", "misses", "evicted", "created", "creation"])
+            .may_lack(["entries", "evicted", "hits"]);
     let several = report.caches.iter().filter(|cache| cache.registries.len() > 1);
     let rows = several.flat_map(|cache| cache.registries.iter().map(move |registry| (cache, registry)));
     for (cache, registry) in rows.take(REGISTRIES) {
@@ -125,11 +129,16 @@ fn registries(report: &Report) -> Table {
 }
 
 fn creation(report: &Report) -> Table {
+    // Without a store there is nothing to load.
+    let has_loads = report.caches.iter().any(|cache| cache.loads > 0);
+    let loads = has_loads.then_some(["loaded", "loaded sum"]).into_iter().flatten();
+    let titles = ["cache", "created", "failed", "sum", "p50", "p95", "max", "rebuilt", "rebuilt sum"];
     let mut table =
-        Table::new(["cache", "created", "failed", "sum", "p50", "p95", "max", "rebuilt", "rebuilt sum"]);
+        Table::new(titles.into_iter().chain(loads)).may_lack(["p50", "failed", "p95", "rebuilt", "max"]);
     let some = |ns: Option<u64>| ns.map_or("-".to_owned(), duration);
     for cache in &report.caches {
-        table.row([
+        let loads = has_loads.then(|| [count(cache.loads), duration(cache.load_ns)]).into_iter().flatten();
+        let figures = [
             name(cache),
             count(cache.creations - cache.failed),
             count(cache.failed),
@@ -139,7 +148,8 @@ fn creation(report: &Report) -> Table {
             duration(cache.creation_ns.max),
             count(cache.rebuilt),
             duration(cache.rebuilt_ns),
-        ]);
+        ];
+        table.row(figures.into_iter().chain(loads));
     }
     table
 }
@@ -155,7 +165,8 @@ fn evictions(report: &Report) -> Table {
 }
 
 fn dearest_keys(report: &Report) -> Table {
-    let mut table = Table::new(["key", "creation", "created", "failed", "hits", "misses"]);
+    let mut table =
+        Table::new(["key", "creation", "created", "failed", "hits", "misses"]).may_lack(["failed", "misses"]);
     for key in &report.dearest_keys {
         table.row([
             label(key),
@@ -173,7 +184,7 @@ fn dearest_keys(report: &Report) -> Table {
 }
 
 fn rebuilt_keys(report: &Report) -> Table {
-    let mut table = Table::new(["key", "rebuilding", "rebuilt", "evicted", "hits"]);
+    let mut table = Table::new(["key", "rebuilding", "rebuilt", "evicted", "hits"]).may_lack(["hits"]);
     for key in &report.rebuilt_keys {
         table.row([
             label(key),

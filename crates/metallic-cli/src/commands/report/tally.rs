@@ -78,12 +78,16 @@ impl Creations {
 #[derive(Clone, Debug)]
 pub(super) struct Tally {
     pub(super) name: Box<str>,
+    /// Several items of one key may be there at a time: keys are not followed.
+    pub(super) is_pool: bool,
     /// One for each registry with a cache of this name, in the order of first appearance.
     pub(super) members: Vec<Member>,
     places: FxHashMap<RegistryId, usize>,
     /// Creations, failed ones among them.
     pub(super) creations: Durations,
     pub(super) failed: u64,
+    /// Creations that loaded an artifact from a store, and compiled nothing.
+    pub(super) loads: Creations,
     /// Creations of entries that a policy had evicted.
     pub(super) rebuilt: Creations,
     /// Creations of what, as far as the log says, was there.
@@ -111,10 +115,12 @@ impl Tally {
     pub(super) fn new(name: &str) -> Self {
         Self {
             name: name.into(),
+            is_pool: false,
             members: Vec::new(),
             places: FxHashMap::default(),
             creations: Durations::default(),
             failed: 0,
+            loads: Creations::default(),
             rebuilt: Creations::default(),
             unexplained: Creations::default(),
             reasons: BTreeMap::new(),

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::board::Pass;
+
 /// The answer to one prompt.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
@@ -22,6 +24,28 @@ pub struct Continuation {
     pub logits: Vec<Vec<f32>>,
 }
 
+impl Answer {
+    /// Returns `true` if `later` is the same answer: the same tokens, or the same vector but for rounding, since a GPU need not add
+    /// in the same order each time.
+    pub(super) fn is_again(&self, later: &Self) -> bool {
+        match (self, later) {
+            (Self::Continuation(first), Self::Continuation(later)) => first.ids == later.ids,
+            (Self::Embedding(first), Self::Embedding(later)) => {
+                first.len() == later.len() && first.iter().zip(later).all(|(a, b)| (a - b).abs() <= 1e-5)
+            }
+            _ => false,
+        }
+    }
+
+    /// What is wrong with a pass that has this answer in place of another.
+    pub(super) fn differs(&self) -> &'static str {
+        match self {
+            Self::Continuation(_) => "generates other tokens than pass 1",
+            Self::Embedding(_) => "has another vector than pass 1",
+        }
+    }
+}
+
 /// The times of one prompt in one pass.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Timing {
@@ -29,6 +53,33 @@ pub struct Timing {
     pub first: Duration,
     /// Each token after that.
     pub rest: Vec<Duration>,
+    /// The tokens that were generated, or of an encoder those that went in.
+    pub tokens: usize,
+}
+
+/// The tokens of all workers together, over some passes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Throughput {
+    /// The tokens that were generated, or of an encoder those that went in.
+    pub tokens: u64,
+    /// The time from the beginning of each pass to its end, in nanoseconds.
+    pub wall_ns: u64,
+    /// Tokens per second.
+    pub tokens_per_second: f64,
+}
+
+impl Throughput {
+    /// Of these passes; `None` of nothing.
+    pub fn of<'a>(passes: impl IntoIterator<Item = &'a Pass>) -> Option<Self> {
+        let (mut tokens, mut wall) = (0, Duration::ZERO);
+        for pass in passes {
+            tokens += pass.timings().map(|timing| timing.tokens as u64).sum::<u64>();
+            wall += pass.wall;
+        }
+        let wall_ns = u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX);
+        let tokens_per_second = tokens as f64 / wall.as_secs_f64();
+        (tokens > 0 && wall_ns > 0).then_some(Self { tokens, wall_ns, tokens_per_second })
+    }
 }
 
 /// Means over prompts and passes.
@@ -65,10 +116,27 @@ mod tests {
     #[test]
     fn the_first_token_is_no_part_of_the_mean_of_the_others() {
         let ms = Duration::from_millis;
-        let timings =
-            [Timing { first: ms(10), rest: vec![ms(2), ms(4)] }, Timing { first: ms(30), rest: vec![] }];
+        let timings = [
+            Timing { first: ms(10), rest: vec![ms(2), ms(4)], tokens: 3 },
+            Timing { first: ms(30), rest: vec![], tokens: 1 },
+        ];
         assert_eq!(Latency::mean(&timings), Some(Latency { first_ns: 20e6, token_ns: Some(3e6) }));
         assert_eq!(Latency::mean(&timings[1..]), Some(Latency { first_ns: 30e6, token_ns: None }));
         assert_eq!(Latency::mean([]), None);
+        // Of two workers, side by side.
+        let [one, other] = timings.map(Some);
+        let pass = Pass { timings: vec![one, None, other], wall: ms(40) };
+        let throughput = Throughput { tokens: 8, wall_ns: 80_000_000, tokens_per_second: 100.0 };
+        assert_eq!(Throughput::of([&pass, &pass]), Some(throughput));
+        assert_eq!(Throughput::of([]), None);
+    }
+
+    #[test]
+    fn a_vector_is_that_of_the_first_pass_but_for_rounding() {
+        let is_again = |first: &[f32], later: &[f32]| {
+            Answer::Embedding(first.to_vec()).is_again(&Answer::Embedding(later.to_vec()))
+        };
+        assert!(is_again(&[0.5, -0.25], &[0.500_001, -0.25]));
+        assert!(!is_again(&[0.5, -0.25], &[0.5001, -0.25]) && !is_again(&[0.5], &[f32::NAN]));
     }
 }

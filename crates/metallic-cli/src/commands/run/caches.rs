@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use metallic::caching::{CacheMetrics, EvictionPolicy, ResourceCache};
+use metallic::caching::{CacheMetrics, EvictionPolicy, SharedRegistry};
 use metallic::kernels::OPERATION_NAMES;
 use metallic::slots::KvCacheState;
 use metallic::tensor::Tensor;
@@ -34,6 +34,10 @@ pub struct CacheRow {
     pub bytes: u64,
     /// Time spent in creations, in nanoseconds.
     pub creation_ns: u64,
+    /// Misses whose resource was loaded from a store of artifacts, and not compiled.
+    pub loads: u64,
+    /// The part of `creation_ns` that these took.
+    pub load_ns: u64,
 }
 
 impl CacheRow {
@@ -55,13 +59,16 @@ impl CacheRow {
             evictions: metrics.evictions,
             bytes: metrics.bytes,
             creation_ns: ns(metrics.creation_time),
+            loads: metrics.loads,
+            load_ns: ns(metrics.load_time),
         }
     }
 
-    fn of_kv_cache<T: Tensor>(cache: &KvCacheState<T>) -> Self {
+    /// The row of one worker's KV cache.
+    pub(super) fn of_kv_cache<T: Tensor>(cache: &KvCacheState<T>) -> Self {
         let metrics = cache.metrics();
         Self {
-            cache: "kv_cache".to_owned(),
+            cache: cache.config().name().to_string(),
             kind: "slot",
             policy: None,
             entries: metrics.len as u64,
@@ -71,6 +78,8 @@ impl CacheRow {
             evictions: 0,
             bytes: metrics.bytes,
             creation_ns: ns(metrics.growing_time),
+            loads: 0,
+            load_ns: 0,
         }
     }
 }
@@ -88,23 +97,21 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 }
 
 /// Sets the policy, if the cache is one of [`names`].
-pub(super) fn set<D: TransformerDevice>(cache: &mut ResourceCache<D>, policy: &CachePolicy) {
+pub(super) fn set<D: TransformerDevice>(registry: &SharedRegistry<D>, policy: &CachePolicy) {
     if names().any(|name| name == policy.cache) {
-        cache.registry_mut().set_eviction_policy_of(&policy.cache, policy.policy);
+        registry.set_eviction_policy_of(&policy.cache, policy.policy);
     }
 }
 
-/// The rows of all caches of kernels in the order of their names, then those of the slots.
-pub(super) fn rows<D: TransformerDevice>(cache: &ResourceCache<D>) -> Vec<CacheRow> {
-    let registry = cache.registry();
+/// The rows of all caches of kernels in the order of their names, then that of the prepared weights.
+pub(super) fn rows<D: TransformerDevice>(registry: &SharedRegistry<D>) -> Vec<CacheRow> {
     let (slots, mut rows): (Vec<_>, Vec<_>) = registry
         .metrics_by_name()
         .map(|(name, metrics)| {
             let kind = if name == PREPARED { "slot" } else { "kernel" };
-            CacheRow::new(name, kind, registry.eviction_policy_of(name), &metrics)
+            CacheRow::new(&name, kind, registry.eviction_policy_of(&name), &metrics)
         })
         .partition(|row| row.kind == "slot");
     rows.extend(slots);
-    rows.extend(registry.slot::<KvCacheState<D::Tensor>>().map(CacheRow::of_kv_cache));
     rows
 }

@@ -6,56 +6,64 @@ use std::path::Path;
 use std::thread;
 
 use metallic::Dtype;
-use metallic::caching::{CacheRegistry, ResourceCache};
+use metallic::caching::SharedRegistry;
 
-use super::answers::Latency;
+use super::answers::{Latency, Throughput};
+use super::board::Pass;
 use super::caches::{self, CacheRow};
-use super::figures::{DeviceFigures, ModelFigures, PromptFigures, Run};
+use super::contract::{self, ContractFigures};
+use super::figures::{DeviceFigures, ModelFigures, PromptFigures, Run, StoreFigures};
 use super::log::{self, Log};
 use super::policy::CachePolicy;
 use super::prompts::prompts;
-use super::session::{Outcome, Session};
+use super::session::{Ended, Session};
+use super::store;
 use super::text;
 use super::verify::verify;
 use crate::args::{ElementType, RunArgs};
 use crate::devices::{self, Choice, DeviceCache, DeviceCaches, Task, Wanted};
 use crate::error::Error;
 use crate::progress::Progress;
+use metallic_store::ArtifactStore;
 use metallic_transformer::engine::TransformerDevice;
 use metallic_transformer::model::Loaded;
 
 /// Tokens that are generated when no number is given.
 const TOKENS: usize = 32;
 
-/// Runs the command.
+/// Runs the command. Of a run that fails on the way, the answers there are are written before the error is returned.
 ///
 /// # Errors
 /// The arguments cannot be meant; a file is missing, damaged or cannot be written; the device fails; with `--verify`, the
 /// results are not those of the reference.
 pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<(), Error> {
-    let run = collect(args)?;
+    let (run, failure) = collect(args)?;
     if args.json {
         serde_json::to_writer(&mut *out, &run)?;
-        return Ok(writeln!(out)?);
+        writeln!(out)?;
+    } else {
+        text::write(&run, out)?;
     }
-    Ok(text::write(&run, out)?)
+    failure.map_or(Ok(()), Err)
 }
 
-/// Does what the arguments ask for.
+/// Does what the arguments ask for. Of a run that fails after the first answer, returns the answers there are, and the error.
 ///
 /// # Errors
 /// As [`run`], but for those of the output.
-pub fn collect(args: &RunArgs) -> Result<Run, Error> {
+pub fn collect(args: &RunArgs) -> Result<(Run, Option<Error>), Error> {
     // What is wrong with the arguments alone is said before anything is read, and the log of another run is overwritten only
     // when this one begins.
     let wanted = Wanted::parse(&args.device)?;
     let policies =
         args.policies.iter().map(|text| CachePolicy::parse(text, &names())).collect::<Result<Vec<_>, _>>()?;
-    check_threads(args.threads)?;
+    check_threads("--threads", args.threads)?;
+    check_threads("--workers", Some(args.workers))?;
     if args.threads.is_some() && matches!(wanted, Wanted::Wgpu(_)) {
         return Err(Error::Usage(format!("--threads is for the host, and --device {} is not", args.device)));
     }
     log::refuse_inputs(args)?;
+    let contract = contract::Plan::read(&args.contract)?;
     let loaded = match &args.model {
         Some(folder) => Loaded::read(folder, args.ids.is_none())?,
         None => Loaded::builtin(args.seed),
@@ -77,14 +85,22 @@ pub fn collect(args: &RunArgs) -> Result<Run, Error> {
             ElementType::F16 => Dtype::F16,
         },
         all_logits: args.verify,
+        workers: args.workers,
     };
 
     let largest = loaded.model.largest_tensor() as u64 * session.dtype.size_bytes() as u64;
     let Choice { device, name, why } = Choice::make(&wanted, args.threads, largest)?;
     let events = args.events.as_deref();
     let kind = device.kind();
-    let (outcome, rows) = device.perform(Job { session: &session, policies: &policies, events })?;
-    let verification = if args.verify {
+    let job = Job { session: &session, policies: &policies, events, contract: &contract, args };
+    let Done { ended: Ended { outcome, kv_caches: _, failure }, rows, contract: figures, store } =
+        device.perform(job)?;
+    if outcome.answers.iter().all(Option::is_none)
+        && let Some(failure) = failure
+    {
+        return Err(failure);
+    }
+    let verification = if args.verify && failure.is_none() {
         let progress = Progress::steps(prompts.len() as u64, "verifying");
         let found = verify(&loaded.model, &prompts, &outcome.answers, session.dtype, &progress);
         progress.finish();
@@ -93,7 +109,8 @@ pub fn collect(args: &RunArgs) -> Result<Run, Error> {
         None
     };
     let shape = loaded.model.shape();
-    Ok(Run {
+    let (cold, warm) = outcome.passes.split_at(1);
+    let run = Run {
         schema: 2,
         device: DeviceFigures { kind, name, why },
         model: ModelFigures {
@@ -108,12 +125,19 @@ pub fn collect(args: &RunArgs) -> Result<Run, Error> {
             dtype: session.dtype.name(),
         },
         prompts: PromptFigures::of(&loaded, &prompts, &outcome, args.logits)?,
+        workers: session.workers(),
         passes: session.passes,
-        cold: Latency::mean(outcome.passes.iter().take(1).flatten()),
-        warm: Latency::mean(outcome.passes.iter().skip(1).flatten()),
+        cold: Latency::mean(cold.iter().flat_map(Pass::timings)),
+        warm: Latency::mean(warm.iter().flat_map(Pass::timings)),
+        cold_throughput: Throughput::of(cold),
+        warm_throughput: Throughput::of(warm),
+        store,
         caches: rows,
+        contract: figures,
         verification,
-    })
+        error: failure.as_ref().map(Error::to_string),
+    };
+    Ok((run, failure))
 }
 
 /// The names of all caches that can have a policy.
@@ -121,14 +145,14 @@ fn names() -> Vec<&'static str> {
     caches::names().chain(devices::CACHES.iter().copied()).collect()
 }
 
-/// The most threads that `--threads` may ask for: beyond some for each core they only get into each other's way, and a system
-/// that cannot start so many ends the program.
-fn check_threads(threads: Option<NonZeroUsize>) -> Result<(), Error> {
+/// Checks that an argument asks for no more threads than are of use: beyond some for each core they only get into each other's
+/// way, and a system that cannot start so many ends the program.
+fn check_threads(flag: &str, threads: Option<NonZeroUsize>) -> Result<(), Error> {
     let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let most = cores.saturating_mul(16).max(1024);
     match threads {
         Some(threads) if threads.get() > most => {
-            Err(Error::Usage(format!("--threads {threads}: there are at most {most}")))
+            Err(Error::Usage(format!("{flag} {threads}: there are at most {most}")))
         }
         _ => Ok(()),
     }
@@ -139,13 +163,23 @@ struct Job<'a> {
     session: &'a Session<'a>,
     policies: &'a [CachePolicy],
     events: Option<&'a Path>,
+    contract: &'a contract::Plan<'a>,
+    args: &'a RunArgs,
+}
+
+/// What is left of it.
+struct Done {
+    ended: Ended,
+    rows: Vec<CacheRow>,
+    contract: ContractFigures,
+    store: Option<StoreFigures>,
 }
 
 impl Task for Job<'_> {
-    type Output = Result<(Outcome, Vec<CacheRow>), Error>;
+    type Output = Result<Done, Error>;
 
-    fn perform<D: TransformerDevice + DeviceCaches>(self, device: D) -> Self::Output {
-        let Self { session, policies, events } = self;
+    fn perform<D: TransformerDevice + DeviceCaches + Send + Sync>(self, device: D) -> Self::Output {
+        let Self { session, policies, events, contract, args } = self;
         if !device.supports(session.dtype) {
             return Err(Error::Usage(format!("--dtype {}: the device has no such numbers", session.dtype)));
         }
@@ -153,35 +187,42 @@ impl Task for Job<'_> {
         if let Some(CachePolicy { cache, .. }) = policies.iter().find(|policy| !has(&policy.cache)) {
             return Err(Error::Usage(format!("--policy {cache}: the device has no such cache")));
         }
+        store::check(args, &device)?;
         // From here on nothing is wrong with the arguments.
         let log = events.map(Log::create).transpose()?;
-        let mut registry = CacheRegistry::with_device(device.clone());
+        let store = store::open(args, &device, log.as_ref().map(Log::sink))?;
+        let registry = SharedRegistry::with_device(device.clone());
         if let Some(sink) = log.as_ref().map(Log::sink) {
             device.observe(&sink);
-            registry = registry.with_sink(sink);
+            registry.set_sink(Some(sink));
         }
-        let mut cache = ResourceCache::from(registry);
         for policy in policies {
             if !device.set_policy(&policy.cache, policy.policy) {
-                caches::set(&mut cache, policy);
+                caches::set(&registry, policy);
             }
         }
+        let serving = contract.begin(&registry, session.workers())?;
         let progress = Progress::steps((session.prompts.len() * session.passes) as u64, "running");
-        let result = session.run(device.clone(), cache, &progress);
+        let mut ended = session.run(&device, &registry, &serving, &progress);
         progress.finish();
-        let (outcome, cache) = result?;
-        let mut rows = caches::rows(&cache);
+        let figures = serving.end()?;
+        let mut rows = caches::rows(&registry);
+        rows.append(&mut ended.kv_caches);
         rows.extend(
             device
                 .caches()
                 .iter()
                 .map(|DeviceCache { name, policy, metrics }| CacheRow::new(name, "device", *policy, metrics)),
         );
+        let store_figures = store.as_ref().map(|store| StoreFigures {
+            folder: store.disk.folder().display().to_string(),
+            remote: store.remote.as_ref().map(|remote| remote.journal().store().to_owned()),
+        });
         // What they say at their end is part of the log.
-        drop((cache, device));
+        drop((registry, device, store));
         if let Some(log) = log {
             log.finish()?;
         }
-        Ok((outcome, rows))
+        Ok(Done { ended, rows, contract: figures, store: store_figures })
     }
 }

@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use super::answers::{Answer, Latency};
+use super::answers::{Answer, Latency, Throughput};
+use super::board::Outcome;
 use super::caches::CacheRow;
+use super::contract::ContractFigures;
 use super::prompts::Prompt;
-use super::session::Outcome;
 use super::verify::Verification;
 use crate::error::Error;
 use metallic_transformer::model::Loaded;
@@ -19,18 +20,30 @@ pub struct Run {
     pub device: DeviceFigures,
     /// The model.
     pub model: ModelFigures,
-    /// The prompts and their answers.
+    /// The prompts that were answered, and their answers.
     pub prompts: Vec<PromptFigures>,
+    /// The number of threads that took prompts.
+    pub workers: usize,
     /// The number of passes.
     pub passes: usize,
     /// The mean times of the first pass.
     pub cold: Option<Latency>,
     /// The mean times of the passes after it.
     pub warm: Option<Latency>,
+    /// The tokens of all workers in the first pass.
+    pub cold_throughput: Option<Throughput>,
+    /// The tokens of all workers in the passes after it.
+    pub warm_throughput: Option<Throughput>,
+    /// The store of artifacts; `None` if none is used.
+    pub store: Option<StoreFigures>,
     /// The caches.
     pub caches: Vec<CacheRow>,
+    /// What was recorded, warmed up, and created all the same.
+    pub contract: ContractFigures,
     /// The comparison with f64, if it was asked for.
     pub verification: Option<Verification>,
+    /// Why the run ended early, if it did.
+    pub error: Option<String>,
 }
 
 /// The device of a run.
@@ -42,6 +55,15 @@ pub struct DeviceFigures {
     pub name: String,
     /// Why this one.
     pub why: String,
+}
+
+/// The store of artifacts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StoreFigures {
+    /// Its folder.
+    pub folder: String,
+    /// The name of its remote level.
+    pub remote: Option<String>,
 }
 
 /// The model.
@@ -95,7 +117,7 @@ pub struct PromptFigures {
 }
 
 impl PromptFigures {
-    /// Pairs each prompt with its answer.
+    /// Pairs each prompt that was answered with its answer.
     ///
     /// # Errors
     /// The tokenizer cannot make text of the tokens.
@@ -105,8 +127,11 @@ impl PromptFigures {
         outcome: &Outcome,
         with_logits: bool,
     ) -> Result<Vec<Self>, Error> {
-        let figures = prompts.iter().zip(&outcome.answers).enumerate().map(|(number, (prompt, answer))| {
-            let times = outcome.passes.iter().filter_map(|pass| Latency::mean(pass.get(number)));
+        let answered = prompts.iter().zip(&outcome.answers).enumerate();
+        let answered =
+            answered.filter_map(|(number, (prompt, answer))| Some((number, prompt, answer.as_ref()?)));
+        let figures = answered.map(|(number, prompt, answer)| {
+            let times = outcome.passes.iter().filter_map(|pass| Latency::mean(&pass.timings[number]));
             let figures = Self {
                 line: prompt.line,
                 text: prompt.text.clone(),

@@ -1,12 +1,18 @@
-//! All prompts, pass after pass, on one device.
+//! All prompts, pass after pass, on one device, by one worker or several.
 
 use std::mem;
+use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
+use std::thread;
 use std::time::Instant;
 
 use metallic::Dtype;
-use metallic::caching::ResourceCache;
+use metallic::caching::{Registry, ResourceCache, SharedRegistry};
 
 use super::answers::{Answer, Continuation, Timing};
+use super::board::{Board, Outcome};
+use super::caches::CacheRow;
+use super::contract::Serving;
 use super::prompts::Prompt;
 use crate::error::Error;
 use crate::progress::Progress;
@@ -28,80 +34,131 @@ pub struct Session<'a> {
     pub dtype: Dtype,
     /// `true` if the logits of all tokens are kept, and not only those of the first.
     pub all_logits: bool,
+    /// The threads that take prompts. No more than there are prompts are started.
+    pub workers: NonZeroUsize,
 }
 
-/// The results of a session.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Outcome {
-    /// For each prompt.
-    pub answers: Vec<Answer>,
-    /// For each pass, for each prompt.
-    pub passes: Vec<Vec<Timing>>,
+/// The end of a session.
+#[derive(Debug)]
+pub struct Ended {
+    /// The results.
+    pub outcome: Outcome,
+    /// The KV caches of the workers, in their order.
+    pub kv_caches: Vec<CacheRow>,
+    /// Why there are no more results: the device's error, or an [`Error::Deviation`] if a pass has another result than the first,
+    /// or one that is not a number.
+    pub failure: Option<Error>,
 }
 
 impl Session<'_> {
-    /// Does it, and gives the registry back.
-    ///
-    /// # Errors
-    /// The device's; [`Error::Deviation`] if a pass has another result than the first, or one that is not a number.
-    pub fn run<D: TransformerDevice>(
-        &self,
-        device: D,
-        cache: ResourceCache<D>,
-        progress: &Progress,
-    ) -> Result<(Outcome, ResourceCache<D>), Error> {
-        match self.model {
-            Model::Gpt2(model) => self.write(model, Decoder::new(model, device, cache, self.dtype), progress),
-            Model::Bert(model) => self.embed(Encoder::new(model, device, cache, self.dtype), progress),
-        }
+    /// The number of workers that are started.
+    pub fn workers(&self) -> usize {
+        self.workers.get().min(self.prompts.len())
     }
 
-    fn write<D: TransformerDevice>(
+    /// Does it, with the caches of this registry. A worker that fails ends the session for all.
+    ///
+    /// # Panics
+    /// If a worker does, when all have come to their end.
+    pub(super) fn run<D>(
         &self,
-        model: &Gpt2,
-        mut decoder: Decoder<'_, D>,
+        device: &D,
+        registry: &SharedRegistry<D>,
+        serving: &Serving<'_>,
         progress: &Progress,
-    ) -> Result<(Outcome, ResourceCache<D>), Error> {
-        let longest = self.longest();
-        let wanted = longest.saturating_add(self.tokens).saturating_sub(1);
-        let start = Instant::now();
-        decoder.reserve(longest, model.config.shape.positions.min(wanted))?;
-        // The first prompt of all is the one that waits for this memory.
-        let mut reserving = start.elapsed();
-        let mut outcome = Outcome::default();
-        for pass in 0..self.passes {
-            let mut timings = Vec::with_capacity(self.prompts.len());
-            for (number, prompt) in self.prompts.iter().enumerate() {
-                let (continuation, mut timing) = self.continue_prompt(model, &mut decoder, prompt)?;
-                timing.first += mem::take(&mut reserving);
-                timings.push(timing);
-                progress.add(1);
-                match outcome.answers.get(number) {
-                    None => outcome.answers.push(Answer::Continuation(continuation)),
-                    Some(Answer::Continuation(first)) if first.ids == continuation.ids => {}
-                    Some(_) => {
-                        let (prompt, pass) = (number + 1, pass + 1);
-                        let cause =
-                            format!("prompt {prompt}: pass {pass} generates other tokens than pass 1");
-                        return Err(Error::Deviation(cause));
+    ) -> Ended
+    where
+        D: TransformerDevice + Send + Sync,
+    {
+        let board = Board::new(self.prompts.len(), self.passes);
+        let kv_caches = thread::scope(|scope| {
+            let mut started = Vec::new();
+            for number in 1..=self.workers() {
+                let (device, cache, board) = (device.clone(), ResourceCache::from(registry.local()), &board);
+                let work = move || {
+                    let worked = match self.model {
+                        Model::Gpt2(model) => {
+                            let decoder = Decoder::new(model, device, cache, self.dtype);
+                            let decoder = match self.workers() {
+                                1 => decoder,
+                                _ => decoder.with_kv_cache_name(format!("kv_cache_{number}")),
+                            };
+                            self.write(model, decoder, board, serving, progress)
+                        }
+                        Model::Bert(model) => self
+                            .embed(Encoder::new(model, device, cache, self.dtype), board, serving, progress)
+                            .map(|()| None),
+                    };
+                    worked.unwrap_or_else(|failure| {
+                        board.fail(failure);
+                        None
+                    })
+                };
+                match thread::Builder::new().name(format!("worker {number}")).spawn_scoped(scope, work) {
+                    Ok(worker) => started.push(worker),
+                    Err(error) => {
+                        board.fail(Error::file(format!("worker {number}"), error));
+                        // Those that are there wait for it and the others.
+                        serving.arrive(self.workers() - started.len());
+                        break;
                     }
                 }
             }
-            outcome.passes.push(timings);
+            let ended: Vec<_> = started.into_iter().map(|worker| worker.join()).collect();
+            let ended = ended.into_iter().map(|worker| worker.unwrap_or_else(|panic| resume_unwind(panic)));
+            ended.flatten().collect()
+        });
+        let (outcome, failure) = board.into_outcome();
+        Ended { outcome, kv_caches, failure }
+    }
+
+    fn write<D: TransformerDevice, G: Registry<D>>(
+        &self,
+        model: &Gpt2,
+        mut decoder: Decoder<'_, D, G>,
+        board: &Board,
+        serving: &Serving<'_>,
+        progress: &Progress,
+    ) -> Result<Option<CacheRow>, Error> {
+        let longest = self.longest();
+        let wanted = longest.saturating_add(self.tokens).saturating_sub(1);
+        let start = Instant::now();
+        let arrival = serving.arrival();
+        let reserved = decoder.reserve(longest, model.config.shape.positions.min(wanted));
+        let ready = reserved.and_then(|()| match serving.is_rehearsed() {
+            true => decoder.rehearse(self.lengths(), self.tokens),
+            false => Ok(()),
+        });
+        drop(arrival);
+        ready?;
+        serving.wait();
+        // The first prompt of a worker is the one that waits for this memory.
+        let mut reserving = start.elapsed();
+        while let Some(turn) = board.take() {
+            let (continuation, mut timing) =
+                self.continue_prompt(model, &mut decoder, &self.prompts[turn.prompt])?;
+            timing.first += mem::take(&mut reserving);
+            turn.end(Answer::Continuation(continuation), timing)?;
+            progress.add(1);
         }
-        Ok((outcome, decoder.into_cache()))
+        Ok(decoder.kv_cache().map(CacheRow::of_kv_cache))
     }
 
     /// The tokens of the longest prompt.
     fn longest(&self) -> usize {
-        self.prompts.iter().map(|prompt| prompt.ids.len()).max().unwrap_or(0)
+        self.lengths().max().unwrap_or(0)
+    }
+
+    /// The tokens of each prompt.
+    fn lengths(&self) -> impl Iterator<Item = usize> {
+        self.prompts.iter().map(|prompt| prompt.ids.len())
     }
 
     /// Takes the likeliest token again and again.
-    fn continue_prompt<D: TransformerDevice>(
+    fn continue_prompt<D: TransformerDevice, G: Registry<D>>(
         &self,
         model: &Gpt2,
-        decoder: &mut Decoder<'_, D>,
+        decoder: &mut Decoder<'_, D, G>,
         prompt: &Prompt,
     ) -> Result<(Continuation, Timing), Error> {
         let mut continuation = Continuation::default();
@@ -124,52 +181,43 @@ impl Session<'_> {
             continuation.ids.extend(next);
             let is_full = decoder.positions() == model.config.shape.positions;
             if continuation.ids.len() == self.tokens || is_full || model.config.ends.contains(&next[0]) {
+                timing.tokens = continuation.ids.len();
                 return Ok((continuation, timing));
             }
             ids = &next;
         }
     }
 
-    fn embed<D: TransformerDevice>(
+    fn embed<D: TransformerDevice, G: Registry<D>>(
         &self,
-        mut encoder: Encoder<'_, D>,
+        mut encoder: Encoder<'_, D, G>,
+        board: &Board,
+        serving: &Serving<'_>,
         progress: &Progress,
-    ) -> Result<(Outcome, ResourceCache<D>), Error> {
+    ) -> Result<(), Error> {
         let start = Instant::now();
-        encoder.reserve(self.longest())?;
+        let arrival = serving.arrival();
+        let ready = encoder.reserve(self.longest()).and_then(|()| match serving.is_rehearsed() {
+            true => encoder.rehearse(self.lengths()),
+            false => Ok(()),
+        });
+        drop(arrival);
+        ready?;
+        serving.wait();
         let mut reserving = start.elapsed();
-        let mut outcome = Outcome::default();
-        for pass in 0..self.passes {
-            let mut timings = Vec::with_capacity(self.prompts.len());
-            for (number, prompt) in self.prompts.iter().enumerate() {
-                let start = Instant::now();
-                let embedding = encoder.embed(&prompt.ids)?;
-                timings.push(Timing { first: start.elapsed() + mem::take(&mut reserving), rest: Vec::new() });
-                progress.add(1);
-                if embedding.iter().any(|x| !x.is_finite()) {
-                    return Err(Error::Deviation(
-                        "an embedding has elements that are not numbers".to_owned(),
-                    ));
-                }
-                match outcome.answers.get(number) {
-                    None => outcome.answers.push(Answer::Embedding(embedding)),
-                    Some(Answer::Embedding(first)) if is_again(first, &embedding) => {}
-                    Some(_) => {
-                        let (prompt, pass) = (number + 1, pass + 1);
-                        let cause = format!("prompt {prompt}: pass {pass} has another vector than pass 1");
-                        return Err(Error::Deviation(cause));
-                    }
-                }
+        while let Some(turn) = board.take() {
+            let (start, ids) = (Instant::now(), &self.prompts[turn.prompt].ids);
+            let embedding = encoder.embed(ids)?;
+            let first = start.elapsed() + mem::take(&mut reserving);
+            if embedding.iter().any(|x| !x.is_finite()) {
+                return Err(Error::Deviation("an embedding has elements that are not numbers".to_owned()));
             }
-            outcome.passes.push(timings);
+            let timing = Timing { first, rest: Vec::new(), tokens: ids.len() };
+            turn.end(Answer::Embedding(embedding), timing)?;
+            progress.add(1);
         }
-        Ok((outcome, encoder.into_cache()))
+        Ok(())
     }
-}
-
-/// Returns `true` if a later pass has the vector of the first. A GPU need not add in the same order each time.
-fn is_again(first: &[f32], later: &[f32]) -> bool {
-    first.len() == later.len() && first.iter().zip(later).all(|(a, b)| (a - b).abs() <= 1e-5)
 }
 
 /// The token with the largest logit; of several, the first.
@@ -183,13 +231,7 @@ fn likeliest(logits: &[f32]) -> Result<u32, Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_again, likeliest};
-
-    #[test]
-    fn a_vector_is_that_of_the_first_pass_but_for_rounding() {
-        assert!(is_again(&[0.5, -0.25], &[0.500_001, -0.25]));
-        assert!(!is_again(&[0.5, -0.25], &[0.5001, -0.25]) && !is_again(&[0.5], &[f32::NAN]));
-    }
+    use super::likeliest;
 
     #[test]
     fn of_equal_logits_the_first_is_taken() {

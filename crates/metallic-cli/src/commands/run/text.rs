@@ -2,13 +2,14 @@
 
 use std::io::{self, Write};
 
-use super::answers::Latency;
+use super::answers::{Latency, Throughput};
+use super::caches::CacheRow;
 use super::figures::{PromptFigures, Run};
 use crate::table::Table;
 use crate::units::{bytes, count, duration, nanoseconds, percent, printable};
 
-/// Longest text of a prompt, and of what the model made of it, in characters.
-const TEXT: usize = 44;
+/// Longest text of a prompt, and of what the model made of it, in columns, however wide the terminal is.
+const TEXT: usize = 80;
 
 /// Writes what came out, how long it took, and what the caches did.
 ///
@@ -33,10 +34,23 @@ pub(super) fn write(run: &Run, out: &mut dyn Write) -> io::Result<()> {
     times(run).write(out, 0)?;
     writeln!(out)?;
     caches(run).write(out, 0)?;
+    if let Some(store) = &run.store {
+        let sum = |of: fn(&CacheRow) -> u64| run.caches.iter().map(of).sum();
+        let [loads, ns] = [sum(|row| row.loads), sum(|row| row.load_ns)];
+        let remote = store.remote.as_ref().map_or(String::new(), |remote| format!(" and {remote}"));
+        let folder = printable(&store.folder, usize::MAX);
+        writeln!(
+            out,
+            "\nloaded {} of the misses in {} from the artifacts in {folder}{remote}",
+            count(loads),
+            duration(ns)
+        )?;
+    }
     // Or one would add up the column.
     if run.device.kind == "wgpu" {
         writeln!(out, "\ncreating kernels contains creating wgpu_pipeline and wgpu_layout for them")?;
     }
+    write_contract(run, out)?;
     if let Some(found) = &run.verification {
         writeln!(
             out,
@@ -45,6 +59,42 @@ pub(super) fn write(run: &Run, out: &mut dyn Write) -> io::Result<()> {
             found.worst,
             found.allowed,
             found.prompt
+        )?;
+    }
+    Ok(())
+}
+
+/// What was recorded, warmed up and created all the same; of a run without any of it, what a warmed start would have saved.
+fn write_contract(run: &Run, out: &mut dyn Write) -> io::Result<()> {
+    let figures = &run.contract;
+    if let Some(warm_up) = &figures.warm_up {
+        writeln!(out, "\nwarm-up: {} in {}", warm_up.summary, duration(warm_up.duration_ns))?;
+    }
+    if let Some(ready) = figures.ready_ns {
+        writeln!(out, "ready after {}, rehearsal included", duration(ready))?;
+    }
+    if let Some(violations) = figures.violations {
+        writeln!(out, "created after that: {}", count(violations))?;
+        if let Some(first) = figures.first_violations.first() {
+            writeln!(out, "the first: {first}")?;
+        }
+    }
+    if let Some(recorded) = &figures.recorded {
+        writeln!(
+            out,
+            "\nrecorded {} keys; {} creations have keys that cannot be carried",
+            count(recorded.keys),
+            count(recorded.not_portable)
+        )?;
+    }
+    let kernels = run.caches.iter().filter(|row| row.kind == "kernel");
+    let (misses, ns) = kernels.fold((0, 0), |(misses, ns), row| (misses + row.misses, ns + row.creation_ns));
+    if figures.warm_up.is_none() && misses > 0 {
+        writeln!(
+            out,
+            "\na warmed start would have had {} creations, {}, behind it: --record m.jsonl, then --warm m.jsonl",
+            count(misses),
+            duration(ns)
         )?;
     }
     Ok(())
@@ -86,34 +136,48 @@ fn joined(ids: &[u32]) -> String {
 
 fn times(run: &Run) -> Table {
     let has_tokens = run.cold.is_some_and(|times| times.token_ns.is_some());
-    let mut table = match has_tokens {
-        true => Table::new(["mean latency", "first token", "per token", "tokens/s"]),
-        false if run.prompts.iter().any(|prompt| prompt.embedding.is_some()) => {
-            Table::new(["mean latency", "vector"])
-        }
-        false => Table::new(["mean latency", "first token"]),
+    let titles: &[_] = match has_tokens {
+        true => &["mean latency", "first token", "per token", "tokens/s"],
+        false if run.prompts.iter().any(|prompt| prompt.embedding.is_some()) => &["mean latency", "vector"],
+        false => &["mean latency", "first token"],
     };
-    let mut row = |title: String, times: Option<Latency>| {
+    let all = match run.workers {
+        1 => "tokens/s in all".to_owned(),
+        workers => format!("tokens/s of {workers} workers"),
+    };
+    let mut table = Table::new(titles.iter().copied().chain([&*all]));
+    let mut row = |title: String, times: Option<Latency>, throughput: Option<Throughput>| {
         let Some(Latency { first_ns, token_ns }) = times else { return };
-        let rest = token_ns.map(|ns| [nanoseconds(ns), format!("{:.0}", 1e9 / ns)]);
-        table.row([title, nanoseconds(first_ns)].into_iter().chain(rest.into_iter().flatten()));
+        // A prompt of one token has no others.
+        let rest = token_ns
+            .map_or_else(|| [String::new(), String::new()], |ns| [nanoseconds(ns), per_second(1e9 / ns)]);
+        let rest = rest.into_iter().filter(|_| has_tokens);
+        let all = throughput.map_or_else(String::new, |throughput| per_second(throughput.tokens_per_second));
+        table.row([title, nanoseconds(first_ns)].into_iter().chain(rest).chain([all]));
     };
-    row("cold, the first pass".to_owned(), run.cold);
+    row("cold, the first pass".to_owned(), run.cold, run.cold_throughput);
     row(
         match run.passes {
             2 => "warm, the second".to_owned(),
             passes => format!("warm, the {} after it", passes - 1),
         },
         run.warm,
+        run.warm_throughput,
     );
     table
 }
 
+fn per_second(rate: f64) -> String {
+    format!("{rate:.0}")
+}
+
 fn caches(run: &Run) -> Table {
-    let mut table =
-        Table::new(["cache", "entries", "hits", "misses", "hit rate", "evictions", "bytes", "creating"]);
+    let loads = run.store.is_some().then_some("loads");
+    let titles = ["cache", "entries", "hits", "misses", "hit rate", "evictions", "bytes", "creating"];
+    let mut table = Table::new(titles.into_iter().chain(loads)).may_lack(["evictions", "hit rate"]);
     for row in &run.caches {
-        table.row([
+        let loads = run.store.is_some().then(|| count(row.loads));
+        let figures = [
             row.cache.clone(),
             count(row.entries),
             row.hits.map_or_else(String::new, count),
@@ -122,7 +186,8 @@ fn caches(run: &Run) -> Table {
             count(row.evictions),
             bytes(row.bytes),
             duration(row.creation_ns),
-        ]);
+        ];
+        table.row(figures.into_iter().chain(loads));
     }
     table
 }

@@ -31,15 +31,17 @@ pub struct Verification {
 pub fn verify(
     model: &Model,
     prompts: &[Prompt],
-    answers: &[Answer],
+    answers: &[Option<Answer>],
     dtype: Dtype,
     progress: &Progress,
 ) -> Result<Verification, Error> {
     let mut found = Verification { compared: 0, worst: 0.0, allowed: 0.0, prompt: 0 };
     for (number, (prompt, answer)) in (1..).zip(prompts.iter().zip(answers)) {
         let (deviation, at) = match (model, answer) {
-            (Model::Gpt2(model), Answer::Continuation(continuation)) => logits(model, prompt, continuation),
-            (Model::Bert(model), Answer::Embedding(embedding)) => vector(model, prompt, embedding),
+            (Model::Gpt2(model), Some(Answer::Continuation(continuation))) => {
+                logits(model, prompt, continuation)
+            }
+            (Model::Bert(model), Some(Answer::Embedding(embedding))) => vector(model, prompt, embedding),
             _ => continue,
         };
         let allowed = allowed(dtype, deviation.scale);

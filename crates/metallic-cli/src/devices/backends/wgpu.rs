@@ -6,6 +6,7 @@ use std::sync::Arc;
 use metallic::caching::{CacheableKernel, EvictionPolicy};
 use metallic::error::MetalError;
 use metallic_instrumentation::{CacheName, EventSink};
+use metallic_store::ArtifactStore;
 use metallic_wgpu::{
     AdapterDescription, AdapterSelection, BindGroupKernel, Connection, LayoutKernel, NoAdapter,
     PipelineKernel, WgpuDevice,
@@ -85,6 +86,7 @@ impl Serialize for Adapter {
             driver,
             is_software,
             compiles_lazily,
+            keeps_artifacts,
             f16,
             subgroups,
             timestamps,
@@ -109,6 +111,14 @@ impl DeviceCaches for WgpuDevice {
     fn set_policy(&self, name: &str, policy: EvictionPolicy) -> bool {
         self.descriptors().set_eviction_policy_of(name, policy);
         CACHES.contains(&name)
+    }
+
+    fn keeps_artifacts(&self) -> bool {
+        self.adapter().keeps_artifacts
+    }
+
+    fn set_store(&self, store: Arc<dyn ArtifactStore>) {
+        WgpuDevice::set_store(self, Some(store));
     }
 
     fn caches(&self) -> Vec<DeviceCache> {

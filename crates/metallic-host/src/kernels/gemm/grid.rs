@@ -21,8 +21,8 @@ pub(super) struct Plan {
 impl Plan {
     /// Also starts the device's threads, if a product is worth them.
     pub(super) fn new(device: &HostDevice, key: &GemmKey) -> Result<Self, MetalError> {
-        device.workers(nanoseconds(key, 1, key.m.most()))?;
-        let (m, n, k) = (key.m.most(), key.n, key.k);
+        device.workers(nanoseconds(key, 1, key.m.max()))?;
+        let (m, n, k) = (key.m.max(), key.n, key.k);
         let threads = device.threads().get();
         // Two parts for each thread, so that one that was held up takes fewer; by columns as far as they are wide enough
         // to be worth it, since the parts of a row of tiles pack the same rows of A.

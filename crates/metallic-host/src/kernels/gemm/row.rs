@@ -24,7 +24,7 @@ impl Plan {
 
     /// Returns `true` if this is the way for a product.
     pub(super) fn is_for(key: &GemmKey) -> bool {
-        let rows = key.m.most();
+        let rows = key.m.max();
         rows == 1 || rows <= Self::INNER_ROWS && key.transpose_b && !key.transpose_a
     }
 
@@ -35,7 +35,7 @@ impl Plan {
         // become short, where a part of the result is a part of each row of B.
         let parts = if device.threads().get() == 1 { 1 } else { 4 * device.threads().get() };
         let columns = key.n.div_ceil(parts).next_multiple_of(64);
-        Ok(Self { rows: key.m.most(), columns: columns.clamp(64, 2048) })
+        Ok(Self { rows: key.m.max(), columns: columns.clamp(64, 2048) })
     }
 }
 

@@ -2,6 +2,7 @@ use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use super::{Access, FileHandle, FileSystem, Stat, StatKind};
@@ -26,7 +27,7 @@ impl FileSystem for NativeFileSystem {
             use rustix::fs::OFlags;
             options.mode(0o600).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32);
         }
-        Ok(Box::new(options.open(path)?))
+        Ok(Box::new(NativeFile { file: options.open(path)?, is_locked: AtomicBool::new(false) }))
     }
 
     fn stat(&self, path: &Path) -> io::Result<Stat> {
@@ -61,6 +62,13 @@ impl FileSystem for NativeFileSystem {
         if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
     }
 
+    fn available(&self, folder: &Path) -> io::Result<Option<u64>> {
+        #[cfg(unix)]
+        return Ok(rustix::fs::statvfs(folder).map(|stat| Some(stat.f_bavail.saturating_mul(stat.f_frsize)))?);
+        #[cfg(not(unix))]
+        return Ok(folder.metadata().map(|_| None)?);
+    }
+
     fn user(&self) -> Option<u32> {
         #[cfg(unix)]
         return Some(rustix::process::geteuid().as_raw());
@@ -69,45 +77,71 @@ impl FileSystem for NativeFileSystem {
     }
 }
 
+/// An open file that unlocks itself: a process that was forked meanwhile has the lock too, and closing the file here would leave
+/// it there.
+#[derive(Debug)]
+struct NativeFile {
+    file: File,
+    is_locked: AtomicBool,
+}
+
 #[expect(
     clippy::incompatible_msrv,
     reason = "the feature `disk` needs Rust 1.89, and says so; the port does not"
 )]
-fn try_lock(file: &File) -> io::Result<bool> {
-    match file.try_lock() {
-        Ok(()) => Ok(true),
-        Err(fs::TryLockError::WouldBlock) => Ok(false),
-        Err(fs::TryLockError::Error(error)) => Err(error),
+impl NativeFile {
+    fn try_lock(&self) -> io::Result<bool> {
+        match self.file.try_lock() {
+            Ok(()) => {
+                self.is_locked.store(true, Ordering::Relaxed);
+                Ok(true)
+            }
+            Err(fs::TryLockError::WouldBlock) => Ok(false),
+            Err(fs::TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    fn unlock(&self) {
+        if self.is_locked.load(Ordering::Relaxed) {
+            // Closing it does the same, where nothing was forked.
+            let _ = self.file.unlock();
+        }
     }
 }
 
-impl FileHandle for File {
+impl Drop for NativeFile {
+    fn drop(&mut self) {
+        self.unlock();
+    }
+}
+
+impl FileHandle for NativeFile {
     fn stat(&self) -> io::Result<Stat> {
-        self.metadata().map(|metadata| describe(&metadata))
+        self.file.metadata().map(|metadata| describe(&metadata))
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        Read::read(self, buffer)
+        self.file.read(buffer)
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Write::write(self, bytes)
+        self.file.write(bytes)
     }
 
     fn rewind(&mut self) -> io::Result<()> {
-        Seek::rewind(self)
+        self.file.rewind()
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.sync_all()
+        self.file.sync_all()
     }
 
     fn try_lock(&self) -> io::Result<bool> {
-        try_lock(self)
+        NativeFile::try_lock(self)
     }
 
     fn touch(&self, time: SystemTime) -> io::Result<()> {
-        self.set_modified(time)
+        self.file.set_modified(time)
     }
 }
 
@@ -129,5 +163,23 @@ fn describe(metadata: &fs::Metadata) -> Stat {
         modified: metadata.modified().ok(),
         identity,
         owner,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_a_forked_process_has_too_is_released_with_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger");
+        let file = NativeFile { file: File::create(&path).unwrap(), is_locked: AtomicBool::new(false) };
+        // What a process has that was forked from this one: the same open file.
+        let forked = file.file.try_clone().unwrap();
+        assert!(FileHandle::try_lock(&file).unwrap());
+        drop(file);
+        File::open(&path).unwrap().try_lock().expect("no one has it locked any more");
+        drop(forked);
     }
 }

@@ -52,6 +52,9 @@ struct State {
     has_collection: bool,
 }
 
+/// The clock of the HTTP servers: 784111777 seconds after 1970, an example of RFC 9110.
+const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+
 /// A server on a free port. Its threads end with the process.
 pub(super) struct Server {
     address: SocketAddr,
@@ -179,7 +182,7 @@ fn http(
     };
     drop(state);
     // In one piece, or the client's kernel waits for more before it acknowledges the first.
-    let mut response = format!("HTTP/1.1 {status}\r\n");
+    let mut response = format!("HTTP/1.1 {status}\r\ndate: {DATE}\r\n");
     if !status.starts_with("204") {
         response += &format!("content-length: {}\r\n", answer.len());
     }

@@ -13,6 +13,25 @@ pub(in crate::caching) struct Elapsed {
     pub(in crate::caching) ticks: u64,
     /// `ticks` without those of creations inside of it.
     pub(in crate::caching) own_ticks: u64,
+    /// As [`Course`] has it.
+    pub(in crate::caching) loaded: bool,
+}
+
+/// What a creation was like, as it tells by itself.
+#[derive(Clone, Copy, Default)]
+pub(in crate::caching) struct Course {
+    /// Ticks spent in other creations inside of it.
+    pub(in crate::caching) nested: u64,
+    /// `true` if the resource is made of what was loaded, and not of what was compiled.
+    pub(in crate::caching) loaded: bool,
+}
+
+impl Course {
+    /// What a creation took that began and was over at these stamps.
+    pub(in crate::caching) fn lasted(self, begun: u64, done: u64) -> Elapsed {
+        let ticks = done.saturating_sub(begun);
+        Elapsed { done, ticks, own_ticks: ticks.saturating_sub(self.nested), loaded: self.loaded }
+    }
 }
 
 impl<Key, R> Cache<Key, R> {
@@ -27,27 +46,31 @@ impl<Key, R> Cache<Key, R> {
     /// [`expire`](Self::expire).
     pub(in crate::caching) fn make_room_again(
         &mut self,
-        _reservation: &Reservation,
+        reservation: &Reservation,
         uses: impl Fn(&R) -> Option<Uses>,
         departures: &mut Departures<Key, R>,
     ) {
-        self.pending -= 1;
+        self.pending -= usize::from(reservation.is_extra);
         self.make_room(uses, departures);
-        self.pending += 1;
+        self.pending += usize::from(reservation.is_extra);
     }
 
     /// Inserts an entry that is known to be absent, in the place that is reserved for it.
     #[inline(always)]
     pub(in crate::caching) fn commit(
         &mut self,
-        _reservation: Reservation,
+        reservation: Reservation,
         hash: u64,
         entry: Entry<Key, R>,
         bytes: u64,
         elapsed: Elapsed,
     ) -> EntryId {
-        self.pending -= 1;
+        self.pending -= usize::from(reservation.is_extra);
         self.count_creation(elapsed);
+        if elapsed.loaded {
+            self.counters.loads += 1;
+            self.counters.load_ticks = self.counters.load_ticks.saturating_add(elapsed.own_ticks);
+        }
         self.counters.bytes += u128::from(bytes);
         let id = self.order.insert(elapsed.done, elapsed.ticks, hash, self.capacity);
         self.entries.insert(id, hash, entry, bytes, self.capacity);
@@ -59,15 +82,15 @@ impl<Key, R> Cache<Key, R> {
     }
 
     /// Gives up a place whose creation failed or panicked.
-    pub(in crate::caching) fn abandon(&mut self, _reservation: Reservation, elapsed: Elapsed) {
-        self.pending -= 1;
+    pub(in crate::caching) fn abandon(&mut self, reservation: Reservation, elapsed: Elapsed) {
+        self.pending -= usize::from(reservation.is_extra);
         self.count_creation(elapsed);
         self.counters.failed_creations += 1;
         self.counters.note(LastEvent::CreationFailed);
     }
 
     #[inline]
-    fn count_creation(&mut self, elapsed: Elapsed) {
+    pub(super) fn count_creation(&mut self, elapsed: Elapsed) {
         self.counters.creation_ticks = self.counters.creation_ticks.saturating_add(elapsed.own_ticks);
     }
 }

@@ -96,7 +96,8 @@ impl<Key, R> Departures<Key, R> {
 impl<Key, R> Drop for Departures<Key, R> {
     #[inline]
     fn drop(&mut self) {
-        if !self.others.is_empty() {
+        // During a panic, one of a `Drop` would end the process.
+        if !self.others.is_empty() || (self.first.is_some() && panicking()) {
             self.drop_each();
         }
     }

@@ -7,10 +7,19 @@ use std::any::{Any, type_name};
 use std::sync::Arc;
 
 use super::KernelCache;
+use crate::caching::gate::Caller;
 use crate::caching::kernel::{CacheableKernel, Creation, Frame};
 use crate::caching::keyed_cache::{Arrival, KeyedCache};
 use crate::caching::order::EntryId;
 use crate::error::{Error, chain};
+
+/// On whose behalf a resource is created.
+#[derive(Clone, Copy)]
+pub(in crate::caching) struct Asker<'a> {
+    /// The creation that it happens inside of.
+    pub(in crate::caching) outer: Option<&'a Frame<'a>>,
+    pub(in crate::caching) caller: Option<Caller>,
+}
 
 /// The holder of the cache of kernel `K`: a registry, or the cache itself.
 pub(in crate::caching) trait Holds<K: CacheableKernel<D>, D> {
@@ -79,7 +88,7 @@ pub(in crate::caching) fn get_or_create_slow<K: CacheableKernel<D>, D, H: Holds<
     key: K::Key,
     hash: u64,
     device: Option<&D>,
-    outer: Option<&Frame<'_>>,
+    by: Asker<'_>,
 ) -> Result<EntryId, Error> {
     let cache = holder.cache();
     cache.check_device(device)?;
@@ -89,7 +98,7 @@ pub(in crate::caching) fn get_or_create_slow<K: CacheableKernel<D>, D, H: Holds<
         cache.hit_slow(id, now);
         return Ok(id);
     }
-    create::<K, D, H>(holder, key, hash, now, device, outer)
+    create::<K, D, H>(holder, key, hash, now, device, by)
 }
 
 /// The rest of a look-up that began at `now` and found nothing.
@@ -100,23 +109,25 @@ pub(in crate::caching) fn create<K: CacheableKernel<D>, D, H: Holds<K, D> + ?Siz
     hash: u64,
     now: u64,
     device: Option<&D>,
-    outer: Option<&Frame<'_>>,
+    by: Asker<'_>,
 ) -> Result<EntryId, Error> {
+    let Asker { outer, caller } = by;
     let cache = holder.cache();
     cache.keyed.check_name(type_name::<K>())?;
     if outer.is_some_and(|outer| outer.is_creating::<K, K::Key>(&key)) {
         return Err(Error::RecursiveCreation { cache_key: cache.keyed.format_label(&key) });
     }
+    let passage = cache.keyed.admit(&key, caller, true)?;
     let own = cache.make_on(device)?;
     let device = device.or(own.as_deref());
-    let mut arrival = Arrival::new(holder, H::keyed, key, hash, now);
+    let mut arrival = Arrival::new(holder, H::keyed, key, hash, now, passage);
     arrival.begin();
-    let (made, nested) = {
+    let (made, course) = {
         let (holder, key) = arrival.parts();
         let frame = Frame::new::<K, K::Key>(key, outer);
-        (K::create(key, &mut Creation::new(device, &frame, holder.registry())), frame.nested())
+        (K::create(key, &mut Creation::new(device, &frame, holder.registry())), frame.course())
     };
-    arrival.add_nested(nested);
+    arrival.set_course(course);
     let (ended, ticks) = match made {
         Ok(resource) => {
             let bytes = K::resource_bytes(&resource);

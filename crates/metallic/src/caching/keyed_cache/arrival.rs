@@ -5,8 +5,10 @@ use std::sync::Arc;
 use metallic_instrumentation::CreationOutcome;
 
 use super::{KeyedCache, nothing_newer};
-use crate::caching::cache::{Departures, Elapsed, Reservation};
+use crate::caching::cache::{Course, Departures, Elapsed, Reservation};
+use crate::caching::clock::TimeSource;
 use crate::caching::entries::Entry;
+use crate::caching::gate::Passage;
 use crate::caching::order::EntryId;
 use crate::caching::reporting::Ended;
 
@@ -28,8 +30,9 @@ where
     hash: u64,
     /// When the look-up began that missed; once the arrival began, when its creation did.
     begun: u64,
-    /// Ticks spent in other creations inside of this one.
-    nested: u64,
+    course: Course,
+    /// Is told how it ends.
+    passage: Option<Box<dyn Passage>>,
 }
 
 impl<'a, H: ?Sized, Key, R, F> Arrival<'a, H, Key, R, F>
@@ -38,8 +41,16 @@ where
 {
     /// An arrival for a look-up that began at `now` and found nothing. [`begin`](Self::begin) is to be called next.
     #[inline(always)]
-    pub(in crate::caching) fn new(holder: &'a mut H, reach: F, key: Key, hash: u64, now: u64) -> Self {
-        Self { holder, reach, key: Some(key), reservation: None, hash, begun: now, nested: 0 }
+    pub(in crate::caching) fn new(
+        holder: &'a mut H,
+        reach: F,
+        key: Key,
+        hash: u64,
+        now: u64,
+        passage: Option<Box<dyn Passage>>,
+    ) -> Self {
+        let (key, course) = (Some(key), Course::default());
+        Self { holder, reach, key, reservation: None, hash, begun: now, course, passage }
     }
 
     /// Counts the miss, and makes room: what is evicted is dropped here, before anything is created.
@@ -63,19 +74,19 @@ where
         (self.holder, self.key.as_ref().expect("an arrival has its key until it ends"))
     }
 
-    /// Notes time that was spent in other creations inside of this one, in ticks.
+    /// Notes what the creation was like.
     #[inline]
-    pub(in crate::caching) fn add_nested(&mut self, ticks: u64) {
-        self.nested = self.nested.saturating_add(ticks);
+    pub(in crate::caching) fn set_course(&mut self, course: Course) {
+        self.course = course;
     }
 
     /// Ends the arrival: inserts the resource, which holds `bytes` bytes. Returns its entry, and the ticks that all of it took.
     #[inline(always)]
     pub(in crate::caching) fn commit(&mut self, resource: R, bytes: u64) -> (EntryId, u64) {
-        let (cache, elapsed) = over(self.holder, &self.reach, self.begun, self.nested);
+        let (cache, elapsed) = over(self.holder, &self.reach, self.begun, self.course, TimeSource::stamp);
         let reservation = self.reservation.take().expect("an arrival begins before it ends");
         let key = self.key.take().expect("an arrival ends once");
-        let began = reservation.began;
+        let (passage, began) = (self.passage.take(), reservation.began);
         // Dropped when all is whole.
         let _late =
             cache.cache.has_lost(&reservation).then(|| cache.make_room_again(&reservation, elapsed.done));
@@ -87,25 +98,40 @@ where
         } else if cache.cache.expires() {
             cache.refresh_fast_path();
         }
+        if let Some(passage) = passage {
+            cache.tell(passage, ended(began, elapsed, CreationOutcome::Created, bytes));
+        }
         (id, elapsed.ticks)
     }
 
     /// Ends the arrival because the creation failed. Returns the label of the key, and the ticks that all of it took.
     pub(in crate::caching) fn fail(&mut self, error: &str) -> (Arc<str>, u64) {
-        self.abandon(CreationOutcome::Failed, Some(error)).expect("an arrival begins before it ends, once")
+        let failed = self.abandon(CreationOutcome::Failed, Some(error), TimeSource::stamp);
+        failed.expect("an arrival begins before it ends, once")
     }
 
     #[cold]
-    fn abandon(&mut self, outcome: CreationOutcome, error: Option<&str>) -> Option<(Arc<str>, u64)> {
-        let (cache, elapsed) = over(self.holder, &self.reach, self.begun, self.nested);
+    fn abandon(
+        &mut self,
+        outcome: CreationOutcome,
+        error: Option<&str>,
+        stamp: impl Fn(&TimeSource) -> u64,
+    ) -> Option<(Arc<str>, u64)> {
+        let (cache, elapsed) = over(self.holder, &self.reach, self.begun, self.course, stamp);
         let reservation = self.reservation.take()?;
         let key = self.key.take()?;
+        let passage = self.passage.take();
         let began = reservation.began;
+        // Whatever was loaded, no resource was made of it.
+        let elapsed = Elapsed { loaded: false, ..elapsed };
         cache.cache.abandon(reservation, elapsed);
         let label = cache.format_label(&key);
         cache.report_failed(&label, ended(began, elapsed, outcome, 0), error);
         cache.failed = Some(label.clone());
         cache.refresh_fast_path();
+        if let Some(passage) = passage {
+            cache.tell(passage, ended(began, elapsed, outcome, 0));
+        }
         Some((label, elapsed.ticks))
     }
 }
@@ -117,29 +143,30 @@ where
     #[inline(always)]
     fn drop(&mut self) {
         if self.reservation.is_some() {
-            self.abandon(CreationOutcome::Panicked, None);
+            let begun = self.begun;
+            self.abandon(CreationOutcome::Panicked, None, |time| time.stamp_or(begun));
         }
     }
 }
 
-/// The cache, and how long a creation took that is over now.
+/// The cache, and how long a creation took that is over now. To be asked for before the arrival ends, since a clock may panic.
 #[inline(always)]
 fn over<'h, H: ?Sized, Key, R, F>(
     holder: &'h mut H,
     reach: &F,
     begun: u64,
-    nested: u64,
+    course: Course,
+    stamp: impl Fn(&TimeSource) -> u64,
 ) -> (&'h mut KeyedCache<Key, R>, Elapsed)
 where
     F: Fn(&mut H) -> &mut KeyedCache<Key, R>,
 {
     let cache = reach(holder);
-    let done = cache.cache.time().stamp();
-    let ticks = done.saturating_sub(begun);
-    (cache, Elapsed { done, ticks, own_ticks: ticks.saturating_sub(nested) })
+    let done = stamp(cache.cache.time());
+    (cache, course.lasted(begun, done))
 }
 
 fn ended(began: u64, elapsed: Elapsed, outcome: CreationOutcome, bytes: u64) -> Ended {
-    let Elapsed { done, ticks, own_ticks } = elapsed;
-    Ended { began, done, ticks, own_ticks, outcome, bytes }
+    let Elapsed { done, ticks, own_ticks, loaded } = elapsed;
+    Ended { began, done, ticks, own_ticks, loaded, outcome, bytes }
 }

@@ -7,9 +7,9 @@ use std::cmp::Ordering;
 
 use super::EntryId;
 use super::links::reserve_one;
-use super::nodes::generation_of;
+use super::nodes::removals_before;
 
-/// When an entry was last used: in a later generation, or else at a later stamp; among equal stamps the numbers decide, which
+/// When an entry was last used: after more removals, or else at a later stamp; among equal stamps the numbers decide, which
 /// are given in the order in which uses are told of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct LastUse {
@@ -19,7 +19,7 @@ pub(super) struct LastUse {
 
 impl Ord for LastUse {
     fn cmp(&self, other: &Self) -> Ordering {
-        let key = |this: &Self| (generation_of(this.number), this.stamp, this.number);
+        let key = |this: &Self| (removals_before(this.number), this.stamp, this.number);
         key(self).cmp(&key(other))
     }
 }

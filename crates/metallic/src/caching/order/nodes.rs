@@ -16,17 +16,17 @@ struct Node {
     creation_ticks: f32,
 }
 
-/// Uses that have numbers of their own in one generation. More take those of the next ones.
-const USES_OF_A_GENERATION: u64 = 1 << 16;
+/// Uses that have numbers of their own between two removals. More take those that are for after the next ones.
+const USES_BETWEEN_REMOVALS: u64 = 1 << 16;
 
-/// The number before those of the uses in this generation.
-fn first_number(generation: u64) -> u64 {
-    generation.saturating_mul(USES_OF_A_GENERATION)
+/// The number before those of the uses after this many removals.
+fn first_number(removals: u64) -> u64 {
+    removals.saturating_mul(USES_BETWEEN_REMOVALS)
 }
 
-/// The generation of the use with this number.
-pub(super) fn generation_of(number: u64) -> u64 {
-    number / USES_OF_A_GENERATION
+/// The number of removals before the use with this number.
+pub(super) fn removals_before(number: u64) -> u64 {
+    number / USES_BETWEEN_REMOVALS
 }
 
 /// The reuse count of a vacant place.
@@ -133,6 +133,13 @@ impl Nodes {
         id
     }
 
+    /// Gives an entry its former history, all but its last use.
+    pub(super) fn restore(&mut self, id: EntryId, history: EntryHistory) {
+        let node = &mut self.places[id.index()];
+        (node.reuse_count, node.creation_ticks) = (history.reuse_count, history.creation_ticks);
+        self.created_at[id.index()] = history.created_at;
+    }
+
     #[inline(always)]
     pub(super) fn remove(&mut self, id: EntryId) {
         let places = &mut self.places[..];
@@ -167,12 +174,17 @@ impl Nodes {
         let node = &mut self.places[id.index()];
         node.last_used = node.last_used.max(uses.last_used);
         node.reuse_count = node.reuse_count.max(uses.reuse_count);
-        node.set_use_number(node.use_number().max(first_number(uses.generation)));
+        node.set_use_number(node.use_number().max(first_number(uses.removals)));
     }
 
-    /// Numbers uses from now on as those of this generation.
-    pub(super) fn set_generation(&mut self, generation: u64) {
-        self.last_use = self.last_use.max(first_number(generation));
+    /// Numbers uses from now on as those after this many removals.
+    pub(super) fn set_removals(&mut self, removals: u64) {
+        self.last_use = self.last_use.max(first_number(removals));
+    }
+
+    /// The number of removals that uses are numbered by now.
+    pub(super) fn removals(&self) -> u64 {
+        removals_before(self.last_use)
     }
 
     /// Keeps the list from now on, or stops keeping it. The order is exact either way: the list is made by sorting the
@@ -216,6 +228,19 @@ impl Nodes {
             return self.ids().filter(|other| self.use_number(*other) < self.use_number(id)).count();
         }
         walk(&self.places, SENTINEL, |node| node.recency).take_while(|place| *place != id.0).count()
+    }
+
+    /// The entries of the list from the most recently used one; none while it is not kept.
+    pub(super) fn newest_use_first(&self) -> impl Iterator<Item = EntryId> + '_ {
+        let mut place = SENTINEL;
+        std::iter::from_fn(move || {
+            place = self.places[place as usize].recency.prev;
+            (self.listed && place != SENTINEL).then_some(EntryId(place))
+        })
+    }
+
+    pub(super) fn is_vacant(&self, id: EntryId) -> bool {
+        self.places[id.index()].reuse_count == VACANT
     }
 
     pub(super) fn ids(&self) -> impl Iterator<Item = EntryId> + '_ {
@@ -294,6 +319,13 @@ impl Nodes {
         }
         let places = self.places.len();
         assert_eq!(1 + self.len + vacant, places, "a place is the sentinel's, an entry's or vacant");
+    }
+
+    /// The stamps of the last uses in recency order, and of the creations in theirs.
+    pub(super) fn stamps_in_order(&self) -> [Vec<u64>; 2] {
+        let last_used = self.by_recency().into_iter().map(|id| self.last_used(id));
+        let created_at = self.by_creation().into_iter().map(|id| self.created_at[id.index()]);
+        [last_used.collect(), created_at.collect()]
     }
 
     /// Gives the entries new numbers from 1, in their order, when the numbers are used up.

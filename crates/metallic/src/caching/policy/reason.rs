@@ -11,6 +11,8 @@ pub enum EvictionReason {
     SizeLimit(usize),
     /// The entries were not used for longer than this.
     IdleTimeout(Duration),
+    /// The entries were not used for more than this many generations.
+    IdleGenerations(u32),
 }
 
 impl fmt::Display for EvictionReason {
@@ -18,6 +20,7 @@ impl fmt::Display for EvictionReason {
         match self {
             Self::SizeLimit(max) => write!(f, "size_limit_exceeded_max_{max}"),
             Self::IdleTimeout(max_idle) => write!(f, "idle_timeout_exceeded_{}ms", max_idle.as_millis()),
+            Self::IdleGenerations(max) => write!(f, "idle_generations_exceeded_{max}"),
         }
     }
 }

@@ -1,17 +1,22 @@
 //! Shared caches whose keys and resources are known by their types alone.
 
+mod background;
+
 use std::fmt;
 use std::hash::Hash;
+use std::panic::Location;
 use std::sync::Arc;
 
 use equivalent::Equivalent;
-use metallic_instrumentation::CacheName;
+use metallic_instrumentation::{CacheKind, CacheName};
 
+use crate::caching::clock::TimeSource;
 use crate::caching::entries::hash_of;
+use crate::caching::gate::Caller;
 use crate::caching::policy::EvictionPolicy;
 use crate::caching::query::Query;
 use crate::caching::reporting::{CacheCounters, CacheMetrics};
-use crate::caching::shared::{LocalCache, Made, Request, SharedCore};
+use crate::caching::shared::{Creators, LocalCache, Made, Request, SharedCore};
 use crate::error::Error;
 
 /// A cache of a [`SharedRegistry`](super::SharedRegistry) without a kernel: what creates a resource is given with each look-up.
@@ -33,13 +38,21 @@ use crate::error::Error;
 /// assert_eq!(pipelines.counters().misses, 1);
 /// # Ok::<(), Error>(())
 /// ```
-pub struct SharedCache<Key, R>(Arc<SharedCore<Key, R>>);
+pub struct SharedCache<Key, R>(Arc<SharedCore<Key, R>>, Arc<Creators>);
+
+impl<Key: fmt::Debug, R> SharedCache<Key, R> {
+    pub(super) fn of_kind(
+        kind: CacheKind,
+        name: CacheName,
+        policy: EvictionPolicy,
+        time: TimeSource,
+        creators: Arc<Creators>,
+    ) -> Self {
+        Self(Arc::new(SharedCore::new(name, kind, <Key as fmt::Debug>::fmt, policy, time)), creators)
+    }
+}
 
 impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
-    pub(super) fn new(core: Arc<SharedCore<Key, R>>) -> Self {
-        Self(core)
-    }
-
     /// The name of the cache in events and metrics.
     pub fn name(&self) -> &CacheName {
         self.0.name()
@@ -54,18 +67,25 @@ impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
     ///
     /// # Panics
     /// If `make` does: nothing was inserted then, the miss is counted, and one of those that waited creates in its place.
+    #[track_caller]
     pub fn get_or_create_with<Q, E>(&self, query: &Q, make: impl FnOnce() -> Result<R, E>) -> Result<R, E>
     where
         Q: Query<Key> + ?Sized,
         E: From<Error> + fmt::Display,
         R: Clone,
     {
-        let create = |_: &Key| Made { result: make().map(|resource| (resource, 0)), nested: 0 };
+        let create = |_: &Key| Made::of(make().map(|resource| (resource, 0)));
         let share = |error: E, _| {
             let text = error.to_string();
             (error, None, text)
         };
-        let got = self.0.get_or_create(hash_of(query), query, self.0.request(), create, share)?;
+        let got = self.0.get_or_create(
+            hash_of(query),
+            query,
+            self.0.request().by(Location::caller()),
+            create,
+            share,
+        )?;
         Ok(got.node.resource.clone())
     }
 
@@ -73,6 +93,7 @@ impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
     ///
     /// # Errors
     /// [`Error::RecursiveCreation`] if the creation is under way and waits for this thread; [`Error::DeviceLost`].
+    #[track_caller]
     pub fn get_or_make<Q>(&self, query: &Q, make: impl FnOnce() -> R) -> Result<R, Error>
     where
         Q: Query<Key> + ?Sized,
@@ -142,12 +163,12 @@ impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
 
     /// A view of this cache for one thread, whose hits return borrows and take no lock.
     pub fn local(&self) -> LocalSharedCache<Key, R> {
-        LocalSharedCache(LocalCache::new(self.0.clone()))
+        LocalSharedCache(LocalCache::new(self.0.clone()), self.1.clone())
     }
 }
 
 /// One thread's view of a [`SharedCache`].
-pub struct LocalSharedCache<Key: Clone + Eq + Hash, R>(LocalCache<Key, R>);
+pub struct LocalSharedCache<Key: Clone + Eq + Hash, R>(LocalCache<Key, R>, Arc<Creators>);
 
 impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
     /// Returns the resource with this key. A hit on what this view has used before takes no lock; otherwise as
@@ -156,6 +177,7 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
     /// # Errors
     /// As [`SharedCache::get_or_create_with`].
     #[inline]
+    #[track_caller]
     pub fn get_or_create_with<Q, E>(
         &mut self,
         query: &Q,
@@ -169,7 +191,37 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
         if let Some((id, now)) = self.0.find(hash, query) {
             return Ok(self.0.hit(id, now));
         }
-        self.get_or_create_slow(hash, query, make)
+        self.get_or_create_slow(hash, query, make, Location::caller())
+    }
+
+    /// Returns the resource with this key: from the cache, or else made by `make` and inserted.
+    ///
+    /// # Errors
+    /// As [`SharedCache::get_or_make`].
+    #[inline]
+    pub fn get_or_make<Q>(&mut self, query: &Q, make: impl FnOnce() -> R) -> Result<&R, Error>
+    where
+        Q: Query<Key> + ?Sized,
+    {
+        self.get_or_create_with(query, || Ok(make()))
+    }
+
+    /// Returns the resource with this key, if it is there: a hit, or nothing.
+    pub fn get<Q>(&mut self, query: &Q) -> Option<&R>
+    where
+        Q: Query<Key> + ?Sized,
+    {
+        let hash = hash_of(query);
+        if let Some((id, now)) = self.0.find_again(hash, query) {
+            return Some(self.0.hit(id, now));
+        }
+        let node = self.0.core().get(query)?;
+        Some(self.0.keep(hash, query, || query.to_key(), node))
+    }
+
+    /// The cache that this is a view of, for removals, policies and metrics.
+    pub fn shared(&self) -> SharedCache<Key, R> {
+        SharedCache(self.0.core().clone(), self.1.clone())
     }
 
     #[inline(never)]
@@ -178,6 +230,7 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
         hash: u64,
         query: &Q,
         make: impl FnOnce() -> Result<R, E>,
+        caller: Caller,
     ) -> Result<&R, E>
     where
         Q: Query<Key> + ?Sized,
@@ -186,13 +239,13 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
         if let Some((id, now)) = self.0.find_again(hash, query) {
             return Ok(self.0.hit(id, now));
         }
-        let create = |_: &Key| Made { result: make().map(|resource| (resource, 0)), nested: 0 };
+        let create = |_: &Key| Made::of(make().map(|resource| (resource, 0)));
         let share = |error: E, _| {
             let text = error.to_string();
             (error, None, text)
         };
         let core = self.0.core();
-        let request = Request { has_key: true, ..core.request() };
+        let request = Request { has_key: true, ..core.request().by(caller) };
         let got = core.get_or_create(hash, query, request, create, share)?;
         Ok(self.0.keep(hash, query, || query.to_key(), got.node))
     }
@@ -203,9 +256,15 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
     }
 }
 
+impl<Key, R> SharedCache<Key, R> {
+    pub(super) fn core(&self) -> &Arc<SharedCore<Key, R>> {
+        &self.0
+    }
+}
+
 impl<Key, R> Clone for SharedCache<Key, R> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self(self.0.clone(), self.1.clone())
     }
 }
 

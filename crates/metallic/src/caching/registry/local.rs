@@ -1,20 +1,32 @@
 //! One thread's view of a shared registry.
 
+mod fallback;
+mod slots;
+
 use std::any::Any;
 use std::fmt;
+use std::hash::Hash;
+use std::panic::Location;
 use std::sync::Arc;
 
+use metallic_instrumentation::CacheName;
+
+pub use self::fallback::Batch;
+use super::keyed::LocalSharedCache;
 use super::shared::SharedRegistry;
 use super::shared_kernel::SharedKernel;
 use super::type_table::{Erased, TypeTable};
 use crate::caching::entries::hash_of;
+use crate::caching::gate::Caller;
 use crate::caching::kernel::CacheableKernel;
 use crate::caching::shared::{LocalCache, Request};
+use crate::caching::slot::CacheRegistrySlot;
 use crate::device::Device;
 use crate::error::Error;
 
 /// Places for kernels that are found by one comparison.
 const NEAR: usize = 64;
+const NEAR_SLOTS: usize = 16;
 
 /// A registry for one thread or encoder over the caches of a [`SharedRegistry`]: what it has used once, it finds again without a
 /// lock and without a write that other threads would wait for.
@@ -25,6 +37,7 @@ const NEAR: usize = 64;
 pub struct LocalRegistry<D: 'static = Device> {
     shared: SharedRegistry<D>,
     caches: TypeTable<dyn ErasedLocal, NEAR>,
+    slots: TypeTable<dyn CacheRegistrySlot + Send, NEAR_SLOTS>,
 }
 
 struct LocalKernel<K: CacheableKernel<D>, D: 'static> {
@@ -55,7 +68,7 @@ where
 
 impl<D: 'static> LocalRegistry<D> {
     pub(super) fn new(shared: SharedRegistry<D>) -> Self {
-        Self { shared, caches: TypeTable::default() }
+        Self { shared, caches: TypeTable::default(), slots: TypeTable::default() }
     }
 
     /// The registry that this is a view of.
@@ -72,6 +85,7 @@ impl<D: 'static> LocalRegistry<D> {
     /// # Panics
     /// As [`SharedRegistry::get_or_create`].
     #[inline]
+    #[track_caller]
     pub fn get_or_create<K>(
         &mut self,
         params: &K::Params,
@@ -90,7 +104,7 @@ impl<D: 'static> LocalRegistry<D> {
                 return Ok(near.local.hit(id, now));
             }
         }
-        self.get_or_create_slow::<K>(&key, hash, device)
+        self.get_or_create_slow::<K>(&key, hash, device, Location::caller())
     }
 
     #[inline(never)]
@@ -99,31 +113,56 @@ impl<D: 'static> LocalRegistry<D> {
         key: &K::Key,
         hash: u64,
         device: Option<&D>,
+        caller: Caller,
     ) -> Result<&K::CachedResource, Error>
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
-        if self.caches.get::<LocalKernel<K, D>>().is_none() {
-            let kernel = self.shared.kernel::<K>()?;
-            let local = LocalCache::new(kernel.core.clone());
-            self.caches.insert(Box::new(LocalKernel::<K, D> { local, kernel }));
-        }
-        let LocalKernel { local, kernel } =
-            self.caches.get_mut::<LocalKernel<K, D>>().expect("it was inserted just now");
+        let LocalKernel { local, kernel } = Self::kernel::<K>(&self.shared, &mut self.caches)?;
         kernel.check_device(device)?;
         if let Some((id, now)) = local.find_again(hash, key) {
             return Ok(local.hit(id, now));
         }
-        let request = Request { has_key: true, ..kernel.core.request() };
+        let request = Request { has_key: true, ..kernel.core.request().by(caller) };
         let own = if device.is_none() { self.shared.device() } else { None };
         let device = device.or(own.as_deref());
         let got = kernel.get_or_create(key, hash, device, request, None, &mut self.shared.clone())?;
         Ok(local.keep(hash, key, || key.clone(), got.node))
     }
 
+    /// The local cache of kernel `K`, made at the first call.
+    fn kernel<'a, K>(
+        shared: &SharedRegistry<D>,
+        caches: &'a mut TypeTable<dyn ErasedLocal, NEAR>,
+    ) -> Result<&'a mut LocalKernel<K, D>, Error>
+    where
+        K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
+    {
+        if caches.get::<LocalKernel<K, D>>().is_none() {
+            let kernel = shared.kernel::<K>()?;
+            let local = LocalCache::new(kernel.core.clone());
+            caches.insert(Box::new(LocalKernel::<K, D> { local, kernel }));
+        }
+        Ok(caches.get_mut::<LocalKernel<K, D>>().expect("it was inserted just now"))
+    }
+
+    /// The cache of this name for resources of a type without a kernel, as this thread sees it. The view is to be kept: it has
+    /// what this thread has used.
+    ///
+    /// # Errors
+    /// As [`SharedRegistry::cache`].
+    pub fn cache<Key, R>(&self, name: impl Into<CacheName>) -> Result<LocalSharedCache<Key, R>, Error>
+    where
+        Key: Clone + Eq + Hash + fmt::Debug + Send + Sync + 'static,
+        R: Send + Sync + 'static,
+    {
+        Ok(self.shared.cache(name)?.local())
+    }
+
     /// Lets go of everything, for a thread that idles. What is asked for next is found in the shared caches again.
     pub fn park(&mut self) {
         self.caches.iter_mut().for_each(ErasedLocal::park);
+        self.slots.iter_mut().for_each(CacheRegistrySlot::park);
     }
 }
 

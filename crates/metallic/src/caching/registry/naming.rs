@@ -6,12 +6,14 @@ use std::hash::Hash;
 
 use metallic_instrumentation::{CacheKind, CacheName};
 
-use super::CacheRegistry;
 use super::erased::ErasedCache;
+use super::{CacheRegistry, SharedCache};
+use crate::caching::clock::TimeSource;
 use crate::caching::kernel::CacheableKernel;
 use crate::caching::kernel_cache::KernelCache;
 use crate::caching::keyed_cache::KeyedCache;
 use crate::caching::policy::EvictionPolicy;
+use crate::caching::shared::Creators;
 use crate::caching::slot::CacheRegistrySlot;
 use crate::error::Error;
 
@@ -29,36 +31,50 @@ impl<D: 'static> CacheRegistry<D> {
         Key: Eq + Hash + fmt::Debug + 'static,
         R: 'static,
     {
-        let name = name.into();
+        let format = <Key as fmt::Debug>::fmt;
+        self.get_or_place(name.into(), |name, policy, time| {
+            KeyedCache::new(name, CacheKind::Keyed, format, policy, time)
+        })
+    }
+
+    /// The cache of this name for resources of a type without a kernel, as a handle that borrows nothing of the registry: what
+    /// creates a resource may use other caches, and this one for other keys. A handle of a [`SharedRegistry`](super::SharedRegistry)
+    /// is of the same type; this one stays on its thread if keys or resources do.
+    ///
+    /// # Errors
+    /// As [`keyed_cache`](Self::keyed_cache), which is another cache.
+    pub fn shared_cache<Key, R>(&mut self, name: impl Into<CacheName>) -> Result<SharedCache<Key, R>, Error>
+    where
+        Key: Clone + Eq + Hash + fmt::Debug + 'static,
+        R: 'static,
+    {
+        self.get_or_place(name.into(), |name, policy, time| {
+            SharedCache::of_kind(CacheKind::Keyed, name, policy, time, Creators::none())
+        })
+        .cloned()
+    }
+
+    /// The cache that has this name, which `new` makes if the name is free.
+    pub(super) fn get_or_place<T: ErasedCache>(
+        &mut self,
+        name: CacheName,
+        new: impl FnOnce(CacheName, EvictionPolicy, TimeSource) -> T,
+    ) -> Result<&mut T, Error> {
+        let second = type_name::<T>();
         if !self.keyed.contains_key(&name) {
             if let Some(first) = self.owner_of_name(&name) {
-                return Err(Error::DuplicateCacheName {
-                    name,
-                    first,
-                    second: type_name::<KeyedCache<Key, R>>(),
-                });
+                return Err(Error::DuplicateCacheName { name, first, second });
             }
-            let mut cache = KeyedCache::<Key, R>::new(
-                name.clone(),
-                CacheKind::Keyed,
-                <Key as fmt::Debug>::fmt,
-                EvictionPolicy::none(),
-                self.time.clone(),
-            );
-            if let Some(policy) = self.policies_to_come.remove(name.as_str()) {
-                cache.set_eviction_policy(policy);
-            }
+            let policy = self.policies_to_come.remove(name.as_str()).unwrap_or_else(EvictionPolicy::none);
+            let mut cache = new(name.clone(), policy, self.time.clone());
             cache.set_sink(self.sink.clone());
+            cache.set_gate(self.gate.clone());
             self.keyed.insert(name.clone(), Box::new(cache));
         }
         let cache: &mut dyn ErasedCache = &mut **self.keyed.get_mut(&name).expect("it was inserted just now");
         let first = cache.owner();
         let cache: &mut dyn Any = cache;
-        cache.downcast_mut().ok_or(Error::DuplicateCacheName {
-            name,
-            first,
-            second: type_name::<KeyedCache<Key, R>>(),
-        })
+        cache.downcast_mut().ok_or(Error::DuplicateCacheName { name, first, second })
     }
 
     /// Names the cache of kernel `K`, in place of its [`CACHE_NAME`](CacheableKernel::CACHE_NAME): a kernel that is generic over
@@ -103,6 +119,7 @@ impl<D: 'static> CacheRegistry<D> {
                 cache.set_eviction_policy(policy);
             }
             cache.set_sink(self.sink.clone());
+            cache.keyed_mut().set_gate(self.gate.clone());
             self.caches.insert(Box::new(cache));
         }
         self.caches.get_mut().expect("it was inserted just now")

@@ -1,11 +1,16 @@
 //! All caches of one engine, for all of its threads.
 
+mod attached;
+mod background;
 mod by_name;
+mod gated;
+mod slots;
 mod table;
 
 use std::any::type_name;
 use std::collections::HashMap;
 use std::fmt;
+use std::panic::Location;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -17,10 +22,12 @@ use super::next_number;
 use super::shared_kernel::{ErasedShared, SharedKernel};
 use crate::caching::clock::{Clock, TimeSource};
 use crate::caching::entries::hash_of;
-use crate::caching::kernel::{CacheableKernel, Frame};
+use crate::caching::gate::CreationGate;
+use crate::caching::kernel::{Attachment, CacheableKernel};
+use crate::caching::kernel_cache::Asker;
 use crate::caching::policy::EvictionPolicy;
 use crate::caching::reporting::CacheMetrics;
-use crate::caching::shared::{OnFailure, Request};
+use crate::caching::shared::{Creators, OnFailure, Request};
 use crate::caching::sync::{Mutex, MutexGuard, RwLock};
 use crate::device::Device;
 use crate::error::Error;
@@ -64,12 +71,16 @@ struct Inner<D> {
     keyed: Mutex<HashMap<CacheName, Arc<dyn ErasedShared>, FxBuildHasher>>,
     /// Taken while a cache comes into being or the sink changes, so that every cache has the registry's sink.
     sink: Mutex<Option<SinkGuard>>,
+    /// Changed only while the lock of the sink is held.
+    gate: RwLock<Option<Arc<dyn CreationGate>>>,
     device: RwLock<Option<Arc<D>>>,
     /// Policies of caches that do not exist yet, by name.
     policies_to_come: Mutex<HashMap<String, EvictionPolicy, FxBuildHasher>>,
+    attachment: RwLock<Option<Attachment>>,
     time: TimeSource,
     name: Option<CacheName>,
     number: u32,
+    creators: Arc<Creators>,
 }
 
 impl SharedRegistry {
@@ -100,11 +111,14 @@ impl<D: 'static> SharedRegistry<D> {
             kernels: SharedTable::default(),
             keyed: Mutex::default(),
             sink: Mutex::default(),
+            gate: RwLock::default(),
             device: RwLock::new(device.map(Arc::new)),
             policies_to_come: Mutex::default(),
+            attachment: RwLock::default(),
             time,
             name,
             number: next_number(),
+            creators: Creators::new(),
         }))
     }
 
@@ -156,11 +170,13 @@ impl<D: 'static> SharedRegistry<D> {
     /// # Panics
     /// If the kernel does, on the thread that creates: nothing was inserted, the miss is counted, and one of those that waited
     /// creates in its place.
+    #[track_caller]
     pub fn get_or_create<K>(&self, params: &K::Params, device: Option<&D>) -> Result<K::CachedResource, Error>
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
-        self.get_or_create_as::<K>(params, device, None, None)
+        let by = Asker { outer: None, caller: Some(Location::caller()) };
+        self.get_or_create_as::<K>(params, device, None, by)
     }
 
     /// [`get_or_create`](Self::get_or_create) that waits for another thread's creation at most for `timeout`. A creation by
@@ -168,6 +184,7 @@ impl<D: 'static> SharedRegistry<D> {
     ///
     /// # Errors
     /// As [`get_or_create`](Self::get_or_create); [`Error::TimedOut`].
+    #[track_caller]
     pub fn get_or_create_within<K>(
         &self,
         params: &K::Params,
@@ -177,7 +194,8 @@ impl<D: 'static> SharedRegistry<D> {
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
-        self.get_or_create_as::<K>(params, device, Some(timeout), None)
+        let by = Asker { outer: None, caller: Some(Location::caller()) };
+        self.get_or_create_as::<K>(params, device, Some(timeout), by)
     }
 
     pub(super) fn get_or_create_as<K>(
@@ -185,7 +203,7 @@ impl<D: 'static> SharedRegistry<D> {
         params: &K::Params,
         device: Option<&D>,
         timeout: Option<Duration>,
-        outer: Option<&Frame<'_>>,
+        by: Asker<'_>,
     ) -> Result<K::CachedResource, Error>
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
@@ -200,11 +218,26 @@ impl<D: 'static> SharedRegistry<D> {
                 return Ok(node.resource.clone());
             }
         }
+        self.create_as::<K>(&key, hash, device, timeout, by)
+    }
+
+    /// The rest of a look-up that found nothing.
+    pub(super) fn create_as<K>(
+        &self,
+        key: &K::Key,
+        hash: u64,
+        device: Option<&D>,
+        timeout: Option<Duration>,
+        by: Asker<'_>,
+    ) -> Result<K::CachedResource, Error>
+    where
+        K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
+    {
         let kernel = self.kernel::<K>()?;
-        let request = Request { timeout, ..kernel.core.request() };
+        let request = Request { timeout, caller: by.caller, ..kernel.core.request() };
         let own = if device.is_none() { self.device() } else { None };
         let device = device.or(own.as_deref());
-        let got = kernel.get_or_create(&key, hash, device, request, outer, &mut self.clone())?;
+        let got = kernel.get_or_create(key, hash, device, request, by.outer, &mut self.clone())?;
         Ok(got.node.resource.clone())
     }
 
@@ -334,6 +367,7 @@ impl<D: 'static> SharedRegistry<D> {
             kernel.core.begin_with(policy);
         }
         kernel.core.connect(sink.clone());
+        kernel.core.set_gate(self.gate());
         self.0.kernels.insert(kernel.clone());
         drop(sink);
         kernel.core.announce();
@@ -347,8 +381,8 @@ impl<D: 'static> SharedRegistry<D> {
         self.0.kernels.find()
     }
 
-    fn all_caches(&self) -> Vec<Arc<dyn ErasedShared>> {
-        let mut all = self.0.kernels.all();
+    pub(super) fn all_caches(&self) -> Vec<Arc<dyn ErasedShared>> {
+        let mut all = self.0.kernels.all_placed();
         all.extend(lock(&self.0.keyed).values().cloned());
         all
     }

@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use metallic_instrumentation::{CacheKind, CacheName, SinkGuard};
 
+use super::keyed::SharedCache;
 use crate::caching::clock::TimeSource;
+use crate::caching::gate::{CreationGate, kernel_key};
 use crate::caching::kernel::{CacheableKernel, Creation, Frame};
 use crate::caching::policy::EvictionPolicy;
+use crate::caching::pool::Pool;
 use crate::caching::reporting::{CacheMetrics, Reporter};
-use crate::caching::shared::{Got, Made, Request, SharedCore};
+use crate::caching::shared::{Got, Made, Progress, Request, SharedCore};
 use crate::error::{Error, chain};
 
 /// The shared cache of kernel `K`.
@@ -21,6 +24,7 @@ impl<K: CacheableKernel<D>, D: 'static> SharedKernel<K, D> {
     pub(super) fn new(time: TimeSource) -> Self {
         let name = CacheName::from_static(K::CACHE_NAME);
         let core = SharedCore::new(name, CacheKind::Kernel, K::fmt_key, K::default_policy(), time);
+        let core = core.of_kernel(kernel_key::<K, K::Key>);
         Self { core: Arc::new(core) }
     }
 
@@ -43,26 +47,56 @@ impl<K: CacheableKernel<D>, D: 'static> SharedKernel<K, D> {
     ) -> Result<Got<K::CachedResource>, Error> {
         let request = Request { device: device.and_then(K::device_identity), ..request };
         self.core.check(request)?;
-        let create = |key: &K::Key| {
-            let frame = Frame::new::<K, K::Key>(key, outer);
-            let made = K::create(key, &mut Creation::new(device, &frame, Some(registry)));
-            let sized = made.map(|resource| {
-                let bytes = K::resource_bytes(&resource);
-                (resource, bytes)
-            });
-            Made { result: sized, nested: frame.nested() }
-        };
-        let share = |error: Error, cache_key| {
-            let text = chain(&error);
-            let error = Arc::new(error);
-            (Error::creation(cache_key, Error::Shared(error.clone())), Some(error), text)
-        };
+        let create = |key: &K::Key| Self::create(key, device, outer, registry);
         let got = self.core.get_or_create(hash, key, request, create, share)?;
         if let Some(outer) = outer {
             outer.add_nested(got.ticks);
         }
         Ok(got)
     }
+
+    /// [`get_or_create`](Self::get_or_create) in the background: it may wait for another thread's creation, or must not.
+    pub(super) fn create_for_later(
+        &self,
+        key: &K::Key,
+        hash: u64,
+        device: Option<&D>,
+        request: Request,
+        may_wait: bool,
+        registry: &mut dyn Any,
+    ) -> Progress<K::CachedResource>
+    where
+        K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
+    {
+        let request = Request { device: device.and_then(K::device_identity), ..request };
+        if let Err(error) = self.core.check(request) {
+            return Progress::Ended(Err(error));
+        }
+        let create = |key: &K::Key| Self::create(key, device, None, registry);
+        self.core.create_for_later(hash, key, request, may_wait, create, share)
+    }
+
+    fn create(
+        key: &K::Key,
+        device: Option<&D>,
+        outer: Option<&Frame<'_>>,
+        registry: &mut dyn Any,
+    ) -> Made<K::CachedResource, Error> {
+        let frame = Frame::new::<K, K::Key>(key, outer);
+        let made = K::create(key, &mut Creation::new(device, &frame, Some(registry)));
+        let sized = made.map(|resource| {
+            let bytes = K::resource_bytes(&resource);
+            (resource, bytes)
+        });
+        Made { result: sized, course: frame.course() }
+    }
+}
+
+/// Makes of a creation's error what its creator gets, what others may get, and what the log says.
+fn share(error: Error, cache_key: Arc<str>) -> (Error, Option<Arc<Error>>, String) {
+    let text = chain(&error);
+    let error = Arc::new(error);
+    (Error::creation(cache_key, Error::Shared(error.clone())), Some(error), text)
 }
 
 /// A shared cache of a forgotten type.
@@ -75,8 +109,10 @@ pub(super) trait ErasedShared: Any + Send + Sync {
     fn clear(&self);
     fn device_lost(&self) -> Box<dyn FnOnce() + '_>;
     fn expire_idle(&self);
+    fn next_generation(&self);
     fn connect(&self, sink: Option<SinkGuard>) -> Option<Arc<Reporter>>;
     fn announce(&self);
+    fn set_gate(&self, gate: Option<Arc<dyn CreationGate>>);
 }
 
 macro_rules! delegate_to_core {
@@ -105,11 +141,17 @@ macro_rules! delegate_to_core {
         fn expire_idle(&$self) {
             $core.expire_idle();
         }
+        fn next_generation(&$self) {
+            $core.next_generation();
+        }
         fn connect(&$self, sink: Option<SinkGuard>) -> Option<Arc<Reporter>> {
             $core.connect(sink)
         }
         fn announce(&$self) {
             $core.announce();
+        }
+        fn set_gate(&$self, gate: Option<Arc<dyn CreationGate>>) {
+            $core.set_gate(gate);
         }
     };
 }
@@ -122,10 +164,18 @@ where
     delegate_to_core!(K, self, self.core);
 }
 
-impl<Key, R> ErasedShared for SharedCore<Key, R>
+impl<Key, R> ErasedShared for SharedCache<Key, R>
 where
     Key: Clone + Send + Sync + 'static,
     R: Send + Sync + 'static,
 {
-    delegate_to_core!(Self, self, self);
+    delegate_to_core!(Self, self, self.core());
+}
+
+impl<Key, R> ErasedShared for Pool<Key, R>
+where
+    Key: Send + 'static,
+    R: Send + 'static,
+{
+    delegate_to_core!(Self, self, self.core());
 }

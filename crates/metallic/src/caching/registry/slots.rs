@@ -58,7 +58,7 @@ impl<D: 'static> CacheRegistry<D> {
         if self.slots.get::<T>().is_none() {
             let mut slot = init();
             let taken_by = slot.cache_name().and_then(|name| self.owner_of_name(name));
-            slot.connect(&SlotContext::new(self.sink.clone(), self.time.clone(), taken_by));
+            slot.connect(&self.slot_context(taken_by));
             let policy = slot.cache_name().and_then(|name| self.policies_to_come.remove(name));
             if let Some(policy) = policy.filter(|_| taken_by.is_none()) {
                 slot.set_cache_policy(policy);

@@ -43,6 +43,10 @@ pub struct CacheMetrics {
     pub failed_creations: u64,
     /// Time spent in creations, failed ones included, without that of other creations inside of them.
     pub creation_time: Duration,
+    /// Misses whose resource was made of an artifact from a store, and not compiled. They are among the `misses`.
+    pub loads: u64,
+    /// The part of `creation_time` that these took.
+    pub load_time: Duration,
     /// The bytes that the entries' resources hold, as far as their kernel says.
     pub bytes: u64,
 }
@@ -63,6 +67,8 @@ pub struct CacheCounters {
     pub removals: u64,
     /// Misses whose creation failed or panicked.
     pub failed_creations: u64,
+    /// Misses whose resource was made of an artifact from a store, and not compiled. They are among the `misses`.
+    pub loads: u64,
     /// The bytes that the entries' resources hold, as far as their kernel says.
     pub bytes: u64,
 }
@@ -137,6 +143,8 @@ pub(in crate::caching) struct Counters {
     pub(in crate::caching) removals: u64,
     pub(in crate::caching) failed_creations: u64,
     pub(in crate::caching) creation_ticks: u64,
+    pub(in crate::caching) loads: u64,
+    pub(in crate::caching) load_ticks: u64,
     /// Exact: what was added is what is taken off, so only the snapshot may saturate.
     pub(in crate::caching) bytes: u128,
     last_event: LastEvent,
@@ -176,6 +184,7 @@ impl Counters {
             evictions: self.evictions,
             removals: self.removals,
             failed_creations: self.failed_creations,
+            loads: self.loads,
             bytes: u64::try_from(self.bytes).unwrap_or(u64::MAX),
         }
     }
@@ -190,7 +199,7 @@ impl Counters {
     ) -> CacheMetrics {
         let now = time.stamp();
         let since = |stamp| Some(Duration::from_nanos(time.ns_between(stamp, now)));
-        let CacheCounters { size, hits, misses, evictions, removals, failed_creations, bytes } =
+        let CacheCounters { size, hits, misses, evictions, removals, failed_creations, loads, bytes } =
             self.totals(order.len());
         let mut metrics = CacheMetrics {
             size,
@@ -201,12 +210,13 @@ impl Counters {
             failed_creations,
             bytes,
             creation_time: Duration::from_nanos(time.ns_between(0, self.creation_ticks)),
+            loads,
+            load_time: Duration::from_nanos(time.ns_between(0, self.load_ticks)),
             ..CacheMetrics::default()
         };
         let mut ages: Option<Ages> = None;
         for (id, history) in order.histories() {
-            let known =
-                Uses { last_used: history.last_used, reuse_count: history.reuse_count, generation: 0 };
+            let known = Uses { last_used: history.last_used, reuse_count: history.reuse_count, removals: 0 };
             let uses = uses(id).unwrap_or(known);
             let ages = ages.get_or_insert(Ages::of(history.created_at, uses));
             ages.add(history.created_at, uses);

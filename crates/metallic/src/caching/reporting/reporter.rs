@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use metallic_instrumentation::{
     CacheCleared, CacheEviction, CacheKind, CacheName, CacheOpened, CachePolicyChanged, CreationOutcome,
-    EntryRemoved, Event, EventData, EventKind, ResourceCacheAccess, ResourceCacheSummary, ResourceCreated,
-    SinkGuard,
+    CreationViolation, EntryRemoved, Event, EventData, EventKind, ResourceCacheAccess, ResourceCacheSummary,
+    ResourceCreated, SinkGuard,
 };
 
 use super::metrics::{CacheCounters, SUMMARY_INTERVAL};
@@ -30,6 +30,8 @@ pub(in crate::caching) struct Ended {
     pub(in crate::caching) done: u64,
     pub(in crate::caching) ticks: u64,
     pub(in crate::caching) own_ticks: u64,
+    /// `true` if the resource is made of what was loaded, and not of what was compiled.
+    pub(in crate::caching) loaded: bool,
     pub(in crate::caching) outcome: CreationOutcome,
     /// The bytes that the resource holds.
     pub(in crate::caching) bytes: u64,
@@ -79,13 +81,14 @@ impl Reporter {
         ended: Ended,
         error: Option<&str>,
     ) {
-        let Ended { began, done, ticks, own_ticks, outcome, bytes } = ended;
+        let Ended { began, done, ticks, own_ticks, loaded, outcome, bytes } = ended;
         if self.wants(EventKind::ResourceCreated) {
             let created = ResourceCreated {
                 cache: self.cache.clone(),
                 cache_key: label(),
                 duration_ns: self.time.ns_between(0, ticks),
                 own_duration_ns: self.time.ns_between(0, own_ticks),
+                loaded,
                 outcome,
                 error: error.map(str::to_owned),
                 bytes,
@@ -113,6 +116,13 @@ impl Reporter {
             let hit_rate = hits as f64 * 100.0 / operations as f64;
             let cache = self.cache.clone();
             self.send(now, ResourceCacheSummary { cache, hits, misses, hit_rate, size: size as u64 });
+        }
+    }
+
+    /// A creation was one that an armed scope should not have seen.
+    pub(in crate::caching) fn violated(&self, violation: CreationViolation, now: u64) {
+        if self.wants(EventKind::CreationViolation) {
+            self.send(now, violation);
         }
     }
 

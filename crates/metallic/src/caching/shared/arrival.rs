@@ -3,15 +3,17 @@
 use std::hash::Hash;
 use std::sync::Arc;
 
-use metallic_instrumentation::CreationOutcome;
+use metallic_instrumentation::{CreationOutcome, RemovalCause};
 
 use super::failures::Failure;
 use super::flight::Outcome;
 use super::look_up::{Got, Made, Request};
 use super::node::Node;
 use super::{OnFailure, SharedCore, uses};
-use crate::caching::cache::{Departures, Elapsed, Reservation};
+use crate::caching::cache::{Course, Departures, Elapsed, Reservation};
+use crate::caching::clock::TimeSource;
 use crate::caching::entries::Entry;
+use crate::caching::gate::Passage;
 use crate::caching::reporting::Ended;
 use crate::caching::sync::atomic::Ordering;
 use crate::error::{Error, chain};
@@ -27,36 +29,45 @@ pub(super) struct SharedArrival<'a, Key, R> {
     pub(super) reservation: Option<Reservation>,
     pub(super) request: Request,
     pub(super) begun: u64,
+    /// Is told how it ends.
+    pub(super) passage: Option<Box<dyn Passage>>,
 }
 
 impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
+    /// Tells `passage` how it ends.
+    pub(super) fn with_passage(mut self, passage: Option<Box<dyn Passage>>) -> Self {
+        self.passage = passage;
+        self
+    }
+
     pub(super) fn create<E: From<Error>>(
         mut self,
         create: impl FnOnce(&Key) -> Made<R, E>,
         share: impl FnOnce(E, Arc<str>) -> (E, Option<Arc<Error>>, String),
     ) -> Result<Got<R>, E> {
-        let Made { result, nested } = create(&self.key);
+        let Made { result, course } = create(&self.key);
         match result {
-            Ok((resource, bytes)) => Ok(self.commit(resource, bytes, nested)?),
+            Ok((resource, bytes)) => Ok(self.commit(resource, bytes, course)?),
             Err(error) => {
                 let label = self.core.label(&self.key);
                 let (error, shared, text) = share(error, label);
-                self.abandon(CreationOutcome::Failed, nested, shared, Some(&text));
+                let elapsed = self.lasted(course, TimeSource::stamp);
+                self.abandon(CreationOutcome::Failed, elapsed, shared, Some(&text));
                 Err(error)
             }
         }
     }
 
-    fn commit(&mut self, resource: R, bytes: u64, nested: u64) -> Result<Got<R>, Error> {
+    fn commit(&mut self, resource: R, bytes: u64, course: Course) -> Result<Got<R>, Error> {
         let (core, hash) = (self.core, self.hash);
-        let elapsed = self.lasted(nested);
+        let elapsed = self.lasted(course, TimeSource::stamp);
         // Before the lock: cloning a key is not ours.
         let key = Key::clone(&self.key);
-        let node = Arc::new(Node::new(resource, hash, bytes, elapsed.done, core.head.generation()));
+        let mut node = Node::new(resource, hash, bytes, elapsed.done, core.head.generation());
         let mut state = core.lock();
         if let Err(error) = core.claim(self.request) {
             drop(state);
-            self.abandon(CreationOutcome::Failed, nested, None, Some(&chain(&error)));
+            self.abandon(CreationOutcome::Failed, elapsed, None, Some(&chain(&error)));
             return Err(match error {
                 Error::DeviceLost => Error::creation(core.label(&key), error),
                 error => error,
@@ -64,6 +75,12 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
         }
         let reservation = self.reservation.take().expect("an arrival ends once");
         let began = reservation.began;
+        let replaced = reservation.is_of_replacement().then(|| {
+            let departures = state.cache.remove(hash, &key, RemovalCause::Stale, elapsed.done);
+            core.leave(&mut state, departures)
+        });
+        node.generation = core.count_insertion();
+        let node = Arc::new(node);
         let entry = Entry { key, resource: node.clone() };
         let mut departures = Departures::none(elapsed.done);
         if state.cache.has_lost(&reservation) {
@@ -78,23 +95,27 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
         if let Some(flight) = flight {
             flight.end(Outcome::LookAgain);
         }
+        replaced.iter().for_each(|replaced| core.see_off(replaced));
         core.see_off(&leaving);
         if let Some(listener) = &listener {
             let ended = ended(began, elapsed, CreationOutcome::Created, bytes);
             listener.reporter.miss(|| node.label(|| core.label(&self.key)), ended, None);
             listener.complete(began);
-            core.ask(&listener.reporter);
+            core.ask_sink(&listener.reporter);
         }
-        drop(leaving);
+        if let Some(passage) = self.passage.take() {
+            let ended = ended(began, elapsed, CreationOutcome::Created, bytes);
+            core.tell(passage, ended, listener.as_ref().map(|listener| &*listener.reporter));
+        }
+        drop((replaced, leaving));
         Ok(Got { node, ticks: elapsed.ticks })
     }
 }
 
 impl<Key, R> SharedArrival<'_, Key, R> {
-    fn lasted(&self, nested: u64) -> Elapsed {
-        let done = self.core.time.stamp();
-        let ticks = done.saturating_sub(self.begun);
-        Elapsed { done, ticks, own_ticks: ticks.saturating_sub(nested) }
+    /// The time until now. To be asked for before the arrival ends, since a clock may panic.
+    fn lasted(&self, course: Course, stamp: impl Fn(&TimeSource) -> u64) -> Elapsed {
+        course.lasted(self.begun, stamp(&self.core.time))
     }
 }
 
@@ -102,13 +123,14 @@ impl<Key, R> SharedArrival<'_, Key, R> {
     fn abandon(
         &mut self,
         outcome: CreationOutcome,
-        nested: u64,
+        elapsed: Elapsed,
         shared: Option<Arc<Error>>,
         text: Option<&str>,
     ) {
         let Some(reservation) = self.reservation.take() else { return };
         let core = self.core;
-        let elapsed = self.lasted(nested);
+        // Whatever was loaded, no resource was made of it.
+        let elapsed = Elapsed { loaded: false, ..elapsed };
         let label = core.label(&self.key);
         let began = reservation.began;
         let mut state = core.lock();
@@ -137,7 +159,11 @@ impl<Key, R> SharedArrival<'_, Key, R> {
         if let Some(listener) = &listener {
             listener.reporter.miss(|| label.clone(), ended(began, elapsed, outcome, 0), text);
             listener.complete(began);
-            core.ask(&listener.reporter);
+            core.ask_sink(&listener.reporter);
+        }
+        if let Some(passage) = self.passage.take() {
+            let reporter = listener.as_ref().map(|listener| &*listener.reporter);
+            core.tell(passage, ended(began, elapsed, outcome, 0), reporter);
         }
         drop(forgotten);
     }
@@ -145,11 +171,14 @@ impl<Key, R> SharedArrival<'_, Key, R> {
 
 impl<Key, R> Drop for SharedArrival<'_, Key, R> {
     fn drop(&mut self) {
-        self.abandon(CreationOutcome::Panicked, 0, None, None);
+        if self.reservation.is_some() {
+            let elapsed = self.lasted(Course::default(), |time| time.stamp_or(self.begun));
+            self.abandon(CreationOutcome::Panicked, elapsed, None, None);
+        }
     }
 }
 
 fn ended(began: u64, elapsed: Elapsed, outcome: CreationOutcome, bytes: u64) -> Ended {
-    let Elapsed { done, ticks, own_ticks } = elapsed;
-    Ended { began, done, ticks, own_ticks, outcome, bytes }
+    let Elapsed { done, ticks, own_ticks, loaded } = elapsed;
+    Ended { began, done, ticks, own_ticks, loaded, outcome, bytes }
 }

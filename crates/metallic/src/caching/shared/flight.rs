@@ -26,8 +26,7 @@ impl<Key> Flight<Key> {
 
     /// Its end, to be waited for.
     pub(super) fn landing(&mut self) -> Arc<Landing> {
-        let new = || Landing { creator: self.creator, state: Mutex::default(), over: Condvar::new() };
-        self.landing.get_or_insert_with(|| Arc::new(new())).clone()
+        self.landing.get_or_insert_with(|| Landing::of(self.creator)).clone()
     }
 
     /// Ends all waits. To be called when it is no longer among the flights.
@@ -39,7 +38,7 @@ impl<Key> Flight<Key> {
 }
 
 /// The end of a creation, which can be waited for.
-pub(super) struct Landing {
+pub(in crate::caching) struct Landing {
     creator: ThreadId,
     state: Mutex<LandingState>,
     over: Condvar,
@@ -68,6 +67,15 @@ pub(super) enum Unwaited {
 }
 
 impl Landing {
+    /// The end of a creation by this thread.
+    pub(super) fn here() -> Arc<Self> {
+        Self::of(thread::current().id())
+    }
+
+    fn of(creator: ThreadId) -> Arc<Self> {
+        Arc::new(Self { creator, state: Mutex::default(), over: Condvar::new() })
+    }
+
     pub(super) fn creator(&self) -> ThreadId {
         self.creator
     }
@@ -76,13 +84,33 @@ impl Landing {
         self.state().outcome.is_some()
     }
 
-    fn end(&self, outcome: Outcome) {
+    pub(super) fn end(&self, outcome: Outcome) {
         let mut state = self.state();
         state.outcome = Some(outcome);
         let wakers = std::mem::take(&mut state.wakers);
         drop(state);
         self.over.notify_all();
         wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// The error that those who waited share.
+    pub(super) fn failure(&self) -> Option<Arc<Error>> {
+        match &self.state().outcome {
+            Some(Outcome::Failed(error)) => Some(error.clone()),
+            _ => None,
+        }
+    }
+
+    /// Has `waker` woken at the end, and returns `false` if that is past.
+    pub(super) fn wake_at_end(&self, waker: &Waker) -> bool {
+        // Before the lock, and dropped after it: it is not ours.
+        let waker = waker.clone();
+        let mut state = self.state();
+        let is_open = state.outcome.is_none();
+        if is_open {
+            state.wakers.push(waker);
+        }
+        is_open
     }
 
     /// Waits for the end, at most for `timeout`.

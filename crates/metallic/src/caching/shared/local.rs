@@ -109,6 +109,12 @@ impl<Key: Eq + Hash + Clone, R> LocalCache<Key, R> {
         self.entries.find(hash, query).map(|id| (id, now))
     }
 
+    /// The resource of an entry that was just found. Counts nothing.
+    #[inline(always)]
+    pub(super) fn get(&self, id: EntryId) -> &R {
+        &self.entries.get(id).resource.node.resource
+    }
+
     /// Counts a hit on an entry that was just found.
     #[inline(always)]
     pub(in crate::caching) fn hit(&self, id: EntryId, now: u64) -> &R {
@@ -117,6 +123,11 @@ impl<Key: Eq + Hash + Clone, R> LocalCache<Key, R> {
         count_one(&count.counts.0[count.place]);
         count_one(&self.tally.0);
         &node.resource
+    }
+
+    /// The generation of an entry that was just found.
+    pub(in crate::caching) fn generation(&self, id: EntryId) -> u64 {
+        self.entries.get(id).resource.node.generation
     }
 
     /// [`find`](Self::find) after what was removed was let go of.
@@ -165,7 +176,7 @@ impl<Key: Eq + Hash + Clone, R> LocalCache<Key, R> {
     }
 
     /// Lets go of the entries that were removed from the shared cache.
-    fn catch_up(&mut self) {
+    pub(super) fn catch_up(&mut self) {
         if self.core.head.generation() == self.seen {
             return;
         }

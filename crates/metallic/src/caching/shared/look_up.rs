@@ -12,9 +12,10 @@ use super::failures::Failure;
 use super::flight::{Flight, Landing, Outcome, Unwaited};
 use super::node::Node;
 use super::{OnFailure, SharedCore, State, UNKNOWN, uses};
-use crate::caching::cache::Departures;
+use crate::caching::cache::{Course, Departures};
 use crate::caching::clock::{Clock, SystemClock, TimeSource, saturating_ns};
 use crate::caching::entries::hash_of;
+use crate::caching::gate::Caller;
 use crate::caching::order::EntryId;
 use crate::caching::query::Query;
 use crate::caching::reporting::{CacheCounters, Reporter};
@@ -23,7 +24,7 @@ use crate::error::Error;
 
 /// How a look-up is to be made, and when it began: see [`SharedCore::request`].
 #[derive(Clone, Copy)]
-pub(in crate::caching) struct Request {
+pub(crate) struct Request {
     /// The longest wait for a creation by another thread.
     pub(in crate::caching) timeout: Option<Duration>,
     /// The identity of the device to create on, if it is known.
@@ -32,13 +33,44 @@ pub(in crate::caching) struct Request {
     pub(in crate::caching) epoch: u64,
     /// `true` if the key is built in any case: then one look under the lock finds the entry or reserves its place.
     pub(in crate::caching) has_key: bool,
+    pub(in crate::caching) purpose: Purpose,
+    pub(in crate::caching) caller: Option<Caller>,
+}
+
+impl Request {
+    /// On behalf of this place in a program.
+    pub(crate) fn by(self, caller: Caller) -> Self {
+        Self { caller: Some(caller), ..self }
+    }
+
+    /// The same, on the device of this identity.
+    pub(crate) fn on(self, device: Option<u64>) -> Self {
+        Self { device, ..self }
+    }
+}
+
+/// What a resource is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::caching) enum Purpose {
+    /// To be used.
+    Use,
+    /// To be there when it is used. Finding it is no hit.
+    Prefetch,
+    /// To replace the one that is there, if there is one.
+    Rebuild,
 }
 
 /// A creation's result: a resource with the bytes that it holds, or an error.
 pub(in crate::caching) struct Made<R, E> {
     pub(in crate::caching) result: Result<(R, u64), E>,
-    /// Ticks spent in other creations inside of this one.
-    pub(in crate::caching) nested: u64,
+    pub(in crate::caching) course: Course,
+}
+
+impl<R, E> Made<R, E> {
+    /// The result of a creation that tells nothing else.
+    pub(in crate::caching) fn of(result: Result<(R, u64), E>) -> Self {
+        Self { result, course: Course::default() }
+    }
 }
 
 /// A resource that was found or created, and the ticks that its creation took here.
@@ -48,13 +80,15 @@ pub(in crate::caching) struct Got<R> {
 }
 
 /// The outcome of a look-up under the lock.
-enum Step<'a, Key, R> {
+pub(super) enum Step<'a, Key, R> {
     Hit(Arc<Node<R>>),
     Create(SharedArrival<'a, Key, R>),
     /// The key failed a moment ago.
     Failed(Arc<Error>),
     /// Another thread creates it, or this one further out.
     Wait(Arc<Landing>),
+    /// The gate is to be asked first.
+    Ask,
     /// The entries here are another device's, or the device was lost since the look-up began.
     Refused(Error),
 }
@@ -63,7 +97,8 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
     /// A look-up that begins now. To be called before the device to create on is read: what is created on a device that is lost
     /// after this is not inserted.
     pub(in crate::caching) fn request(&self) -> Request {
-        Request { timeout: None, device: None, epoch: self.epoch.load(Ordering::Acquire), has_key: false }
+        let (epoch, purpose) = (self.epoch.load(Ordering::Acquire), Purpose::Use);
+        Request { timeout: None, device: None, epoch, has_key: false, purpose, caller: None }
     }
 
     /// Returns the resource with this key, if it is there: a hit, or nothing.
@@ -71,10 +106,19 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         &self,
         query: &Q,
     ) -> Option<Arc<Node<R>>> {
-        self.find(hash_of(query), query, || Ok(())).ok().flatten()
+        self.get_hashed(hash_of(query), query)
     }
 
-    /// [`get`](Self::get) by a query whose hash is known, unless `check` refuses what is there: then nothing is counted. It is
+    /// [`get`](Self::get) by a query whose hash is known.
+    pub(in crate::caching) fn get_hashed<Q: Equivalent<Key> + ?Sized>(
+        &self,
+        hash: u64,
+        query: &Q,
+    ) -> Option<Arc<Node<R>>> {
+        self.find(hash, query, || Ok(())).ok().flatten()
+    }
+
+    /// [`get_hashed`](Self::get_hashed), unless `check` refuses what is there: then nothing is counted. It is
     /// called under the lock, so that what it sees is true of the entry.
     ///
     /// # Errors
@@ -128,16 +172,8 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         &self,
         query: &Q,
     ) -> Option<Arc<Node<R>>> {
-        let mut state = self.lock();
-        let (id, now) = (state.cache.find(hash_of(query), query)?, self.time.stamp());
-        if state.cache.would_expire(id, now) {
-            // Unless it was used, or those before it were, by locals.
-            state.cache.learn(uses);
-            if state.cache.would_expire(id, now) {
-                return None;
-            }
-        }
-        Some(state.cache.get(id).resource.clone())
+        let now = self.time.stamp();
+        self.lock().peek(hash_of(query), query, now)
     }
 
     /// Removes the resource with this key and returns it.
@@ -176,30 +212,42 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         }
         let key = Arc::new(query.to_key());
         let mut deadline = Deadline::Within(request.timeout);
+        // What the gate said, once it was asked.
+        let mut admitted = None;
         loop {
-            match self.step(hash, &key, request) {
+            match self.step(hash, &key, request, admitted.is_some()) {
                 Step::Hit(node) => return Ok(Got { node, ticks: 0 }),
+                Step::Ask => {
+                    let refused = |refused| Error::creation(self.label(&key), refused);
+                    admitted = Some(self.ask(&key, request.caller).map_err(refused)?);
+                }
                 Step::Failed(error) => {
                     return Err(Error::creation(self.label(&key), Error::Shared(error)).into());
                 }
-                Step::Create(arrival) => return arrival.create(create, share),
+                Step::Create(arrival) => {
+                    return arrival.with_passage(admitted.take().flatten()).create(create, share);
+                }
                 Step::Refused(Error::DeviceLost) => {
                     return Err(Error::creation(self.label(&key), Error::DeviceLost).into());
                 }
                 Step::Refused(error) => return Err(error.into()),
-                Step::Wait(landing) => match landing.wait(deadline.remaining()) {
-                    Ok(Outcome::LookAgain) => {}
-                    Ok(Outcome::Failed(error)) => {
-                        return Err(Error::creation(self.label(&key), Error::Shared(error)).into());
-                    }
-                    Err(Unwaited::Circle) => {
-                        return Err(Error::RecursiveCreation { cache_key: self.label(&key) }.into());
-                    }
-                    Err(Unwaited::TimedOut) => {
-                        return Err(Error::TimedOut { cache_key: self.label(&key) }.into());
-                    }
-                },
+                Step::Wait(landing) => self.wait(&key, &landing, deadline.remaining())?,
             }
+        }
+    }
+
+    /// Waits for the end of a creation by another thread.
+    pub(super) fn wait(
+        &self,
+        key: &Key,
+        landing: &Arc<Landing>,
+        timeout: Option<Duration>,
+    ) -> Result<(), Error> {
+        match landing.wait(timeout) {
+            Ok(Outcome::LookAgain) => Ok(()),
+            Ok(Outcome::Failed(error)) => Err(Error::creation(self.label(key), Error::Shared(error))),
+            Err(Unwaited::Circle) => Err(Error::RecursiveCreation { cache_key: self.label(key) }),
+            Err(Unwaited::TimedOut) => Err(Error::TimedOut { cache_key: self.label(key) }),
         }
     }
 
@@ -209,9 +257,9 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         let replaced = self.remove(&key);
         let key = Arc::new(key);
         loop {
-            match self.step(hash, &key, request) {
+            match self.step(hash, &key, request, true) {
                 Step::Create(arrival) => {
-                    let create = |_: &Key| Made { result: Ok::<_, Error>((resource, bytes)), nested: 0 };
+                    let create = |_: &Key| Made::of(Ok::<_, Error>((resource, bytes)));
                     // It fails only if the device was lost meanwhile: then the resource is of no use.
                     let _ = arrival.create(create, |error, _| (error, None, String::new()));
                     return replaced;
@@ -223,12 +271,19 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
                     Err(_) => return replaced,
                 },
                 // Another thread was faster, and what it has made is as good; or the device was lost.
-                Step::Hit(_) | Step::Failed(_) | Step::Refused(_) => return replaced,
+                Step::Hit(_) | Step::Failed(_) | Step::Refused(_) | Step::Ask => return replaced,
             }
         }
     }
 
-    fn step(&self, hash: u64, key: &Arc<Key>, request: Request) -> Step<'_, Key, R> {
+    /// One look under the lock. Nothing is reserved, nor evicted, before the gate was asked, if there is one.
+    pub(super) fn step(
+        &self,
+        hash: u64,
+        key: &Arc<Key>,
+        request: Request,
+        was_asked: bool,
+    ) -> Step<'_, Key, R> {
         let flight = Flight::here(key.clone(), hash);
         let mut state = self.lock();
         let now = self.time.stamp();
@@ -238,7 +293,14 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
             self.see_off(&expired);
             return Step::Refused(error);
         }
-        if let Some(id) = state.cache.find(hash, &**key) {
+        let found = state.cache.find(hash, &**key);
+        if let (Some(id), Purpose::Prefetch) = (found, request.purpose) {
+            let node = state.cache.get(id).resource.clone();
+            drop(state);
+            self.see_off(&expired);
+            return Step::Hit(node);
+        }
+        if let (Some(id), Purpose::Use) = (found, request.purpose) {
             let node = state.hit(id, now);
             let listener = state.listener();
             drop(state);
@@ -269,14 +331,24 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
             drop((expired, forgotten));
             return Step::Wait(landing);
         }
+        if state.gate.is_some() && !was_asked {
+            drop(state);
+            self.see_off(&expired);
+            drop((expired, forgotten));
+            return Step::Ask;
+        }
         let mut departures = Departures::none(now);
-        let reservation = state.cache.reserve(now, uses, &mut departures);
+        let reservation = match found {
+            None => state.cache.reserve(now, uses, &mut departures),
+            Some(_) => state.cache.reserve_in_place(now),
+        };
         let evicted = self.leave(&mut state, departures);
         state.flights.push(flight);
         drop(state);
         // Inside of the arrival: should a `Drop` panic, the miss is one that failed.
         let (key, reservation) = (key.clone(), Some(reservation));
-        let mut arrival = SharedArrival { core: self, key, hash, reservation, request, begun: now };
+        let mut arrival =
+            SharedArrival { core: self, key, hash, reservation, request, begun: now, passage: None };
         self.see_off(&expired);
         self.see_off(&evicted);
         drop((expired, evicted, forgotten));
@@ -322,10 +394,28 @@ impl<Key, R> SharedCore<Key, R> {
 
 impl<Key, R> State<Key, R> {
     #[inline(always)]
-    fn hit(&mut self, id: EntryId, now: u64) -> Arc<Node<R>> {
+    pub(super) fn hit(&mut self, id: EntryId, now: u64) -> Arc<Node<R>> {
         let node = self.cache.hit(id, now).clone();
         node.count_hit(now);
         node
+    }
+
+    /// The resource with this key, if a look-up at `now` would find it. O(n) for an entry that may be past its idle time.
+    pub(super) fn peek<Q: Equivalent<Key> + ?Sized>(
+        &mut self,
+        hash: u64,
+        query: &Q,
+        now: u64,
+    ) -> Option<Arc<Node<R>>> {
+        let id = self.cache.find(hash, query)?;
+        if self.cache.would_expire(id, now) {
+            // Unless it was used, or those before it were, by locals.
+            self.cache.learn(uses);
+            if self.cache.would_expire(id, now) {
+                return None;
+            }
+        }
+        Some(self.cache.get(id).resource.clone())
     }
 
     /// Whom to tell of an operation that was just counted; `None` without a sink.
@@ -345,7 +435,7 @@ impl<Key, R> State<Key, R> {
     }
 
     /// Forgets the failures that need not be remembered any more. What is returned is to be dropped where no lock is held.
-    fn forget_failures(&mut self, now: u64, time: &TimeSource) -> Vec<Failure<Key>> {
+    pub(super) fn forget_failures(&mut self, now: u64, time: &TimeSource) -> Vec<Failure<Key>> {
         match self.on_failure {
             OnFailure::Remember { backoff } => {
                 let backoff = saturating_ns(backoff);

@@ -12,12 +12,14 @@ pub(in crate::caching) struct Node<R> {
     pub(in crate::caching) resource: R,
     /// The last use, to a coarse tick. Stamps of the cache's time source.
     last_used: AtomicU64,
-    /// The generation of the use that was noted last.
-    generation: AtomicU64,
+    /// The removals before the use that was noted last.
+    removals: AtomicU64,
     /// `true` if the entry was removed.
     removed: AtomicBool,
     pub(super) hash: u64,
     pub(super) bytes: u64,
+    /// The number of its insertion among those of its cache, from 1.
+    pub(in crate::caching) generation: u64,
     /// Hits that were counted under the lock, which is also where they are written.
     reuse_count: AtomicU64,
     /// Hits of local copies that are gone.
@@ -28,14 +30,15 @@ pub(in crate::caching) struct Node<R> {
 }
 
 impl<R> Node<R> {
-    pub(super) fn new(resource: R, hash: u64, bytes: u64, now: u64, generation: u64) -> Self {
+    pub(super) fn new(resource: R, hash: u64, bytes: u64, now: u64, removals: u64) -> Self {
         Self {
             resource,
             last_used: AtomicU64::new(now),
-            generation: AtomicU64::new(generation),
+            removals: AtomicU64::new(removals),
             removed: AtomicBool::new(false),
             hash,
             bytes,
+            generation: 0,
             reuse_count: AtomicU64::new(0),
             retired: AtomicU64::new(0),
             counts: Mutex::new(Vec::new()),
@@ -43,13 +46,13 @@ impl<R> Node<R> {
         }
     }
 
-    /// Notes a use at `now`, unless one was noted in this generation less than `tick` before. Reads are what threads share: where
+    /// Notes a use at `now`, unless one was noted less than `tick` before and nothing was removed since. Reads are what threads share: where
     /// nothing is removed, they write once a tick. Where entries change faster than that, each use counts.
     #[inline(always)]
-    pub(super) fn touch(&self, now: u64, tick: u64, generation: u64) {
-        let is_noted = self.generation.load(Ordering::Relaxed) == generation;
+    pub(super) fn touch(&self, now: u64, tick: u64, removals: u64) {
+        let is_noted = self.removals.load(Ordering::Relaxed) == removals;
         if !is_noted || now.saturating_sub(self.last_used.load(Ordering::Relaxed)) >= tick {
-            self.generation.store(generation, Ordering::Relaxed);
+            self.removals.store(removals, Ordering::Relaxed);
             self.last_used.store(now, Ordering::Relaxed);
         }
     }
@@ -90,7 +93,7 @@ impl<R> Node<R> {
         let counted_here = self.reuse_count.load(Ordering::Relaxed);
         Uses {
             last_used: self.last_used.load(Ordering::Relaxed),
-            generation: self.generation.load(Ordering::Relaxed),
+            removals: self.removals.load(Ordering::Relaxed),
             reuse_count: counted_here.saturating_add(retired).saturating_add(locals),
         }
     }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::creation::Supervisor;
 use crate::error::MetalError;
 use crate::tensor::{Dtype, Tensor};
 
@@ -14,8 +15,8 @@ use crate::tensor::{Dtype, Tensor};
 /// are rounded to the nearest of the tensor's type. Ranges and offsets count elements; what does not fit is
 /// [`MetalError::InvalidParams`], and changes nothing.
 pub trait ComputeDevice: Sized + 'static {
-    /// A run of elements in its memory.
-    type Tensor: Tensor;
+    /// A run of elements in its memory. Threads share those that were prepared.
+    type Tensor: Tensor + Send + Sync;
 
     /// Returns the number that tells this device from all others of its type in the process; `None` if nothing does. Clones of a handle are
     /// one device. It is asked for at each look-up that names a device, so it should cost next to nothing.
@@ -24,6 +25,9 @@ pub trait ComputeDevice: Sized + 'static {
     fn identity(&self) -> Option<u64> {
         None
     }
+
+    /// Has `supervisor` watch over the creations in the caches that the device has for itself, if it has any.
+    fn supervise(&self, _supervisor: &Supervisor) {}
 
     /// Returns `true` if tensors of this type are supported.
     fn supports(&self, dtype: Dtype) -> bool;

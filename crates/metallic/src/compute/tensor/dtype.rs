@@ -4,6 +4,11 @@ use std::fmt;
 
 /// The type of a tensor's elements. Small and `Copy`, so that it can be in any key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(
+    feature = "portable",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "lowercase")
+)]
 #[non_exhaustive]
 pub enum Dtype {
     /// IEEE 754 binary32.

@@ -1,6 +1,6 @@
 //! Sums as cached plans.
 
-use crate::caching::ResourceCache;
+use crate::caching::{Registry, ResourceCache};
 use crate::error::MetalError;
 use crate::kernels::checks::check_float;
 use crate::kernels::{Operation, Planned, Runs};
@@ -19,6 +19,7 @@ pub struct AddParams {
 
 /// The type. Any number of elements shares a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "portable", derive(serde::Serialize, serde::Deserialize))]
 pub struct AddKey {
     /// The type of all elements.
     pub dtype: Dtype,
@@ -64,16 +65,17 @@ impl Operation for AddKernel {
     }
 }
 
-impl<D: 'static> ResourceCache<D> {
+impl<D: 'static, G: Registry<D>> ResourceCache<D, G> {
     /// The plan of a sum of this type.
     ///
     /// # Errors
     /// As [`get_or_create_gemm`](Self::get_or_create_gemm).
+    #[track_caller]
     pub fn get_or_create_add(
         &mut self,
         params: &AddParams,
         device: Option<&D>,
-    ) -> Result<&mut Planned<AddKernel, D>, MetalError>
+    ) -> Result<&Planned<AddKernel, D>, MetalError>
     where
         D: Runs<AddKernel>,
     {

@@ -1,6 +1,6 @@
 //! GELU as a cached plan.
 
-use crate::caching::ResourceCache;
+use crate::caching::{Registry, ResourceCache};
 use crate::error::MetalError;
 use crate::kernels::checks::check_float;
 use crate::kernels::{Operation, Planned, Runs};
@@ -12,6 +12,7 @@ pub struct GeluKernel;
 
 /// Which of the two functions of this name: [Hendrycks and Gimpel, 2016](https://arxiv.org/abs/1606.08415).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "portable", derive(serde::Serialize, serde::Deserialize))]
 pub enum GeluApproximation {
     /// `x / 2 (1 + erf(x / sqrt(2)))`: BERT's.
     None,
@@ -30,6 +31,7 @@ pub struct GeluParams {
 
 /// Form and type. Any number of elements shares a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "portable", derive(serde::Serialize, serde::Deserialize))]
 pub struct GeluKey {
     /// The form.
     pub approximation: GeluApproximation,
@@ -69,16 +71,17 @@ impl Operation for GeluKernel {
     }
 }
 
-impl<D: 'static> ResourceCache<D> {
+impl<D: 'static, G: Registry<D>> ResourceCache<D, G> {
     /// The plan of a GELU of this form.
     ///
     /// # Errors
     /// As [`get_or_create_gemm`](Self::get_or_create_gemm).
+    #[track_caller]
     pub fn get_or_create_gelu(
         &mut self,
         params: &GeluParams,
         device: Option<&D>,
-    ) -> Result<&mut Planned<GeluKernel, D>, MetalError>
+    ) -> Result<&Planned<GeluKernel, D>, MetalError>
     where
         D: Runs<GeluKernel>,
     {

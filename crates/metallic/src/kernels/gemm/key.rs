@@ -25,6 +25,7 @@ pub struct GemmParams {
 /// The bucket of the rows, and all else as it is: `n` and `k` are a model's own sizes, `m` is what varies from call to call.
 /// The exact `m`, the number of products, their factors and where the operands lie are given with each call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "portable", derive(serde::Serialize, serde::Deserialize))]
 pub struct GemmKey {
     /// The numbers of rows that share the plan.
     pub m: RowBucket,

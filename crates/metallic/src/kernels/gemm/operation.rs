@@ -1,7 +1,7 @@
 //! Matrix products as cached plans.
 
 use super::key::{GemmKey, GemmParams};
-use crate::caching::ResourceCache;
+use crate::caching::{Registry, ResourceCache};
 use crate::error::MetalError;
 use crate::kernels::checks::{check_extents, check_finite, check_float, check_rows};
 use crate::kernels::{Operation, Planned, Runs};
@@ -44,7 +44,7 @@ impl Operation for GemmKernel {
     }
 
     fn check_key(key: &GemmKey) -> Result<(), MetalError> {
-        let (m, n, k) = (key.m.most(), key.n, key.k);
+        let (m, n, k) = (key.m.max(), key.n, key.k);
         for pair in [[("m", m), ("n", n)], [("m", m), ("k", k)], [("k", k), ("n", n)]] {
             check_extents("gemm", &pair)?;
         }
@@ -73,17 +73,18 @@ impl Operation for GemmKernel {
     }
 }
 
-impl<D: 'static> ResourceCache<D> {
+impl<D: 'static, G: Registry<D>> ResourceCache<D, G> {
     /// The plan of a matrix product of this shape and type.
     ///
     /// # Errors
     /// [`MetalError::InvalidParams`] if an extent is zero, or the device has no such type; [`MetalError::DeviceNotAvailable`] if
     /// neither `device` nor the registry has a device; [`MetalError::Device`] if the device fails.
+    #[track_caller]
     pub fn get_or_create_gemm(
         &mut self,
         params: &GemmParams,
         device: Option<&D>,
-    ) -> Result<&mut Planned<GemmKernel, D>, MetalError>
+    ) -> Result<&Planned<GemmKernel, D>, MetalError>
     where
         D: Runs<GemmKernel>,
     {

@@ -1,6 +1,6 @@
 //! Writes into a KV cache as a cached plan.
 
-use crate::caching::ResourceCache;
+use crate::caching::{Registry, ResourceCache};
 use crate::error::MetalError;
 use crate::kernels::checks::{check_extents, check_float};
 use crate::kernels::{Operation, Planned, Runs};
@@ -21,6 +21,7 @@ pub struct KvCacheWriteParams {
 
 /// The width, as it is. Any number of positions shares a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "portable", derive(serde::Serialize, serde::Deserialize))]
 pub struct KvCacheWriteKey {
     /// The elements of all heads of one key or value.
     pub width: usize,
@@ -85,16 +86,17 @@ impl Operation for KvCacheWriteKernel {
     }
 }
 
-impl<D: 'static> ResourceCache<D> {
+impl<D: 'static, G: Registry<D>> ResourceCache<D, G> {
     /// The plan of a write of positions of this width.
     ///
     /// # Errors
     /// As [`get_or_create_gemm`](Self::get_or_create_gemm).
+    #[track_caller]
     pub fn get_or_create_kv_cache_write(
         &mut self,
         params: &KvCacheWriteParams,
         device: Option<&D>,
-    ) -> Result<&mut Planned<KvCacheWriteKernel, D>, MetalError>
+    ) -> Result<&Planned<KvCacheWriteKernel, D>, MetalError>
     where
         D: Runs<KvCacheWriteKernel>,
     {

@@ -1,6 +1,6 @@
 //! Layer normalisation as a cached plan.
 
-use crate::caching::ResourceCache;
+use crate::caching::{Registry, ResourceCache};
 use crate::error::MetalError;
 use crate::kernels::checks::{check_extents, check_float};
 use crate::kernels::{Operation, Planned, Runs};
@@ -21,6 +21,7 @@ pub struct LayerNormParams {
 
 /// The width, as it is: a model has one or two. Any number of rows shares a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "portable", derive(serde::Serialize, serde::Deserialize))]
 pub struct LayerNormKey {
     /// The length of a row.
     pub width: usize,
@@ -73,16 +74,17 @@ impl Operation for LayerNormKernel {
     }
 }
 
-impl<D: 'static> ResourceCache<D> {
+impl<D: 'static, G: Registry<D>> ResourceCache<D, G> {
     /// The plan of a normalisation of rows of this width.
     ///
     /// # Errors
     /// As [`get_or_create_gemm`](Self::get_or_create_gemm).
+    #[track_caller]
     pub fn get_or_create_layer_norm(
         &mut self,
         params: &LayerNormParams,
         device: Option<&D>,
-    ) -> Result<&mut Planned<LayerNormKernel, D>, MetalError>
+    ) -> Result<&Planned<LayerNormKernel, D>, MetalError>
     where
         D: Runs<LayerNormKernel>,
     {

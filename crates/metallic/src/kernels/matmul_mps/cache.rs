@@ -3,7 +3,7 @@
 use objc2::AnyThread;
 use objc2::rc::{Retained, autoreleasepool};
 use objc2::runtime::ProtocolObject;
-use objc2_metal::MTLCommandBuffer;
+use objc2_metal::{MTLCommandBuffer, MTLDevice};
 use objc2_metal_performance_shaders::{MPSMatrix, MPSMatrixMultiplication};
 
 use super::descriptor::MpsMatrixDescriptor;
@@ -52,6 +52,10 @@ impl CacheableKernel for MpsGemmKernel {
     ) -> Result<Self::CachedResource, MetalError> {
         MpsGemm::new(key, device)
     }
+
+    fn device_identity(device: &Device) -> Option<u64> {
+        Some(device.registryID())
+    }
 }
 
 impl CacheableKernel for MpsScaledGemmKernel {
@@ -70,6 +74,10 @@ impl CacheableKernel for MpsScaledGemmKernel {
         device: Option<&Device>,
     ) -> Result<Self::CachedResource, MetalError> {
         MpsGemm::new(key, device)
+    }
+
+    fn device_identity(device: &Device) -> Option<u64> {
+        Some(device.registryID())
     }
 }
 
@@ -155,6 +163,7 @@ impl ResourceCache<Device> {
     /// [`MetalError::DeviceNotAvailable`] if neither `device` nor the registry has a device; [`MetalError::Device`] if Metal
     /// Performance Shaders do not run on it.
     #[expect(clippy::too_many_arguments, reason = "a product has them")]
+    #[track_caller]
     pub fn get_or_create_mps_gemm(
         &mut self,
         m: usize,
@@ -173,6 +182,7 @@ impl ResourceCache<Device> {
     ///
     /// # Errors
     /// Those of [`get_or_create_mps_gemm`](Self::get_or_create_mps_gemm).
+    #[track_caller]
     pub fn get_or_create_mps_scaled_gemm(
         &mut self,
         params: &MpsScaledGemmParams,

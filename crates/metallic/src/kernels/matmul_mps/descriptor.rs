@@ -127,6 +127,7 @@ impl ResourceCache<Device> {
     ///
     /// # Errors
     /// [`MetalError::InvalidParams`] if the layout breaks a rule of [`MpsMatrixLayout`].
+    #[track_caller]
     pub fn get_or_create_mps_matrix_descriptor(
         &mut self,
         layout: &MpsMatrixLayout,

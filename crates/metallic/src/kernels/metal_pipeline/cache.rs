@@ -48,6 +48,10 @@ impl CacheableKernel for MetalPipelineKernel {
         let device = device.ok_or(MetalError::DeviceNotAvailable)?;
         autoreleasepool(|_| compile(key, device))
     }
+
+    fn device_identity(device: &Device) -> Option<u64> {
+        Some(device.registryID())
+    }
 }
 
 fn compile(key: &MetalPipelineKey, device: &Device) -> Result<MetalPipeline, MetalError> {
@@ -95,6 +99,7 @@ impl ResourceCache<Device> {
     /// [`MetalError::DeviceNotAvailable`] if neither `device` nor the registry has a device. [`MetalError::Device`] with an
     /// [`NsError`](crate::device::NsError) if the source does not compile, has no such function, leaves a constant without a
     /// value, or gives one of another type.
+    #[track_caller]
     pub fn get_or_create_metal_pipeline(
         &mut self,
         params: &MetalPipelineKey,

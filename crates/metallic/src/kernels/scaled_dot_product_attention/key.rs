@@ -26,6 +26,7 @@ pub struct AttentionParams {
 /// The buckets of both lengths, and all else as it is. The exact lengths are given with each call, so a sequence that grows
 /// token by token meets a new plan at powers of two up to 256 keys, and every 256 keys after that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "portable", derive(serde::Serialize, serde::Deserialize))]
 pub struct AttentionKey {
     /// The number of heads of the queries.
     pub heads: usize,

@@ -1,7 +1,7 @@
 //! Attention as a cached plan.
 
 use super::key::{AttentionKey, AttentionParams};
-use crate::caching::ResourceCache;
+use crate::caching::{Registry, ResourceCache};
 use crate::error::MetalError;
 use crate::kernels::checks::{check_extents, check_finite, check_float, check_rows};
 use crate::kernels::{Operation, Planned, Runs};
@@ -47,7 +47,7 @@ impl Operation for ScaledDotProductAttentionKernel {
 
     fn check_key(key: &AttentionKey) -> Result<(), MetalError> {
         let (heads, head_dim) = (("heads", key.heads), ("head_dim", key.head_dim));
-        let (seq_q, seq_k) = (("seq_q", key.seq_q.most()), ("seq_k", key.seq_k.padded_length()));
+        let (seq_q, seq_k) = (("seq_q", key.seq_q.max()), ("seq_k", key.seq_k.max()));
         check_extents("attention", &[heads, seq_q, seq_k])?;
         check_extents("attention", &[heads, seq_q, head_dim])?;
         check_extents("attention", &[("kv_heads", key.kv_heads), seq_k, head_dim])?;
@@ -66,7 +66,7 @@ impl Operation for ScaledDotProductAttentionKernel {
         if !key.seq_k.holds(seq_k) {
             return Err(MetalError::invalid_params(format!(
                 "attention to {seq_k} keys, where the plan is for 1 to {}",
-                key.seq_k.padded_length()
+                key.seq_k.max()
             )));
         }
         if key.causal && seq_q > seq_k {
@@ -83,16 +83,17 @@ impl Operation for ScaledDotProductAttentionKernel {
     }
 }
 
-impl<D: 'static> ResourceCache<D> {
+impl<D: 'static, G: Registry<D>> ResourceCache<D, G> {
     /// The plan of an attention of this shape.
     ///
     /// # Errors
     /// As [`get_or_create_gemm`](Self::get_or_create_gemm), and [`MetalError::InvalidParams`] if `kv_heads` does not divide `heads`.
+    #[track_caller]
     pub fn get_or_create_scaled_dot_product_attention(
         &mut self,
         params: &AttentionParams,
         device: Option<&D>,
-    ) -> Result<&mut Planned<ScaledDotProductAttentionKernel, D>, MetalError>
+    ) -> Result<&Planned<ScaledDotProductAttentionKernel, D>, MetalError>
     where
         D: Runs<ScaledDotProductAttentionKernel>,
     {

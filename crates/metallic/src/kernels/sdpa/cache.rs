@@ -4,7 +4,7 @@ use objc2::AnyThread;
 use objc2::rc::{Retained, autoreleasepool};
 use objc2::runtime::ProtocolObject;
 use objc2_foundation::NSArray;
-use objc2_metal::MTLBuffer;
+use objc2_metal::{MTLBuffer, MTLDevice};
 use objc2_metal_performance_shaders::MPSCommandBuffer;
 use objc2_metal_performance_shaders_graph::{MPSGraphExecutable, MPSGraphTensorData};
 
@@ -61,6 +61,10 @@ impl CacheableKernel for SdpaKernel {
         let device = mps::supported(device)?;
         let (executable, feeds) = autoreleasepool(|_| graph::compile(key, device))?;
         Ok(Sdpa { executable, feeds, key: *key })
+    }
+
+    fn device_identity(device: &Device) -> Option<u64> {
+        Some(device.registryID())
     }
 }
 
@@ -152,6 +156,7 @@ impl ResourceCache<Device> {
     /// [`MetalError::InvalidParams`] if a size is zero, the tensors exceed the address space, the scale is not finite, or the
     /// type is neither `F32` nor `F16`; [`MetalError::DeviceNotAvailable`] if neither `device` nor the registry has a device;
     /// [`MetalError::Device`] if Metal Performance Shaders do not run on it.
+    #[track_caller]
     pub fn get_or_create_sdpa(
         &mut self,
         params: &SdpaParams,

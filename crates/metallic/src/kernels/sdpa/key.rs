@@ -60,7 +60,7 @@ impl From<&SdpaParams> for SdpaKey {
     fn from(params: &SdpaParams) -> Self {
         let &SdpaParams { batch, heads, seq_q, seq_k, head_dim, dtype, scale, masked } = params;
         // Only a mask can hide padding from the softmax.
-        let seq_k = if masked { SeqKBucket::of(seq_k).padded_length() } else { seq_k };
+        let seq_k = if masked { SeqKBucket::of(seq_k).max() } else { seq_k };
         Self { batch, heads, seq_q, seq_k, head_dim, dtype, scale: scale.into(), masked }
     }
 }

@@ -1,6 +1,6 @@
 //! Softmax as a cached plan.
 
-use crate::caching::ResourceCache;
+use crate::caching::{Registry, ResourceCache};
 use crate::error::MetalError;
 use crate::kernels::checks::{check_extents, check_finite, check_float};
 use crate::kernels::{Operation, Planned, Runs, SeqKBucket};
@@ -23,6 +23,7 @@ pub struct SoftmaxParams {
 
 /// The bucket of the row length. The exact length and the number of rows are given with each call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "portable", derive(serde::Serialize, serde::Deserialize))]
 pub struct SoftmaxKey {
     /// The row lengths that share the plan.
     pub seq_k: SeqKBucket,
@@ -63,7 +64,7 @@ impl Operation for SoftmaxKernel {
     }
 
     fn check_key(key: &SoftmaxKey) -> Result<(), MetalError> {
-        check_extents("softmax", &[("the row length", key.seq_k.padded_length())])?;
+        check_extents("softmax", &[("the row length", key.seq_k.max())])?;
         check_float("softmax", key.dtype)
     }
 
@@ -72,7 +73,7 @@ impl Operation for SoftmaxKernel {
         if !key.seq_k.holds(seq_k) {
             return Err(MetalError::invalid_params(format!(
                 "softmax over rows of {seq_k}, where the plan is for 1 to {}",
-                key.seq_k.padded_length()
+                key.seq_k.max()
             )));
         }
         if key.causal && past.checked_add(rows).is_none_or(|seen| seen > seq_k) {
@@ -86,16 +87,17 @@ impl Operation for SoftmaxKernel {
     }
 }
 
-impl<D: 'static> ResourceCache<D> {
+impl<D: 'static, G: Registry<D>> ResourceCache<D, G> {
     /// The plan of a softmax over rows of this length.
     ///
     /// # Errors
     /// As [`get_or_create_gemm`](Self::get_or_create_gemm).
+    #[track_caller]
     pub fn get_or_create_softmax(
         &mut self,
         params: &SoftmaxParams,
         device: Option<&D>,
-    ) -> Result<&mut Planned<SoftmaxKernel, D>, MetalError>
+    ) -> Result<&Planned<SoftmaxKernel, D>, MetalError>
     where
         D: Runs<SoftmaxKernel>,
     {

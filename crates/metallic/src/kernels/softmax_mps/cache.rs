@@ -3,7 +3,7 @@
 use objc2::AnyThread;
 use objc2::rc::{Retained, autoreleasepool};
 use objc2::runtime::ProtocolObject;
-use objc2_metal::MTLCommandBuffer;
+use objc2_metal::{MTLCommandBuffer, MTLDevice};
 use objc2_metal_performance_shaders::{MPSMatrix, MPSMatrixSoftMax};
 
 use super::key::{SoftmaxMpsKey, SoftmaxMpsParams};
@@ -50,6 +50,10 @@ impl CacheableKernel for SoftmaxMpsKernel {
             unsafe { MPSMatrixSoftMax::initWithDevice(MPSMatrixSoftMax::alloc(), device) }
         });
         Ok(SoftmaxMps { softmax, key: *key })
+    }
+
+    fn device_identity(device: &Device) -> Option<u64> {
+        Some(device.registryID())
     }
 }
 
@@ -104,6 +108,7 @@ impl ResourceCache<Device> {
     /// [`MetalError::InvalidParams`] if the length is zero or the type neither `F32` nor `F16`;
     /// [`MetalError::DeviceNotAvailable`] if neither `device` nor the registry has a device; [`MetalError::Device`] if Metal
     /// Performance Shaders do not run on it.
+    #[track_caller]
     pub fn get_or_create_mps_softmax(
         &mut self,
         params: &SoftmaxMpsParams,

@@ -32,7 +32,7 @@ impl From<&SoftmaxMpsParams> for SoftmaxMpsKey {
 impl SoftmaxMpsKey {
     /// Checks that there are rows to normalise, in a type that can be.
     pub(super) fn check(&self) -> Result<(), MetalError> {
-        if self.seq_k.padded_length() == 0 {
+        if self.seq_k.max() == 0 {
             return Err(MetalError::invalid_params("a softmax over no elements"));
         }
         if !matches!(self.dtype, Dtype::F32 | Dtype::F16) {
@@ -52,7 +52,7 @@ impl SoftmaxMpsKey {
         if rows == 0 || !self.seq_k.holds(columns) {
             return Err(MetalError::invalid_params(format!(
                 "a softmax over {rows} rows of {columns} elements, where rows have 1 to {}",
-                self.seq_k.padded_length()
+                self.seq_k.max()
             )));
         }
         for (name, layout) in [("input", input), ("result", result)] {

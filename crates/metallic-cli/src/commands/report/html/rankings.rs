@@ -143,6 +143,8 @@ fn reason_text(reason: &str) -> String {
         format!("more than {} entries", count(max))
     } else if let Some(ms) = number("idle_timeout_exceeded_", "ms") {
         format!("idle for {}", duration(ms.saturating_mul(1_000_000)))
+    } else if let Some(max) = number("idle_generations_exceeded_", "") {
+        format!("idle for more than {} generations", count(max))
     } else {
         reason.replace('_', " ")
     }
@@ -156,6 +158,7 @@ mod tests {
     fn reasons_are_put_in_words() {
         assert_eq!(reason_text("size_limit_exceeded_max_64"), "more than 64 entries");
         assert_eq!(reason_text("idle_timeout_exceeded_1500ms"), "idle for 1.50 s");
+        assert_eq!(reason_text("idle_generations_exceeded_3"), "idle for more than 3 generations");
         assert_eq!(reason_text("something_newer"), "something newer");
     }
 }

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use metallic_instrumentation::{CacheKind, CacheName};
 
 use super::{SharedRegistry, lock};
+use crate::caching::clock::TimeSource;
 use crate::caching::policy::EvictionPolicy;
 use crate::caching::registry::keyed::SharedCache;
 use crate::caching::registry::shared_kernel::ErasedShared;
 use crate::caching::reporting::CacheMetrics;
-use crate::caching::shared::SharedCore;
+use crate::caching::shared::JudgedCache;
 use crate::error::Error;
 
 impl<D: 'static> SharedRegistry<D> {
@@ -63,35 +64,61 @@ impl<D: 'static> SharedRegistry<D> {
         Key: Clone + Eq + Hash + fmt::Debug + Send + Sync + 'static,
         R: Send + Sync + 'static,
     {
-        let name = name.into();
         let second = type_name::<SharedCache<Key, R>>();
+        let creators = self.0.creators.clone();
+        self.get_or_place(name.into(), second, |name, policy, time| {
+            SharedCache::of_kind(CacheKind::Keyed, name, policy, time, creators)
+        })
+    }
+
+    /// The cache of this name that a slot has, made at the first call, as one thread sees it. `owner` is the slot's type.
+    ///
+    /// # Errors
+    /// As [`cache`](Self::cache).
+    pub(crate) fn judged_cache<Key, R>(
+        &self,
+        name: &'static str,
+        owner: &'static str,
+    ) -> Result<JudgedCache<Key, R>, Error>
+    where
+        Key: Clone + Eq + Hash + fmt::Debug + Send + Sync + 'static,
+        R: Send + Sync + 'static,
+    {
+        let name = CacheName::from_static(name);
+        let creators = self.0.creators.clone();
+        let cache = self.get_or_place(name, owner, |name, policy, time| {
+            SharedCache::<Key, R>::of_kind(CacheKind::Slot, name, policy, time, creators)
+        })?;
+        Ok(JudgedCache::view(cache.core().clone()))
+    }
+
+    /// The handle that has this name, which `new` makes if the name is free. `second` is the caller's type, for messages.
+    pub(in crate::caching::registry) fn get_or_place<T: ErasedShared + Clone>(
+        &self,
+        name: CacheName,
+        second: &'static str,
+        new: impl FnOnce(CacheName, EvictionPolicy, TimeSource) -> T,
+    ) -> Result<T, Error> {
         let sink = lock(&self.0.sink);
         let known = lock(&self.0.keyed).get(&name).cloned();
-        let is_new = known.is_none();
-        let erased = match known {
-            Some(erased) => erased,
-            None => {
-                if let Some(first) = self.owner_of_name(&name) {
-                    return Err(Error::DuplicateCacheName { name, first, second });
-                }
-                let policy = self.policy_to_come(&name).unwrap_or_else(EvictionPolicy::none);
-                let format = <Key as fmt::Debug>::fmt;
-                let time = self.0.time.clone();
-                let core = SharedCore::<Key, R>::new(name.clone(), CacheKind::Keyed, format, policy, time);
-                core.connect(sink.clone());
-                let erased: Arc<dyn ErasedShared> = Arc::new(core);
-                lock(&self.0.keyed).insert(name.clone(), erased.clone());
-                erased
-            }
-        };
-        drop(sink);
-        if is_new {
-            erased.announce();
+        if let Some(known) = known {
+            drop(sink);
+            let first = known.owner();
+            let known: &dyn Any = &*known;
+            let known = known.downcast_ref::<T>().cloned();
+            return known.ok_or(Error::DuplicateCacheName { name, first, second });
         }
-        let first = erased.owner();
-        let erased: Arc<dyn Any + Send + Sync> = erased;
-        let core = erased.downcast().map_err(|_| Error::DuplicateCacheName { name, first, second })?;
-        Ok(SharedCache::new(core))
+        if let Some(first) = self.owner_of_name(&name) {
+            return Err(Error::DuplicateCacheName { name, first, second });
+        }
+        let policy = self.policy_to_come(&name).unwrap_or_else(EvictionPolicy::none);
+        let new = new(name.clone(), policy, self.0.time.clone());
+        new.connect(sink.clone());
+        new.set_gate(self.gate());
+        lock(&self.0.keyed).insert(name, Arc::new(new.clone()));
+        drop(sink);
+        new.announce();
+        Ok(new)
     }
 
     pub(super) fn named_cache(&self, name: &str) -> Option<Arc<dyn ErasedShared>> {

@@ -55,7 +55,7 @@ impl SharedTable {
         cache.downcast_ref()
     }
 
-    pub(super) fn all(&self) -> Vec<Arc<dyn ErasedShared>> {
+    pub(super) fn all_placed(&self) -> Vec<Arc<dyn ErasedShared>> {
         let near = self.near.iter().filter_map(OnceLock::get).map(|(_, cache)| cache.clone());
         let far = self.far.read().unwrap_or_else(PoisonError::into_inner);
         near.chain(far.iter().map(|(_, cache)| cache.clone())).collect()

@@ -1,5 +1,38 @@
 //! The fields of a key, read from its debug form, and how many of them two keys do not share.
 
+/// The key that is most like another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct NearestKey {
+    /// The key's label, with its cache's name.
+    pub key: String,
+    /// The fields that differ.
+    pub differences: Vec<Difference>,
+}
+
+impl NearestKey {
+    /// Of the labels of a cache, the one that differs in the fewest fields from `asked`, a key without the cache's name. Of
+    /// several, the first.
+    pub fn among(
+        labels: impl IntoIterator<Item = impl AsRef<str>>,
+        cache: &str,
+        asked: &str,
+    ) -> Option<Self> {
+        let asked = KeyForm::parse(asked);
+        let form_of = |label: &str| KeyForm::parse(label.get(cache.len() + 1..).unwrap_or(label));
+        let mut nearest = None;
+        for label in labels {
+            let distance = asked.distance(&form_of(label.as_ref()));
+            if nearest.as_ref().is_none_or(|(least, _)| distance < *least) {
+                nearest = Some((distance, label));
+            }
+        }
+        let (_, label) = nearest?;
+        let differences = asked.differences(&form_of(label.as_ref())).collect();
+        Some(Self { key: label.as_ref().to_owned(), differences })
+    }
+}
+
 /// A key as named values: `GemmKey{m:64,shape:[1,2]}` has the fields `m` = `64`, `shape.0` = `1` and `shape.1` = `2`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyForm {
@@ -7,7 +40,8 @@ pub struct KeyForm {
 }
 
 /// A field that two keys do not share. What a key does not have is `None`.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Difference {
     /// The field's name; those within others stand behind a dot, and elements have their number. Empty for a key that is
     /// one value.

@@ -1,0 +1,271 @@
+//! A run in which nothing is created while serving: recorded, warmed up, armed.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use metallic::caching::SharedRegistry;
+use metallic::creation::{Armed, Contract, Supervisor};
+use metallic::kernels::add::AddKernel;
+use metallic::kernels::gelu::GeluKernel;
+use metallic::kernels::gemm::GemmKernel;
+use metallic::kernels::kv_cache_write::KvCacheWriteKernel;
+use metallic::kernels::layer_norm::LayerNormKernel;
+use metallic::kernels::scaled_dot_product_attention::ScaledDotProductAttentionKernel;
+use metallic::manifest::{Manifest, ManifestWriter, WarmOptions, WarmReport};
+use metallic_transformer::engine::TransformerDevice;
+use serde::Serialize;
+
+use crate::args::{Arm, ContractArgs};
+use crate::error::Error;
+use crate::progress::Progress;
+use crate::units::printable;
+
+/// What was recorded, warmed up and created all the same.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct ContractFigures {
+    /// The recording, with `--record`.
+    pub recorded: Option<Recorded>,
+    /// The warm-up, with `--warm`.
+    pub warm_up: Option<WarmUpFigures>,
+    /// The time from the begin of the warm-up until the first prompt could be taken, in nanoseconds.
+    pub ready_ns: Option<u64>,
+    /// Creations after that, with `--arm`.
+    pub violations: Option<u64>,
+    /// The first of them.
+    pub first_violations: Vec<String>,
+}
+
+/// A recording.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Recorded {
+    /// Keys that were created and are in the manifest.
+    pub keys: u64,
+    /// Creations of caches whose keys cannot be carried.
+    pub not_portable: u64,
+}
+
+/// A warm-up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WarmUpFigures {
+    /// Keys that were created.
+    pub created: u64,
+    /// Keys that were loaded from a store.
+    pub loaded: u64,
+    /// Keys that failed.
+    pub failed: u64,
+    /// Records that were passed over.
+    pub skipped: u64,
+    /// Keys that were not tried.
+    pub left_out: u64,
+    /// The time that it took, in nanoseconds.
+    pub duration_ns: u64,
+    /// All of it in one line.
+    pub summary: String,
+}
+
+impl From<&WarmReport> for WarmUpFigures {
+    fn from(report: &WarmReport) -> Self {
+        Self {
+            created: report.created,
+            loaded: report.loaded,
+            failed: report.failed.len() as u64,
+            skipped: report.skipped.values().sum(),
+            left_out: report.left_out.values().sum(),
+            duration_ns: u64::try_from(report.duration.as_nanos()).unwrap_or(u64::MAX),
+            summary: report.to_string(),
+        }
+    }
+}
+
+/// What the arguments ask for, and what was read for it.
+pub(super) struct Plan<'a> {
+    args: &'a ContractArgs,
+    manifest: Option<Manifest>,
+}
+
+impl<'a> Plan<'a> {
+    /// Reads the manifests, before anything is begun.
+    ///
+    /// # Errors
+    /// One of them cannot be read, or is not one.
+    pub(super) fn read(args: &'a ContractArgs) -> Result<Self, Error> {
+        if let Some(path) = args.record.as_deref().filter(|path| path.exists()) {
+            // What is not a manifest is not written to.
+            Manifest::open(path)?;
+        }
+        let manifest = args.warm.as_deref().map(Manifest::open).transpose()?;
+        Ok(Self { args, manifest })
+    }
+
+    /// Records, and warms up.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub(super) fn begin<D>(&self, registry: &SharedRegistry<D>, workers: usize) -> Result<Serving<'a>, Error>
+    where
+        D: TransformerDevice + Send + Sync,
+    {
+        let began = Instant::now();
+        let args = self.args;
+        if let Some(path) = args.ready_file.as_deref() {
+            remove(path)?;
+        }
+        register(registry);
+        let supervisor = registry.supervisor();
+        if let Some(path) = &args.record {
+            supervisor.record(ManifestWriter::append_to(path)?);
+        }
+        let warm_up = self.manifest.as_ref().map(|manifest| {
+            let progress = Progress::steps(manifest.len() as u64, "warming up");
+            let report = registry.warm(
+                manifest,
+                &WarmOptions { progress: Some(&|_| progress.add(1)), ..WarmOptions::default() },
+            );
+            progress.finish();
+            report
+        });
+        let figures = ContractFigures {
+            warm_up: warm_up.as_ref().map(WarmUpFigures::from),
+            ..ContractFigures::default()
+        };
+        // A rehearsal creates what no manifest can have. What the manifest could have and has not, is for the run to meet.
+        let armed = args.arm.and(self.manifest.as_ref());
+        let armed = armed.map(|_| supervisor.arm_portable("rehearsal", Contract::Refuse));
+        supervisor.set_phase("loading");
+        let state = State { waiting: workers, armed, failure: None, figures };
+        Ok(Serving { args, supervisor, began, state: Mutex::new(state), changed: Condvar::new() })
+    }
+}
+
+/// A run from its warm-up to its end.
+pub(super) struct Serving<'a> {
+    args: &'a ContractArgs,
+    supervisor: Supervisor,
+    began: Instant,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    /// Workers that are not ready yet.
+    waiting: usize,
+    armed: Option<Armed>,
+    failure: Option<Error>,
+    figures: ContractFigures,
+}
+
+impl Serving<'_> {
+    /// Returns `true` if workers are to rehearse, so that they create nothing afterwards.
+    pub(super) fn is_rehearsed(&self) -> bool {
+        self.args.warm.is_some() || self.args.arm.is_some() || self.args.ready_file.is_some()
+    }
+
+    /// Notes that `workers` workers are ready, or never will be. The last of them arms the run.
+    pub(super) fn arrive(&self, workers: usize) {
+        let mut state = self.state();
+        state.waiting -= workers;
+        if state.waiting > 0 || workers == 0 {
+            return;
+        }
+        state.armed = self.args.arm.map(|arm| self.supervisor.arm("serving", arm.into()));
+        self.supervisor.set_phase("serving");
+        if self.is_rehearsed() {
+            let ready = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            state.figures.ready_ns = Some(ready);
+        }
+        if let Some(path) = self.args.ready_file.as_deref() {
+            state.failure = fs::write(path, "ready\n").err().map(|error| Error::file(name(path), error));
+        }
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// Notes that a worker is ready, or never will be, when it is dropped.
+    pub(super) fn arrival(&self) -> Arrival<'_> {
+        Arrival(self)
+    }
+
+    /// Waits until all workers are ready.
+    pub(super) fn wait(&self) {
+        let state = self.state();
+        let waited = self.changed.wait_while(state, |state| state.waiting > 0);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Ends the recording, and says what there is to say.
+    ///
+    /// # Errors
+    /// A file could not be written.
+    pub(super) fn end(self) -> Result<ContractFigures, Error> {
+        let mut state = self.state();
+        if let Some(armed) = state.armed.take() {
+            self.note(&mut state, &armed);
+            state.figures.violations = Some(armed.violations());
+        }
+        if let Some(failure) = state.failure.take() {
+            return Err(failure);
+        }
+        if let Some(report) = self.supervisor.stop_recording() {
+            if let Some(error) = report.error {
+                let path = self.args.record.as_deref().map(name).unwrap_or_default();
+                return Err(Error::content(path, error));
+            }
+            let not_portable = report.not_portable.values().sum();
+            state.figures.recorded = Some(Recorded { keys: report.keys, not_portable });
+        }
+        Ok(std::mem::take(&mut state.figures))
+    }
+
+    /// Keeps the violations of a scope, and says them if they are warned of.
+    fn note(&self, state: &mut State, armed: &Armed) {
+        let said = armed.first_violations();
+        let said = said.into_iter().map(|violation| {
+            printable(&metallic::Error::CreationRefused(Box::new(violation)).to_string(), usize::MAX)
+        });
+        let said: Vec<_> = said.collect();
+        if self.args.arm == Some(Arm::Warn) {
+            let mut err = io::stderr();
+            // Where it cannot be said, the figures say it.
+            let _ = said.iter().try_for_each(|line| writeln!(err, "metallic: created all the same: {line}"));
+        }
+        state.figures.first_violations.extend(said);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A worker that is not ready yet.
+pub(super) struct Arrival<'a>(&'a Serving<'a>);
+
+impl Drop for Arrival<'_> {
+    fn drop(&mut self) {
+        self.0.arrive(1);
+    }
+}
+
+/// The operations of a transformer.
+fn register<D: TransformerDevice + Send + Sync>(registry: &SharedRegistry<D>) {
+    registry.register::<AddKernel>();
+    registry.register::<GeluKernel>();
+    registry.register::<GemmKernel>();
+    registry.register::<KvCacheWriteKernel>();
+    registry.register::<LayerNormKernel>();
+    registry.register::<ScaledDotProductAttentionKernel>();
+}
+
+/// Removes what an earlier run left.
+fn remove(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::file(name(path), error)),
+        _ => Ok(()),
+    }
+}
+
+fn name(path: &Path) -> String {
+    path.display().to_string()
+}

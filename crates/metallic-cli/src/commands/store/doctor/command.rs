@@ -1,0 +1,61 @@
+use std::cmp::Reverse;
+use std::io::Write;
+
+use metallic_store::ArtifactStore;
+use serde::Serialize;
+
+use super::{Clues, Examined, examine_base, examine_folder, examine_server};
+use crate::args::DoctorArgs;
+use crate::error::Error;
+use crate::store;
+
+#[derive(Serialize)]
+struct Json {
+    schema: u32,
+    levels: Vec<Examined>,
+    failures: usize,
+}
+
+/// Examines all levels.
+///
+/// # Errors
+/// The store cannot be opened at all, or there are failures.
+pub(in crate::commands::store) fn run(args: &DoctorArgs, out: &mut dyn Write) -> Result<(), Error> {
+    let opened = store::open(&args.store, None)?;
+    let secret = store::secret()?;
+    let mut levels = vec![examine_folder(&opened.disk, secret.is_some())];
+    levels.extend(args.bases.iter().map(|base| examine_base(base, secret.as_ref())));
+    if let (Some(remote), Some(url)) = (&opened.remote, store::url(&args.store)) {
+        // The costliest are what is worth asking a server for.
+        let ids = opened.disk.ids(None).unwrap_or_default();
+        let mut local: Vec<_> = ids.iter().filter_map(|id| opened.disk.info(id).ok()).collect();
+        local.sort_by_key(|info| Reverse(info.cost));
+        let local = local.iter().map(|info| info.id).collect();
+        let clues = Clues { place: without_password(&url), has_secret: secret.is_some(), local };
+        levels.push(examine_server(remote, &clues));
+    }
+
+    let failures: Vec<_> = levels.iter().flat_map(Examined::failures).collect();
+    if args.json {
+        serde_json::to_writer(&mut *out, &Json { schema: 1, failures: failures.len(), levels })?;
+        writeln!(out)?;
+    } else {
+        for (number, level) in levels.iter().enumerate() {
+            if number > 0 {
+                writeln!(out)?;
+            }
+            level.write(out)?;
+        }
+    }
+    if failures.is_empty() { Ok(()) } else { Err(Error::Checks(failures)) }
+}
+
+/// A URL that may be printed.
+fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    match rest[..end].rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}://{host}{}", &rest[end..]),
+        None => url.to_owned(),
+    }
+}

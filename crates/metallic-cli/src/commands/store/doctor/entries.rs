@@ -1,0 +1,106 @@
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use metallic_store::{ArtifactStore, EntryInfo, FormatError, MissCause};
+
+use super::finding::Finding;
+
+/// What the headers of a store's entries say.
+#[derive(Default)]
+pub(super) struct Entries {
+    pub(super) readable: Vec<EntryInfo>,
+    other_secret: usize,
+    no_secret: usize,
+    damaged: usize,
+    first_cause: Option<MissCause>,
+}
+
+/// Clocks that differ by less are taken to agree.
+const SKEW: Duration = Duration::from_secs(60);
+
+impl Entries {
+    pub(super) fn of(store: &dyn ArtifactStore) -> Result<Self, MissCause> {
+        let mut entries = Self::default();
+        for id in store.ids(None)? {
+            match store.info(&id) {
+                Ok(info) => entries.readable.push(info),
+                Err(MissCause::Absent) => {}
+                Err(MissCause::Damaged(FormatError::MacMismatch)) => entries.other_secret += 1,
+                Err(MissCause::Damaged(FormatError::MacMissing)) => entries.no_secret += 1,
+                Err(cause) => {
+                    entries.damaged += 1;
+                    entries.first_cause.get_or_insert(cause);
+                }
+            }
+        }
+        Ok(entries)
+    }
+
+    fn all(&self) -> usize {
+        self.readable.len() + self.other_secret + self.no_secret + self.damaged
+    }
+
+    /// Whether the secret is that of the entries.
+    pub(super) fn secret(&self, has_secret: bool) -> Finding {
+        const CHECK: &str = "secret";
+        let all = self.all();
+        let refused = self.other_secret + self.no_secret;
+        let authenticated = self.readable.iter().filter(|info| info.is_authenticated).count();
+        if !has_secret {
+            return match authenticated {
+                0 => Finding::ok(CHECK, "none is set: digests protect from accidents, not from an attacker"),
+                _ => Finding::warning(
+                    CHECK,
+                    format!(
+                        "none is set, and {authenticated} of {all} entries were written with one: they are not authenticated"
+                    ),
+                    "Set METALLIC_STORE_SECRET to what the writers have.",
+                ),
+            };
+        }
+        if refused == 0 {
+            return Finding::ok(CHECK, format!("all {all} entries are authenticated by it"));
+        }
+        let detail = format!(
+            "{refused} of {all} entries are refused: {} by another secret, {} without one",
+            self.other_secret, self.no_secret
+        );
+        let advice =
+            "Is METALLIC_STORE_SECRET that of the other programs? Entries of an old one are evicted in time.";
+        match self.readable.len() {
+            0 => Finding::failure(CHECK, detail, advice),
+            _ => Finding::warning(CHECK, detail, advice),
+        }
+    }
+
+    /// Whether the headers are those of entries.
+    pub(super) fn damage(&self) -> Finding {
+        match &self.first_cause {
+            None => Finding::ok("entries", format!("{} headers are right", self.all())),
+            Some(cause) => Finding::warning(
+                "entries",
+                format!("{} of {} are no entries, the first: {cause}", self.damaged, self.all()),
+                "They are made again when needed; `metallic store verify` lists them.",
+            ),
+        }
+    }
+
+    /// Whether any entry is from the future.
+    pub(super) fn clock(&self, now: SystemTime) -> Finding {
+        let limit = now + SKEW;
+        let is_ahead = |info: &EntryInfo| {
+            let written = UNIX_EPOCH.checked_add(Duration::from_secs(info.written));
+            written.is_none_or(|written| written > limit) || info.used.is_some_and(|used| used > limit)
+        };
+        match self.readable.iter().filter(|info| is_ahead(info)).count() {
+            0 => Finding::ok("clock", "no entry is from the future"),
+            ahead => Finding::warning(
+                "clock",
+                format!(
+                    "{ahead} entries are from the future: this clock went back, or another machine's is ahead. Eviction takes them \
+                     for just used"
+                ),
+                "Let the machines keep their time by NTP.",
+            ),
+        }
+    }
+}

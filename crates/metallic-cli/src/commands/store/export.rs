@@ -1,0 +1,104 @@
+//! `metallic store export`.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+
+use metallic_store::{Bundle, BundleSigner, Digest};
+use serde::Serialize;
+
+use super::folder;
+use super::listing::{find, list, name, target};
+use crate::args::ExportArgs;
+use crate::error::Error;
+use crate::units::bytes;
+
+#[derive(Serialize)]
+struct Json {
+    schema: u32,
+    file: String,
+    exported: u64,
+    bytes: u64,
+    signer: Option<String>,
+    failed: Vec<(String, String)>,
+}
+
+pub(super) fn run(args: &ExportArgs, out: &mut dyn Write) -> Result<(), Error> {
+    let store = folder::open(&args.folder)?;
+    let signer = args.sign.as_deref().map(signer).transpose()?;
+    let infos = if args.keys.is_empty() {
+        let is_wanted = |cache: &str| args.cache.as_deref().is_none_or(|wanted| wanted == cache);
+        let all = list(&store)?.into_iter().filter_map(|listed| listed.info.ok());
+        all.filter(|info| is_wanted(info.key.cache())).collect()
+    } else {
+        let found = args.keys.iter().map(|key| find(&store, key)).collect::<Result<Vec<_>, _>>()?;
+        found.concat()
+    };
+    // A link without what it leads to is of no use.
+    let targets = infos.iter().filter(|info| info.is_link).filter_map(|info| target(&store, info));
+    let ids: BTreeSet<_> = infos.iter().map(|info| info.id).chain(targets).collect();
+    if ids.is_empty() {
+        return Err(Error::NotFound("there is nothing to export".to_owned()));
+    }
+    let (bundle, report) = Bundle::export(&store, ids, signer.as_ref());
+    let file = args.out.display().to_string();
+    write_whole(&args.out, &bundle).map_err(|error| Error::file(&*file, error))?;
+
+    let public = signer.map(|signer| Digest(signer.public()).to_string());
+    if args.folder.json {
+        let failed = report.failed.iter().map(|(id, cause)| (id.to_string(), cause.clone())).collect();
+        let (exported, bytes) = (report.moved, bundle.len() as u64);
+        serde_json::to_writer(&mut *out, &Json { schema: 1, file, exported, bytes, signer: public, failed })?;
+        return Ok(writeln!(out)?);
+    }
+    for (id, cause) in &report.failed {
+        writeln!(out, "left out  {}  {cause}", name(id))?;
+    }
+    writeln!(out, "{} entries, {} in {file}", report.moved, bytes(bundle.len() as u64))?;
+    match public {
+        Some(public) => writeln!(out, "signed by {public}")?,
+        None => writeln!(out, "not signed: it can be imported by --trust alone")?,
+    }
+    Ok(())
+}
+
+/// Writes a file that is there whole or not at all.
+fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
+    let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
+    let mut partial = std::ffi::OsString::from(".");
+    partial.push(name);
+    partial.push(format!(".{}", std::process::id()));
+    let partial = path.with_file_name(partial);
+    let written = fs::File::create_new(&partial).and_then(|mut file| {
+        file.write_all(content)?;
+        file.sync_all()
+    });
+    let renamed = written.and_then(|()| fs::rename(&partial, path));
+    if renamed.is_err() {
+        // The reason for this is the error that is returned.
+        let _ = fs::remove_file(&partial);
+    }
+    renamed
+}
+
+/// The signer of a seed in a file, which only its owner may be able to read.
+fn signer(path: &Path) -> Result<BundleSigner, Error> {
+    let name = path.display().to_string();
+    let text = fs::read_to_string(path).map_err(|error| Error::file(&*name, error))?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = fs::metadata(path).map_err(|error| Error::file(&*name, error))?.permissions().mode();
+        if mode & 0o077 != 0 {
+            return Err(Error::content(
+                name,
+                format!("others can read the seed, its mode is {:o}", mode & 0o777),
+            ));
+        }
+    }
+    let seed: Result<Digest, _> = text.trim().parse();
+    // Not the digest's own message, which repeats the text.
+    let seed = seed.map_err(|_| Error::content(name, "a seed is 64 lower-case hexadecimal digits"))?;
+    Ok(BundleSigner::from_seed(&seed.0))
+}

@@ -1,0 +1,63 @@
+//! `metallic store import`.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use metallic_store::{Bundle, BundleTrust, StoreObserver};
+use serde::Serialize;
+
+use super::folder;
+use super::listing::name;
+use super::removal::Evictions;
+use crate::args::ImportArgs;
+use crate::error::Error;
+
+#[derive(Serialize)]
+struct Json {
+    schema: u32,
+    folder: String,
+    imported: u64,
+    evicted: Vec<String>,
+    failed: Vec<(String, String)>,
+}
+
+pub(super) fn run(args: &ImportArgs, out: &mut dyn Write) -> Result<(), Error> {
+    let file = args.file.display().to_string();
+    let trust = if args.trust { BundleTrust::Anyone } else { BundleTrust::SignedBy(&args.signers) };
+    // Before the folder is created.
+    let bundle =
+        Bundle::open(&args.file, trust).map_err(|error| Error::content(&*file, error.to_string()))?;
+    let evictions = Arc::new(Evictions::default());
+    let observer: Arc<dyn StoreObserver> = evictions.clone();
+    let store = folder::create(&args.folder, Some(&observer))?;
+    let report = bundle.import_into(&*store);
+    let (evicted, _) = evictions.take();
+
+    let folder = store.folder().display().to_string();
+    if args.folder.json {
+        let json = Json {
+            schema: 1,
+            folder,
+            imported: report.moved,
+            evicted: evicted.iter().map(ToString::to_string).collect(),
+            failed: report.failed.iter().map(|(id, cause)| (id.to_string(), cause.clone())).collect(),
+        };
+        serde_json::to_writer(&mut *out, &json)?;
+        writeln!(out)?;
+    } else {
+        for (id, cause) in &report.failed {
+            writeln!(out, "not imported  {}  {cause}", name(id))?;
+        }
+        writeln!(out, "{} of {} entries are in {folder}", report.moved, bundle.len())?;
+        if !evicted.is_empty() {
+            writeln!(out, "{} entries were evicted to make room", evicted.len())?;
+        }
+    }
+    match report.failed.first() {
+        None => Ok(()),
+        Some((id, cause)) => {
+            let number = report.failed.len();
+            Err(Error::content(file, format!("{number} were not imported, the first: {}: {cause}", name(id))))
+        }
+    }
+}

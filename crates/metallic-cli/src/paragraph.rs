@@ -1,0 +1,55 @@
+//! Prose for the terminal.
+
+use std::io::{self, Write};
+
+/// Columns of a terminal that has no more.
+const WIDTH: usize = 80;
+
+/// Writes a text behind a head, broken at spaces to fit 80 columns; the lines after the first begin below the first one's
+/// text. A word that is longer is not broken, and an empty text is no line.
+///
+/// # Errors
+/// The writer's.
+pub(crate) fn write_wrapped(out: &mut dyn Write, head: &str, text: &str) -> io::Result<()> {
+    let indent = head.chars().count();
+    let mut line = head.to_owned();
+    let mut width = indent;
+    for word in text.split_whitespace() {
+        let length = word.chars().count();
+        if width > indent && width + 1 + length > WIDTH {
+            writeln!(out, "{line}")?;
+            line = " ".repeat(indent);
+            width = indent;
+        }
+        if width > indent {
+            line.push(' ');
+            width += 1;
+        }
+        line.push_str(word);
+        width += length;
+    }
+    if width > indent { writeln!(out, "{line}") } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::write_wrapped;
+
+    #[test]
+    fn lines_are_broken_at_spaces_and_begin_below_each_other() {
+        let wrapped = |head, text: &str| {
+            let mut out = Vec::new();
+            write_wrapped(&mut out, head, text).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(wrapped("a: ", "some words"), "a: some words\n");
+        assert_eq!(wrapped("a: ", ""), "");
+        let (word, long) = ("x".repeat(38), "y".repeat(200));
+        assert_eq!(
+            wrapped("a: ", &format!("{word} {word} {word}")),
+            format!("a: {word} {word}\n   {word}\n")
+        );
+        assert_eq!(wrapped("a: ", &format!("{long} z")), format!("a: {long}\n   z\n"));
+        assert_eq!(wrapped("", &format!("{} bc", "a".repeat(77))), format!("{} bc\n", "a".repeat(77)));
+    }
+}

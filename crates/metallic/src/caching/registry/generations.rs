@@ -1,0 +1,57 @@
+//! The engine's own time: generations, which it ends once a step, a frame or a request.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::erased::ErasedCache;
+use super::{CacheRegistry, LocalRegistry, SharedRegistry, resume_first};
+use crate::caching::slot::CacheRegistrySlot;
+
+impl<D: 'static> CacheRegistry<D> {
+    /// Ends a generation and begins the next one: entries that were not used for as many generations as their policy says
+    /// ([`EvictionPolicy::with_max_idle_generations`](crate::caching::EvictionPolicy::with_max_idle_generations)) expire. To be
+    /// called once a step, a frame or a request, whichever the limits count. Costs nothing to speak of for caches without such a
+    /// limit.
+    ///
+    /// ```
+    /// use metallic::caching::{CacheRegistry, EvictionPolicy};
+    ///
+    /// let mut registry: CacheRegistry = CacheRegistry::new();
+    /// let masks = registry.keyed_cache::<u32, Vec<f32>>("mask")?;
+    /// masks.set_eviction_policy(EvictionPolicy::none().with_max_idle_generations(1));
+    /// masks.get_or_make(&64, || vec![0.0; 64]);
+    /// registry.next_generation();
+    /// assert_eq!(registry.metrics_of("mask").map(|metrics| metrics.size), Some(1)); // unused for this one
+    /// registry.next_generation();
+    /// assert_eq!(registry.metrics_of("mask").map(|metrics| metrics.size), Some(0));
+    /// # Ok::<(), metallic::error::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// As [`clear`](Self::clear).
+    pub fn next_generation(&mut self) {
+        self.for_each(ErasedCache::next_generation, CacheRegistrySlot::next_generation);
+    }
+}
+
+impl<D: 'static> SharedRegistry<D> {
+    /// Ends a generation and begins the next one, for all threads: see [`CacheRegistry::next_generation`]. One thread of an engine
+    /// calls this, or each would end one. O(n) for each cache whose policy limits idle generations.
+    ///
+    /// # Panics
+    /// If the `Drop` of a resource does: when the generation has ended for all caches, with the first such panic.
+    pub fn next_generation(&self) {
+        let caches = self.all_caches();
+        resume_first(caches.iter().map(|cache| catch_unwind(AssertUnwindSafe(|| cache.next_generation()))));
+    }
+}
+
+impl<D: 'static> LocalRegistry<D> {
+    /// [`SharedRegistry::next_generation`]: a generation ends for all threads, and for the slots of this local.
+    ///
+    /// # Panics
+    /// As [`SharedRegistry::next_generation`], or if a slot does.
+    pub fn next_generation(&mut self) {
+        self.shared().next_generation();
+        self.slots_mut().for_each(CacheRegistrySlot::next_generation);
+    }
+}

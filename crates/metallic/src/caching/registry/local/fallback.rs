@@ -1,0 +1,169 @@
+//! Look-ups that do not wait, and the answers that hold for a batch of work.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fmt;
+use std::panic::Location;
+
+use rustc_hash::FxBuildHasher;
+
+use super::{LocalKernel, LocalRegistry};
+use crate::caching::entries::hash_of;
+use crate::caching::gate::Caller;
+use crate::caching::kernel::CacheableKernel;
+use crate::caching::registry::answer::Answer;
+use crate::device::Device;
+use crate::error::Error;
+
+impl<D: Send + Sync + 'static> LocalRegistry<D> {
+    /// [`SharedRegistry::get_or_fallback`](super::super::SharedRegistry::get_or_fallback), whose hits on what this local has used
+    /// before take no lock.
+    ///
+    /// # Errors
+    /// As there.
+    #[track_caller]
+    pub fn get_or_fallback<K>(
+        &mut self,
+        params: &K::Params,
+        fallback: impl FnOnce() -> K::CachedResource,
+    ) -> Result<Answer<K::CachedResource>, Error>
+    where
+        K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
+    {
+        self.get_or_fallback_by_key::<K>(&K::create_cache_key(params), fallback, Location::caller())
+    }
+
+    fn get_or_fallback_by_key<K>(
+        &mut self,
+        key: &K::Key,
+        fallback: impl FnOnce() -> K::CachedResource,
+        caller: Caller,
+    ) -> Result<Answer<K::CachedResource>, Error>
+    where
+        K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
+    {
+        let hash = hash_of(key);
+        let LocalKernel { local, kernel } = Self::kernel::<K>(&self.shared, &mut self.caches)?;
+        if let Some((id, now)) = local.find_again(hash, key) {
+            let generation = local.generation(id);
+            return Ok(Answer::Resource { resource: local.hit(id, now).clone(), generation });
+        }
+        let node = match kernel.core.get_hashed(hash, key) {
+            Some(node) => node,
+            None => match self.shared.bridge::<K>(kernel, hash, key, caller)? {
+                Some(node) => node,
+                None => return Ok(Answer::Fallback(fallback())),
+            },
+        };
+        let answer = Answer::of(&node);
+        local.keep(hash, key, || key.clone(), node);
+        Ok(answer)
+    }
+
+    /// Begins a batch of work: until it is dropped, each key has the answer that it had first. Resources that become ready, or are
+    /// rebuilt, removed or lost with their device meanwhile, are seen by the next batch.
+    pub fn batch(&mut self) -> Batch<'_, D> {
+        Batch { registry: self, answers: HashMap::default() }
+    }
+}
+
+/// Look-ups of one batch of work, such as a frame or a command buffer, whose answers do not change: see [`LocalRegistry::batch`].
+///
+/// ```
+/// # use metallic::caching::{CacheableKernel, SharedRegistry};
+/// # use metallic::{Device, error::MetalError};
+/// # struct Shader;
+/// # impl CacheableKernel for Shader {
+/// #     type Key = u32;
+/// #     type CachedResource = String;
+/// #     type Params = u32;
+/// #     const CACHE_NAME: &'static str = "shader";
+/// #     fn create_cache_key(width: &u32) -> u32 { *width }
+/// #     fn create_cached_resource(width: &u32, _: Option<&Device>) -> Result<String, MetalError> {
+/// #         Ok(format!("compiled for {width}"))
+/// #     }
+/// # }
+/// let registry: SharedRegistry = SharedRegistry::new();
+/// let mut local = registry.local();
+/// let mut batch = local.batch();
+/// let first = batch.get_or_fallback::<Shader>(&128, || "for any width".to_owned())?.clone();
+/// registry.prefetch::<Shader>(&128).wait()?;
+/// assert_eq!(*batch.get_or_fallback::<Shader>(&128, || "for any width".to_owned())?, first);
+///
+/// let mut next = local.batch();
+/// let answer = next.get_or_fallback::<Shader>(&128, || "for any width".to_owned())?;
+/// assert_eq!(answer.get(), "compiled for 128");
+/// # Ok::<(), MetalError>(())
+/// ```
+pub struct Batch<'a, D: 'static = Device> {
+    registry: &'a mut LocalRegistry<D>,
+    /// The answers of each kernel, by its type.
+    answers: HashMap<TypeId, Box<dyn Any + Send>, FxBuildHasher>,
+}
+
+/// The answers of kernel `K` by its keys.
+type Answers<K, D> =
+    HashMap<<K as CacheableKernel<D>>::Key, Answer<<K as CacheableKernel<D>>::CachedResource>, FxBuildHasher>;
+
+impl<D: Send + Sync + 'static> Batch<'_, D> {
+    /// The answer for these parameters in this batch: at the first call that of [`LocalRegistry::get_or_fallback`], and then the same.
+    ///
+    /// # Errors
+    /// As [`LocalRegistry::get_or_fallback`]; then there is no answer yet.
+    #[track_caller]
+    pub fn get_or_fallback<K>(
+        &mut self,
+        params: &K::Params,
+        fallback: impl FnOnce() -> K::CachedResource,
+    ) -> Result<&Answer<K::CachedResource>, Error>
+    where
+        K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
+    {
+        let caller = Location::caller();
+        let answers =
+            self.answers.entry(TypeId::of::<K>()).or_insert_with(|| Box::<Answers<K, D>>::default());
+        let answers: &mut Answers<K, D> =
+            answers.downcast_mut().expect("the kernel's type leads to its answers");
+        match answers.entry(K::create_cache_key(params)) {
+            Entry::Occupied(entry) => {
+                if !entry.get().is_fallback() {
+                    self.registry.count_use::<K>(entry.key());
+                }
+                Ok(entry.into_mut())
+            }
+            Entry::Vacant(entry) => {
+                let answer = self.registry.get_or_fallback_by_key::<K>(entry.key(), fallback, caller)?;
+                Ok(entry.insert(answer))
+            }
+        }
+    }
+
+    /// The registry, for look-ups that wait. They return what is there now.
+    pub fn registry(&mut self) -> &mut LocalRegistry<D> {
+        self.registry
+    }
+}
+
+impl<D: 'static> LocalRegistry<D> {
+    /// Counts a hit on what is there with this key, if anything is.
+    fn count_use<K>(&self, key: &K::Key)
+    where
+        K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
+    {
+        let Some(LocalKernel { local, kernel }) = self.caches.get::<LocalKernel<K, D>>() else { return };
+        let hash = hash_of(key);
+        match local.find(hash, key) {
+            Some((id, now)) => {
+                local.hit(id, now);
+            }
+            None => drop(kernel.core.get_hashed(hash, key)),
+        }
+    }
+}
+
+impl<D: 'static> fmt::Debug for Batch<'_, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch").field("registry", &self.registry).finish_non_exhaustive()
+    }
+}

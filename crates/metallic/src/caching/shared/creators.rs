@@ -1,0 +1,217 @@
+//! Threads that create in the background: a bounded number, started when there is something to create.
+
+use std::collections::{BTreeMap, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use crate::caching::sync::thread::{self, JoinHandle, ThreadId};
+use crate::caching::sync::{Condvar, Mutex, MutexGuard};
+
+/// How long a thread without work stays: an engine that asks for something with each frame keeps its threads, and what their
+/// thread-local variables hold, such as a handle to the registry, is let go of.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// A creation to be done by some thread.
+pub(super) trait Job: Send + Sync {
+    fn run(self: Arc<Self>);
+    /// Nothing will run it any more.
+    fn shut_down(&self);
+}
+
+/// The queue of one registry, and the threads that serve it. Threads keep it, so that it is told when to
+/// [`stop`](Self::stop).
+pub(in crate::caching) struct Creators {
+    state: Mutex<State>,
+    /// There is something to do for a thread that has nothing to do.
+    work: Condvar,
+}
+
+struct State {
+    /// The most threads there are to be.
+    limit: usize,
+    queue: BTreeMap<Place, Arc<dyn Job>>,
+    last_number: u64,
+    threads: HashMap<ThreadId, JoinHandle<()>>,
+    /// Threads that wait for work.
+    idle: usize,
+    is_stopped: bool,
+}
+
+/// A place in the queue: what is waited for goes first, then what was asked for first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    can_wait: bool,
+    number: u64,
+}
+
+/// Why a job was not taken into the queue.
+pub(super) enum Refused {
+    /// There is no thread that could run it.
+    NoThread,
+    Stopped,
+}
+
+impl Creators {
+    /// As many threads as half of the processors, and at least one: the other half is for those who use what is there.
+    pub(in crate::caching) fn new() -> Arc<Self> {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Self::with_limit((processors / 2).max(1))
+    }
+
+    /// No threads: whoever asks creates.
+    pub(in crate::caching) fn none() -> Arc<Self> {
+        Self::with_limit(0)
+    }
+
+    fn with_limit(limit: usize) -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::new(State {
+                limit,
+                queue: BTreeMap::new(),
+                last_number: 0,
+                threads: HashMap::new(),
+                idle: 0,
+                is_stopped: false,
+            }),
+            work: Condvar::new(),
+        })
+    }
+
+    pub(in crate::caching) fn limit(&self) -> usize {
+        self.lock().limit
+    }
+
+    /// Threads beyond a new limit end after what they are creating; the last one after what is queued.
+    pub(in crate::caching) fn set_limit(self: &Arc<Self>, limit: usize) {
+        let mut state = self.lock();
+        state.limit = limit;
+        while state.queue.len() > state.idle && self.start_thread(&mut state) {}
+        drop(state);
+        self.work.notify_all();
+    }
+
+    /// A number for a job, larger than all before.
+    pub(super) fn next_number(&self) -> u64 {
+        let mut state = self.lock();
+        state.last_number += 1;
+        state.last_number
+    }
+
+    /// Queues a job under its number.
+    pub(super) fn enqueue(
+        self: &Arc<Self>,
+        number: u64,
+        can_wait: bool,
+        job: Arc<dyn Job>,
+    ) -> Result<(), Refused> {
+        let mut state = self.lock();
+        if state.is_stopped {
+            return Err(Refused::Stopped);
+        }
+        if state.idle <= state.queue.len() {
+            self.start_thread(&mut state);
+        }
+        if state.threads.is_empty() {
+            return Err(Refused::NoThread);
+        }
+        state.queue.insert(Place { can_wait, number }, job);
+        drop(state);
+        self.work.notify_one();
+        Ok(())
+    }
+
+    /// Moves a job that is queued before those that no one waits for.
+    pub(super) fn raise(&self, number: u64) {
+        let mut state = self.lock();
+        if let Some(job) = state.queue.remove(&Place { can_wait: true, number }) {
+            state.queue.insert(Place { can_wait: false, number }, job);
+        }
+    }
+
+    /// Takes a job out of the queue, if it is there, for the caller to drop.
+    pub(super) fn remove(&self, number: u64) -> Option<Arc<dyn Job>> {
+        let mut state = self.lock();
+        let removed = state.queue.remove(&Place { can_wait: true, number });
+        removed.or_else(|| state.queue.remove(&Place { can_wait: false, number }))
+    }
+
+    /// Empties the queue, takes nothing more, and has each thread end when it is done with what it is creating. Returns the
+    /// threads.
+    pub(in crate::caching) fn stop(&self) -> Vec<JoinHandle<()>> {
+        let mut state = self.lock();
+        state.is_stopped = true;
+        let queue = std::mem::take(&mut state.queue);
+        let threads = std::mem::take(&mut state.threads);
+        drop(state);
+        self.work.notify_all();
+        queue.values().for_each(|job| job.shut_down());
+        threads.into_values().collect()
+    }
+
+    /// [`stop`](Self::stop), and waits for the end of all threads. One of them that calls this, in a creation, waits for none.
+    pub(in crate::caching) fn shut_down(&self) {
+        let threads = self.stop();
+        let here = thread::current().id();
+        if threads.iter().all(|other| other.thread().id() != here) {
+            // What a thread-local variable's drop panics with is no concern of this thread.
+            threads.into_iter().for_each(|other| drop(other.join()));
+        }
+    }
+
+    /// Starts a thread unless there are enough, and returns `true` if it did. Where the system has no thread to give, as on
+    /// wasm32, there is one less.
+    fn start_thread(self: &Arc<Self>, state: &mut State) -> bool {
+        if state.threads.len() >= state.limit {
+            return false;
+        }
+        let creators = self.clone();
+        // Its first step takes the lock, which is held until its handle is here.
+        let thread = thread::Builder::new().name("metallic creator".into()).spawn(move || creators.work());
+        let Ok(thread) = thread else { return false };
+        state.threads.insert(thread.thread().id(), thread);
+        true
+    }
+
+    fn work(&self) {
+        let here = thread::current().id();
+        while let Some(job) = self.next(here) {
+            // Panics of creations stay within a job; this is one of a value that was dropped with it.
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| job.run())) {
+                std::mem::forget(payload);
+            }
+        }
+    }
+
+    /// Waits for something to do; `None` if this thread, which is `here`, is to end.
+    fn next(&self, here: ThreadId) -> Option<Arc<dyn Job>> {
+        let mut state = self.lock();
+        let mut has_lingered = false;
+        loop {
+            // The last one stays for what was queued.
+            let is_surplus = state.threads.len() > state.limit.max(1);
+            if state.is_stopped || is_surplus {
+                break;
+            }
+            if let Some((_, job)) = state.queue.pop_first() {
+                return Some(job);
+            }
+            if state.limit == 0 || has_lingered {
+                break;
+            }
+            state.idle += 1;
+            let waited = self.work.wait_timeout(state, LINGER).unwrap_or_else(PoisonError::into_inner);
+            state = waited.0;
+            state.idle -= 1;
+            has_lingered = waited.1.timed_out();
+        }
+        let handle = state.threads.remove(&here);
+        drop(state);
+        drop(handle);
+        None
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

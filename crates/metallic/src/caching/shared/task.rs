@@ -1,0 +1,363 @@
+//! One creation in the background, from the moment that it is asked for until its outcome is known.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, PoisonError};
+use std::task::{Poll, Wake, Waker};
+use std::time::Duration;
+
+use super::creators::{Creators, Job, Refused};
+use super::flight::{Landing, Outcome};
+use super::node::Node;
+use super::waits::Wait;
+use crate::caching::sync::thread;
+use crate::caching::sync::{Condvar, Mutex, MutexGuard};
+use crate::error::Error;
+
+/// What a task creates, and in which cache.
+pub(super) trait Maker<R>: Send + Sync {
+    /// Finds or creates the resource. It may wait for a creation of it by another thread, or must not.
+    fn make(&self, may_wait: bool) -> Progress<R>;
+    /// Returns `true` if the resource is one of a lost device.
+    fn is_lost(&self, node: &Node<R>) -> bool;
+    fn label(&self) -> Arc<str>;
+}
+
+/// How far a creation came.
+pub(in crate::caching) enum Progress<R> {
+    Ended(Result<Arc<Node<R>>, Error>),
+    /// Another thread is creating the resource.
+    Blocked(Arc<Landing>),
+}
+
+/// A creation that is asked for. The first thread to take it runs it: one of the [`Creators`], or one that waits for it.
+pub(super) struct Task<R> {
+    maker: Box<dyn Maker<R>>,
+    creators: Arc<Creators>,
+    /// Its number in the queue.
+    number: u64,
+    state: Mutex<State<R>>,
+    /// It was begun, or is over.
+    changed: Condvar,
+}
+
+struct State<R> {
+    stage: Stage<R>,
+    /// Those who want the resource. Without any, what was not begun never is.
+    wanted: usize,
+    /// The creation by another thread that it was found to wait for.
+    blocked_by: Option<Arc<Landing>>,
+    last_place: u64,
+    /// At most one for each place.
+    wakers: Vec<(u64, Waker)>,
+}
+
+enum Stage<R> {
+    /// A thread will take it.
+    Queued,
+    /// Another thread creates the resource: at the end of that, this is queued again.
+    Attached,
+    /// There is no thread to take it but those that ask for its outcome.
+    Unserved,
+    /// A thread runs it.
+    Running(Arc<Landing>),
+    Over(Settled<R>),
+}
+
+/// What came of a task.
+pub(super) type Settled<R> = Result<Arc<Node<R>>, Arc<Error>>;
+
+impl<R: Send + Sync + 'static> Task<R> {
+    /// A creation that one wants, and no one waits for.
+    pub(super) fn begin(maker: Box<dyn Maker<R>>, creators: Arc<Creators>) -> Arc<Self> {
+        let number = creators.next_number();
+        let task = Self::at(Stage::Queued, maker, creators, number);
+        task.serve(true);
+        task
+    }
+
+    /// A creation that there is no need for.
+    pub(super) fn over(maker: Box<dyn Maker<R>>, creators: Arc<Creators>, settled: Settled<R>) -> Arc<Self> {
+        Self::at(Stage::Over(settled), maker, creators, 0)
+    }
+
+    fn at(stage: Stage<R>, maker: Box<dyn Maker<R>>, creators: Arc<Creators>, number: u64) -> Arc<Self> {
+        let state = State { stage, wanted: 1, blocked_by: None, last_place: 0, wakers: Vec::new() };
+        Arc::new(Self { maker, creators, number, state: Mutex::new(state), changed: Condvar::new() })
+    }
+
+    /// Hands the task to the creators.
+    fn serve(self: &Arc<Self>, can_wait: bool) {
+        let refused = match self.creators.enqueue(self.number, can_wait, self.clone()) {
+            Ok(()) => return,
+            Err(refused) => refused,
+        };
+        if let Refused::Stopped = refused {
+            return self.shut_down();
+        }
+        let mut state = self.lock();
+        if let Stage::Queued = state.stage {
+            state.stage = Stage::Unserved;
+        }
+        // They are asked once more for the outcome, and run it.
+        let wakers = std::mem::take(&mut state.wakers);
+        drop(state);
+        self.changed.notify_all();
+        wake_all(wakers);
+    }
+
+    /// Takes a place for one more who wants the resource.
+    pub(super) fn want(&self) -> u64 {
+        let mut state = self.lock();
+        state.wanted += 1;
+        state.last_place += 1;
+        state.last_place
+    }
+
+    /// Gives a place back. If it was the last, and the creation was not begun, it never is.
+    pub(super) fn unwant(&self, place: u64) {
+        let mut state = self.lock();
+        let waker = state.take_waker(place);
+        state.wanted -= 1;
+        let is_queued = state.wanted == 0 && matches!(state.stage, Stage::Queued);
+        drop(state);
+        // In place of a thread that would find that no one wants it: it makes room in the queue.
+        let removed = if is_queued { self.creators.remove(self.number) } else { None };
+        drop((waker, removed));
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.lock().stage, Stage::Over(_))
+    }
+
+    /// Returns `true` if no thread will run it but one that asks for its outcome.
+    pub(super) fn is_unserved(&self) -> bool {
+        matches!(self.lock().stage, Stage::Unserved)
+    }
+
+    /// Returns the outcome, if it is known.
+    pub(super) fn outcome(&self) -> Option<Settled<R>> {
+        match &self.lock().stage {
+            Stage::Over(settled) => Some(settled.clone()),
+            _ => None,
+        }
+    }
+
+    /// Makes of an outcome what is handed out now: no resource of a device that was lost since.
+    pub(super) fn hand_out(&self, settled: Settled<R>) -> Result<Arc<Node<R>>, Error> {
+        match settled {
+            Ok(node) if self.maker.is_lost(&node) => {
+                Err(Error::creation(self.maker.label(), Error::DeviceLost))
+            }
+            Ok(node) => Ok(node),
+            Err(error) => Err(Error::Shared(error)),
+        }
+    }
+
+    /// Waits for the outcome. What no thread has begun is created here.
+    pub(super) fn wait(self: &Arc<Self>) -> Result<Settled<R>, Error> {
+        loop {
+            if let Some(settled) = self.outcome() {
+                return Ok(settled);
+            }
+            if let Some(landing) = self.take() {
+                drop(self.creators.remove(self.number));
+                self.run(&landing, true);
+            } else {
+                self.wait_for_change(None)?;
+            }
+        }
+    }
+
+    /// Waits for the outcome, for at most `timeout` unless there is no other thread to create.
+    pub(super) fn wait_timeout(self: &Arc<Self>, timeout: Duration) -> Result<Settled<R>, Error> {
+        self.creators.raise(self.number);
+        let mut is_late = false;
+        loop {
+            match self.outcome() {
+                Some(settled) => return Ok(settled),
+                None if self.is_unserved() => return self.wait(),
+                None if is_late => return Err(Error::TimedOut { cache_key: self.maker.label() }),
+                // Anew if another thread takes what had no thread before.
+                None => is_late = self.wait_for_change(Some(timeout))?,
+            }
+        }
+    }
+
+    /// Returns the outcome, or has `waker` woken when there is one. What no other thread will create is created here.
+    pub(super) fn poll(self: &Arc<Self>, place: u64, waker: &Waker) -> Poll<Settled<R>> {
+        // Before the lock, and dropped after it: it is not ours.
+        let waker = waker.clone();
+        let mut state = self.lock();
+        if let Stage::Over(settled) = &state.stage {
+            return Poll::Ready(settled.clone());
+        }
+        let before = state.take_waker(place);
+        state.wakers.push((place, waker));
+        drop(state);
+        drop(before);
+        self.creators.raise(self.number);
+        if let Some(landing) = self.take_unserved() {
+            self.run(&landing, false);
+        }
+        self.outcome().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Begins it on this thread, unless it is begun or over.
+    fn take(&self) -> Option<Arc<Landing>> {
+        let mut state = self.lock();
+        let is_free = matches!(state.stage, Stage::Queued | Stage::Attached | Stage::Unserved);
+        is_free.then(|| state.begin())
+    }
+
+    fn take_unserved(&self) -> Option<Arc<Landing>> {
+        let mut state = self.lock();
+        matches!(state.stage, Stage::Unserved).then(|| state.begin())
+    }
+
+    /// Creates, and ends `landing`, which is that of this thread. Unless it `may_wait`, it leaves the task to the creators when
+    /// another thread is creating the resource.
+    fn run(self: &Arc<Self>, landing: &Landing, may_wait: bool) {
+        let blocked_by = self.lock().blocked_by.take();
+        let progress = match blocked_by.and_then(|other| other.failure()) {
+            Some(error) => {
+                Ok(Progress::Ended(Err(Error::creation(self.maker.label(), Error::Shared(error)))))
+            }
+            None => catch_unwind(AssertUnwindSafe(|| self.maker.make(may_wait))),
+        };
+        let mut blocked_by = None;
+        match progress {
+            Ok(Progress::Ended(made)) => self.settle(made.map_err(Arc::new), |_| true),
+            Ok(Progress::Blocked(other)) => {
+                let mut state = self.lock();
+                state.stage = Stage::Attached;
+                state.blocked_by = Some(other.clone());
+                blocked_by = Some(other);
+            }
+            Err(payload) => {
+                let panicked = Error::Panicked { message: message_of(&*payload) };
+                // Its `Drop` may panic, too.
+                std::mem::forget(payload);
+                self.settle(Err(Arc::new(Error::creation(self.maker.label(), panicked))), |_| true);
+            }
+        }
+        self.changed.notify_all();
+        landing.end(Outcome::LookAgain);
+        if let Some(other) = blocked_by {
+            let waker = Waker::from(self.clone());
+            if !other.wake_at_end(&waker) {
+                waker.wake();
+            }
+        }
+    }
+
+    /// Ends it, if `may` says so of its stage.
+    fn settle(&self, settled: Settled<R>, may: impl FnOnce(&Stage<R>) -> bool) {
+        let mut state = self.lock();
+        if !may(&state.stage) {
+            return;
+        }
+        let wakers = std::mem::take(&mut state.wakers);
+        let before = std::mem::replace(&mut state.stage, Stage::Over(settled));
+        drop(state);
+        drop(before);
+        self.changed.notify_all();
+        wake_all(wakers);
+    }
+
+    /// Waits: without a timeout for as long as another thread runs it, with one for as long as another thread may end it.
+    /// Returns `true` if the time is over.
+    fn wait_for_change(&self, timeout: Option<Duration>) -> Result<bool, Error> {
+        let running = match &self.lock().stage {
+            Stage::Running(landing) => Some(landing.clone()),
+            _ => None,
+        };
+        let here = thread::current().id();
+        let _wait = match &running {
+            Some(landing) => Some(
+                Wait::begin(here, landing)
+                    .ok_or_else(|| Error::RecursiveCreation { cache_key: self.maker.label() })?,
+            ),
+            None => None,
+        };
+        let state = self.lock();
+        let is_late = match timeout {
+            None => {
+                let is_running = |state: &mut State<R>| matches!(state.stage, Stage::Running(_));
+                drop(self.changed.wait_while(state, is_running).unwrap_or_else(PoisonError::into_inner));
+                false
+            }
+            Some(timeout) => {
+                let is_served =
+                    |state: &mut State<R>| !matches!(state.stage, Stage::Over(_) | Stage::Unserved);
+                let waited = self.changed.wait_timeout_while(state, timeout, is_served);
+                waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+            }
+        };
+        Ok(is_late)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<R>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<R> State<R> {
+    fn begin(&mut self) -> Arc<Landing> {
+        let landing = Landing::here();
+        self.stage = Stage::Running(landing.clone());
+        landing
+    }
+
+    fn take_waker(&mut self, place: u64) -> Option<Waker> {
+        let found = self.wakers.iter().position(|(other, _)| *other == place)?;
+        Some(self.wakers.swap_remove(found).1)
+    }
+}
+
+impl<R: Send + Sync + 'static> Job for Task<R> {
+    fn run(self: Arc<Self>) {
+        let mut state = self.lock();
+        let is_due = matches!(state.stage, Stage::Queued) && state.wanted > 0;
+        let landing = is_due.then(|| state.begin());
+        drop(state);
+        if let Some(landing) = landing {
+            Task::run(&self, &landing, false);
+        }
+    }
+
+    fn shut_down(&self) {
+        let shut_down = Arc::new(Error::creation(self.maker.label(), Error::ShutDown));
+        self.settle(Err(shut_down), |stage| !matches!(stage, Stage::Running(_) | Stage::Over(_)));
+    }
+}
+
+/// The creation that a task had to wait for is over.
+impl<R: Send + Sync + 'static> Wake for Task<R> {
+    fn wake(self: Arc<Self>) {
+        let mut state = self.lock();
+        let is_due = matches!(state.stage, Stage::Attached) && state.wanted > 0;
+        if is_due {
+            state.stage = Stage::Queued;
+        }
+        let can_wait = state.wakers.is_empty();
+        drop(state);
+        if is_due {
+            self.serve(can_wait);
+        }
+    }
+}
+
+/// Wakes them all, though some may panic.
+fn wake_all(wakers: Vec<(u64, Waker)>) {
+    for (_, waker) in wakers {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+            std::mem::forget(payload);
+        }
+    }
+}
+
+/// What was panicked with, if it is text.
+fn message_of(payload: &(dyn std::any::Any + Send)) -> Box<str> {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("not with a text").into()
+}

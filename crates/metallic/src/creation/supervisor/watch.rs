@@ -1,0 +1,139 @@
+//! A supervisor as the gate of registries.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use metallic_instrumentation::{CreationOutcome, CreationViolation, NearestKey, ViolationVerdict};
+
+use super::Supervisor;
+use crate::caching::{Asked, CreationGate, EvictionPolicy, Finished, KernelKey, Passage};
+use crate::creation::contract::Contract;
+use crate::creation::scope::Scope;
+use crate::error::Error;
+
+/// What creations are recorded with.
+pub(crate) trait Recorder: Any + Send + Sync {
+    /// Takes down the key of a creation that is about to begin; `None` if it cannot be carried.
+    fn take_down(&self, cache: &str, label: &Arc<str>, key: KernelKey<'_>) -> Option<Record>;
+}
+
+/// Is called with the nanoseconds that a creation took, and the bytes that its resource holds, if it went well.
+pub(crate) type Record = Box<dyn FnOnce(u64, u64)>;
+
+pub(super) struct Watch(pub(super) Supervisor);
+
+/// The most labels of a cache that are compared with that of a violation.
+const COMPARED: usize = 20_000;
+
+impl CreationGate for Watch {
+    fn admit(&self, asked: &Asked<'_>) -> Result<Option<Box<dyn Passage>>, Error> {
+        let supervisor = &self.0;
+        let label = (asked.label)();
+        let record = supervisor.take_down(asked, &label);
+        let (scopes, strictest) = supervisor.scopes_for(asked);
+        let violation = strictest.map(|scope| {
+            let contract = match scope.judge(asked.now_ns) {
+                Contract::Refuse if !asked.can_refuse => Contract::Warn,
+                contract => contract,
+            };
+            (contract, supervisor.violation(asked, &label, &scope, contract))
+        });
+        let violation = match violation {
+            Some((Contract::Refuse, violation)) => {
+                scopes.iter().for_each(|scope| scope.note(&violation));
+                (asked.report)(violation.clone());
+                return Err(Error::CreationRefused(Box::new(violation)));
+            }
+            other => other.map(|(_, violation)| violation),
+        };
+        Ok(Some(Box::new(Watched { supervisor: supervisor.clone(), label, scopes, violation, record })))
+    }
+}
+
+/// A creation that goes on.
+struct Watched {
+    supervisor: Supervisor,
+    label: Arc<str>,
+    scopes: Vec<Arc<Scope>>,
+    violation: Option<CreationViolation>,
+    record: Option<Record>,
+}
+
+impl Passage for Watched {
+    fn ended(self: Box<Self>, finished: &Finished<'_>) {
+        if finished.outcome == CreationOutcome::Created {
+            self.supervisor.state().known.note_creation(&self.label, finished.loaded);
+            if let Some(record) = self.record {
+                record(finished.duration_ns, finished.bytes);
+            }
+        }
+        if let Some(mut violation) = self.violation {
+            violation.duration_ns = finished.duration_ns;
+            violation.loaded = finished.loaded;
+            self.scopes.iter().for_each(|scope| scope.note(&violation));
+            (finished.report)(violation);
+        }
+    }
+}
+
+impl Supervisor {
+    /// The armed scopes that this creation violates, and the strictest of them.
+    fn scopes_for(&self, asked: &Asked<'_>) -> (Vec<Arc<Scope>>, Option<Arc<Scope>>) {
+        let armed = self.state().scopes.clone();
+        let applies = |scope: &Arc<Scope>| !scope.portable_only || self.is_portable(asked);
+        let scopes: Vec<_> = armed.into_iter().filter(applies).collect();
+        let strictest = scopes.iter().max_by_key(|scope| scope.contract).cloned();
+        (scopes, strictest)
+    }
+
+    fn is_portable(&self, asked: &Asked<'_>) -> bool {
+        asked.kernel.is_some_and(|key| self.state().known.portable.contains(&key.kernel))
+    }
+
+    fn take_down(&self, asked: &Asked<'_>, label: &Arc<str>) -> Option<Record> {
+        let recorder = self.state().recorder.clone()?;
+        recorder.take_down(asked.cache, label, asked.kernel?)
+    }
+
+    fn violation(
+        &self,
+        asked: &Asked<'_>,
+        label: &Arc<str>,
+        scope: &Scope,
+        contract: Contract,
+    ) -> CreationViolation {
+        let verdict = self.state().known.verdict(label);
+        let evicted_by = Some(asked.policy.strategy().name())
+            .filter(|_| verdict == ViolationVerdict::Evicted && evicts(&asked.policy));
+        let nearest = self.nearest(asked, label);
+        CreationViolation {
+            cache: asked.cache.clone(),
+            cache_key: label.clone(),
+            scope: scope.name.clone(),
+            mode: contract.into(),
+            verdict,
+            evicted_by: evicted_by.map(Into::into),
+            nearest_key: nearest.as_ref().map(|nearest| nearest.key.as_str().into()),
+            differing_fields: nearest.map_or_else(Vec::new, |nearest| {
+                nearest.differences.into_iter().map(|difference| difference.field).collect()
+            }),
+            caller: asked.caller.map(|at| format!("{}:{}", at.file(), at.line()).into()),
+            loaded: false,
+            duration_ns: 0,
+        }
+    }
+
+    /// The nearest of the keys that are in the cache; if there are none, of those in the manifest.
+    fn nearest(&self, asked: &Asked<'_>, label: &Arc<str>) -> Option<NearestKey> {
+        let present = (asked.labels)();
+        let labels = if present.is_empty() { self.state().known.labels_of(asked.cache) } else { present };
+        let others = labels.iter().filter(|other| *other != label).take(COMPARED);
+        let key = label.get(asked.cache.len() + 1..).unwrap_or(label);
+        NearestKey::among(others, asked.cache, key)
+    }
+}
+
+/// Returns `true` if a policy ever evicts.
+fn evicts(policy: &EvictionPolicy) -> bool {
+    policy.max_entries().is_some() || policy.max_idle_duration().is_some()
+}

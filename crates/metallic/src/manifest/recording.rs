@@ -1,0 +1,102 @@
+//! Recording creations as they happen.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::kernels::Warming;
+use super::record::Record as Line;
+use super::writer::ManifestWriter;
+use crate::caching::KernelKey;
+use crate::creation::{Record, Recorder};
+
+/// What was recorded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RecordingReport {
+    /// Keys in the manifest.
+    pub keys: u64,
+    /// Creations of keys that cannot be carried, by cache: of kernels that are not registered, or whose keys are not read back
+    /// from JSON as they were.
+    pub not_portable: BTreeMap<String, u64>,
+    /// Records that could not be written.
+    pub lost: u64,
+    /// The first error of the destination.
+    pub error: Option<String>,
+}
+
+/// Writes a line for each key when it is first created, and what is to be said of later creations at the end.
+pub(super) struct Recording {
+    warming: Arc<Warming>,
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    writer: ManifestWriter,
+    /// By cache, schema and key: creations that the manifest does not have yet.
+    again: HashMap<(String, u32, String), Line>,
+    order: u64,
+    report: RecordingReport,
+}
+
+impl Recording {
+    pub(super) fn new(warming: Arc<Warming>, writer: ManifestWriter) -> Self {
+        let state = State { writer, again: HashMap::new(), order: 0, report: RecordingReport::default() };
+        Self { warming, state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// Writes what is missing.
+    pub(super) fn finish(&self) -> RecordingReport {
+        let mut state = locked(&self.state);
+        let again = std::mem::take(&mut state.again);
+        for line in again.into_values().filter(|line| line.count > 0) {
+            state.write(&line);
+        }
+        state.report.clone()
+    }
+}
+
+impl Recorder for Recording {
+    fn take_down(&self, cache: &str, label: &Arc<str>, key: KernelKey<'_>) -> Option<Record> {
+        let written = self.warming.written(key.kernel);
+        let json = written.and_then(|written| Some((written.schema, (written.json)(key.key)?)));
+        let phase = self.warming.phase();
+        let mut state = locked(&self.state);
+        let Some((schema, json)) = json else {
+            *state.report.not_portable.entry(cache.to_owned()).or_default() += 1;
+            return None;
+        };
+        let order = state.order;
+        state.order += 1;
+        drop(state);
+        let line = Line::new(cache, schema, json, label);
+        let line = Line { order, phase: phase.map(Into::into), count: 1, ..line };
+        let state = self.state.clone();
+        Some(Box::new(move |cost_ns, bytes| locked(&state).created(Line { cost_ns, bytes, ..line })))
+    }
+}
+
+impl State {
+    fn created(&mut self, line: Line) {
+        let (cache, schema, key) = line.identity();
+        let identity = (cache.to_owned(), schema, key.to_owned());
+        if let Some(again) = self.again.get_mut(&identity) {
+            again.count += 1;
+            again.cost_ns = again.cost_ns.max(line.cost_ns);
+            return;
+        }
+        self.write(&line);
+        self.report.keys += 1;
+        self.again.insert(identity, Line { count: 0, ..line });
+    }
+
+    fn write(&mut self, line: &Line) {
+        if let Err(error) = self.writer.append(line) {
+            self.report.lost += 1;
+            self.report.error.get_or_insert_with(|| error.to_string());
+        }
+    }
+}
+
+fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}

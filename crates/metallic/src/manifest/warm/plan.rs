@@ -1,0 +1,199 @@
+//! Which keys are to be created, in which order.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::WarmTarget;
+use super::report::{WarmProgress, WarmReport};
+use crate::creation::{Supervisor, Warmth};
+use crate::error::{Error, chain};
+use crate::manifest::kernels::{Job, Warmable};
+use crate::manifest::read::Manifest;
+use crate::manifest::record::Record;
+
+/// The keys that are to be created, the costliest first.
+pub(super) struct Plan<R> {
+    /// Those whose turn has not come. Few thousand at most: a turn looks at them in order.
+    open: Vec<Planned<R>>,
+    done: usize,
+    of: usize,
+    /// Bytes that resources may still take.
+    memory: Option<u64>,
+    supervisor: Supervisor,
+    report: WarmReport,
+}
+
+/// A key whose turn it is.
+pub(super) struct Planned<R> {
+    job: Box<dyn Job<R>>,
+    label: Arc<str>,
+    cost_ns: u64,
+    bytes: u64,
+    order: u64,
+}
+
+/// How much time there is for a turn.
+#[derive(Clone, Copy)]
+pub(super) struct Turn {
+    pub(super) limit_ns: Option<u64>,
+    /// `true` if a key is to be returned even if none fits.
+    pub(super) may_exceed: bool,
+}
+
+/// How the turn of a key ended.
+pub(super) enum Ended {
+    Present,
+    Created { bytes: u64, duration_ns: u64 },
+    Refused,
+    Failed(String),
+}
+
+impl<R: WarmTarget> Plan<R> {
+    pub(super) fn new(registry: &mut R, manifest: &Manifest, memory: Option<u64>) -> Self {
+        let supervisor = registry.watched_by();
+        supervisor.note_manifest();
+        let mut plan =
+            Self { open: Vec::new(), done: 0, of: 0, memory, supervisor, report: WarmReport::default() };
+        for (reason, count) in manifest.skipped() {
+            *plan.report.skipped.entry(reason.clone()).or_default() += count;
+        }
+        let mut by_cache: HashMap<&str, Vec<Planned<R>>> = HashMap::new();
+        for record in manifest.records() {
+            if let Some(planned) = plan.take(record) {
+                by_cache.entry(&record.cache).or_default().push(planned);
+            }
+        }
+        for (cache, mut keys) in by_cache {
+            keys.sort_by_key(Planned::rank);
+            // More than a cache holds would push out what was warmed first.
+            let room = plan.warmable(cache).and_then(|kernel| (kernel.room)(registry)).unwrap_or(usize::MAX);
+            let missing = keys.iter().filter(|key| !key.job.is_present(registry)).count();
+            plan.report.leave_out("the cache has no room", missing.saturating_sub(room));
+            let mut room = room;
+            keys.retain(|key| {
+                let fits = key.job.is_present(registry) || room > 0;
+                room -= usize::from(room > 0 && !key.job.is_present(registry));
+                fits
+            });
+            plan.open.append(&mut keys);
+        }
+        plan.open.sort_by_key(Planned::rank);
+        plan.of = plan.open.len();
+        plan
+    }
+
+    /// The key of a record, if it can be warmed up.
+    fn take(&mut self, record: &Record) -> Option<Planned<R>> {
+        let cache = &record.cache;
+        let Some(kernel) = self.warmable(cache) else {
+            self.report.skip(format!("no kernel `{cache}` is registered"));
+            return None;
+        };
+        if kernel.schema != record.schema {
+            self.supervisor.note_warmth(record.label.as_str().into(), Warmth::OtherSchema);
+            self.report
+                .skip(format!("`{cache}` of schema {}, which is {} here", record.schema, kernel.schema));
+            return None;
+        }
+        let Ok(job) = (kernel.read)(record.key()) else {
+            self.report.skip(format!("keys of `{cache}` that cannot be read"));
+            return None;
+        };
+        let label = job.label(cache);
+        self.supervisor.note_warmth(label.clone(), Warmth::Pending);
+        Some(Planned { job, label, cost_ns: record.cost_ns, bytes: record.bytes, order: record.order })
+    }
+
+    fn warmable(&self, cache: &str) -> Option<Arc<Warmable<R>>> {
+        self.supervisor.warming().warmable(cache)
+    }
+}
+
+impl<R> Plan<R> {
+    /// The costliest key that fits into the time and the memory. The memory is taken.
+    pub(super) fn next(&mut self, turn: Turn) -> Option<Planned<R>> {
+        let before = self.open.len();
+        let memory = self.memory;
+        self.open.retain(|key| memory.is_none_or(|memory| key.bytes <= memory));
+        self.report.leave_out("no memory is left", before - self.open.len());
+        self.done += before - self.open.len();
+        let fits = |key: &Planned<R>| turn.limit_ns.is_none_or(|limit| key.cost_ns <= limit);
+        let place = self.open.iter().position(fits).or_else(|| {
+            // The cheapest is the one that exceeds the least.
+            (turn.may_exceed && !self.open.is_empty()).then(|| self.open.len() - 1)
+        })?;
+        let key = self.open.remove(place);
+        self.memory = memory.map(|memory| memory - key.bytes);
+        Some(key)
+    }
+
+    pub(super) fn ended(&mut self, key: &Planned<R>, ended: Ended) {
+        self.done += 1;
+        let mut warmth = Warmth::Ready;
+        let mut taken = 0;
+        match ended {
+            Ended::Present => self.report.present += 1,
+            Ended::Created { bytes, duration_ns } => {
+                if self.supervisor.was_loaded(&key.label) {
+                    self.report.loaded += 1;
+                } else {
+                    self.report.created += 1;
+                }
+                self.report.creating += Duration::from_nanos(duration_ns);
+                taken = bytes;
+            }
+            Ended::Refused => {
+                warmth = Warmth::Failed;
+                let cache = key.label.split(':').next().unwrap_or_default();
+                self.report.skip(format!("keys of `{cache}` that the device refuses"));
+            }
+            Ended::Failed(error) => {
+                warmth = Warmth::Failed;
+                self.report.failed.push((key.label.clone(), error));
+            }
+        }
+        // What was recorded was taken already.
+        self.memory = self.memory.map(|memory| (memory + key.bytes).saturating_sub(taken));
+        self.supervisor.note_warmth(key.label.clone(), warmth);
+    }
+
+    pub(super) fn progress(&self) -> WarmProgress {
+        WarmProgress { done: self.done, of: self.of }
+    }
+
+    /// The report, in which all keys whose turn has not come are left out.
+    pub(super) fn into_report(mut self) -> WarmReport {
+        self.report.leave_out("the time was over", self.open.len());
+        self.report.failed.sort();
+        self.report
+    }
+}
+
+impl<R> Planned<R> {
+    /// The costliest first, then those that the program needed first.
+    fn rank(&self) -> (std::cmp::Reverse<u64>, u64) {
+        (std::cmp::Reverse(self.cost_ns), self.order)
+    }
+}
+
+impl<R: WarmTarget> Planned<R> {
+    pub(super) fn run(&self, registry: &mut R) -> Ended {
+        if self.job.is_present(registry) {
+            return Ended::Present;
+        }
+        let context = registry.reports();
+        let began = context.now();
+        match catch_unwind(AssertUnwindSafe(|| self.job.create(registry))) {
+            Ok(Ok(bytes)) => Ended::Created { bytes, duration_ns: context.ns_since(began) },
+            Ok(Err(error)) if matches!(error.root(), Error::InvalidParams { .. }) => Ended::Refused,
+            Ok(Err(error)) => Ended::Failed(chain(&error)),
+            Err(panic) => {
+                // Its `Drop` may panic, too.
+                std::mem::forget(panic);
+                Ended::Failed("the creation panicked".to_owned())
+            }
+        }
+    }
+}

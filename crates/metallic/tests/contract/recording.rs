@@ -1,0 +1,138 @@
+//! What a recording has, and what it has not.
+
+use metallic::caching::{CacheableKernel, EvictionPolicy};
+use metallic::error::MetalError;
+use metallic::manifest::{Manifest, ManifestError, ManifestWriter};
+use metallic::testing::{ScriptedDevice, ScriptedKernel, ScriptedResource};
+
+use crate::tiles::{MS, Tile, private, shared};
+
+#[test]
+fn a_record_has_cost_bytes_count_phase_and_order() {
+    let device = ScriptedDevice::new();
+    device.set_cost(1, 20 * MS);
+    device.set_bytes(1, 640);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let (registry, _) = shared(&device);
+    registry.set_eviction_policy::<Tile>(EvictionPolicy::lru().with_max_entries(1));
+    registry.record(ManifestWriter::create(file.path()).unwrap());
+    registry.supervisor().set_phase("load");
+    for m in [2, 1, 2] {
+        registry.get_or_create::<Tile>(&(m, 1), None).unwrap();
+        registry.supervisor().set_phase("serve");
+    }
+    let report = registry.supervisor().stop_recording().unwrap();
+    assert_eq!((report.keys, report.lost), (2, 0));
+    let manifest = Manifest::open(file.path()).unwrap();
+    let records: Vec<_> = manifest.records().collect();
+    let [two, one] = records[..] else { panic!("{records:?}") };
+    assert_eq!((two.cache.as_str(), two.schema, two.key()), ("tile", 3, r#"{"m":2,"n":1}"#));
+    assert_eq!(two.label, "tile:TileKey{m:2,n:1}");
+    // The second creation of it was after an eviction.
+    assert_eq!((two.count, two.order, two.phase.as_deref()), (2, 0, Some("load")));
+    assert_eq!((one.cost_ns, one.bytes, one.count, one.order), (20_000_000, 640, 1, 1));
+    assert_eq!(one.phase.as_deref(), Some("serve"));
+}
+
+#[test]
+fn what_failed_is_not_recorded() {
+    let device = ScriptedDevice::new();
+    device.fail(1, 1);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let (mut registry, _) = private(&device);
+    registry.record(ManifestWriter::create(file.path()).unwrap());
+    registry.get_or_create::<Tile>(&(1, 1), None).unwrap_err();
+    assert!(Manifest::open(file.path()).unwrap().is_empty());
+}
+
+/// A kernel whose key has the number of a buffer. That it cannot be registered is checked by the compiler:
+///
+/// ```compile_fail
+/// registry.register::<Bound>();
+/// ```
+enum Bound {}
+
+impl CacheableKernel<ScriptedDevice> for Bound {
+    type Key = u64;
+    type CachedResource = ScriptedResource;
+    type Params = u64;
+    const CACHE_NAME: &'static str = "bound";
+    fn create_cache_key(buffer: &u64) -> u64 {
+        *buffer
+    }
+    fn create_cached_resource(
+        _: &u64,
+        device: Option<&ScriptedDevice>,
+    ) -> Result<ScriptedResource, MetalError> {
+        device.ok_or(MetalError::DeviceNotAvailable)?.create(0)
+    }
+}
+
+#[test]
+fn creations_of_kernels_that_are_not_registered_are_counted_and_not_recorded() {
+    let device = ScriptedDevice::new();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let (registry, _) = shared(&device);
+    registry.record(ManifestWriter::create(file.path()).unwrap());
+    registry.get_or_create::<Bound>(&7, None).unwrap();
+    registry.get_or_create::<ScriptedKernel>(&7, None).unwrap();
+    registry.get_or_create::<Tile>(&(7, 1), None).unwrap();
+    let report = registry.supervisor().stop_recording().unwrap();
+    assert_eq!(report.keys, 1);
+    assert_eq!(
+        report.not_portable.into_iter().collect::<Vec<_>>(),
+        [("bound".into(), 1), ("scripted".into(), 1)]
+    );
+}
+
+#[test]
+fn a_process_has_one_writer_of_a_file() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let first = ManifestWriter::create(file.path()).unwrap();
+    let second = ManifestWriter::append_to(file.path()).unwrap_err();
+    assert!(matches!(second, ManifestError::AlreadyOpen { .. }), "{second}");
+    drop(first);
+    ManifestWriter::append_to(file.path()).unwrap();
+}
+
+#[test]
+fn a_destination_that_fails_costs_records_and_no_creation() {
+    struct Full(usize);
+    impl std::io::Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 = self.0.checked_sub(bytes.len()).ok_or(std::io::ErrorKind::StorageFull)?;
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let (registry, _) = shared(&ScriptedDevice::new());
+    registry.record(ManifestWriter::new(Full(64)).unwrap());
+    registry.get_or_create::<Tile>(&(1, 1), None).unwrap();
+    let report = registry.supervisor().stop_recording().unwrap();
+    assert_eq!(report.lost, 1);
+    assert!(report.error.is_some());
+}
+
+#[test]
+fn creations_of_many_threads_are_each_recorded_once() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let (registry, _) = shared(&ScriptedDevice::new());
+    registry.record(ManifestWriter::create(file.path()).unwrap());
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let registry = &registry;
+            scope.spawn(move || {
+                for m in 0..50 {
+                    registry.get_or_create::<Tile>(&(m, thread % 2), None).unwrap();
+                }
+            });
+        }
+    });
+    registry.supervisor().stop_recording().unwrap();
+    let manifest = Manifest::open(file.path()).unwrap();
+    assert_eq!(manifest.len(), 100);
+    assert!(manifest.records().all(|record| record.count == 1));
+    assert!(manifest.skipped().is_empty());
+}

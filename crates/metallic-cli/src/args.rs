@@ -1,12 +1,14 @@
 //! The command line.
 
 mod contract;
+mod manifest;
 mod run;
 mod store;
 
 use std::path::PathBuf;
 
 pub use contract::{Arm, ContractArgs};
+pub use manifest::{ManifestArgs, ManifestCommand};
 pub use run::{DevicesArgs, ElementType, RunArgs};
 pub use store::*;
 
@@ -64,6 +66,8 @@ pub enum Command {
     Top(TopArgs),
     /// List, explain, check, ship and remove the artifacts that are kept for the next run.
     Store(StoreCommands),
+    /// Show, merge, compare and prune manifests, and say what they cover.
+    Manifest(ManifestArgs),
     /// Print a completion script for a shell.
     Completions(CompletionsArgs),
     /// Print the manual page, or write the pages of all commands into a folder.

@@ -28,7 +28,7 @@ pub mod terminal;
 mod units;
 
 use args::{Args, Command, RunArgs};
-use commands::{completions, explain, man, replay, report, run, top};
+use commands::{completions, explain, man, manifest, replay, report, run, top};
 pub use error::Error;
 
 /// Runs the command, which writes its results to `out`.
@@ -45,6 +45,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> Result<(), Error> {
         Command::Top(args) => top::run(&args, out),
         Command::Store(args) => commands::store::run(&args.command, out),
         Command::Completions(args) => completions::run(&args, out),
+        Command::Manifest(args) => manifest::run(&args, out),
         Command::Man(args) => man::run(&args, out),
     }
 }

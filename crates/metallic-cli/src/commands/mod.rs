@@ -4,6 +4,7 @@ pub mod completions;
 pub mod devices;
 pub mod explain;
 pub mod man;
+pub mod manifest;
 pub mod replay;
 pub mod report;
 pub mod run;

@@ -3,6 +3,7 @@
 mod arguments;
 #[path = "../../../metallic-transformer/tests/engine/checkpoints.rs"]
 mod checkpoints;
+mod contract;
 mod folders;
 mod output;
 mod program;

@@ -15,7 +15,7 @@ use crate::results::{assert_as_transformers, assert_f16_as_the_reference};
 use crate::workers::assert_workers_change_nothing;
 
 /// Arguments that choose a software adapter; `None`, and the reason, if the tests have to be skipped.
-fn software(needs_f16: bool) -> Option<[&'static str; 2]> {
+pub(crate) fn software(needs_f16: bool) -> Option<[&'static str; 2]> {
     let devices = json(&["devices"], "");
     let adapters = devices["adapters"].as_array().expect("there is a list");
     let skipped = match adapters.iter().find(|adapter| adapter["is_software"] == true) {

@@ -28,11 +28,12 @@ fn add_with(store: Option<Arc<dyn ArtifactStore>>) -> Option<CacheMetrics> {
 
 fn add(device: &WgpuDevice) {
     let mut cache = ResourceCache::with_device(device.clone());
-    let upload = |value: f32| device.upload(&[value; 64], Dtype::F32).unwrap();
+    let upload = |value: f32| device.upload(&[value; 64], Dtype::F32).expect("it can be uploaded");
     let (a, b, mut output) = (upload(1.5), upload(2.25), upload(0.0));
-    let plan = cache.get_or_create_add(&AddParams { dtype: Dtype::F32 }, None).unwrap();
-    plan.run(device, AddCall { elements: 64, period: 64, a: &a, b: &b, output: &mut output }).unwrap();
-    assert_eq!(device.read(&output, 0..64).unwrap(), [3.75; 64]);
+    let plan = cache.get_or_create_add(&AddParams { dtype: Dtype::F32 }, None).expect("there is a plan");
+    plan.run(device, AddCall { elements: 64, period: 64, a: &a, b: &b, output: &mut output })
+        .expect("it runs");
+    assert_eq!(device.read(&output, 0..64).expect("it can be read"), [3.75; 64]);
 }
 
 fn disk(folder: &Path) -> Option<Arc<dyn ArtifactStore>> {
@@ -40,8 +41,16 @@ fn disk(folder: &Path) -> Option<Arc<dyn ArtifactStore>> {
 }
 
 fn entries(folder: &Path) -> Vec<PathBuf> {
-    let shards = fs::read_dir(folder.join("entries")).unwrap().map(|shard| shard.unwrap().path());
-    shards.flat_map(|shard| fs::read_dir(shard).unwrap().map(|entry| entry.unwrap().path())).collect()
+    let shards = fs::read_dir(folder.join("entries"))
+        .expect("the folder can be read")
+        .map(|shard| shard.expect("the folder can be read").path());
+    shards
+        .flat_map(|shard| {
+            fs::read_dir(shard)
+                .expect("the folder can be read")
+                .map(|entry| entry.expect("the folder can be read").path())
+        })
+        .collect()
 }
 
 #[test]

@@ -48,6 +48,7 @@ pub(crate) struct Asked<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct KernelKey<'a> {
     pub(crate) kernel: TypeId,
+    #[cfg_attr(not(feature = "manifest"), expect(dead_code, reason = "recorders alone read keys"))]
     pub(crate) key: &'a dyn Any,
 }
 

@@ -11,7 +11,7 @@ use crate::portable::PortableKernel;
 
 /// A kernel whose resources are made of artifacts that can be kept: its key has a portable form, the same in every process.
 ///
-/// Its [`create`](CacheableKernel::create) calls [`Creation::artifact`], or [`Creation::stored`] and [`Creation::store`] where the
+/// Its [`create`](crate::caching::CacheableKernel::create) calls [`Creation::artifact`], or [`Creation::stored`] and [`Creation::store`] where the
 /// artifact is read from the finished resource. An artifact is stored under the name of the cache, the schema, the key and the
 /// fingerprint, and is given back only if all of these are the same and not a byte of it has changed.
 ///

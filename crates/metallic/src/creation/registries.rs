@@ -9,11 +9,8 @@ use crate::caching::{CacheRegistry, SharedRegistry};
 impl<D: 'static> SharedRegistry<D> {
     /// What watches over the creations of this registry, made at the first call.
     pub fn supervisor(&self) -> Supervisor {
-        self.gate().and_then(Supervisor::behind).unwrap_or_else(|| {
-            let supervisor = Supervisor::new();
-            self.supervise(&supervisor);
-            supervisor
-        })
+        let gate = self.gate().unwrap_or_else(|| self.gate_or(Supervisor::new().gate()));
+        Supervisor::behind(gate).unwrap_or_default()
     }
 
     /// Has `supervisor` watch over the creations of this registry from now on, in place of any other.

@@ -17,8 +17,10 @@ use crate::error::violation_text;
 
 use self::known::Known;
 pub(crate) use self::known::Warmth;
+#[cfg(feature = "manifest")]
+pub(crate) use self::watch::Record;
+pub(crate) use self::watch::Recorder;
 use self::watch::Watch;
-pub(crate) use self::watch::{Record, Recorder};
 #[cfg(feature = "manifest")]
 use crate::manifest::Warming;
 

@@ -115,10 +115,13 @@ pub(super) struct Written {
 /// A kernel that can be warmed up in registries of type `R`.
 pub(super) struct Warmable<R> {
     pub(super) schema: u32,
-    pub(super) read: fn(&str) -> Result<Box<dyn Job<R>>, serde_json::Error>,
+    pub(super) read: ReadKey<R>,
     /// Entries that the cache has room for beside those that are there; `None` for any number.
     pub(super) room: fn(&mut R) -> Option<usize>,
 }
+
+/// Reads a key from its JSON form.
+type ReadKey<R> = fn(&str) -> Result<Box<dyn Job<R>>, serde_json::Error>;
 
 /// A key that is to be created in a registry of type `R`.
 pub(super) trait Job<R>: Send {

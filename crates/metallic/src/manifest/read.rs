@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
@@ -157,18 +157,28 @@ impl Manifest {
         Ok(())
     }
 
-    /// Writes the manifest to a file, in place of what it held.
+    /// Writes the manifest to a file, in place of what it held: whoever reads it meanwhile, or after a crash, finds the one or the
+    /// other.
     ///
     /// # Errors
     /// [`ManifestError::File`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), ManifestError> {
         let path = path.as_ref();
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(format!(".{}.new", std::process::id()));
+        let beside = Path::new(&beside);
         let write = || {
-            let mut file = BufWriter::new(File::create(path)?);
+            let mut file = BufWriter::new(File::create(beside)?);
             self.write(&mut file)?;
-            file.flush()
+            file.into_inner()?.sync_all()?;
+            fs::rename(beside, path)
         };
-        write().map_err(|source| ManifestError::File { action: "write", path: path.to_owned(), source })
+        let written = write();
+        if written.is_err() {
+            // What is left of it is of no use.
+            let _ = fs::remove_file(beside);
+        }
+        written.map_err(|source| ManifestError::File { action: "write", path: path.to_owned(), source })
     }
 }
 

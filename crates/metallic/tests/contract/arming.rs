@@ -43,7 +43,7 @@ fn a_refusal_names_the_key_the_nearest_key_the_fields_that_differ_and_the_caller
             file!()
         )
     );
-    assert_eq!(events.violations(), [violation.clone()]);
+    assert_eq!(events.violations(), std::slice::from_ref(violation));
     assert_eq!((armed.violations(), device.creations()), (1, 2));
     drop(armed);
     registry.get_or_create::<Tile>(&(4, 2), None).unwrap();

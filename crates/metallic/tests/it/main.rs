@@ -1,6 +1,7 @@
 //! The library as its users meet it.
 #![allow(clippy::unwrap_used, reason = "tests throughout; clippy knows only those in functions marked so")]
 
+mod armed_slots;
 mod creations;
 mod devices;
 mod documents;

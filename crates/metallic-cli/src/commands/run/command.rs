@@ -203,7 +203,7 @@ impl Task for Job<'_> {
         }
         let serving = contract.begin(&registry, session.workers())?;
         let progress = Progress::steps((session.prompts.len() * session.passes) as u64, "running");
-        let mut ended = session.run(&device, &registry, &serving, &progress);
+        let mut ended = session.serve(&device, &registry, &serving, &progress);
         progress.finish();
         let figures = serving.end()?;
         let mut rows = caches::rows(&registry);

@@ -157,7 +157,23 @@ struct State {
     figures: ContractFigures,
 }
 
+/// The arguments of a run without a contract.
+static NO_CONTRACT: ContractArgs = ContractArgs { record: None, warm: None, arm: None, ready_file: None };
+
 impl Serving<'_> {
+    /// A run without a contract.
+    pub(super) fn without_contract(workers: usize) -> Self {
+        let state =
+            State { waiting: workers, armed: None, failure: None, figures: ContractFigures::default() };
+        Self {
+            args: &NO_CONTRACT,
+            supervisor: Supervisor::new(),
+            began: Instant::now(),
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+        }
+    }
+
     /// Returns `true` if workers are to rehearse, so that they create nothing afterwards.
     pub(super) fn is_rehearsed(&self) -> bool {
         self.args.warm.is_some() || self.args.arm.is_some() || self.args.ready_file.is_some()

@@ -60,7 +60,15 @@ impl Session<'_> {
     ///
     /// # Panics
     /// If a worker does, when all have come to their end.
-    pub(super) fn run<D>(
+    pub fn run<D>(&self, device: &D, registry: &SharedRegistry<D>, progress: &Progress) -> Ended
+    where
+        D: TransformerDevice + Send + Sync,
+    {
+        self.serve(device, registry, &Serving::without_contract(self.workers()), progress)
+    }
+
+    /// [`run`](Self::run) under a contract.
+    pub(super) fn serve<D>(
         &self,
         device: &D,
         registry: &SharedRegistry<D>,

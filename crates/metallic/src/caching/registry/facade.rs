@@ -42,6 +42,7 @@ pub trait Registry<D: 'static> {
     /// # Errors
     /// As [`CacheRegistry::get_or_create`] or [`LocalRegistry::get_or_create`].
     #[inline]
+    #[track_caller]
     fn get_or_create<K>(
         &mut self,
         params: &K::Params,

@@ -78,7 +78,7 @@ impl Creators {
         })
     }
 
-    pub(in crate::caching) fn limit(&self) -> usize {
+    pub(in crate::caching) fn most_threads(&self) -> usize {
         self.lock().limit
     }
 
@@ -175,7 +175,7 @@ impl Creators {
 
     fn work(&self) {
         let here = thread::current().id();
-        while let Some(job) = self.next(here) {
+        while let Some(job) = self.next_job(here) {
             // Panics of creations stay within a job; this is one of a value that was dropped with it.
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| job.run())) {
                 std::mem::forget(payload);
@@ -184,7 +184,7 @@ impl Creators {
     }
 
     /// Waits for something to do; `None` if this thread, which is `here`, is to end.
-    fn next(&self, here: ThreadId) -> Option<Arc<dyn Job>> {
+    fn next_job(&self, here: ThreadId) -> Option<Arc<dyn Job>> {
         let mut state = self.lock();
         let mut has_lingered = false;
         loop {

@@ -134,7 +134,7 @@ impl<D: Send + Sync + 'static> SharedRegistry<D> {
 impl<D: 'static> SharedRegistry<D> {
     /// The most threads that create in the background. Half of the processors until it is set.
     pub fn creator_threads(&self) -> usize {
-        self.0.creators.limit()
+        self.0.creators.most_threads()
     }
 
     /// Sets how many threads create in the background at most. They are started when there is something to create, and end when

@@ -22,6 +22,19 @@ impl<D: 'static> SharedRegistry<D> {
         drop(before);
     }
 
+    /// The gate; `new` becomes it if there is none.
+    pub(crate) fn gate_or(&self, new: Arc<dyn CreationGate>) -> Arc<dyn CreationGate> {
+        let sink = lock(&self.0.sink);
+        let mut gate = self.0.gate.write().unwrap_or_else(PoisonError::into_inner);
+        let is_new = gate.is_none();
+        let gate = gate.get_or_insert(new).clone();
+        if is_new {
+            self.all_caches().iter().for_each(|cache| cache.set_gate(Some(gate.clone())));
+        }
+        drop(sink);
+        gate
+    }
+
     pub(crate) fn gate(&self) -> Option<Arc<dyn CreationGate>> {
         self.0.gate.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

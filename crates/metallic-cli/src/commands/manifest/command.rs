@@ -1,0 +1,116 @@
+//! The command itself.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use metallic::manifest::{Manifest, Record};
+use serde_json::{Value, json};
+
+use super::coverage::Uses;
+use crate::args::{ManifestArgs, ManifestCommand};
+use crate::error::Error;
+use crate::input::LogReader;
+use crate::table::Table;
+use crate::units::{bytes, count, duration, printable};
+
+/// Runs the command.
+///
+/// # Errors
+/// A manifest or a log cannot be read, or a manifest or the output cannot be written.
+pub fn run(args: &ManifestArgs, out: &mut dyn Write) -> Result<(), Error> {
+    match &args.command {
+        ManifestCommand::Show { manifest, json } => show(&Manifest::open(manifest)?, *json, out),
+        ManifestCommand::Merge { manifests, out: path } => {
+            let mut merged = Manifest::new();
+            for manifest in manifests {
+                merged.merge(&Manifest::open(manifest)?);
+            }
+            save(&merged, path, out)
+        }
+        ManifestCommand::Diff { first, second, json } => {
+            diff(&Manifest::open(first)?, &Manifest::open(second)?, *json, out)
+        }
+        ManifestCommand::Prune { manifest, unused, out: path } => {
+            let known = Manifest::open(manifest)?;
+            let uses = uses(&known, unused)?;
+            save(&known.prune(|record| uses.has(&record.label)), path.as_deref().unwrap_or(manifest), out)
+        }
+        ManifestCommand::Coverage { manifest, log, json } => {
+            let manifest = Manifest::open(manifest)?;
+            let coverage = uses(&manifest, std::slice::from_ref(log))?.coverage();
+            if *json {
+                return write_json(&json!({"schema": 1, "coverage": coverage}), out);
+            }
+            Ok(coverage.write(out)?)
+        }
+    }
+}
+
+fn uses(manifest: &Manifest, logs: &[PathBuf]) -> Result<Uses, Error> {
+    let mut uses = Uses::of(manifest);
+    let mut log = LogReader::open(logs)?;
+    while let Some(event) = log.next().transpose()? {
+        uses.take(&event);
+    }
+    Ok(uses)
+}
+
+fn save(manifest: &Manifest, path: &Path, out: &mut dyn Write) -> Result<(), Error> {
+    manifest.save(path)?;
+    Ok(writeln!(
+        out,
+        "{}: {} keys",
+        printable(&path.display().to_string(), 200),
+        count(manifest.len() as u64)
+    )?)
+}
+
+fn show(manifest: &Manifest, is_json: bool, out: &mut dyn Write) -> Result<(), Error> {
+    let mut records: Vec<&Record> = manifest.records().collect();
+    records.sort_by_key(|record| (std::cmp::Reverse(record.cost_ns), record.order));
+    if is_json {
+        let records: Vec<Value> = records.iter().map(|record| json!(record)).collect();
+        return write_json(&json!({"schema": 1, "records": records, "skipped": manifest.skipped()}), out);
+    }
+    let mut table = Table::new(["key", "cost", "bytes", "created", "phase"]).ending_in_text();
+    for record in &records {
+        table.row([
+            printable(&record.label, 100),
+            duration(record.cost_ns),
+            bytes(record.bytes),
+            count(record.count),
+            printable(record.phase.as_deref().unwrap_or_default(), 20),
+        ]);
+    }
+    table.write(out, 0)?;
+    let cost = records.iter().map(|record| record.cost_ns).fold(0, u64::saturating_add);
+    writeln!(out, "\n{} keys, {} to create", count(records.len() as u64), duration(cost))?;
+    for (reason, skipped) in manifest.skipped() {
+        writeln!(out, "passed over: {} {}", count(*skipped), printable(reason, 100))?;
+    }
+    Ok(())
+}
+
+fn diff(first: &Manifest, second: &Manifest, is_json: bool, out: &mut dyn Write) -> Result<(), Error> {
+    let diff = first.diff(second);
+    if is_json {
+        let document = json!({
+            "schema": 1,
+            "only_first": diff.only_first,
+            "only_second": diff.only_second,
+            "common": diff.common,
+        });
+        return write_json(&document, out);
+    }
+    for (sign, records) in [('-', &diff.only_first), ('+', &diff.only_second)] {
+        for record in records {
+            writeln!(out, "{sign} {}", printable(&record.label, usize::MAX))?;
+        }
+    }
+    Ok(writeln!(out, "{} keys in both", count(diff.common as u64))?)
+}
+
+fn write_json(document: &Value, out: &mut dyn Write) -> Result<(), Error> {
+    serde_json::to_writer(&mut *out, document)?;
+    Ok(writeln!(out)?)
+}

@@ -1,0 +1,144 @@
+//! Never while serving: a recorded run, a warmed one, and one whose manifest lacks a line.
+#![expect(clippy::unwrap_used, reason = "tests throughout; clippy knows only those in functions marked so")]
+
+use std::fs;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::program::{assert_fails, json, metallic, stdout, text};
+
+const RUN: [&str; 5] = ["run", "--ids", "1,2,3,4,5,6,7,8,9", "--tokens", "12"];
+
+fn args<'a>(device: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
+    [&RUN, device, more].concat()
+}
+
+fn contract(run: &Value) -> &Value {
+    &run["contract"]
+}
+
+/// Records, warms up in another process, and takes one line after the other out of the manifest.
+fn assert_nothing_is_created_while_serving(device: &[&str], lines_removed: usize) {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("m.jsonl");
+    let manifest = text(&path);
+    let recorded = json(&args(device, &["--record", manifest]), "");
+    let keys = contract(&recorded)["recorded"]["keys"].as_u64().unwrap();
+    assert!(keys > 5, "{recorded}");
+
+    let ready = folder.path().join("ready");
+    let warmed = args(device, &["--warm", manifest, "--arm", "refuse", "--ready-file", text(&ready)]);
+    let run = json(&warmed, "");
+    let warm_up = &contract(&run)["warm_up"];
+    assert_eq!((warm_up["created"].as_u64(), warm_up["failed"].as_u64()), (Some(keys), Some(0)), "{run}");
+    assert_eq!(contract(&run)["violations"], 0, "{run}");
+    assert!(contract(&run)["ready_ns"].as_u64() >= warm_up["duration_ns"].as_u64());
+    assert_eq!(fs::read_to_string(&ready).unwrap(), "ready\n");
+    assert_eq!(run["prompts"][0]["generated_ids"], recorded["prompts"][0]["generated_ids"]);
+
+    let whole = fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = whole.lines().collect();
+    let last = lines.len() - 1;
+    for removed in (1..=last).rev().take(lines_removed) {
+        let kept: Vec<&str> =
+            lines.iter().enumerate().filter(|(at, _)| *at != removed).map(|(_, line)| *line).collect();
+        fs::write(&path, kept.join("\n") + "\n").unwrap();
+        let record: Value = serde_json::from_str(lines[removed]).unwrap();
+        let label = record["label"].as_str().unwrap();
+        let has_neighbour = kept
+            .iter()
+            .skip(1)
+            .any(|line| serde_json::from_str::<Value>(line).unwrap()["cache"] == record["cache"]);
+        let nearest = if has_neighbour { "; the nearest key, `" } else { "never recorded" };
+        let differs = if has_neighbour { "`, differs in " } else { "asked for at" };
+        let parts =
+            [&*format!("`{label}`"), "armed scope `serving`: it was never recorded", nearest, differs];
+        assert_fails(&args(device, &["--warm", manifest, "--arm", "refuse"]), "", 3, &parts);
+    }
+}
+
+#[test]
+fn on_the_host_nothing_is_created_after_ready() {
+    assert_nothing_is_created_while_serving(&["--device", "host"], 3);
+}
+
+#[cfg(feature = "wgpu")]
+#[test]
+fn on_wgpu_nothing_is_created_after_ready_not_even_a_bind_group() {
+    if let Some(device) = crate::wgpu::software(false) {
+        assert_nothing_is_created_while_serving(&device, 2);
+    }
+}
+
+#[test]
+fn several_workers_are_ready_together() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("m.jsonl");
+    let workers = ["--device", "host", "--workers", "3", "--ids", "1,2,3"];
+    stdout(&[&["run", "--record", text(&path)], &workers[..]].concat(), "");
+    let warmed = [&["run", "--warm", text(&path), "--arm", "refuse"], &workers[..]].concat();
+    assert_eq!(contract(&json(&warmed, ""))["violations"], 0);
+}
+
+#[test]
+fn what_is_counted_or_warned_of_goes_on() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("m.jsonl");
+    fs::write(&path, "{\"metallic_manifest\":1}\n").unwrap();
+    let counted = json(&args(&["--device", "host"], &["--warm", text(&path), "--arm", "count"]), "");
+    let violations = contract(&counted)["violations"].as_u64().unwrap();
+    assert!(violations > 5, "{counted}");
+    let warned = metallic(&args(&["--device", "host"], &["--warm", text(&path), "--arm", "warn"]), "");
+    assert!(warned.status.success());
+    let stderr = String::from_utf8_lossy(&warned.stderr);
+    assert_eq!(
+        stderr.lines().filter(|line| line.contains("created all the same")).count() as u64,
+        violations.min(64)
+    );
+}
+
+#[test]
+fn a_manifest_that_is_none_is_refused_and_not_written_to() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("notes.txt");
+    fs::write(&path, "not a manifest\n").unwrap();
+    for flag in ["--record", "--warm"] {
+        assert_fails(
+            &args(&["--device", "host"], &[flag, text(&path)]),
+            "",
+            1,
+            &["notes.txt is not a manifest"],
+        );
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap(), "not a manifest\n");
+}
+
+#[test]
+fn manifests_are_shown_merged_compared_pruned_and_covered() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let [one, other, merged, log] = ["one.jsonl", "other.jsonl", "merged.jsonl", "log.jsonl"].map(at);
+    let [one, other, merged, log] = [&one, &other, &merged, &log].map(|path| text(path));
+    stdout(&args(&["--device", "host"], &["--record", one]), "");
+    stdout(&["run", "--device", "host", "--ids", "1", "--tokens", "2", "--record", other], "");
+    assert!(stdout(&["manifest", "merge", one, other, "--out", merged], "").contains(" keys"));
+    let shown = json(&["manifest", "show", merged], "");
+    let difference = json(&["manifest", "diff", one, merged], "");
+    assert_eq!(difference["only_first"], serde_json::json!([]));
+    let added = difference["only_second"].as_array().unwrap().len();
+    let common = difference["common"].as_u64().unwrap() as usize;
+    assert_eq!(shown["records"].as_array().unwrap().len(), common + added);
+    // A run of the first uses no key of the second alone.
+    stdout(&args(&["--device", "host"], &["--warm", merged, "--events", log]), "");
+    let coverage = &json(&["manifest", "coverage", merged, log], "")["coverage"];
+    assert_eq!(coverage["total"]["never_used"].as_u64(), Some(added as u64), "{coverage}");
+    assert_eq!(coverage["total"]["warmed_and_used"].as_u64(), Some(common as u64), "{coverage}");
+    assert_eq!(coverage["total"]["never_warmed"], 0);
+    stdout(&["manifest", "prune", merged, "--unused", log], "");
+    let pruned = json(&["manifest", "diff", one, merged], "");
+    assert_eq!(
+        (pruned["only_first"].clone(), pruned["only_second"].clone()),
+        (serde_json::json!([]), serde_json::json!([]))
+    );
+}

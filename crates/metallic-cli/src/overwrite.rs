@@ -15,9 +15,12 @@ pub(crate) fn refuse<P: AsRef<Path>>(
     what: &str,
     inputs: impl IntoIterator<Item = P>,
 ) -> Result<(), Error> {
-    // A file that does not exist yet overwrites nothing; one that exists has one name behind all links.
-    let Ok(canonical) = fs::canonicalize(output) else { return Ok(()) };
-    let same = |input: &P| fs::canonicalize(input).is_ok_and(|input| input == canonical);
+    // A file that exists has one name behind all links; one that does not exist yet is the same by its name alone.
+    let canonical = fs::canonicalize(output).ok();
+    let same = |input: &P| match &canonical {
+        Some(canonical) => fs::canonicalize(input).is_ok_and(|input| input == *canonical),
+        None => input.as_ref() == output,
+    };
     inputs.into_iter().find(same).map_or(Ok(()), |input| {
         let (output, input) = (output.display(), input.as_ref().display());
         Err(Error::Usage(format!("{flag} {output}: the {what} would overwrite {input}, which is read")))

@@ -59,8 +59,9 @@ pub(crate) fn secret() -> Result<Option<Secret>, Error> {
 pub(crate) fn disk(
     args: &StoreArgs,
     observer: Option<&Arc<dyn StoreObserver>>,
+    limit: u64,
 ) -> Result<Arc<DiskStore>, Error> {
-    let mut options = DiskOptions::new();
+    let mut options = DiskOptions::new().with_limit(limit);
     if let Some(secret) = secret()? {
         options = options.with_secret(secret);
     }
@@ -75,7 +76,7 @@ pub(crate) fn disk(
 /// # Errors
 /// As [`disk`], and [`Error::Usage`] if a URL cannot be meant.
 pub(crate) fn open(args: &StoreArgs, observer: Option<&Arc<dyn StoreObserver>>) -> Result<OpenStore, Error> {
-    let disk = disk(args, observer)?;
+    let disk = disk(args, observer, DiskOptions::DEFAULT_LIMIT)?;
     let mut options = RemoteOptions::new();
     if let Some(secret) = secret()? {
         options = options.with_secret(secret);

@@ -87,6 +87,7 @@ impl EventSink for TracingExporter {
                             cache_key = &*e.cache_key,
                             duration_ns = e.duration_ns,
                             own_duration_ns = e.own_duration_ns,
+                            loaded = e.loaded,
                             outcome = e.outcome.name(),
                             error = e.error.as_deref(),
                             bytes = e.bytes

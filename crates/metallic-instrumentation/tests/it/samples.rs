@@ -46,7 +46,7 @@ pub(crate) fn one_of_each() -> Vec<Event> {
             cache_key: "a:K{m:1}".into(),
             duration_ns: 1_500_000_000,
             own_duration_ns: 500_000_000,
-            loaded: false,
+            loaded: true,
             outcome: CreationOutcome::Failed,
             error: Some("no such \"device\"".to_owned()),
             bytes: 0,

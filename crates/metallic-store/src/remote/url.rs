@@ -93,7 +93,12 @@ impl Location {
 
 /// The transport that a URL asks for.
 pub(super) fn transport(url: &str) -> Result<Box<dyn Transport>, RemoteUrlError> {
-    let unsupported = || RemoteUrlError::Unsupported(url.to_owned());
+    // Without the password, since errors are printed.
+    let shown = || match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://{rest}"),
+        _ => url.to_owned(),
+    };
+    let unsupported = || RemoteUrlError::Unsupported(shown());
     let (scheme, rest) = url.split_once("://").ok_or_else(unsupported)?;
     let is_encrypted = scheme.ends_with("https");
     if is_encrypted && !can_encrypt() {

@@ -161,6 +161,8 @@ impl<Key, R> SharedCore<Key, R> {
             kind,
             time,
         };
+        #[cfg(shuttle)]
+        waits::prepare();
         core.set_fast_path(&core.lock());
         core
     }

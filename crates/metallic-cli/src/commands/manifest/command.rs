@@ -32,6 +32,15 @@ pub fn run(args: &ManifestArgs, out: &mut dyn Write) -> Result<(), Error> {
         }
         ManifestCommand::Prune { manifest, unused, out: path } => {
             let known = Manifest::open(manifest)?;
+            if path.is_none() && !known.skipped().is_empty() {
+                let skipped: Vec<_> =
+                    known.skipped().iter().map(|(why, lines)| format!("{lines} {why}")).collect();
+                let cause = format!(
+                    "pruning it in place would lose lines that were passed over ({}): --out",
+                    skipped.join(", ")
+                );
+                return Err(Error::content(manifest.display().to_string(), cause));
+            }
             let uses = uses(&known, unused)?;
             save(&known.prune(|record| uses.has(&record.label)), path.as_deref().unwrap_or(manifest), out)
         }

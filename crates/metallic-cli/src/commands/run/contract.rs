@@ -193,7 +193,7 @@ impl Serving<'_> {
             state.figures.ready_ns = Some(ready);
         }
         if let Some(path) = self.args.ready_file.as_deref() {
-            state.failure = fs::write(path, "ready\n").err().map(|error| Error::file(name(path), error));
+            state.failure = fs::write(path, READY).err().map(|error| Error::file(name(path), error));
         }
         drop(state);
         self.changed.notify_all();
@@ -275,7 +275,15 @@ fn register<D: TransformerDevice + Send + Sync>(registry: &SharedRegistry<D>) {
 }
 
 /// Removes what an earlier run left.
+/// The content of the ready file.
+const READY: &str = "ready\n";
+
 fn remove(path: &Path) -> Result<(), Error> {
+    // Nothing but what a run before has left.
+    if fs::read(path).is_ok_and(|content| !content.is_empty() && content != READY.as_bytes()) {
+        let cause = "it is there, and not what a run leaves: --ready-file would overwrite it";
+        return Err(Error::content(name(path), cause));
+    }
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::file(name(path), error)),
         _ => Ok(()),

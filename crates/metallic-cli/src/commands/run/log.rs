@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use metallic_instrumentation::{EventSink, JsonlExporter};
 
-use crate::args::RunArgs;
+use crate::args::{ContractArgs, RunArgs};
 use crate::error::Error;
 use crate::overwrite;
 use metallic_transformer::model::FILES;
@@ -41,13 +41,29 @@ impl Log {
     }
 }
 
-/// Refuses a log in the place of a file that the run reads.
+/// Refuses a log, a recording or a ready file in the place of a file that the run reads, or of each other.
 ///
 /// # Errors
 /// [`Error::Usage`] with both of their names.
 pub(super) fn refuse_inputs(args: &RunArgs) -> Result<(), Error> {
-    let Some(events) = &args.events else { return Ok(()) };
     let folder = args.model.iter().flat_map(|folder| FILES.iter().map(|file| folder.join(file)));
     let given = args.input.clone().into_iter().chain(args.ids.as_ref().map(PathBuf::from));
-    overwrite::refuse("--events", events, "log", given.chain(folder))
+    let mut taken: Vec<PathBuf> = given.chain(folder).collect();
+    let ContractArgs { record, warm, ready_file, .. } = &args.contract;
+    // A manifest that is warmed up from may be recorded to, which adds to it.
+    let outputs = [
+        ("--record", record, "recording"),
+        ("--events", &args.events, "log"),
+        ("--ready-file", ready_file, "word"),
+    ];
+    for (flag, output, what) in outputs {
+        if flag == "--events" {
+            taken.extend(warm.clone());
+        }
+        if let Some(output) = output {
+            overwrite::refuse(flag, output, what, &taken)?;
+            taken.push(output.clone());
+        }
+    }
+    Ok(())
 }

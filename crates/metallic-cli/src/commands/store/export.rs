@@ -12,6 +12,7 @@ use super::folder;
 use super::listing::{find, list, name, target};
 use crate::args::ExportArgs;
 use crate::error::Error;
+use crate::overwrite;
 use crate::units::bytes;
 
 #[derive(Serialize)]
@@ -26,6 +27,7 @@ struct Json {
 
 pub(super) fn run(args: &ExportArgs, out: &mut dyn Write) -> Result<(), Error> {
     let store = folder::open(&args.folder)?;
+    overwrite::refuse("--out", &args.out, "bundle", args.sign.as_deref())?;
     let signer = args.sign.as_deref().map(signer).transpose()?;
     let infos = if args.keys.is_empty() {
         let is_wanted = |cache: &str| args.cache.as_deref().is_none_or(|wanted| wanted == cache);
@@ -42,6 +44,9 @@ pub(super) fn run(args: &ExportArgs, out: &mut dyn Write) -> Result<(), Error> {
         return Err(Error::NotFound("there is nothing to export".to_owned()));
     }
     let (bundle, report) = Bundle::export(&store, ids, signer.as_ref());
+    if report.moved == 0 {
+        return Err(Error::NotFound("there is nothing whole to export".to_owned()));
+    }
     let file = args.out.display().to_string();
     write_whole(&args.out, &bundle).map_err(|error| Error::file(&*file, error))?;
 

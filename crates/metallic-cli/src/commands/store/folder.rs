@@ -46,9 +46,14 @@ pub(super) fn create(
     observer: Option<&Arc<dyn StoreObserver>>,
 ) -> Result<Arc<DiskStore>, Error> {
     let place = StoreArgs { store: args.store.clone(), ..StoreArgs::default() };
-    let store = store::disk(&place, observer)?;
+    let store = store::disk(&place, observer, DiskOptions::DEFAULT_LIMIT)?;
     safe(&store)?;
-    Ok(store)
+    // A program may let its folder grow further than this one would: nothing leaves because it is looked at.
+    let used = store.usage().map_or(0, |usage| usage.bytes);
+    if used <= DiskOptions::DEFAULT_LIMIT / 2 {
+        return Ok(store);
+    }
+    store::disk(&place, observer, used.saturating_add(DiskOptions::DEFAULT_LIMIT))
 }
 
 fn safe(store: &DiskStore) -> Result<(), Error> {

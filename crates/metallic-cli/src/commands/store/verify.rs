@@ -1,8 +1,9 @@
 //! `metallic store verify`.
 
+use std::collections::HashSet;
 use std::io::Write;
 
-use metallic_store::ArtifactStore;
+use metallic_store::{ArtifactStore, FormatError, MissCause};
 use serde::Serialize;
 
 use super::folder;
@@ -22,6 +23,16 @@ struct Json {
     removed: bool,
 }
 
+/// Returns `true` if no program can make anything of the entry, with another secret or of another version.
+fn is_of_no_use(cause: &MissCause) -> bool {
+    match cause {
+        MissCause::Damaged(FormatError::Version(_) | FormatError::Flags(_)) => false,
+        MissCause::Damaged(FormatError::MacMissing | FormatError::MacMismatch) => false,
+        MissCause::Damaged(_) | MissCause::OtherKey | MissCause::LinkToLink => true,
+        _ => false,
+    }
+}
+
 pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<(), Error> {
     // Not to change the times of last use, even if what is damaged is removed.
     let store = folder::open(&args.folder)?;
@@ -39,11 +50,17 @@ pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<(), Error> {
         }
     }
     let mut still_there = Vec::new();
+    let mut removed = HashSet::new();
     if args.remove && !damaged.is_empty() {
         let store = folder::open_to_change(&args.folder, None)?;
-        for (id, _) in &damaged {
-            if let Err(cause) = store.remove(id) {
-                still_there.push(format!("{}: {cause}", name(id)));
+        for (id, cause) in &damaged {
+            if !is_of_no_use(cause) {
+                still_there.push(format!("{}: not removed, another program may read it: {cause}", name(id)));
+                continue;
+            }
+            match store.remove(id) {
+                Ok(_) => drop(removed.insert(*id)),
+                Err(cause) => still_there.push(format!("{}: cannot be removed: {cause}", name(id))),
             }
         }
     }
@@ -60,8 +77,8 @@ pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<(), Error> {
         serde_json::to_writer(&mut *out, &json)?;
         writeln!(out)?;
     } else {
-        let done = if args.remove { "removed" } else { "damaged" };
         for (id, cause) in &damaged {
+            let done = if removed.contains(id) { "removed" } else { "damaged" };
             write_wrapped(
                 out,
                 &format!("{done}  {}  ", name(id)),
@@ -71,7 +88,7 @@ pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<(), Error> {
         writeln!(out, "{verified} are whole, {}; {} are not", bytes(size), damaged.len())?;
     }
     match (still_there.first(), damaged.len()) {
-        (Some(first), _) => Err(Error::NotFound(format!("cannot be removed: {first}"))),
+        (Some(first), _) => Err(Error::NotFound(first.clone())),
         (None, 0) => Ok(()),
         (None, _) if args.remove => Ok(()),
         (None, number) => {

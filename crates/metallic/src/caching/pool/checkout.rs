@@ -11,6 +11,7 @@ use metallic_instrumentation::CreationOutcome;
 use super::shelves::ShelfId;
 use super::{Item, Lent, Pool, PoolCore, Shelved};
 use crate::caching::cache::{Course, Departures, Elapsed, Reservation};
+use crate::caching::clock::TimeSource;
 use crate::caching::entries::hash_of;
 use crate::caching::gate::Passage;
 use crate::caching::keyed_cache::nothing_newer;
@@ -107,9 +108,10 @@ impl<Key: Clone + Eq + Hash, R> Pool<Key, R> {
         let shelf_key = key.clone();
         let mut state = core.lock();
         let now = core.time.stamp();
+        // First, since it compares keys, which is not ours and may panic: nothing was changed then.
+        let (shelf, spare) = state.shelves.open(hash, shelf_key);
         let mut departures = Departures::none(now);
         let reservation = state.cache.reserve(now, nothing_newer, &mut departures);
-        let (shelf, spare) = state.shelves.open(hash, shelf_key);
         state.lent += 1;
         let evicted = state.leave(departures);
         let open = Some(Open { reservation, shelf, key, epoch: state.epoch });
@@ -142,8 +144,9 @@ struct Open<Key> {
 
 impl<Key, R> PoolArrival<'_, Key, R> {
     fn commit(mut self, resource: R) -> Lent<Key, R> {
+        let elapsed = self.lasted(TimeSource::stamp);
         let Open { reservation, shelf, key, epoch } = self.open.take().expect("an arrival ends once");
-        let (core, began, elapsed) = (self.core, reservation.began, self.lasted());
+        let (core, began) = (self.core, reservation.began);
         let mut state = core.lock();
         let history = state.cache.lend_created(reservation, elapsed);
         state.made += 1;
@@ -163,12 +166,13 @@ impl<Key, R> PoolArrival<'_, Key, R> {
     }
 
     fn fail(mut self, error: &str) {
-        self.abandon(CreationOutcome::Failed, Some(error));
+        let elapsed = self.lasted(TimeSource::stamp);
+        self.abandon(elapsed, CreationOutcome::Failed, Some(error));
     }
 
-    fn abandon(&mut self, outcome: CreationOutcome, error: Option<&str>) {
+    fn abandon(&mut self, elapsed: Elapsed, outcome: CreationOutcome, error: Option<&str>) {
         let Some(Open { reservation, shelf, key, .. }) = self.open.take() else { return };
-        let (core, began, elapsed) = (self.core, reservation.began, self.lasted());
+        let (core, began) = (self.core, reservation.began);
         let label = core.label(&key);
         let mut state = core.lock();
         state.cache.abandon(reservation, elapsed);
@@ -186,15 +190,18 @@ impl<Key, R> PoolArrival<'_, Key, R> {
         }
     }
 
-    fn lasted(&self) -> Elapsed {
-        let done = self.core.time.stamp();
-        Course::default().lasted(self.begun, done)
+    /// The time until now. To be asked for before the arrival ends, since a clock may panic.
+    fn lasted(&self, stamp: impl Fn(&TimeSource) -> u64) -> Elapsed {
+        Course::default().lasted(self.begun, stamp(&self.core.time))
     }
 }
 
 impl<Key, R> Drop for PoolArrival<'_, Key, R> {
     fn drop(&mut self) {
-        self.abandon(CreationOutcome::Panicked, None);
+        if self.open.is_some() {
+            let elapsed = self.lasted(|time| time.stamp_or(self.begun));
+            self.abandon(elapsed, CreationOutcome::Panicked, None);
+        }
     }
 }
 

@@ -78,6 +78,8 @@ impl<Key, R> PoolCore<Key, R> {
     fn take_back(&self, item: Item<Key, R>) {
         let Item { key, shelved, history, epoch } = item;
         let (shelf, hash) = (shelved.shelf, hash_of(&shelved.serial));
+        // Before anything is changed, and whatever the clock does: the item is taken back.
+        let now = self.time.stamp_or(history.last_used);
         let mut state = self.lock();
         state.lent -= 1;
         if state.epoch != epoch {
@@ -87,7 +89,6 @@ impl<Key, R> PoolCore<Key, R> {
             drop((last, key, shelved));
             return;
         }
-        let now = self.time.stamp();
         let expired = self.expire(&mut state, now);
         let entry = Entry { key, resource: shelved };
         let (id, departures) = state.cache.take_back(entry, history, hash, now, nothing_newer);

@@ -97,7 +97,7 @@ where
         };
         let maker = Box::new(MakerOf { core: self.clone(), key, make });
         let ticket = Ticket::new(Task::begin(maker, creators.clone()));
-        let made = if ticket.is_unserved() { ticket.wait_for_node().ok() } else { None };
+        let made = ticket.created_here();
         ticket.detach();
         made
     }

@@ -175,12 +175,23 @@ impl<R: Send + Sync + 'static> Task<R> {
         loop {
             match self.outcome() {
                 Some(settled) => return Ok(settled),
-                None if self.is_unserved() => return self.wait(),
-                None if is_late => return Err(Error::TimedOut { cache_key: self.maker.label() }),
-                // Anew if another thread takes what had no thread before.
-                None => is_late = self.wait_for_change(Some(timeout))?,
+                None => match self.take_unserved() {
+                    // Without waiting for another thread's creation, which may take longer.
+                    Some(landing) => self.run(&landing, false),
+                    None if is_late => return Err(Error::TimedOut { cache_key: self.maker.label() }),
+                    // Anew if another thread takes what had no thread before.
+                    None => is_late = self.wait_for_change(Some(timeout))?,
+                },
             }
         }
+    }
+
+    /// Creates here what no other thread will create, without waiting for one, and returns what came of it. `None` if the task is
+    /// another thread's, or was begun before.
+    pub(super) fn create_unserved(self: &Arc<Self>) -> Option<Settled<R>> {
+        let landing = self.take_unserved()?;
+        self.run(&landing, false);
+        self.outcome()
     }
 
     /// Returns the outcome, or has `waker` woken when there is one. What no other thread will create is created here.
@@ -196,10 +207,7 @@ impl<R: Send + Sync + 'static> Task<R> {
         drop(state);
         drop(before);
         self.creators.raise(self.number);
-        if let Some(landing) = self.take_unserved() {
-            self.run(&landing, false);
-        }
-        self.outcome().map_or(Poll::Pending, Poll::Ready)
+        self.create_unserved().or_else(|| self.outcome()).map_or(Poll::Pending, Poll::Ready)
     }
 
     /// Begins it on this thread, unless it is begun or over.
@@ -282,7 +290,8 @@ impl<R: Send + Sync + 'static> Task<R> {
         let state = self.lock();
         let is_late = match timeout {
             None => {
-                let is_running = |state: &mut State<R>| matches!(state.stage, Stage::Running(_));
+                // For this run alone: of the next one, the circle is to be looked for anew.
+                let is_running = |state: &mut State<R>| matches!((&state.stage, &running), (Stage::Running(now), Some(then)) if Arc::ptr_eq(now, then));
                 drop(self.changed.wait_while(state, is_running).unwrap_or_else(PoisonError::into_inner));
                 false
             }

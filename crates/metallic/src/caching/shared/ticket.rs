@@ -60,8 +60,9 @@ impl<R: Send + Sync + 'static> Ticket<R> {
         self.task.want();
     }
 
-    pub(super) fn is_unserved(&self) -> bool {
-        self.task.is_unserved()
+    /// The resource, created here if no other thread will create it; `None` for now otherwise.
+    pub(super) fn created_here(&self) -> Option<Arc<Node<R>>> {
+        self.task.create_unserved().and_then(|settled| self.task.hand_out(settled).ok())
     }
 
     pub(super) fn wait_for_node(&self) -> Result<Arc<Node<R>>, Error> {

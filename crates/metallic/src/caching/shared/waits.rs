@@ -51,6 +51,13 @@ impl Drop for Wait {
     }
 }
 
+/// Makes the waits before any thread unwinds. Shuttle runs all threads on one of the system's, so that while one unwinds, others
+/// that make it would poison what guards its making.
+#[cfg(shuttle)]
+pub(super) fn prepare() {
+    drop(waits());
+}
+
 fn waits() -> MutexGuard<'static, Option<Waits>> {
     WAITS.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -30,13 +30,16 @@ impl CreationGate for Watch {
         let supervisor = &self.0;
         let label = (asked.label)();
         let record = supervisor.take_down(asked, &label);
-        let (scopes, strictest) = supervisor.scopes_for(asked);
-        let violation = strictest.map(|scope| {
-            let contract = match scope.judge(asked.now_ns) {
+        let scopes = supervisor.scopes_for(asked);
+        // Each by its own budget: one that has some left does not speak for one that never had any.
+        let judged = scopes.iter().map(|scope| (scope.judge(asked.now_ns), scope));
+        let strictest = judged.max_by_key(|(contract, _)| *contract);
+        let violation = strictest.map(|(contract, scope)| {
+            let contract = match contract {
                 Contract::Refuse if !asked.can_refuse => Contract::Warn,
                 contract => contract,
             };
-            (contract, supervisor.violation(asked, &label, &scope, contract))
+            (contract, supervisor.violation(asked, &label, scope, contract))
         });
         let violation = match violation {
             Some((Contract::Refuse, violation)) => {
@@ -77,13 +80,10 @@ impl Passage for Watched {
 }
 
 impl Supervisor {
-    /// The armed scopes that this creation violates, and the strictest of them.
-    fn scopes_for(&self, asked: &Asked<'_>) -> (Vec<Arc<Scope>>, Option<Arc<Scope>>) {
+    /// The armed scopes that this creation violates.
+    fn scopes_for(&self, asked: &Asked<'_>) -> Vec<Arc<Scope>> {
         let armed = self.state().scopes.clone();
-        let applies = |scope: &Arc<Scope>| !scope.portable_only || self.is_portable(asked);
-        let scopes: Vec<_> = armed.into_iter().filter(applies).collect();
-        let strictest = scopes.iter().max_by_key(|scope| scope.contract).cloned();
-        (scopes, strictest)
+        armed.into_iter().filter(|scope| !scope.portable_only || self.is_portable(asked)).collect()
     }
 
     fn is_portable(&self, asked: &Asked<'_>) -> bool {

@@ -28,7 +28,7 @@ impl<const I: usize> CacheableKernel<Forge> for Gemm<I> {
 
     #[inline]
     fn create_cached_resource(key: &Key, device: Option<&Forge>) -> Result<Resource, MetalError> {
-        device.map(|forge| forge.make(key)).ok_or(MetalError::DeviceNotAvailable)
+        device.map(|forge| forge.make(key)).ok_or_else(|| MetalError::DeviceNotAvailable)
     }
 }
 

@@ -140,6 +140,7 @@ impl Clocks for Machine {
 }
 
 /// Out of line, so that a hit on the counter costs what it would if there were nothing else.
+#[cold]
 #[inline(never)]
 fn hit_stamp_of_system(limit: u64) -> Option<u64> {
     let stamp = match ORIGIN.line {

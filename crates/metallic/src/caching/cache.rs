@@ -87,6 +87,18 @@ impl<Key, R> Cache<Key, R> {
         self.policy
     }
 
+    /// Returns `true` if idle entries are evicted.
+    #[inline]
+    pub(super) fn expires(&self) -> bool {
+        self.policy.limits_idleness()
+    }
+
+    /// Returns `true` if [`compact`](Self::compact) would give memory back.
+    #[inline]
+    pub(super) fn is_sparse(&self) -> bool {
+        self.order.is_sparse()
+    }
+
     /// Before this stamp no entry can have been idle for too long.
     #[inline]
     pub(super) fn nothing_expires_before(&self) -> u64 {
@@ -147,6 +159,17 @@ impl<Key, R> Cache<Key, R> {
             _ => None,
         };
         (event, id.and_then(|id| self.entries.try_get(id)).map(|entry| &entry.key))
+    }
+
+    /// See [`Order::set_removals`].
+    pub(super) fn set_removals(&mut self, removals: u64) {
+        self.order.set_removals(removals);
+    }
+
+    /// Notes the uses of all entries that this cache was not told of. O(n).
+    pub(super) fn learn(&mut self, uses: impl Fn(&R) -> Option<Uses>) {
+        let entries = &self.entries;
+        self.order.learn(|id| entries.try_get(id).and_then(|entry| uses(&entry.resource)));
     }
 }
 

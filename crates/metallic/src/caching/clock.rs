@@ -96,6 +96,7 @@ impl TimeSource {
     }
 
     /// The stamp of this moment.
+    #[inline]
     pub(super) fn stamp(&self) -> u64 {
         match self {
             Self::Machine(machine) => machine.stamp(),

@@ -91,7 +91,12 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
         params: &K::Params,
         device: Option<&D>,
     ) -> Result<&mut K::CachedResource, Error> {
-        self.get_or_create_by_key(K::create_cache_key(params), device)
+        match self.keyed.fast_stamp() {
+            Some(now) => self.get_or_create_at(now, K::create_cache_key(params), device),
+            None => {
+                self.get_or_create_slow(K::create_cache_key(params), None, device, Some(Location::caller()))
+            }
+        }
     }
 
     /// [`get_or_create`](Self::get_or_create) for a caller that has the key.
@@ -108,26 +113,41 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
         key: K::Key,
         device: Option<&D>,
     ) -> Result<&mut K::CachedResource, Error> {
-        let hash = hash_of(&key);
-        let missed_at = match self.find_fast(hash, &key, device) {
-            Found::Hit(id, now) => return Ok(self.keyed.hit(id, now)),
-            Found::Nothing(now) => Some(now),
-            Found::Slow => None,
-        };
-        self.get_or_create_slow(key, hash, missed_at, device, Some(Location::caller()))
+        match self.keyed.fast_stamp() {
+            Some(now) => self.get_or_create_at(now, key, device),
+            None => self.get_or_create_slow(key, None, device, Some(Location::caller())),
+        }
+    }
+
+    /// [`get_or_create_by_key`](Self::get_or_create_by_key) of a look-up that began at `now` and may take the fast path.
+    #[inline(always)]
+    #[track_caller]
+    fn get_or_create_at(
+        &mut self,
+        now: u64,
+        key: K::Key,
+        device: Option<&D>,
+    ) -> Result<&mut K::CachedResource, Error> {
+        match self.find_now(hash_of(&key), &key, device) {
+            Found::Hit(id) => Ok(self.keyed.hit(id, now)),
+            Found::Nothing => self.get_or_create_slow(key, Some(now), device, Some(Location::caller())),
+            Found::Slow => self.get_or_create_slow(key, None, device, Some(Location::caller())),
+        }
     }
 
     /// [`get_or_create_by_key`](Self::get_or_create_by_key) where there is more to do than to find an entry. `missed_at` is when
     /// the look-up began, if it found nothing.
+    #[cold]
     #[inline(never)]
     fn get_or_create_slow(
         &mut self,
         key: K::Key,
-        hash: u64,
         missed_at: Option<u64>,
         device: Option<&D>,
         caller: Option<Caller>,
     ) -> Result<&mut K::CachedResource, Error> {
+        // Again: to keep it would cost every hit a register.
+        let hash = hash_of(&key);
         let by = Asker { outer: None, caller };
         let id = match missed_at {
             Some(now) => create(self, key, hash, now, device, by)?,
@@ -232,16 +252,27 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
         self.keyed.set_sink(sink);
     }
 
-    /// Finds an entry where a look-up is nothing but a look-up.
+    /// Finds an entry where a look-up is nothing but a look-up, and returns the moment it began.
     #[inline(always)]
-    pub(super) fn find_fast(&self, hash: u64, key: &K::Key, device: Option<&D>) -> Found {
-        match self.keyed.fast_stamp().filter(|_| self.is_made_on(device)) {
-            Some(now) => match self.keyed.find(hash, key) {
-                Some(id) => Found::Hit(id, now),
-                None => Found::Nothing(now),
-            },
-            None => Found::Slow,
+    pub(super) fn find_fast(&self, hash: u64, key: &K::Key, device: Option<&D>) -> (Found, u64) {
+        match self.keyed.fast_stamp() {
+            Some(now) => (self.find_now(hash, key, device), now),
+            None => (Found::Slow, 0),
         }
+    }
+
+    /// [`find_fast`](Self::find_fast) of a look-up whose stamp was taken already.
+    #[inline(always)]
+    pub(super) fn find_at(&self, now: u64, hash: u64, key: &K::Key, device: Option<&D>) -> Found {
+        if self.keyed.is_fast_at(now) { self.find_now(hash, key, device) } else { Found::Slow }
+    }
+
+    #[inline(always)]
+    fn find_now(&self, hash: u64, key: &K::Key, device: Option<&D>) -> Found {
+        if !self.is_made_on(device) {
+            return Found::Slow;
+        }
+        self.keyed.find(hash, key).map_or(Found::Nothing, Found::Hit)
     }
 
     /// Returns `true` if the entries were made on this device, as far as the kernel tells devices apart.
@@ -251,10 +282,10 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
     }
 }
 
-/// The outcome of a look-up on the fast path, and the moment it began.
+/// The outcome of a look-up on the fast path.
 pub(super) enum Found {
-    Hit(EntryId, u64),
-    Nothing(u64),
+    Hit(EntryId),
+    Nothing,
     /// There may be more to do than looking up.
     Slow,
 }

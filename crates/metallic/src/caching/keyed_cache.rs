@@ -176,6 +176,12 @@ impl<Key, R> KeyedCache<Key, R> {
         TimeSource::hit_stamp_before(self.fast_path_until)
     }
 
+    /// [`fast_stamp`](Self::fast_stamp) of one that was taken already: `true` if it will do.
+    #[inline(always)]
+    pub(super) fn is_fast_at(&self, now: u64) -> bool {
+        now < self.fast_path_until
+    }
+
     #[inline(always)]
     pub(super) fn find<Q: Equivalent<Key> + ?Sized>(&self, hash: u64, query: &Q) -> Option<EntryId> {
         self.cache.find(hash, query)
@@ -265,6 +271,7 @@ impl<Key, R> KeyedCache<Key, R> {
 
     /// # Errors
     /// [`Error::DuplicateCacheName`] if another cache has the name.
+    #[inline]
     pub(super) fn check_name(&self, user: &'static str) -> Result<(), Error> {
         match self.name_taken_by {
             Some(first) => Err(Error::DuplicateCacheName { name: self.name.clone(), first, second: user }),
@@ -347,7 +354,8 @@ impl<Key: Eq + Hash, R> KeyedCache<Key, R> {
         let hash = hash_of(&key);
         let (now, found) = self.look_up(hash, &key);
         let replaced = found.and_then(|_| self.remove_found(hash, &key, RemovalCause::Removed, now));
-        let arrival = Arrival::begin(self, |cache| cache, key, hash, now);
+        let mut arrival = Arrival::new(self, |cache| cache, key, hash, now, None);
+        arrival.begin();
         arrival.commit(resource, 0);
         replaced
     }
@@ -379,7 +387,8 @@ impl<Key: Eq + Hash, R> KeyedCache<Key, R> {
                 let key = query.to_key();
                 // The caller's errors have no place for a refusal: the contract hears of the creation, and that is all.
                 let passage = self.admit(&key, caller, false).ok().flatten();
-                let arrival = Arrival::begin(self, |cache| cache, key, hash, now).with_passage(passage);
+                let mut arrival = Arrival::new(self, |cache| cache, key, hash, now, passage);
+                arrival.begin();
                 match make() {
                     Ok(resource) => arrival.commit(resource, 0).0,
                     Err(error) => {

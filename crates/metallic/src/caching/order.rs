@@ -52,6 +52,8 @@ pub(super) struct EntryHistory {
 pub(super) struct Uses {
     pub(super) last_used: u64,
     pub(super) reuse_count: u64,
+    /// The number of [removals](Order::set_removals) before the last use.
+    pub(super) removals: u64,
 }
 
 /// Of whom every use is told by [`Order::touch`].
@@ -77,6 +79,26 @@ enum Victims {
     Oldest(CreationList),
     Sieve(Sieve),
     S3Fifo(Box<S3Fifo>),
+}
+
+impl Victims {
+    fn insert(&mut self, id: EntryId, hash: u64) {
+        match self {
+            Self::LeastRecent => {}
+            Self::Oldest(list) => list.insert(id),
+            Self::Sieve(sieve) => sieve.insert(id),
+            Self::S3Fifo(queues) => queues.insert(id, hash),
+        }
+    }
+
+    fn remove(&mut self, id: EntryId) {
+        match self {
+            Self::LeastRecent => {}
+            Self::Oldest(list) => list.remove(id),
+            Self::Sieve(sieve) => sieve.remove(id),
+            Self::S3Fifo(queues) => queues.remove(id),
+        }
+    }
 }
 
 impl Order {
@@ -105,11 +127,8 @@ impl Order {
             self.add_place(capacity);
         }
         let id = self.nodes.insert(now, creation_ticks);
-        match &mut self.victims {
-            Victims::LeastRecent => {}
-            Victims::Oldest(list) => list.insert(id),
-            Victims::Sieve(sieve) => sieve.insert(id),
-            Victims::S3Fifo(queues) => queues.insert(id, hash),
+        if !matches!(self.victims, Victims::LeastRecent) {
+            self.victims.insert(id, hash);
         }
         if let Some(heap) = &mut self.heap {
             heap.insert(id, last_use(&self.nodes, id));
@@ -134,11 +153,8 @@ impl Order {
     /// Takes an entry out.
     #[inline(always)]
     pub(super) fn remove(&mut self, id: EntryId) {
-        match &mut self.victims {
-            Victims::LeastRecent => {}
-            Victims::Oldest(list) => list.remove(id),
-            Victims::Sieve(sieve) => sieve.remove(id),
-            Victims::S3Fifo(queues) => queues.remove(id),
+        if !matches!(self.victims, Victims::LeastRecent) {
+            self.victims.remove(id);
         }
         if let Some(heap) = &mut self.heap {
             heap.remove(id);
@@ -153,10 +169,24 @@ impl Order {
         self.nodes.touch(id, now);
     }
 
-    #[cfg(test)]
     /// Notes uses that were counted elsewhere: `reuse_count` in all.
-    pub(super) fn record_uses(&mut self, id: EntryId, Uses { last_used, reuse_count }: Uses) {
-        self.nodes.record_uses(id, last_used, reuse_count);
+    #[cfg(test)]
+    pub(super) fn record_uses(&mut self, id: EntryId, uses: Uses) {
+        self.nodes.record_uses(id, uses);
+    }
+
+    /// Raises the number of removals so far. Of two uses the one after more removals is the later one, whatever their stamps
+    /// say: those of hits may be some milliseconds early, in which a busy cache changes all of its entries.
+    pub(super) fn set_removals(&mut self, removals: u64) {
+        self.nodes.set_removals(removals);
+    }
+
+    /// Notes the uses of all entries that were not told of. O(n).
+    pub(super) fn learn(&mut self, uses: impl Fn(EntryId) -> Option<Uses>) {
+        let ids: Vec<_> = self.nodes.ids().collect();
+        for id in ids {
+            refreshed_count(&mut self.nodes, id, &mut |id| uses(id));
+        }
     }
 
     /// Sets the stamps of uses after `now` back, for a clock that went back. O(n), and in the shared form O(n log n).
@@ -194,9 +224,17 @@ impl Order {
     /// an entry that is looked at, if not all were told.
     #[inline(always)]
     pub(super) fn next_victim(&mut self, uses: &mut impl FnMut(EntryId) -> Option<Uses>) -> Option<EntryId> {
+        if matches!(self.victims, Victims::LeastRecent) {
+            return self.least_recent(uses);
+        }
+        self.next_in_line(uses)
+    }
+
+    /// [`next_victim`](Self::next_victim) of an order other than that of use.
+    fn next_in_line(&mut self, uses: &mut impl FnMut(EntryId) -> Option<Uses>) -> Option<EntryId> {
         let nodes = &mut self.nodes;
         match &mut self.victims {
-            Victims::LeastRecent => self.least_recent(uses),
+            Victims::LeastRecent => None,
             Victims::Oldest(list) => list.oldest(),
             Victims::Sieve(sieve) => sieve.next_victim(nodes.len(), |id| refreshed_count(nodes, id, uses)),
             Victims::S3Fifo(queues) => queues.next_victim(|id| refreshed_count(nodes, id, uses)),
@@ -280,32 +318,33 @@ impl Order {
         }
     }
 
-    /// Numbers the entries anew and gives memory back, if fewer than a quarter of the places are in use. O(n) of the places,
-    /// of which most were paid for by removals since the last time. Every id known outside must then follow.
-    pub(super) fn compact(&mut self) -> Option<Renumbering> {
+    /// Returns `true` if fewer than a quarter of the places are in use: then [`compact`](Self::compact) is due.
+    #[inline]
+    pub(super) fn is_sparse(&self) -> bool {
         let places = self.nodes.places();
-        if places < MIN_PLACES || self.len() >= places / 4 {
-            return None;
-        }
-        let mut map = vec![0; places];
-        for (new, id) in (1..).zip(self.nodes.ids()) {
-            map[id.index()] = new;
-        }
+        places >= MIN_PLACES && self.len() < places / 4
+    }
+
+    /// Numbers the entries anew and gives memory back. O(n) of the places; if they were sparse, most of that was paid for by
+    /// removals since the last time. Every id known outside must then follow.
+    pub(super) fn compact(&mut self) -> Renumbering {
+        let renumbering = Renumbering::of(self.nodes.ids(), self.nodes.places());
+        let map = &renumbering.map;
         let places = self.len() + 1;
-        self.nodes.renumber(&map, places);
+        self.nodes.renumber(map, places);
         if let Some(heap) = &mut self.heap {
-            heap.renumber(&map, places);
+            heap.renumber(map, places);
         }
         if let Some(generations) = &mut self.generations {
-            generations.renumber(&map, places);
+            generations.renumber(map, places);
         }
         match &mut self.victims {
             Victims::LeastRecent => {}
-            Victims::Oldest(list) => list.renumber(&map, places),
-            Victims::Sieve(sieve) => sieve.renumber(&map, places),
-            Victims::S3Fifo(queues) => queues.renumber(&map, places),
+            Victims::Oldest(list) => list.renumber(map, places),
+            Victims::Sieve(sieve) => sieve.renumber(map, places),
+            Victims::S3Fifo(queues) => queues.renumber(map, places),
         }
-        Some(Renumbering::new(map))
+        renumbering
     }
 
     /// Panics unless every structure holds every entry once, in the order that it is for.
@@ -383,8 +422,8 @@ impl Order {
 /// The reuse count of an entry after its uses were asked for.
 #[inline(always)]
 fn refreshed_count(nodes: &mut Nodes, id: EntryId, uses: &mut impl FnMut(EntryId) -> Option<Uses>) -> u64 {
-    if let Some(Uses { last_used, reuse_count }) = uses(id) {
-        nodes.record_uses(id, last_used, reuse_count);
+    if let Some(uses) = uses(id) {
+        nodes.record_uses(id, uses);
     }
     nodes.reuse_count(id)
 }
@@ -395,4 +434,4 @@ fn last_use(nodes: &Nodes, id: EntryId) -> LastUse {
 }
 
 /// Fewer places are not worth a compaction.
-const MIN_PLACES: usize = 64;
+pub(super) const MIN_PLACES: usize = 64;

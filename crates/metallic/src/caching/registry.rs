@@ -96,6 +96,8 @@ pub struct CacheRegistry<D = Device> {
     slots: TypeTable<dyn CacheRegistrySlot, NEAR_SLOTS>,
     device: Option<Arc<D>>,
     time: TimeSource,
+    /// That of [`TimeSource::hit_stamp_before`] for stamps of `time`.
+    hit_limit: u64,
     sink: Option<SinkGuard>,
     gate: Option<Arc<dyn CreationGate>>,
     name: Option<CacheName>,
@@ -123,7 +125,8 @@ impl<D: 'static> CacheRegistry<D> {
     /// their entries were stamped by.
     #[must_use]
     pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
-        Self { time: TimeSource::Clock(Arc::new(clock)), ..self }
+        let time = TimeSource::Clock(Arc::new(clock));
+        Self { hit_limit: time.hit_limit(u64::MAX), time, ..self }
     }
 
     /// Names the registry in the event log. To be called before a sink is set.
@@ -186,43 +189,55 @@ impl<D: 'static> CacheRegistry<D> {
     where
         K: CacheableKernel<D>,
     {
+        // First of all: the compiler believes that reading the time may change all that is in memory, and would keep less in
+        // registers over it, and find the cache twice.
+        let Some(now) = TimeSource::hit_stamp_before(self.hit_limit) else {
+            return self.get_or_create_slow::<K>(
+                K::create_cache_key(params),
+                None,
+                device,
+                Some(Location::caller()),
+            );
+        };
         let key = K::create_cache_key(params);
         let hash = hash_of(&key);
-        let missed_at = match self.caches.near::<KernelCache<K, D>>() {
-            Some(cache) => match cache.find_fast(hash, &key, device) {
-                Found::Hit(id, now) => {
-                    let cache = self.caches.near_mut::<KernelCache<K, D>>().expect("it was there just now");
-                    return Ok(cache.keyed_mut().hit(id, now));
-                }
-                Found::Nothing(now) => Some(now),
-                Found::Slow => None,
-            },
-            None => None,
+        let Some(cache) = self.caches.near::<KernelCache<K, D>>() else {
+            return self.get_or_create_slow::<K>(key, None, device, Some(Location::caller()));
         };
-        self.get_or_create_slow::<K>(key, hash, missed_at, device, Some(Location::caller()))
+        match cache.find_at(now, hash, &key, device) {
+            Found::Hit(id) => {
+                let cache = self.caches.near_mut::<KernelCache<K, D>>();
+                Ok(cache.expect("it was there just now").keyed_mut().hit(id, now))
+            }
+            Found::Nothing => self.get_or_create_slow::<K>(key, Some(now), device, Some(Location::caller())),
+            Found::Slow => self.get_or_create_slow::<K>(key, None, device, Some(Location::caller())),
+        }
     }
 
     /// [`get_or_create`](Self::get_or_create) where there is more to do than to find an entry in the first place of its cache.
     /// `missed_at` is when the look-up began, if it found nothing.
+    #[cold]
     #[inline(never)]
     fn get_or_create_slow<K: CacheableKernel<D>>(
         &mut self,
         key: K::Key,
-        hash: u64,
         missed_at: Option<u64>,
         device: Option<&D>,
         caller: Option<Caller>,
     ) -> Result<&mut K::CachedResource, Error> {
+        // Again: to keep it would cost every hit a register.
+        let hash = hash_of(&key);
         let by = Asker { outer: None, caller };
-        let cache = self.cache_mut::<K>();
-        let id = match (missed_at, cache.find_fast(hash, &key, device)) {
-            (Some(now), _) => create::<K, D, Self>(self, key, hash, now, device, by)?,
-            // In another than its first place.
-            (None, Found::Hit(id, now)) => {
-                cache.keyed_mut().hit(id, now);
-                id
-            }
-            (None, _) => get_or_create_slow::<K, D, Self>(self, key, hash, device, by)?,
+        let id = match missed_at {
+            Some(now) => create::<K, D, Self>(self, key, hash, now, device, by)?,
+            // It may be in another than its first place.
+            None => match self.cache_mut::<K>().find_fast(hash, &key, device) {
+                (Found::Hit(id), now) => {
+                    self.cache_mut::<K>().keyed_mut().hit(id, now);
+                    id
+                }
+                _ => get_or_create_slow::<K, D, Self>(self, key, hash, device, by)?,
+            },
         };
         Ok(self.cache_mut::<K>().keyed_mut().resource_mut(id))
     }
@@ -331,16 +346,13 @@ impl<D: 'static> CacheRegistry<D> {
 
 impl<K: CacheableKernel<D>, D: 'static> Holds<K, D> for CacheRegistry<D> {
     #[inline(always)]
+    fn cache(&mut self) -> &mut KernelCache<K, D> {
+        self.cache_mut::<K>()
+    }
+
+    #[inline(always)]
     fn keyed(&mut self) -> &mut KeyedCache<K::Key, K::CachedResource> {
         self.cache_mut::<K>().keyed_mut()
-    }
-
-    fn check_device(&mut self, device: Option<&D>) -> Result<(), Error> {
-        self.cache_mut::<K>().check_device(device)
-    }
-
-    fn make_on(&mut self, device: Option<&D>) -> Result<Option<Arc<D>>, Error> {
-        self.cache_mut::<K>().make_on(device)
     }
 
     fn registry(&mut self) -> Option<&mut dyn Any> {
@@ -367,12 +379,14 @@ fn next_number() -> u32 {
 
 impl<D> Default for CacheRegistry<D> {
     fn default() -> Self {
+        let time = TimeSource::default();
         Self {
             caches: TypeTable::default(),
             keyed: HashMap::default(),
             slots: TypeTable::default(),
             device: None,
-            time: TimeSource::default(),
+            hit_limit: time.hit_limit(u64::MAX),
+            time,
             sink: None,
             gate: None,
             name: None,

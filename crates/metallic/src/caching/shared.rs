@@ -9,6 +9,7 @@
 mod arrival;
 mod background;
 mod creators;
+mod failures;
 mod flight;
 mod gated;
 mod head;
@@ -21,11 +22,16 @@ mod ticket;
 mod waits;
 
 use std::fmt;
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use metallic_instrumentation::{CacheKind, CacheName, RemovalCause, SinkGuard};
 
+use self::background::Awaited;
+use self::failures::Failures;
+use self::flight::Flight;
+use self::head::Head;
+use self::local::Tally;
 use super::cache::{Cache, DepartureReason, Departures};
 use super::clock::TimeSource;
 use super::entries::Entry;
@@ -35,13 +41,7 @@ use super::order::{Order, Uses};
 use super::policy::EvictionPolicy;
 use super::reporting::{CacheCounters, CacheEvent, CacheMetrics, LastEvent, Reporter, label};
 use super::sync::atomic::{AtomicU64, Ordering};
-use super::sync::{Mutex, MutexGuard};
-use crate::error::Error;
-
-use self::background::Awaited;
-use self::flight::Flight;
-use self::head::Head;
-use self::local::Tally;
+use super::sync::{Mutex, MutexGuard, lock_soon};
 
 pub(super) use self::creators::Creators;
 pub(crate) use self::judged::JudgedCache;
@@ -95,10 +95,10 @@ pub(super) struct SharedCore<Key, R> {
 struct State<Key, R> {
     cache: Cache<Key, Arc<Node<R>>>,
     /// Creations under way. Few at a time.
-    flights: Vec<Arc<Flight<Key>>>,
+    flights: Vec<Flight<Key>>,
     on_failure: OnFailure,
-    /// Errors that are remembered, with the stamps until which they are.
-    failures: Vec<Failure<Key>>,
+    /// Errors that are remembered.
+    failures: Failures<Key>,
     /// Local copies, whose hits are counted by themselves.
     locals: Vec<Weak<Tally>>,
     /// The label of the key whose creation failed last.
@@ -109,16 +109,12 @@ struct State<Key, R> {
     gate: Option<Arc<dyn CreationGate>>,
     /// `true` if the reporter's sink wants to hear of hits.
     is_heard: bool,
+    /// Hundreds of operations that were summed up.
+    summaries: u64,
 }
 
 /// In the place of a device's identity.
 const UNKNOWN: u64 = u64::MAX;
-
-struct Failure<Key> {
-    flight: Arc<Flight<Key>>,
-    error: Arc<Error>,
-    since: u64,
-}
 
 /// Work for after the lock: what was removed is reported, and then dropped.
 struct Leaving<Key, R> {
@@ -145,13 +141,14 @@ impl<Key, R> SharedCore<Key, R> {
                 cache: Cache::new(Order::new_shared(), time.clone(), policy),
                 flights: Vec::new(),
                 on_failure: OnFailure::default(),
-                failures: Vec::new(),
+                failures: Failures::default(),
                 locals: Vec::new(),
                 failed: None,
                 outdated: 0,
                 reporter: None,
                 gate: None,
                 is_heard: false,
+                summaries: 0,
             }),
             epoch: AtomicU64::new(0),
             generation: AtomicU64::new(0),
@@ -186,6 +183,7 @@ impl<Key, R> SharedCore<Key, R> {
         let mut state = self.lock();
         // Until it was asked.
         state.is_heard = reporter.is_some();
+        state.summaries = state.totals().summaries();
         self.set_fast_path(&state);
         std::mem::replace(&mut state.reporter, reporter)
     }
@@ -320,7 +318,7 @@ impl<Key, R> SharedCore<Key, R> {
 
     fn lock(&self) -> MutexGuard<'_, State<Key, R>> {
         // Nothing that can panic runs under the lock but the keys' `Eq`, which changes nothing.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock_soon(&self.state)
     }
 
     fn label(&self, key: &Key) -> Arc<str> {
@@ -348,6 +346,7 @@ impl<Key, R> SharedCore<Key, R> {
             departed.entry.resource.remove();
             self.head.depart(departed.entry.resource.hash);
         }
+        state.cache.set_removals(self.head.generation());
         state.cache.compact();
         self.set_fast_path(state);
         Some(Leaving { reporter: state.reporter.clone(), policy: state.cache.policy(), departures })

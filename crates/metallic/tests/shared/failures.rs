@@ -111,6 +111,20 @@ fn a_failure_is_remembered_for_its_back_off() {
 }
 
 #[test]
+fn the_last_1024_failures_are_remembered_and_those_before_are_forgotten() {
+    let (registry, script) = registry();
+    registry.set_failure_policy::<Scripted>(OnFailure::Remember { backoff: Duration::MAX });
+    for key in 0..=1024 {
+        script.on(key, || Err(Error::invalid_params("any")));
+        registry.get_or_create::<Scripted>(&key, None).unwrap_err();
+    }
+    registry.get_or_create::<Scripted>(&1, None).unwrap_err();
+    assert_eq!(script.creations(), 1025, "the second is remembered");
+    registry.get_or_create::<Scripted>(&0, None).unwrap_err();
+    assert_eq!(script.creations(), 1026, "the first was forgotten");
+}
+
+#[test]
 fn what_is_created_on_a_lost_device_is_handed_to_no_one() {
     let (registry, script) = registry();
     let (meeting, step) = meeting();

@@ -35,8 +35,27 @@ impl Course {
 }
 
 impl<Key, R> Cache<Key, R> {
-    /// Inserts an entry that is known to be absent, in the place that is reserved for it. Entries leave only if the place was
-    /// taken meanwhile, by creations inside of this one.
+    /// Returns `true` if the place that was reserved may have been taken meanwhile, as by creations inside of this one:
+    /// [`make_room_again`](Self::make_room_again) is to be called then.
+    #[inline(always)]
+    pub(in crate::caching) fn has_lost(&self, reservation: &Reservation) -> bool {
+        self.len() > reservation.size
+    }
+
+    /// Evicts to `departures` until there is room for the entry of this reservation, which is inserted next. `uses` is as for
+    /// [`expire`](Self::expire).
+    pub(in crate::caching) fn make_room_again(
+        &mut self,
+        reservation: &Reservation,
+        uses: impl Fn(&R) -> Option<Uses>,
+        departures: &mut Departures<Key, R>,
+    ) {
+        self.pending -= usize::from(reservation.is_extra);
+        self.make_room(uses, departures);
+        self.pending += usize::from(reservation.is_extra);
+    }
+
+    /// Inserts an entry that is known to be absent, in the place that is reserved for it.
     #[inline(always)]
     pub(in crate::caching) fn commit(
         &mut self,
@@ -45,14 +64,8 @@ impl<Key, R> Cache<Key, R> {
         entry: Entry<Key, R>,
         bytes: u64,
         elapsed: Elapsed,
-        uses: impl Fn(&R) -> Option<Uses>,
-    ) -> (EntryId, Departures<Key, R>) {
+    ) -> EntryId {
         self.pending -= usize::from(reservation.is_extra);
-        let departures = if self.len() <= reservation.size {
-            Departures::none(reservation.began)
-        } else {
-            self.make_room(elapsed.done, uses)
-        };
         self.count_creation(elapsed);
         if elapsed.loaded {
             self.counters.loads += 1;
@@ -62,10 +75,10 @@ impl<Key, R> Cache<Key, R> {
         let id = self.order.insert(elapsed.done, elapsed.ticks, hash, self.capacity);
         self.entries.insert(id, hash, entry, bytes, self.capacity);
         self.counters.note(LastEvent::Miss(id));
-        if self.policy.limits_idleness() {
+        if self.expires() {
             self.watch();
         }
-        (id, departures)
+        id
     }
 
     /// Gives up a place whose creation failed or panicked.

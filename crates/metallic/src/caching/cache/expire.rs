@@ -38,7 +38,7 @@ impl<Key, R> Cache<Key, R> {
             let mut uses = |id| uses(&entries.get(id).resource);
             let Some(id) = self.order.least_recent(&mut uses) else { break };
             let Some(reason) = self.reason_to_expire(id, now) else { break };
-            departures.push(self.detach(id, RemovalCause::IdleTimeout));
+            self.detach(id, RemovalCause::IdleTimeout, &mut departures);
             self.counters.evictions += 1;
             last = Some(reason);
         }

@@ -43,7 +43,8 @@ impl<Key, R> Cache<Key, R> {
         let id = self.order.restore(now, history, hash, self.capacity);
         self.entries.insert(id, hash, entry, 0, self.capacity);
         let is_over = |cache: &Self| cache.len().saturating_add(cache.pending) > cache.capacity;
-        let departures = self.evict_while(now, uses, is_over);
+        let mut departures = Departures::none(now);
+        self.evict_while(is_over, uses, &mut departures);
         if self.policy.limits_idleness() {
             self.watch();
         }

@@ -21,8 +21,8 @@ impl<Key, R> Cache<Key, R> {
     pub(in crate::caching) fn hit(&mut self, id: EntryId, now: u64) -> &mut R {
         // Taken before anything is written: the compiler then still knows that `id` was just found.
         let resource = self.entries.resource_mut(id);
-        self.order.touch(id, now);
         self.counters.hits += 1;
+        self.order.touch(id, now);
         resource
     }
 }

@@ -68,7 +68,16 @@ impl<Key, R> Departures<Key, R> {
         self.first.take()
     }
 
+    /// Drops the entries where they are.
     #[inline]
+    pub(in crate::caching) fn let_go(&mut self) {
+        if !self.others.is_empty() {
+            self.drop_each();
+        }
+        self.first = None;
+    }
+
+    #[inline(always)]
     pub(super) fn push(&mut self, departed: Departed<Key, R>) {
         if self.first.is_none() {
             self.first = Some(departed);
@@ -179,7 +188,7 @@ impl<Key, R> Cache<Key, R> {
     ) -> Departures<Key, R> {
         let mut departures = Departures::none(now);
         for id in ids {
-            departures.push(self.detach(id, cause));
+            self.detach(id, cause, &mut departures);
         }
         if !departures.is_empty() {
             self.count_removals(&mut departures);
@@ -196,20 +205,29 @@ impl<Key, R> Cache<Key, R> {
         self.watch();
     }
 
-    /// Takes an entry out of all structures.
+    /// Takes an entry out of all structures, to `departures`.
     #[inline(always)]
-    pub(super) fn detach(&mut self, id: EntryId, cause: RemovalCause) -> Departed<Key, R> {
+    pub(super) fn detach(&mut self, id: EntryId, cause: RemovalCause, departures: &mut Departures<Key, R>) {
         let history = self.order.history(id);
         let bytes = self.entries.bytes(id);
         self.counters.bytes -= u128::from(bytes);
         self.order.remove(id);
-        Departed { id, entry: self.entries.take(id), bytes, history, cause }
+        departures.push(Departed { id, entry: self.entries.take(id), bytes, history, cause });
     }
 
     /// Gives memory back when most of the places are vacant. Returns where each entry was moved, by its old id; `None` if none
     /// was.
+    #[inline]
     pub(in crate::caching) fn compact(&mut self) -> Option<Renumbering> {
-        let map = self.order.compact()?;
+        if !self.order.is_sparse() {
+            return None;
+        }
+        self.compact_now()
+    }
+
+    #[cold]
+    fn compact_now(&mut self) -> Option<Renumbering> {
+        let map = self.order.compact();
         self.entries.renumber(&map);
         self.counters.renumber(&map);
         Some(map)

@@ -25,18 +25,19 @@ impl Reservation {
 }
 
 impl<Key, R> Cache<Key, R> {
-    /// Counts a miss, and evicts what the policy says must leave before there is room for one more. `uses` is as for
-    /// [`expire`](Self::expire).
+    /// Counts a miss, and evicts to `departures` what the policy says must leave before there is room for one more. `uses` is as
+    /// for [`expire`](Self::expire).
     #[inline(always)]
     pub(in crate::caching) fn reserve(
         &mut self,
         now: u64,
         uses: impl Fn(&R) -> Option<Uses>,
-    ) -> (Reservation, Departures<Key, R>) {
+        departures: &mut Departures<Key, R>,
+    ) -> Reservation {
         self.counters.misses += 1;
-        let departures = self.make_room(now, uses);
+        self.make_room(uses, departures);
         self.pending += 1;
-        (Reservation { began: now, size: self.len(), is_extra: true }, departures)
+        Reservation { began: now, size: self.len(), is_extra: true }
     }
 
     /// Counts the miss of a creation that is to replace an entry, which stays until then: no room is made for its successor before
@@ -48,19 +49,23 @@ impl<Key, R> Cache<Key, R> {
 
     /// Evicts until one more entry fits beside those that are there and those that places are reserved for.
     #[inline(always)]
-    pub(super) fn make_room(&mut self, now: u64, uses: impl Fn(&R) -> Option<Uses>) -> Departures<Key, R> {
-        self.evict_while(now, uses, |cache| cache.len().saturating_add(cache.pending) >= cache.capacity)
+    pub(super) fn make_room(
+        &mut self,
+        uses: impl Fn(&R) -> Option<Uses>,
+        departures: &mut Departures<Key, R>,
+    ) {
+        let is_full = |cache: &Self| cache.len().saturating_add(cache.pending) >= cache.capacity;
+        self.evict_while(is_full, uses, departures);
     }
 
-    /// Evicts while `is_over`, as far as the policy allows.
+    /// Evicts to `departures` while `is_over`, as far as the policy allows.
     #[inline(always)]
     pub(super) fn evict_while(
         &mut self,
-        now: u64,
-        uses: impl Fn(&R) -> Option<Uses>,
         is_over: impl Fn(&Self) -> bool,
-    ) -> Departures<Key, R> {
-        let mut departures = Departures::none(now);
+        uses: impl Fn(&R) -> Option<Uses>,
+        departures: &mut Departures<Key, R>,
+    ) {
         while is_over(self) || self.order.is_mid_eviction() {
             if self.len() <= self.policy.min_entries() {
                 break;
@@ -68,7 +73,7 @@ impl<Key, R> Cache<Key, R> {
             let entries = &self.entries;
             let mut uses = |id| uses(&entries.get(id).resource);
             let Some(id) = self.order.next_victim(&mut uses) else { break };
-            departures.push(self.detach(id, RemovalCause::SizeLimit));
+            self.detach(id, RemovalCause::SizeLimit, departures);
             self.counters.evictions += 1;
             if self.policy.evicts_one_at_a_time() {
                 break;
@@ -77,6 +82,5 @@ impl<Key, R> Cache<Key, R> {
         if !departures.is_empty() {
             departures.evicted(EvictionReason::SizeLimit(self.capacity), self.len());
         }
-        departures
     }
 }

@@ -23,18 +23,10 @@ pub(in crate::caching) struct Asker<'a> {
 
 /// The holder of the cache of kernel `K`: a registry, or the cache itself.
 pub(in crate::caching) trait Holds<K: CacheableKernel<D>, D> {
+    fn cache(&mut self) -> &mut KernelCache<K, D>;
+
+    /// The part of it that arrivals are for.
     fn keyed(&mut self) -> &mut KeyedCache<K::Key, K::CachedResource>;
-
-    /// # Errors
-    /// [`Error::AnotherDevice`] if what is in the cache was made on another device.
-    fn check_device(&mut self, device: Option<&D>) -> Result<(), Error>;
-
-    /// Notes that a resource is made on this device, or else on the holder's, which is returned: a handle, because the creation
-    /// may use the holder.
-    ///
-    /// # Errors
-    /// As [`check_device`](Self::check_device).
-    fn make_on(&mut self, device: Option<&D>) -> Result<Option<Arc<D>>, Error>;
 
     /// The holder, if it has other caches, too.
     fn registry(&mut self) -> Option<&mut dyn Any>;
@@ -42,10 +34,24 @@ pub(in crate::caching) trait Holds<K: CacheableKernel<D>, D> {
 
 impl<K: CacheableKernel<D>, D> Holds<K, D> for KernelCache<K, D> {
     #[inline(always)]
+    fn cache(&mut self) -> &mut KernelCache<K, D> {
+        self
+    }
+
+    #[inline(always)]
     fn keyed(&mut self) -> &mut KeyedCache<K::Key, K::CachedResource> {
         &mut self.keyed
     }
 
+    fn registry(&mut self) -> Option<&mut dyn Any> {
+        None
+    }
+}
+
+impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
+    /// # Errors
+    /// [`Error::AnotherDevice`] if what is in the cache was made on another device.
+    #[inline]
     fn check_device(&mut self, device: Option<&D>) -> Result<(), Error> {
         let Some(asked_for) = device.and_then(K::device_identity) else { return Ok(()) };
         if self.device.is_none() && self.keyed.is_vacant() {
@@ -59,16 +65,18 @@ impl<K: CacheableKernel<D>, D> Holds<K, D> for KernelCache<K, D> {
         }
     }
 
+    /// Notes that a resource is made on this device, or else on the cache's, which is returned: a handle, because the creation
+    /// may use the holder.
+    ///
+    /// # Errors
+    /// As [`check_device`](Self::check_device).
+    #[inline]
     fn make_on(&mut self, device: Option<&D>) -> Result<Option<Arc<D>>, Error> {
         let own = if device.is_none() { self.device.clone() } else { None };
         let device = device.or(own.as_deref());
         self.check_device(device)?;
         self.made_on = self.made_on.or_else(|| device.and_then(K::device_identity));
         Ok(own)
-    }
-
-    fn registry(&mut self) -> Option<&mut dyn Any> {
-        None
     }
 }
 
@@ -82,8 +90,9 @@ pub(in crate::caching) fn get_or_create_slow<K: CacheableKernel<D>, D, H: Holds<
     device: Option<&D>,
     by: Asker<'_>,
 ) -> Result<EntryId, Error> {
-    holder.check_device(device)?;
-    let cache = holder.keyed();
+    let cache = holder.cache();
+    cache.check_device(device)?;
+    let cache = &mut cache.keyed;
     let (now, found) = cache.look_up(hash, &key);
     if let Some(id) = found {
         cache.hit_slow(id, now);
@@ -103,15 +112,16 @@ pub(in crate::caching) fn create<K: CacheableKernel<D>, D, H: Holds<K, D> + ?Siz
     by: Asker<'_>,
 ) -> Result<EntryId, Error> {
     let Asker { outer, caller } = by;
-    let cache = holder.keyed();
-    cache.check_name(type_name::<K>())?;
+    let cache = holder.cache();
+    cache.keyed.check_name(type_name::<K>())?;
     if outer.is_some_and(|outer| outer.is_creating::<K, K::Key>(&key)) {
-        return Err(Error::RecursiveCreation { cache_key: cache.format_label(&key) });
+        return Err(Error::RecursiveCreation { cache_key: cache.keyed.format_label(&key) });
     }
-    let passage = cache.admit(&key, caller, true)?;
-    let own = holder.make_on(device)?;
+    let passage = cache.keyed.admit(&key, caller, true)?;
+    let own = cache.make_on(device)?;
     let device = device.or(own.as_deref());
-    let mut arrival = Arrival::begin(holder, H::keyed, key, hash, now).with_passage(passage);
+    let mut arrival = Arrival::new(holder, H::keyed, key, hash, now, passage);
+    arrival.begin();
     let (made, course) = {
         let (holder, key) = arrival.parts();
         let frame = Frame::new::<K, K::Key>(key, outer);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use metallic_instrumentation::CreationOutcome;
 
 use super::{KeyedCache, nothing_newer};
-use crate::caching::cache::{Course, Elapsed, Reservation};
+use crate::caching::cache::{Course, Departures, Elapsed, Reservation};
 use crate::caching::clock::TimeSource;
 use crate::caching::entries::Entry;
 use crate::caching::gate::Passage;
@@ -15,6 +15,8 @@ use crate::caching::reporting::Ended;
 /// A place that is reserved while its resource is created. Between [`begin`](Self::begin) and its end the cache is not
 /// borrowed: `reach` finds it again in what holds it, so that the creation may use the holder. Dropped before it ended, as by
 /// a panic, it gives the place up, and the creation counts as one that panicked.
+///
+/// It does its work in place, since it is made at every miss: to move it with its key costs as much as all that it writes.
 pub(in crate::caching) struct Arrival<'a, H: ?Sized, Key, R, F>
 where
     F: Fn(&mut H) -> &mut KeyedCache<Key, R>,
@@ -22,8 +24,11 @@ where
     holder: &'a mut H,
     reach: F,
     /// `None` once it ended.
-    open: Option<(Reservation, Key)>,
+    key: Option<Key>,
+    /// `None` before it began.
+    reservation: Option<Reservation>,
     hash: u64,
+    /// When the look-up began that missed; once the arrival began, when its creation did.
     begun: u64,
     course: Course,
     /// Is told how it ends.
@@ -34,29 +39,39 @@ impl<'a, H: ?Sized, Key, R, F> Arrival<'a, H, Key, R, F>
 where
     F: Fn(&mut H) -> &mut KeyedCache<Key, R>,
 {
-    /// Counts the miss of a look-up that began at `now`, and makes room: what is evicted is dropped here, before anything is
-    /// created.
+    /// An arrival for a look-up that began at `now` and found nothing. [`begin`](Self::begin) is to be called next.
     #[inline(always)]
-    pub(in crate::caching) fn begin(holder: &'a mut H, reach: F, key: Key, hash: u64, now: u64) -> Self {
-        let cache = reach(holder);
-        let (reservation, departures) = cache.cache.reserve(now, nothing_newer);
+    pub(in crate::caching) fn new(
+        holder: &'a mut H,
+        reach: F,
+        key: Key,
+        hash: u64,
+        now: u64,
+        passage: Option<Box<dyn Passage>>,
+    ) -> Self {
+        let (key, course) = (Some(key), Course::default());
+        Self { holder, reach, key, reservation: None, hash, begun: now, course, passage }
+    }
+
+    /// Counts the miss, and makes room: what is evicted is dropped here, before anything is created.
+    #[inline(always)]
+    pub(in crate::caching) fn begin(&mut self) {
+        let cache = (self.reach)(self.holder);
+        let mut departures = Departures::none(self.begun);
+        let reservation = cache.cache.reserve(self.begun, nothing_newer, &mut departures);
+        self.reservation = Some(reservation);
         if !departures.is_empty() {
             cache.depart(&departures);
+            // Should a `Drop` panic, the miss is one that failed.
+            departures.let_go();
         }
-        let open = Some((reservation, key));
-        let mut arrival =
-            Self { holder, reach, open, hash, begun: now, course: Course::default(), passage: None };
-        // Inside of the arrival: should a `Drop` panic, the miss is one that failed.
-        drop(departures);
-        arrival.begun = (arrival.reach)(arrival.holder).cache.time().stamp();
-        arrival
+        self.begun = (self.reach)(self.holder).cache.time().stamp();
     }
 
     /// The holder of the cache, and the key.
     #[inline]
     pub(in crate::caching) fn parts(&mut self) -> (&mut H, &Key) {
-        let (_, key) = self.open.as_ref().expect("an arrival ends by value");
-        (self.holder, key)
+        (self.holder, self.key.as_ref().expect("an arrival has its key until it ends"))
     }
 
     /// Notes what the creation was like.
@@ -65,31 +80,22 @@ where
         self.course = course;
     }
 
-    /// Tells `passage` how it ends.
-    #[inline]
-    pub(in crate::caching) fn with_passage(self, passage: Option<Box<dyn Passage>>) -> Self {
-        let mut arrival = self;
-        arrival.passage = passage;
-        arrival
-    }
-
-    /// Inserts the resource, which holds `bytes` bytes. Returns its entry, and the ticks that all of it took.
+    /// Ends the arrival: inserts the resource, which holds `bytes` bytes. Returns its entry, and the ticks that all of it took.
     #[inline(always)]
-    pub(in crate::caching) fn commit(mut self, resource: R, bytes: u64) -> (EntryId, u64) {
-        let elapsed = self.lasted(TimeSource::stamp);
-        let (reservation, key) = self.open.take().expect("an arrival ends by value");
-        let (hash, began) = (self.hash, reservation.began);
-        let passage = self.passage.take();
-        let cache = (self.reach)(self.holder);
-        let (id, departures) =
-            cache.cache.commit(reservation, hash, Entry { key, resource }, bytes, elapsed, nothing_newer);
-        if !departures.is_empty() {
-            cache.depart(&departures);
-        }
+    pub(in crate::caching) fn commit(&mut self, resource: R, bytes: u64) -> (EntryId, u64) {
+        let (cache, elapsed) = over(self.holder, &self.reach, self.begun, self.course, TimeSource::stamp);
+        let reservation = self.reservation.take().expect("an arrival begins before it ends");
+        let key = self.key.take().expect("an arrival ends once");
+        let (passage, began) = (self.passage.take(), reservation.began);
+        // Dropped when all is whole.
+        let _late =
+            cache.cache.has_lost(&reservation).then(|| cache.make_room_again(&reservation, elapsed.done));
+        let entry = Entry { key, resource };
+        let id = cache.cache.commit(reservation, self.hash, entry, bytes, elapsed);
         if cache.reporting.is_some() {
             cache.report_created(id, ended(began, elapsed, CreationOutcome::Created, bytes));
             cache.refresh_fast_path();
-        } else if cache.cache.policy().limits_idleness() {
+        } else if cache.cache.expires() {
             cache.refresh_fast_path();
         }
         if let Some(passage) = passage {
@@ -98,25 +104,26 @@ where
         (id, elapsed.ticks)
     }
 
-    /// Gives the place up because the creation failed. Returns the label of the key, and the ticks that all of it took.
-    pub(in crate::caching) fn fail(mut self, error: &str) -> (Arc<str>, u64) {
-        let elapsed = self.lasted(TimeSource::stamp);
-        self.abandon(elapsed, CreationOutcome::Failed, Some(error))
+    /// Ends the arrival because the creation failed. Returns the label of the key, and the ticks that all of it took.
+    pub(in crate::caching) fn fail(&mut self, error: &str) -> (Arc<str>, u64) {
+        let failed = self.abandon(CreationOutcome::Failed, Some(error), TimeSource::stamp);
+        failed.expect("an arrival begins before it ends, once")
     }
 
     #[cold]
     fn abandon(
         &mut self,
-        elapsed: Elapsed,
         outcome: CreationOutcome,
         error: Option<&str>,
-    ) -> (Arc<str>, u64) {
-        let (reservation, key) = self.open.take().expect("an arrival ends by value, or is dropped");
-        let began = reservation.began;
+        stamp: impl Fn(&TimeSource) -> u64,
+    ) -> Option<(Arc<str>, u64)> {
+        let (cache, elapsed) = over(self.holder, &self.reach, self.begun, self.course, stamp);
+        let reservation = self.reservation.take()?;
+        let key = self.key.take()?;
         let passage = self.passage.take();
+        let began = reservation.began;
         // Whatever was loaded, no resource was made of it.
         let elapsed = Elapsed { loaded: false, ..elapsed };
-        let cache = (self.reach)(self.holder);
         cache.cache.abandon(reservation, elapsed);
         let label = cache.format_label(&key);
         cache.report_failed(&label, ended(began, elapsed, outcome, 0), error);
@@ -125,14 +132,7 @@ where
         if let Some(passage) = passage {
             cache.tell(passage, ended(began, elapsed, outcome, 0));
         }
-        (label, elapsed.ticks)
-    }
-
-    /// The time until now. To be asked for before the arrival ends, since a clock may panic.
-    #[inline(always)]
-    fn lasted(&mut self, stamp: impl Fn(&TimeSource) -> u64) -> Elapsed {
-        let done = stamp((self.reach)(self.holder).cache.time());
-        self.course.lasted(self.begun, done)
+        Some((label, elapsed.ticks))
     }
 }
 
@@ -142,12 +142,28 @@ where
 {
     #[inline(always)]
     fn drop(&mut self) {
-        if self.open.is_some() {
+        if self.reservation.is_some() {
             let begun = self.begun;
-            let elapsed = self.lasted(|time| time.stamp_or(begun));
-            self.abandon(elapsed, CreationOutcome::Panicked, None);
+            self.abandon(CreationOutcome::Panicked, None, |time| time.stamp_or(begun));
         }
     }
+}
+
+/// The cache, and how long a creation took that is over now. To be asked for before the arrival ends, since a clock may panic.
+#[inline(always)]
+fn over<'h, H: ?Sized, Key, R, F>(
+    holder: &'h mut H,
+    reach: &F,
+    begun: u64,
+    course: Course,
+    stamp: impl Fn(&TimeSource) -> u64,
+) -> (&'h mut KeyedCache<Key, R>, Elapsed)
+where
+    F: Fn(&mut H) -> &mut KeyedCache<Key, R>,
+{
+    let cache = reach(holder);
+    let done = stamp(cache.cache.time());
+    (cache, course.lasted(begun, done))
 }
 
 fn ended(began: u64, elapsed: Elapsed, outcome: CreationOutcome, bytes: u64) -> Ended {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use metallic_instrumentation::{CacheName, SinkGuard};
 
-use super::KeyedCache;
-use crate::caching::cache::{DepartureReason, Departures};
+use super::{KeyedCache, nothing_newer};
+use crate::caching::cache::{DepartureReason, Departures, Reservation};
 use crate::caching::clock::TimeSource;
 use crate::caching::order::EntryId;
 use crate::caching::reporting::{Ended, Labels, Reporter, label};
@@ -86,6 +86,14 @@ impl<Key, R> KeyedCache<Key, R> {
     /// Completes the removal of entries: they are reported, and memory is given back when most of it is vacant.
     #[inline]
     pub(super) fn depart(&mut self, departures: &Departures<Key, R>) {
+        let is_silent = self.reporting.is_none() && !self.cache.expires();
+        if !is_silent || self.cache.is_sparse() {
+            self.depart_slow(departures);
+        }
+    }
+
+    #[inline(never)]
+    fn depart_slow(&mut self, departures: &Departures<Key, R>) {
         if self.reporting.is_some() {
             self.report_departures(departures);
         }
@@ -95,6 +103,17 @@ impl<Key, R> KeyedCache<Key, R> {
             }
         }
         self.refresh_fast_path();
+    }
+
+    /// Makes room for an entry whose place was taken meanwhile. What is evicted is for the caller to drop.
+    #[cold]
+    pub(super) fn make_room_again(&mut self, reservation: &Reservation, now: u64) -> Departures<Key, R> {
+        let mut departures = Departures::none(now);
+        self.cache.make_room_again(reservation, nothing_newer, &mut departures);
+        if !departures.is_empty() {
+            self.depart(&departures);
+        }
+        departures
     }
 
     #[cold]

@@ -7,8 +7,8 @@ use super::{EntryId, Order, Uses, refreshed_count};
 /// reuse count is not the one that is known of it.
 pub(super) struct Generations {
     current: u64,
-    /// The stamp at which the current generation began.
-    began: u64,
+    /// The stamp at which the current generation began, and the removals before it.
+    began: (u64, u64),
     /// By id.
     known: Vec<Known>,
 }
@@ -23,7 +23,7 @@ struct Known {
 impl Generations {
     /// Entries with these reuse counts, of which all count as used in the first generation.
     pub(super) fn new(places: usize, reuse_counts: impl Iterator<Item = (EntryId, u64)>) -> Self {
-        let mut new = Self { current: 0, began: 0, known: vec![Known::default(); places] };
+        let mut new = Self { current: 0, began: (0, 0), known: vec![Known::default(); places] };
         reuse_counts.for_each(|(id, reuse_count)| new.insert(id, reuse_count));
         new
     }
@@ -52,14 +52,14 @@ impl Generations {
         is_used
     }
 
-    pub(super) fn began(&self) -> u64 {
+    pub(super) fn began(&self) -> (u64, u64) {
         self.began
     }
 
     /// Begins the next generation. Every entry that was used in the one that ends must have been noted.
-    pub(super) fn begin_next(&mut self, now: u64) {
+    pub(super) fn begin_next(&mut self, now: u64, removals: u64) {
         self.current += 1;
-        self.began = now;
+        self.began = (now, removals);
     }
 
     pub(super) fn renumber(&mut self, map: &[u32], places: usize) {
@@ -90,8 +90,9 @@ impl Order {
                 let mut dated = |id| {
                     let uses = uses(id)?;
                     let is_new = uses.reuse_count > known || generations.idle(id, known) == 0;
-                    let earliest = if is_new { began } else { 0 };
-                    Some(Uses { last_used: uses.last_used.max(earliest), ..uses })
+                    let (stamp, removals) = if is_new { began } else { (0, 0) };
+                    let (last_used, removals) = (uses.last_used.max(stamp), uses.removals.max(removals));
+                    Some(Uses { last_used, removals, ..uses })
                 };
                 let reuse_count = refreshed_count(nodes, id, &mut dated);
                 generations.note(id, reuse_count);
@@ -100,7 +101,7 @@ impl Order {
             let mut latest = nodes.newest_use_first();
             while latest.next().is_some_and(|id| generations.note(id, nodes.reuse_count(id))) {}
         }
-        generations.begin_next(now);
+        generations.begin_next(now, nodes.removals());
         true
     }
 

@@ -3,15 +3,31 @@
 //! A use does not touch the heap. What it knows of an entry is never later than the truth, so that the first entry is the
 //! least recently used one as soon as what is known of it is current.
 
+use std::cmp::Ordering;
+
 use super::EntryId;
 use super::links::reserve_one;
+use super::nodes::removals_before;
 
-/// When an entry was last used: among equal stamps the numbers decide, which are given in the order in which uses are
-/// learned of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// When an entry was last used: after more removals, or else at a later stamp; among equal stamps the numbers decide, which
+/// are given in the order in which uses are told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct LastUse {
     pub(super) stamp: u64,
     pub(super) number: u64,
+}
+
+impl Ord for LastUse {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let key = |this: &Self| (removals_before(this.number), this.stamp, this.number);
+        key(self).cmp(&key(other))
+    }
+}
+
+impl PartialOrd for LastUse {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// A binary heap that knows where each entry is.
@@ -76,7 +92,7 @@ impl RecencyHeap {
         for (position, (known, id)) in self.elements.iter().enumerate() {
             assert_eq!(self.positions[id.index()] as usize, position, "an entry is where it is said to be");
             assert!(
-                position == 0 || self.elements[(position - 1) / 2].0 < *known,
+                position == 0 || self.elements[(position - 1) / 2].0 <= *known,
                 "parents are used earlier"
             );
         }

@@ -2,7 +2,7 @@
 //! policy asks for it; otherwise each use has a number from which the order can be made.
 
 use super::links::{Link, SENTINEL, link_last, reserve_one, unlink, validate, walk};
-use super::{EntryHistory, EntryId};
+use super::{EntryHistory, EntryId, Uses};
 
 /// The fields that a hit reads and writes, and those that fit next to them in half a cache line.
 #[derive(Clone, Copy)]
@@ -14,6 +14,19 @@ struct Node {
     reuse_count: u64,
     creation_number: u32,
     creation_ticks: f32,
+}
+
+/// Uses that have numbers of their own between two removals. More take those that are for after the next ones.
+const USES_BETWEEN_REMOVALS: u64 = 1 << 16;
+
+/// The number before those of the uses after this many removals.
+fn first_number(removals: u64) -> u64 {
+    removals.saturating_mul(USES_BETWEEN_REMOVALS)
+}
+
+/// The number of removals before the use with this number.
+pub(super) fn removals_before(number: u64) -> u64 {
+    number / USES_BETWEEN_REMOVALS
 }
 
 /// The reuse count of a vacant place.
@@ -156,13 +169,22 @@ impl Nodes {
         }
     }
 
-    /// Notes uses that were counted elsewhere. What is known already is no use.
-    pub(super) fn record_uses(&mut self, id: EntryId, last_used: u64, reuse_count: u64) {
-        let node = self.places[id.index()];
-        if reuse_count > node.reuse_count || last_used > node.last_used {
-            self.touch(id, last_used.max(node.last_used));
-            self.places[id.index()].reuse_count = reuse_count.max(node.reuse_count);
-        }
+    /// Notes uses that were counted elsewhere, while the list is not kept.
+    pub(super) fn record_uses(&mut self, id: EntryId, uses: Uses) {
+        let node = &mut self.places[id.index()];
+        node.last_used = node.last_used.max(uses.last_used);
+        node.reuse_count = node.reuse_count.max(uses.reuse_count);
+        node.set_use_number(node.use_number().max(first_number(uses.removals)));
+    }
+
+    /// Numbers uses from now on as those after this many removals.
+    pub(super) fn set_removals(&mut self, removals: u64) {
+        self.last_use = self.last_use.max(first_number(removals));
+    }
+
+    /// The number of removals that uses are numbered by now.
+    pub(super) fn removals(&self) -> u64 {
+        removals_before(self.last_use)
     }
 
     /// Keeps the list from now on, or stops keeping it. The order is exact either way: the list is made by sorting the

@@ -5,11 +5,19 @@ use super::EntryId;
 /// Where each entry went when they were numbered anew. No entry has a larger id than before.
 pub(in crate::caching) struct Renumbering {
     /// New ids by old ones; 0 where there was no entry.
-    map: Vec<u32>,
+    pub(super) map: Vec<u32>,
 }
 
 impl Renumbering {
-    pub(super) fn new(map: Vec<u32>) -> Self {
+    /// New ids from 1 for these entries, whose ids are below `places`.
+    pub(in crate::caching) fn of(ids: impl Iterator<Item = EntryId>, places: usize) -> Self {
+        let mut map = vec![0; places];
+        ids.for_each(|id| map[id.index()] = 1);
+        let mut last = 0;
+        for new in map.iter_mut().filter(|new| **new != 0) {
+            last += 1;
+            *new = last;
+        }
         Self { map }
     }
 

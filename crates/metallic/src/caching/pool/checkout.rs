@@ -10,7 +10,7 @@ use metallic_instrumentation::CreationOutcome;
 
 use super::shelves::ShelfId;
 use super::{Item, Lent, Pool, PoolCore, Shelved};
-use crate::caching::cache::{Course, Elapsed, Reservation};
+use crate::caching::cache::{Course, Departures, Elapsed, Reservation};
 use crate::caching::clock::TimeSource;
 use crate::caching::entries::hash_of;
 use crate::caching::gate::Passage;
@@ -110,7 +110,8 @@ impl<Key: Clone + Eq + Hash, R> Pool<Key, R> {
         let now = core.time.stamp();
         // First, since it compares keys, which is not ours and may panic: nothing was changed then.
         let (shelf, spare) = state.shelves.open(hash, shelf_key);
-        let (reservation, departures) = state.cache.reserve(now, nothing_newer);
+        let mut departures = Departures::none(now);
+        let reservation = state.cache.reserve(now, nothing_newer, &mut departures);
         state.lent += 1;
         let evicted = state.leave(departures);
         let open = Some(Open { reservation, shelf, key, epoch: state.epoch });

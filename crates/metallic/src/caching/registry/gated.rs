@@ -7,7 +7,7 @@ use crate::caching::gate::CreationGate;
 use crate::caching::slot::SlotContext;
 #[cfg(feature = "manifest")]
 use crate::{
-    caching::{entries::hash_of, kernel::CacheableKernel, keyed_cache::Formatted, reporting::label},
+    caching::{kernel::CacheableKernel, keyed_cache::Formatted, reporting::label},
     error::Error,
 };
 
@@ -24,8 +24,7 @@ impl<D: 'static> CacheRegistry<D> {
         &mut self,
         key: K::Key,
     ) -> Result<&mut K::CachedResource, Error> {
-        let hash = hash_of(&key);
-        self.get_or_create_slow::<K>(key, hash, None, None, None)
+        self.get_or_create_slow::<K>(key, None, None, None)
     }
 
     /// Has each creation in caches and slots ask `gate` first, in those that exist and in those to come.

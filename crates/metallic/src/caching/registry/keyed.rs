@@ -16,7 +16,7 @@ use crate::caching::gate::Caller;
 use crate::caching::policy::EvictionPolicy;
 use crate::caching::query::Query;
 use crate::caching::reporting::{CacheCounters, CacheMetrics};
-use crate::caching::shared::{Creators, LocalCache, Made, SharedCore};
+use crate::caching::shared::{Creators, LocalCache, Made, Request, SharedCore};
 use crate::error::Error;
 
 /// A cache of a [`SharedRegistry`](super::SharedRegistry) without a kernel: what creates a resource is given with each look-up.
@@ -245,7 +245,8 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
             (error, None, text)
         };
         let core = self.0.core();
-        let got = core.get_or_create(hash, query, core.request().by(caller), create, share)?;
+        let request = Request { has_key: true, ..core.request().by(caller) };
+        let got = core.get_or_create(hash, query, request, create, share)?;
         Ok(self.0.keep(hash, query, || query.to_key(), got.node))
     }
 

@@ -19,7 +19,7 @@ use super::type_table::{Erased, TypeTable};
 use crate::caching::entries::hash_of;
 use crate::caching::gate::Caller;
 use crate::caching::kernel::CacheableKernel;
-use crate::caching::shared::LocalCache;
+use crate::caching::shared::{LocalCache, Request};
 use crate::caching::slot::CacheRegistrySlot;
 use crate::device::Device;
 use crate::error::Error;
@@ -123,7 +123,7 @@ impl<D: 'static> LocalRegistry<D> {
         if let Some((id, now)) = local.find_again(hash, key) {
             return Ok(local.hit(id, now));
         }
-        let request = kernel.core.request().by(caller);
+        let request = Request { has_key: true, ..kernel.core.request().by(caller) };
         let own = if device.is_none() { self.shared.device() } else { None };
         let device = device.or(own.as_deref());
         let got = kernel.get_or_create(key, hash, device, request, None, &mut self.shared.clone())?;

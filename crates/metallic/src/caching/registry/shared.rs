@@ -5,12 +5,13 @@ mod background;
 mod by_name;
 mod gated;
 mod slots;
+mod table;
 
-use std::any::{Any, TypeId, type_name};
+use std::any::type_name;
 use std::collections::HashMap;
 use std::fmt;
 use std::panic::Location;
-use std::sync::{Arc, OnceLock, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use metallic_instrumentation::{CacheName, Event, EventKind, EventSink, RegistryOpened, SinkGuard};
@@ -19,7 +20,6 @@ use rustc_hash::FxBuildHasher;
 use super::local::LocalRegistry;
 use super::next_number;
 use super::shared_kernel::{ErasedShared, SharedKernel};
-use super::type_table::word_of;
 use crate::caching::clock::{Clock, TimeSource};
 use crate::caching::entries::hash_of;
 use crate::caching::gate::CreationGate;
@@ -32,8 +32,7 @@ use crate::caching::sync::{Mutex, MutexGuard, RwLock};
 use crate::device::Device;
 use crate::error::Error;
 
-/// Places for kernels that are found without a lock. More find the others behind one.
-const NEAR: usize = 64;
+use self::table::SharedTable;
 
 /// The caches of any number of kernels, for any number of threads: each resource is created once for all of them.
 ///
@@ -67,12 +66,8 @@ const NEAR: usize = 64;
 /// ```
 pub struct SharedRegistry<D: 'static = Device>(Arc<Inner<D>>);
 
-/// A cache and its type.
-type Placed = (TypeId, Arc<dyn ErasedShared>);
-
 struct Inner<D> {
-    near: Box<[OnceLock<Placed>; NEAR]>,
-    far: RwLock<Vec<Placed>>,
+    kernels: SharedTable,
     keyed: Mutex<HashMap<CacheName, Arc<dyn ErasedShared>, FxBuildHasher>>,
     /// Taken while a cache comes into being or the sink changes, so that every cache has the registry's sink.
     sink: Mutex<Option<SinkGuard>>,
@@ -113,8 +108,7 @@ impl<D: 'static> SharedRegistry<D> {
 
     fn build(device: Option<D>, time: TimeSource, name: Option<CacheName>) -> Self {
         Self(Arc::new(Inner {
-            near: Box::new([const { OnceLock::new() }; NEAR]),
-            far: RwLock::default(),
+            kernels: SharedTable::default(),
             keyed: Mutex::default(),
             sink: Mutex::default(),
             gate: RwLock::default(),
@@ -216,7 +210,7 @@ impl<D: 'static> SharedRegistry<D> {
     {
         let key = K::create_cache_key(params);
         let hash = hash_of(&key);
-        let near = self.near::<SharedKernel<K, D>>();
+        let near = self.0.kernels.near::<SharedKernel<K, D>>();
         if let Some(kernel) = near {
             // Before the lock: the kernel is asked.
             let asked_for = device.and_then(K::device_identity);
@@ -374,60 +368,24 @@ impl<D: 'static> SharedRegistry<D> {
         }
         kernel.core.connect(sink.clone());
         kernel.core.set_gate(self.gate());
-        self.place(TypeId::of::<SharedKernel<K, D>>(), kernel.clone());
+        self.0.kernels.insert(kernel.clone());
         drop(sink);
         kernel.core.announce();
         Ok(kernel)
-    }
-
-    fn place(&self, id: TypeId, cache: Arc<dyn ErasedShared>) {
-        let mut entry = (id, cache);
-        for place in places(id) {
-            match self.0.near[place].set(entry) {
-                Ok(()) => return,
-                Err(back) => entry = back,
-            }
-        }
-        self.0.far.write().unwrap_or_else(PoisonError::into_inner).push(entry);
     }
 
     fn find<K>(&self) -> Option<Arc<SharedKernel<K, D>>>
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
-        let id = TypeId::of::<SharedKernel<K, D>>();
-        let near = places(id).into_iter().filter_map(|place| self.0.near[place].get());
-        let near = near.filter(|(other, _)| *other == id).map(|(_, cache)| cache.clone()).next();
-        let far = || {
-            let far = self.0.far.read().unwrap_or_else(PoisonError::into_inner);
-            far.iter().find(|(other, _)| *other == id).map(|(_, cache)| cache.clone())
-        };
-        let cache: Arc<dyn Any + Send + Sync> = near.or_else(far)?;
-        cache.downcast().ok()
-    }
-
-    /// A cache in its first place, found without a lock or a count.
-    #[inline]
-    fn near<T: 'static>(&self) -> Option<&T> {
-        let [first, _] = places(TypeId::of::<T>());
-        let (_, cache) = self.0.near[first].get()?;
-        let cache: &dyn Any = &**cache;
-        cache.downcast_ref()
+        self.0.kernels.find()
     }
 
     pub(super) fn all_caches(&self) -> Vec<Arc<dyn ErasedShared>> {
-        let near = self.0.near.iter().filter_map(OnceLock::get).map(|(_, cache)| cache.clone());
-        let far = self.0.far.read().unwrap_or_else(PoisonError::into_inner);
-        let far: Vec<_> = far.iter().map(|(_, cache)| cache.clone()).collect();
-        let keyed: Vec<_> = lock(&self.0.keyed).values().cloned().collect();
-        near.chain(far).chain(keyed).collect()
+        let mut all = self.0.kernels.all_placed();
+        all.extend(lock(&self.0.keyed).values().cloned());
+        all
     }
-}
-
-#[inline(always)]
-fn places(id: TypeId) -> [usize; 2] {
-    let word = word_of(id);
-    [word % NEAR, word / NEAR % NEAR]
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

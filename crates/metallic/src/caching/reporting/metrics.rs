@@ -8,6 +8,9 @@ use crate::caching::clock::TimeSource;
 use crate::caching::order::{EntryId, Order, Renumbering, Uses};
 use crate::caching::policy::EvictionReason;
 
+/// Operations of one cache from one summary to the next.
+pub(super) const SUMMARY_INTERVAL: u64 = 100;
+
 /// The state of one cache at one moment: an owned snapshot that does not change any more.
 ///
 /// Counters run from the cache's first use; they survive a change of policy and a clear.
@@ -75,6 +78,13 @@ impl CacheMetrics {
     pub fn hit_rate(&self) -> Option<f64> {
         let operations = self.hits.saturating_add(self.misses);
         (operations > 0).then(|| self.hits as f64 / operations as f64)
+    }
+}
+
+impl CacheCounters {
+    /// The number of summaries that are due after these operations, from the first on.
+    pub(in crate::caching) fn summaries(&self) -> u64 {
+        self.hits.saturating_add(self.misses) / SUMMARY_INTERVAL
     }
 }
 
@@ -206,8 +216,8 @@ impl Counters {
         };
         let mut ages: Option<Ages> = None;
         for (id, history) in order.histories() {
-            let uses =
-                uses(id).unwrap_or(Uses { last_used: history.last_used, reuse_count: history.reuse_count });
+            let known = Uses { last_used: history.last_used, reuse_count: history.reuse_count, removals: 0 };
+            let uses = uses(id).unwrap_or(known);
             let ages = ages.get_or_insert(Ages::of(history.created_at, uses));
             ages.add(history.created_at, uses);
         }
@@ -232,7 +242,7 @@ struct Ages {
 }
 
 impl Ages {
-    fn of(created_at: u64, Uses { last_used, reuse_count }: Uses) -> Self {
+    fn of(created_at: u64, Uses { last_used, reuse_count, .. }: Uses) -> Self {
         Self {
             oldest: created_at,
             newest: created_at,
@@ -242,7 +252,7 @@ impl Ages {
         }
     }
 
-    fn add(&mut self, created_at: u64, Uses { last_used, reuse_count }: Uses) {
+    fn add(&mut self, created_at: u64, Uses { last_used, reuse_count, .. }: Uses) {
         self.oldest = self.oldest.min(created_at);
         self.newest = self.newest.max(created_at);
         self.least_recent = self.least_recent.min(last_used);

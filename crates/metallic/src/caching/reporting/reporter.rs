@@ -8,14 +8,11 @@ use metallic_instrumentation::{
     ResourceCreated, SinkGuard,
 };
 
-use super::metrics::CacheCounters;
+use super::metrics::{CacheCounters, SUMMARY_INTERVAL};
 use crate::caching::clock::{TimeSource, saturating_ns};
 use crate::caching::order::{EntryHistory, EntryId, Renumbering};
 use crate::caching::policy::{EvictionPolicy, EvictionReason};
 use metallic_instrumentation::RemovalCause;
-
-/// Operations of one cache from one summary to the next.
-const SUMMARY_INTERVAL: u64 = 100;
 
 /// Tells a sink what one cache does. Moments and times are stamps and ticks of the cache's time source. The labels of keys
 /// are asked for only if an event needs them.
@@ -105,9 +102,16 @@ impl Reporter {
 
     /// An operation is complete, and counted.
     pub(in crate::caching) fn operation_complete(&self, totals: CacheCounters, now: u64) {
-        let CacheCounters { hits, misses, size, .. } = totals;
-        let operations = hits.saturating_add(misses);
-        if operations.is_multiple_of(SUMMARY_INTERVAL) && self.wants(EventKind::ResourceCacheSummary) {
+        if totals.hits.saturating_add(totals.misses).is_multiple_of(SUMMARY_INTERVAL) {
+            self.summary(totals, now);
+        }
+    }
+
+    /// Operations were counted, as many as it takes to sum them up.
+    pub(in crate::caching) fn summary(&self, totals: CacheCounters, now: u64) {
+        if self.wants(EventKind::ResourceCacheSummary) {
+            let CacheCounters { hits, misses, size, .. } = totals;
+            let operations = hits.saturating_add(misses);
             // In this order, so that a rate with few digits is one of few digits.
             let hit_rate = hits as f64 * 100.0 / operations as f64;
             let cache = self.cache.clone();

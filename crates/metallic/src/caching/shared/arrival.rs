@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use metallic_instrumentation::{CreationOutcome, RemovalCause};
 
-use super::flight::{Flight, Outcome};
+use super::failures::Failure;
+use super::flight::Outcome;
 use super::look_up::{Got, Made, Request};
 use super::node::Node;
-use super::{Failure, OnFailure, SharedCore, uses};
-use crate::caching::cache::{Course, Elapsed, Reservation};
+use super::{OnFailure, SharedCore, uses};
+use crate::caching::cache::{Course, Departures, Elapsed, Reservation};
 use crate::caching::clock::TimeSource;
 use crate::caching::entries::Entry;
 use crate::caching::gate::Passage;
@@ -21,7 +22,9 @@ use crate::error::{Error, chain};
 /// gives the place up, and one of those who wait takes over.
 pub(super) struct SharedArrival<'a, Key, R> {
     pub(super) core: &'a SharedCore<Key, R>,
-    pub(super) flight: Arc<Flight<Key>>,
+    /// Also its flight's, by which that is found.
+    pub(super) key: Arc<Key>,
+    pub(super) hash: u64,
     /// `None` once it ended.
     pub(super) reservation: Option<Reservation>,
     pub(super) request: Request,
@@ -42,11 +45,11 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
         create: impl FnOnce(&Key) -> Made<R, E>,
         share: impl FnOnce(E, Arc<str>) -> (E, Option<Arc<Error>>, String),
     ) -> Result<Got<R>, E> {
-        let Made { result, course } = create(&self.flight.key);
+        let Made { result, course } = create(&self.key);
         match result {
             Ok((resource, bytes)) => Ok(self.commit(resource, bytes, course)?),
             Err(error) => {
-                let label = self.core.label(&self.flight.key);
+                let label = self.core.label(&self.key);
                 let (error, shared, text) = share(error, label);
                 let elapsed = self.lasted(course, TimeSource::stamp);
                 self.abandon(CreationOutcome::Failed, elapsed, shared, Some(&text));
@@ -56,11 +59,11 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
     }
 
     fn commit(&mut self, resource: R, bytes: u64, course: Course) -> Result<Got<R>, Error> {
-        let (core, hash) = (self.core, self.flight.hash);
+        let (core, hash) = (self.core, self.hash);
         let elapsed = self.lasted(course, TimeSource::stamp);
         // Before the lock: cloning a key is not ours.
-        let key = self.flight.key.clone();
-        let mut node = Node::new(resource, hash, bytes, elapsed.done);
+        let key = Key::clone(&self.key);
+        let mut node = Node::new(resource, hash, bytes, elapsed.done, core.head.generation());
         let mut state = core.lock();
         if let Err(error) = core.claim(self.request) {
             drop(state);
@@ -79,24 +82,30 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
         node.generation = core.count_insertion();
         let node = Arc::new(node);
         let entry = Entry { key, resource: node.clone() };
-        let (_, departures) = state.cache.commit(reservation, hash, entry, bytes, elapsed, uses);
-        state.flights.retain(|flight| !Arc::ptr_eq(flight, &self.flight));
+        let mut departures = Departures::none(elapsed.done);
+        if state.cache.has_lost(&reservation) {
+            state.cache.make_room_again(&reservation, uses, &mut departures);
+        }
+        state.cache.commit(reservation, hash, entry, bytes, elapsed);
+        let flight = state.take_flight(&self.key);
         let leaving = core.leave(&mut state, departures);
         core.set_fast_path(&state);
-        let (reporter, totals) = (state.reporter.clone(), state.totals());
+        let listener = state.listener();
         drop(state);
-        self.flight.landing.end(Outcome::LookAgain);
+        if let Some(flight) = flight {
+            flight.end(Outcome::LookAgain);
+        }
         replaced.iter().for_each(|replaced| core.see_off(replaced));
         core.see_off(&leaving);
-        if let Some(reporter) = &reporter {
+        if let Some(listener) = &listener {
             let ended = ended(began, elapsed, CreationOutcome::Created, bytes);
-            reporter.miss(|| node.label(|| core.label(&self.flight.key)), ended, None);
-            reporter.operation_complete(totals, began);
-            core.ask_sink(reporter);
+            listener.reporter.miss(|| node.label(|| core.label(&self.key)), ended, None);
+            listener.complete(began);
+            core.ask_sink(&listener.reporter);
         }
         if let Some(passage) = self.passage.take() {
             let ended = ended(began, elapsed, CreationOutcome::Created, bytes);
-            core.tell(passage, ended, reporter.as_deref());
+            core.tell(passage, ended, listener.as_ref().map(|listener| &*listener.reporter));
         }
         drop((replaced, leaving));
         Ok(Got { node, ticks: elapsed.ticks })
@@ -122,39 +131,41 @@ impl<Key, R> SharedArrival<'_, Key, R> {
         let core = self.core;
         // Whatever was loaded, no resource was made of it.
         let elapsed = Elapsed { loaded: false, ..elapsed };
-        let label = core.label(&self.flight.key);
+        let label = core.label(&self.key);
         let began = reservation.began;
         let mut state = core.lock();
         state.cache.abandon(reservation, elapsed);
-        let taken = state.flights.iter().position(|flight| Arc::ptr_eq(flight, &self.flight));
-        let taken = taken.map(|place| state.flights.swap_remove(place));
+        let flight = state.take_flight(&self.key);
         state.failed = Some(label.clone());
         let on_failure = state.on_failure;
         // A failure on a device that was lost says nothing of the next one.
         let shared = shared.filter(|_| core.epoch.load(Ordering::Relaxed) == self.request.epoch);
-        if let (OnFailure::Remember { .. }, Some(error)) = (on_failure, &shared) {
-            state.failures.push(Failure {
-                flight: self.flight.clone(),
-                error: error.clone(),
-                since: elapsed.done,
-            });
-        }
-        let (reporter, totals) = (state.reporter.clone(), state.totals());
+        let forgotten = match (on_failure, &shared) {
+            (OnFailure::Remember { .. }, Some(error)) => {
+                let (key, error) = (self.key.clone(), error.clone());
+                state.failures.insert(Failure { key, hash: self.hash, error, since: elapsed.done })
+            }
+            _ => Vec::new(),
+        };
+        let listener = state.listener();
         drop(state);
-        drop(taken);
         let outcome_for_waiters = match (on_failure, shared) {
             (OnFailure::Retry, _) | (_, None) => Outcome::LookAgain,
             (_, Some(error)) => Outcome::Failed(error),
         };
-        self.flight.landing.end(outcome_for_waiters);
-        if let Some(reporter) = &reporter {
-            reporter.miss(|| label.clone(), ended(began, elapsed, outcome, 0), text);
-            reporter.operation_complete(totals, began);
-            core.ask_sink(reporter);
+        if let Some(flight) = flight {
+            flight.end(outcome_for_waiters);
+        }
+        if let Some(listener) = &listener {
+            listener.reporter.miss(|| label.clone(), ended(began, elapsed, outcome, 0), text);
+            listener.complete(began);
+            core.ask_sink(&listener.reporter);
         }
         if let Some(passage) = self.passage.take() {
-            core.tell(passage, ended(began, elapsed, outcome, 0), reporter.as_deref());
+            let reporter = listener.as_ref().map(|listener| &*listener.reporter);
+            core.tell(passage, ended(began, elapsed, outcome, 0), reporter);
         }
+        drop(forgotten);
     }
 }
 

@@ -106,12 +106,14 @@ where
     fn known(&self, hash: u64, key: &Key) -> Option<Settled<R>> {
         let mut state = self.lock();
         let now = self.time.stamp();
-        let found = state.cache.find(hash, key);
-        if let Some(id) = found.filter(|id| !state.cache.would_expire(*id, now)) {
-            return Some(Ok(state.cache.get(id).resource.clone()));
+        if let Some(node) = state.peek(hash, key, now) {
+            return Some(Ok(node));
         }
-        let error = state.remembered(hash, key, now, &self.time)?;
+        let forgotten = state.forget_failures(now, &self.time);
+        let failed = state.failures.get(hash, key);
         drop(state);
+        drop(forgotten);
+        let error = failed?;
         Some(Err(Arc::new(Error::creation(self.label(key), Error::Shared(error)))))
     }
 
@@ -125,6 +127,7 @@ where
         create: impl FnOnce(&Key) -> Made<R, Error>,
         share: impl FnOnce(Error, Arc<str>) -> (Error, Option<Arc<Error>>, String),
     ) -> Progress<R> {
+        let key = &Arc::new(key.clone());
         // What the gate said, once it was asked.
         let mut admitted = None;
         Progress::Ended(loop {

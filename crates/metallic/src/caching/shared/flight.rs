@@ -11,9 +11,30 @@ use crate::error::Error;
 
 /// A creation under way.
 pub(super) struct Flight<Key> {
-    pub(super) key: Key,
+    pub(super) key: Arc<Key>,
     pub(super) hash: u64,
-    pub(super) landing: Arc<Landing>,
+    creator: ThreadId,
+    /// `None` until someone waits.
+    landing: Option<Arc<Landing>>,
+}
+
+impl<Key> Flight<Key> {
+    /// A creation by this thread.
+    pub(super) fn here(key: Arc<Key>, hash: u64) -> Self {
+        Self { key, hash, creator: thread::current().id(), landing: None }
+    }
+
+    /// Its end, to be waited for.
+    pub(super) fn landing(&mut self) -> Arc<Landing> {
+        self.landing.get_or_insert_with(|| Landing::of(self.creator)).clone()
+    }
+
+    /// Ends all waits. To be called when it is no longer among the flights.
+    pub(super) fn end(self, outcome: Outcome) {
+        if let Some(landing) = self.landing {
+            landing.end(outcome);
+        }
+    }
 }
 
 /// The end of a creation, which can be waited for.
@@ -46,9 +67,13 @@ pub(super) enum Unwaited {
 }
 
 impl Landing {
-    /// Of a creation by this thread.
+    /// The end of a creation by this thread.
     pub(super) fn here() -> Arc<Self> {
-        Arc::new(Self { creator: thread::current().id(), state: Mutex::default(), over: Condvar::new() })
+        Self::of(thread::current().id())
+    }
+
+    fn of(creator: ThreadId) -> Arc<Self> {
+        Arc::new(Self { creator, state: Mutex::default(), over: Condvar::new() })
     }
 
     pub(super) fn creator(&self) -> ThreadId {
@@ -59,7 +84,6 @@ impl Landing {
         self.state().outcome.is_some()
     }
 
-    /// Ends all waits.
     pub(super) fn end(&self, outcome: Outcome) {
         let mut state = self.state();
         state.outcome = Some(outcome);

@@ -40,13 +40,12 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         match is_current(&state.cache.get(id).resource.resource) {
             Ok(true) => {
                 let node = state.hit(id, now);
-                let reporter = if fast.is_none() { state.reporter.clone() } else { None };
-                let totals = reporter.as_ref().map(|_| state.totals());
+                let listener = if fast.is_none() { state.listener() } else { None };
                 drop(state);
                 self.see_off(&expired);
-                if let Some((reporter, totals)) = reporter.zip(totals) {
-                    reporter.hit(|| node.label(|| self.label(key)), node.bytes, now);
-                    reporter.operation_complete(totals, now);
+                if let Some(listener) = listener {
+                    listener.reporter.hit(|| node.label(|| self.label(key)), node.bytes, now);
+                    listener.complete(now);
                 }
                 Ok(Some(node))
             }
@@ -216,6 +215,7 @@ impl<Key: Clone + Eq + Hash, R> JudgedCache<Key, R> {
                     let text = chain(&error);
                     (Error::creation(cache_key, error), None, text)
                 };
+                let request = Request { has_key: true, ..request };
                 let got = self.core.get_or_create(hash, key, request, create, own)?;
                 // Another thread may have asked for another version at the same time.
                 found = is_current(&got.node.resource)?.then_some(got.node);

@@ -10,7 +10,7 @@ use super::head::Head;
 use super::node::Node;
 use crate::caching::clock::TimeSource;
 use crate::caching::entries::{Entries, Entry};
-use crate::caching::order::EntryId;
+use crate::caching::order::{EntryId, MIN_PLACES, Renumbering};
 use crate::caching::sync::atomic::{AtomicU64, Ordering};
 
 /// The entries of one shared cache that one thread has used.
@@ -119,7 +119,7 @@ impl<Key: Eq + Hash + Clone, R> LocalCache<Key, R> {
     #[inline(always)]
     pub(in crate::caching) fn hit(&self, id: EntryId, now: u64) -> &R {
         let Copy { node, count } = &self.entries.get(id).resource;
-        node.touch(now, self.tick);
+        node.touch(now, self.tick, self.seen);
         count_one(&count.counts.0[count.place]);
         count_one(&self.tally.0);
         &node.resource
@@ -196,6 +196,7 @@ impl<Key: Eq + Hash + Clone, R> LocalCache<Key, R> {
             gone.extend(removed.into_iter().map(|id| self.let_go(id)));
         }
         self.seen = generation;
+        self.shrink();
         // When all are taken out: it runs code that is not ours, and may panic.
         drop(gone);
     }
@@ -207,6 +208,16 @@ impl<Key: Eq + Hash + Clone, R> LocalCache<Key, R> {
         self.vacant.push(id.0);
         self.len -= 1;
         entry
+    }
+
+    /// Numbers the entries anew and gives memory back, if few of the places are in use.
+    fn shrink(&mut self) {
+        let places = self.len as usize + self.vacant.len() + 1;
+        if places >= MIN_PLACES && (self.len as usize) < places / 4 {
+            let map = Renumbering::of(self.entries.ids(), places);
+            self.entries.renumber(&map);
+            self.vacant = Vec::new();
+        }
     }
 
     fn new_count(&mut self) -> Count {

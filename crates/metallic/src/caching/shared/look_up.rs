@@ -8,16 +8,17 @@ use equivalent::Equivalent;
 use metallic_instrumentation::RemovalCause;
 
 use super::arrival::SharedArrival;
+use super::failures::Failure;
 use super::flight::{Flight, Landing, Outcome, Unwaited};
 use super::node::Node;
 use super::{OnFailure, SharedCore, State, UNKNOWN, uses};
 use crate::caching::cache::{Course, Departures};
-use crate::caching::clock::{TimeSource, saturating_ns};
+use crate::caching::clock::{Clock, SystemClock, TimeSource, saturating_ns};
 use crate::caching::entries::hash_of;
 use crate::caching::gate::Caller;
 use crate::caching::order::EntryId;
 use crate::caching::query::Query;
-use crate::caching::reporting::CacheCounters;
+use crate::caching::reporting::{CacheCounters, Reporter};
 use crate::caching::sync::atomic::Ordering;
 use crate::error::Error;
 
@@ -30,6 +31,8 @@ pub(crate) struct Request {
     pub(in crate::caching) device: Option<u64>,
     /// Devices that were lost before.
     pub(in crate::caching) epoch: u64,
+    /// `true` if the key is built in any case: then one look under the lock finds the entry or reserves its place.
+    pub(in crate::caching) has_key: bool,
     pub(in crate::caching) purpose: Purpose,
     pub(in crate::caching) caller: Option<Caller>,
 }
@@ -39,9 +42,7 @@ impl Request {
     pub(crate) fn by(self, caller: Caller) -> Self {
         Self { caller: Some(caller), ..self }
     }
-}
 
-impl Request {
     /// The same, on the device of this identity.
     pub(crate) fn on(self, device: Option<u64>) -> Self {
         Self { device, ..self }
@@ -81,13 +82,13 @@ pub(in crate::caching) struct Got<R> {
 /// The outcome of a look-up under the lock.
 pub(super) enum Step<'a, Key, R> {
     Hit(Arc<Node<R>>),
+    Create(SharedArrival<'a, Key, R>),
     /// The key failed a moment ago.
     Failed(Arc<Error>),
     /// Another thread creates it, or this one further out.
     Wait(Arc<Landing>),
     /// The gate is to be asked first.
     Ask,
-    Create(SharedArrival<'a, Key, R>),
     /// The entries here are another device's, or the device was lost since the look-up began.
     Refused(Error),
 }
@@ -96,8 +97,8 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
     /// A look-up that begins now. To be called before the device to create on is read: what is created on a device that is lost
     /// after this is not inserted.
     pub(in crate::caching) fn request(&self) -> Request {
-        let epoch = self.epoch.load(Ordering::Acquire);
-        Request { timeout: None, device: None, epoch, caller: None, purpose: Purpose::Use }
+        let (epoch, purpose) = (self.epoch.load(Ordering::Acquire), Purpose::Use);
+        Request { timeout: None, device: None, epoch, has_key: false, purpose, caller: None }
     }
 
     /// Returns the resource with this key, if it is there: a hit, or nothing.
@@ -153,14 +154,14 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
             Some(id) => check().map(|()| Some(state.hit(id, now))),
         };
         let found = checked.as_ref().ok().and_then(Option::as_ref);
-        let (reporter, totals) = (state.reporter.clone(), state.totals());
-        let asked_for = found.and(reporter.as_ref()).and_then(|_| state.cache.find(hash, query));
+        let listener = found.and_then(|_| state.listener());
+        let asked_for = listener.as_ref().and_then(|_| state.cache.find(hash, query));
         let key = asked_for.map(|id| state.cache.get(id).key.clone());
         drop(state);
         self.see_off(&leaving);
-        if let (Some(node), Some(reporter), Some(key)) = (found, &reporter, &key) {
-            reporter.hit(|| node.label(|| self.label(key)), node.bytes, now);
-            reporter.operation_complete(totals, now);
+        if let (Some(node), Some(listener), Some(key)) = (found, &listener, &key) {
+            listener.reporter.hit(|| node.label(|| self.label(key)), node.bytes, now);
+            listener.complete(now);
         }
         drop(leaving);
         checked
@@ -171,10 +172,8 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         &self,
         query: &Q,
     ) -> Option<Arc<Node<R>>> {
-        let state = self.lock();
-        let id = state.cache.find(hash_of(query), query)?;
-        let past = state.cache.would_expire(id, self.time.stamp());
-        (!past).then(|| state.cache.get(id).resource.clone())
+        let now = self.time.stamp();
+        self.lock().peek(hash_of(query), query, now)
     }
 
     /// Removes the resource with this key and returns it.
@@ -206,10 +205,13 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         create: impl FnOnce(&Key) -> Made<R, E>,
         share: impl FnOnce(E, Arc<str>) -> (E, Option<Arc<Error>>, String),
     ) -> Result<Got<R>, E> {
-        if let Some(node) = self.find(hash, query, || self.check(request))? {
-            return Ok(Got { node, ticks: 0 });
+        if !request.has_key {
+            if let Some(node) = self.find(hash, query, || self.check(request))? {
+                return Ok(Got { node, ticks: 0 });
+            }
         }
-        let key = query.to_key();
+        let key = Arc::new(query.to_key());
+        let mut deadline = Deadline::Within(request.timeout);
         // What the gate said, once it was asked.
         let mut admitted = None;
         loop {
@@ -229,7 +231,7 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
                     return Err(Error::creation(self.label(&key), Error::DeviceLost).into());
                 }
                 Step::Refused(error) => return Err(error.into()),
-                Step::Wait(landing) => self.wait(&key, &landing, request.timeout)?,
+                Step::Wait(landing) => self.wait(&key, &landing, deadline.remaining())?,
             }
         }
     }
@@ -253,6 +255,7 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
     pub(in crate::caching) fn insert_made(&self, key: Key, resource: R, bytes: u64) -> Option<Arc<Node<R>>> {
         let (hash, request) = (hash_of(&key), self.request());
         let replaced = self.remove(&key);
+        let key = Arc::new(key);
         loop {
             match self.step(hash, &key, request, true) {
                 Step::Create(arrival) => {
@@ -274,9 +277,14 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
     }
 
     /// One look under the lock. Nothing is reserved, nor evicted, before the gate was asked, if there is one.
-    pub(super) fn step(&self, hash: u64, key: &Key, request: Request, was_asked: bool) -> Step<'_, Key, R> {
-        // Before the lock: cloning a key is not ours.
-        let flight = Arc::new(Flight { key: key.clone(), hash, landing: Landing::here() });
+    pub(super) fn step(
+        &self,
+        hash: u64,
+        key: &Arc<Key>,
+        request: Request,
+        was_asked: bool,
+    ) -> Step<'_, Key, R> {
+        let flight = Flight::here(key.clone(), hash);
         let mut state = self.lock();
         let now = self.time.stamp();
         let expired = self.expire(&mut state, now);
@@ -285,7 +293,7 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
             self.see_off(&expired);
             return Step::Refused(error);
         }
-        let found = state.cache.find(hash, key);
+        let found = state.cache.find(hash, &**key);
         if let (Some(id), Purpose::Prefetch) = (found, request.purpose) {
             let node = state.cache.get(id).resource.clone();
             drop(state);
@@ -294,12 +302,12 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         }
         if let (Some(id), Purpose::Use) = (found, request.purpose) {
             let node = state.hit(id, now);
-            let (reporter, totals) = (state.reporter.clone(), state.totals());
+            let listener = state.listener();
             drop(state);
             self.see_off(&expired);
-            if let Some(reporter) = reporter {
-                reporter.hit(|| node.label(|| self.label(key)), node.bytes, now);
-                reporter.operation_complete(totals, now);
+            if let Some(listener) = listener {
+                listener.reporter.hit(|| node.label(|| self.label(key)), node.bytes, now);
+                listener.complete(now);
             }
             drop(expired);
             return Step::Hit(node);
@@ -309,41 +317,41 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
             self.see_off(&expired);
             return Step::Refused(Error::DeviceLost);
         }
-        if let Some(error) = state.remembered(hash, key, now, &self.time) {
+        let forgotten = state.forget_failures(now, &self.time);
+        if let Some(error) = state.failures.get(hash, key) {
             drop(state);
             self.see_off(&expired);
+            drop((expired, forgotten));
             return Step::Failed(error);
         }
-        if let Some(other) = state.flights.iter().find(|other| other.hash == hash && other.key == *key) {
-            let landing = other.landing.clone();
+        if let Some(other) = state.flights.iter_mut().find(|other| other.hash == hash && other.key == *key) {
+            let landing = other.landing();
             drop(state);
             self.see_off(&expired);
+            drop((expired, forgotten));
             return Step::Wait(landing);
         }
         if state.gate.is_some() && !was_asked {
             drop(state);
             self.see_off(&expired);
+            drop((expired, forgotten));
             return Step::Ask;
         }
-        let (reservation, departures) = match found {
-            None => state.cache.reserve(now, uses),
-            Some(_) => (state.cache.reserve_in_place(now), Departures::none(now)),
+        let mut departures = Departures::none(now);
+        let reservation = match found {
+            None => state.cache.reserve(now, uses, &mut departures),
+            Some(_) => state.cache.reserve_in_place(now),
         };
         let evicted = self.leave(&mut state, departures);
-        state.flights.push(flight.clone());
+        state.flights.push(flight);
         drop(state);
         // Inside of the arrival: should a `Drop` panic, the miss is one that failed.
-        let mut arrival = SharedArrival {
-            core: self,
-            flight,
-            reservation: Some(reservation),
-            request,
-            begun: now,
-            passage: None,
-        };
+        let (key, reservation) = (key.clone(), Some(reservation));
+        let mut arrival =
+            SharedArrival { core: self, key, hash, reservation, request, begun: now, passage: None };
         self.see_off(&expired);
         self.see_off(&evicted);
-        drop((expired, evicted));
+        drop((expired, evicted, forgotten));
         arrival.begun = self.time.stamp();
         Step::Create(arrival)
     }
@@ -392,6 +400,51 @@ impl<Key, R> State<Key, R> {
         node
     }
 
+    /// The resource with this key, if a look-up at `now` would find it. O(n) for an entry that may be past its idle time.
+    pub(super) fn peek<Q: Equivalent<Key> + ?Sized>(
+        &mut self,
+        hash: u64,
+        query: &Q,
+        now: u64,
+    ) -> Option<Arc<Node<R>>> {
+        let id = self.cache.find(hash, query)?;
+        if self.cache.would_expire(id, now) {
+            // Unless it was used, or those before it were, by locals.
+            self.cache.learn(uses);
+            if self.cache.would_expire(id, now) {
+                return None;
+            }
+        }
+        Some(self.cache.get(id).resource.clone())
+    }
+
+    /// Whom to tell of an operation that was just counted; `None` without a sink.
+    pub(super) fn listener(&mut self) -> Option<Listener> {
+        let reporter = self.reporter.clone()?;
+        let totals = self.totals();
+        // Counted here, since operations that are counted at once may pass a hundred together.
+        let is_due = totals.summaries() > self.summaries;
+        self.summaries = self.summaries.max(totals.summaries());
+        Some(Listener { reporter, summary: is_due.then_some(totals) })
+    }
+
+    /// Takes the flight of a key out.
+    pub(super) fn take_flight(&mut self, key: &Arc<Key>) -> Option<Flight<Key>> {
+        let place = self.flights.iter().position(|flight| Arc::ptr_eq(&flight.key, key))?;
+        Some(self.flights.swap_remove(place))
+    }
+
+    /// Forgets the failures that need not be remembered any more. What is returned is to be dropped where no lock is held.
+    pub(super) fn forget_failures(&mut self, now: u64, time: &TimeSource) -> Vec<Failure<Key>> {
+        match self.on_failure {
+            OnFailure::Remember { backoff } => {
+                let backoff = saturating_ns(backoff);
+                self.failures.expire(|since| time.ns_between(since, now) < backoff)
+            }
+            _ => self.failures.expire(|_| false),
+        }
+    }
+
     pub(super) fn totals(&self) -> CacheCounters {
         let mut totals = self.cache.counters().totals(self.cache.len());
         totals.hits = totals.hits.saturating_add(self.hits_of_locals());
@@ -399,22 +452,37 @@ impl<Key, R> State<Key, R> {
     }
 }
 
-impl<Key: Eq, R> State<Key, R> {
-    pub(super) fn remembered(
-        &mut self,
-        hash: u64,
-        key: &Key,
-        now: u64,
-        time: &TimeSource,
-    ) -> Option<Arc<Error>> {
-        let OnFailure::Remember { backoff } = self.on_failure else {
-            self.failures.clear();
-            return None;
-        };
-        let backoff = saturating_ns(backoff);
-        self.failures.retain(|failure| time.ns_between(failure.since, now) < backoff);
-        let failure =
-            self.failures.iter().find(|failure| failure.flight.hash == hash && failure.flight.key == *key);
-        failure.map(|failure| failure.error.clone())
+/// Whom an operation is reported to, and the totals if it completes a summary.
+pub(super) struct Listener {
+    pub(super) reporter: Arc<Reporter>,
+    summary: Option<CacheCounters>,
+}
+
+impl Listener {
+    /// Reports what the operation completes.
+    pub(super) fn complete(&self, now: u64) {
+        if let Some(totals) = self.summary {
+            self.reporter.summary(totals, now);
+        }
+    }
+}
+
+/// The end of all waits of one look-up together.
+enum Deadline {
+    /// Nothing was waited for yet.
+    Within(Option<Duration>),
+    /// In the time of the system's clock.
+    At(Duration),
+}
+
+impl Deadline {
+    fn remaining(&mut self) -> Option<Duration> {
+        if let Self::Within(timeout) = self {
+            *self = Self::At(SystemClock.now().saturating_add((*timeout)?));
+        }
+        match self {
+            Self::Within(_) => None,
+            Self::At(end) => Some(end.saturating_sub(SystemClock.now())),
+        }
     }
 }

@@ -12,6 +12,8 @@ pub(in crate::caching) struct Node<R> {
     pub(in crate::caching) resource: R,
     /// The last use, to a coarse tick. Stamps of the cache's time source.
     last_used: AtomicU64,
+    /// The removals before the use that was noted last.
+    removals: AtomicU64,
     /// `true` if the entry was removed.
     removed: AtomicBool,
     pub(super) hash: u64,
@@ -28,10 +30,11 @@ pub(in crate::caching) struct Node<R> {
 }
 
 impl<R> Node<R> {
-    pub(super) fn new(resource: R, hash: u64, bytes: u64, now: u64) -> Self {
+    pub(super) fn new(resource: R, hash: u64, bytes: u64, now: u64, removals: u64) -> Self {
         Self {
             resource,
             last_used: AtomicU64::new(now),
+            removals: AtomicU64::new(removals),
             removed: AtomicBool::new(false),
             hash,
             bytes,
@@ -43,11 +46,13 @@ impl<R> Node<R> {
         }
     }
 
-    /// Notes a use at `now`, unless one was noted less than `tick` before. Reads are what threads share: they write once a
-    /// tick.
+    /// Notes a use at `now`, unless one was noted less than `tick` before and nothing was removed since. Reads are what threads share: where
+    /// nothing is removed, they write once a tick. Where entries change faster than that, each use counts.
     #[inline(always)]
-    pub(super) fn touch(&self, now: u64, tick: u64) {
-        if now.saturating_sub(self.last_used.load(Ordering::Relaxed)) >= tick {
+    pub(super) fn touch(&self, now: u64, tick: u64, removals: u64) {
+        let is_noted = self.removals.load(Ordering::Relaxed) == removals;
+        if !is_noted || now.saturating_sub(self.last_used.load(Ordering::Relaxed)) >= tick {
+            self.removals.store(removals, Ordering::Relaxed);
             self.last_used.store(now, Ordering::Relaxed);
         }
     }
@@ -88,13 +93,14 @@ impl<R> Node<R> {
         let counted_here = self.reuse_count.load(Ordering::Relaxed);
         Uses {
             last_used: self.last_used.load(Ordering::Relaxed),
+            removals: self.removals.load(Ordering::Relaxed),
             reuse_count: counted_here.saturating_add(retired).saturating_add(locals),
         }
     }
 
     /// The history of an entry with what its order was not told of.
     pub(super) fn history(&self, known: EntryHistory) -> EntryHistory {
-        let Uses { last_used, reuse_count } = self.uses();
+        let Uses { last_used, reuse_count, .. } = self.uses();
         EntryHistory { last_used: last_used.max(known.last_used), reuse_count, ..known }
     }
 

@@ -346,6 +346,10 @@ impl<Key, R> SharedCore<Key, R> {
             departed.entry.resource.remove();
             self.head.depart(departed.entry.resource.hash);
         }
+        if state.cache.is_vacant() {
+            // As in a cache of one thread. After the departures: a local that learns of it has nothing any more.
+            self.made_on.store(UNKNOWN, Ordering::Release);
+        }
         state.cache.set_removals(self.head.generation());
         state.cache.compact();
         self.set_fast_path(state);

@@ -125,6 +125,15 @@ fn a_failure_on_a_device_that_was_lost_meanwhile_is_not_remembered() {
 }
 
 #[test]
+fn a_cache_that_has_nothing_left_is_of_no_device() {
+    let registry = registry();
+    registry.get_or_create::<Numbers>(&1, Some(&Numbered(2))).unwrap();
+    registry.get_or_create::<Numbers>(&1, Some(&Numbered(3))).unwrap_err();
+    registry.remove::<Numbers>(&Key(1)).unwrap();
+    assert_eq!(*registry.get_or_create::<Numbers>(&1, Some(&Numbered(3))).unwrap(), 3);
+}
+
+#[test]
 fn what_two_devices_create_at_once_does_not_come_into_one_cache() {
     let registry = registry();
     let other = registry.clone();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use metallic::PortableKernel;
 use metallic::caching::{CacheableKernel, Creation};
 use metallic::creation::{Artifact, Content, Fingerprint, PersistentKernel};
 use metallic::error::Error;
@@ -69,9 +70,11 @@ impl CacheableKernel<OpenClDevice> for Product {
     }
 }
 
-impl PersistentKernel<OpenClDevice> for Product {
+impl PortableKernel<OpenClDevice> for Product {
     const SCHEMA: u32 = 1;
+}
 
+impl PersistentKernel<OpenClDevice> for Product {
     fn fingerprint(device: &OpenClDevice) -> Fingerprint {
         Fingerprint::new()
             .with_layer(Fingerprint::BUILD, &device.build)

@@ -21,7 +21,8 @@ fn an_unknown_policy_or_cache_is_refused_with_those_there_are() {
 
 #[test]
 fn a_store_is_refused_where_there_are_no_artifacts_and_off_where_it_is_not_asked_for() {
-    let host = ["run", "--device", "host", "--tokens", "1", "--repeat", "1"];
+    let model = fixture("gpt2-tiny");
+    let host = ["run", "--device", "host", "--model", text(&model), "--ids", "1,2", "--repeat", "1"];
     assert_fails(&[&host[..], &["--store", "somewhere"]].concat(), "", 2, &["--store", "no artifacts"]);
     let both = ["--no-store", "--store", "somewhere"];
     assert_fails(&[&host[..], &both].concat(), "", 2, &["--no-store", "--store"]);

@@ -39,7 +39,7 @@ impl DriverCache {
     }
 
     /// Stores what the driver has put into the cache.
-    pub(super) fn keep<K: PersistentKernel<Connection>>(self, cx: &mut Creation<'_, K, Connection>) {
+    pub(super) fn save_artifact<K: PersistentKernel<Connection>>(self, cx: &mut Creation<'_, K, Connection>) {
         if self.is_loaded {
             return;
         }

@@ -143,7 +143,7 @@ impl CacheableKernel<Connection> for PipelineKernel {
         }
         connection.faults.check(COMPILATION)?;
         if let Some(cache) = cache {
-            cache.keep(cx);
+            cache.save_artifact(cx);
         }
         Ok(compiled)
     }

@@ -22,7 +22,7 @@ pub struct Table {
 
 /// Texts keep so many columns as long as another column can be left out instead.
 const TEXT: usize = 18;
-/// What is between two columns.
+/// Columns between two columns of a table.
 const GAP: usize = 2;
 
 impl Table {

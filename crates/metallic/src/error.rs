@@ -68,7 +68,7 @@ pub enum Error {
     /// A creation in the background panicked. Where a caller creates, the panic is the caller's.
     #[error("the creation panicked: {message}")]
     Panicked {
-        /// What it panicked with, if that is text.
+        /// The panic's payload, if that is text.
         message: Box<str>,
     },
     /// The registry creates nothing in the background any more: it was told to, or its last handle was dropped.

@@ -10,7 +10,7 @@ use crate::kernels::{Operation, Runs};
 
 /// A kernel with a portable key: one of plain values, without handles, numbers of buffers, identities or paths.
 ///
-/// What is portable is so by type: a kernel that does not implement this cannot be recorded, warmed up or stored.
+/// Kernels are portable by type: a kernel that does not implement this cannot be recorded, warmed up or stored.
 ///
 /// ```
 /// use metallic::PortableKernel;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, ValueEnum};
 use metallic::creation::Contract;
 
-/// What to record, to warm up from, and to do about what is created all the same.
+/// Arguments of the contract: files to record and to warm up from, and the answer to what is created all the same.
 #[derive(Debug, Default, ClapArgs)]
 #[command(next_help_heading = "Never while serving")]
 pub struct ContractArgs {

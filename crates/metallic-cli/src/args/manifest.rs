@@ -13,12 +13,12 @@ use clap::{Args as ClapArgs, Subcommand};
   metallic manifest prune m.jsonl --unused log.jsonl --out smaller.jsonl
   metallic manifest coverage m.jsonl log.jsonl")]
 pub struct ManifestArgs {
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: ManifestCommand,
 }
 
-/// What can be done with manifests.
+/// The commands over manifests.
 #[derive(Debug, Subcommand)]
 pub enum ManifestCommand {
     /// List the keys, the costliest first.

@@ -1,4 +1,4 @@
-//! What a driver keeps of a compiled pipeline, and the store that keeps it across processes.
+//! The driver's data of a compiled pipeline, and the store that keeps it across processes.
 
 use metallic::caching::Creation;
 use metallic::creation::{Artifact, PersistentKernel};

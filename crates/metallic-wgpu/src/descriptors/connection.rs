@@ -24,7 +24,7 @@ pub struct Connection {
     pub(crate) argument_stride: u32,
     pub(crate) bindable: Arc<Bindable>,
     pub(crate) compiles_lazily: bool,
-    /// What the driver's artifacts depend on; `None` if it has none, or none that spare it anything.
+    /// The fingerprint of the driver's artifacts; `None` if it has none, or none that spare it anything.
     pub(crate) fingerprint: Option<Fingerprint>,
 }
 
@@ -128,7 +128,7 @@ impl Connection {
     }
 }
 
-/// What a driver's artifacts depend on besides the shader.
+/// The fingerprint of a driver's artifacts, besides the shader.
 fn fingerprint(adapter: &wgpu::AdapterInfo) -> Fingerprint {
     let wgpu::AdapterInfo { name, vendor, device, driver, driver_info, .. } = adapter;
     Fingerprint::new()

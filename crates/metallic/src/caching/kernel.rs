@@ -138,7 +138,7 @@ pub struct Creation<'a, K: ?Sized, D = Device> {
     pub(super) frame: &'a Frame<'a>,
     /// The registry that the resource is created for; `None` in a cache that stands alone.
     pub(super) registry: Option<&'a mut dyn Any>,
-    /// What is kept until the creation is over.
+    /// State that is kept until the creation is over.
     #[cfg_attr(not(feature = "store"), expect(dead_code, reason = "for what is built on creations"))]
     pub(crate) kept: Option<Box<dyn Any>>,
     kernel: PhantomData<fn() -> &'a K>,
@@ -211,7 +211,7 @@ impl<'a> Frame<'a> {
         self.nested.set(self.nested.get().saturating_add(ticks));
     }
 
-    /// What the cache is to know of the creation, now that it is over.
+    /// Returns what the cache is to know of the creation, now that it is over.
     pub(super) fn course(&self) -> Course {
         Course { nested: self.nested.get(), loaded: self.loaded.get() }
     }

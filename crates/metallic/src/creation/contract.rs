@@ -1,4 +1,4 @@
-//! What is to happen to creations that should not be.
+//! The contract: the answer to creations that should not be.
 
 use std::fmt;
 use std::sync::Arc;

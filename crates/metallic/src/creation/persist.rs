@@ -77,11 +77,11 @@ pub trait PersistentKernel<D = Device>: PortableKernel<D> {
     /// How long a creation waits for one of the same key by another process before it compiles for itself.
     const WAIT: Duration = Obtain::DEFAULT_WAIT;
 
-    /// What else an artifact depends on, in named layers: the build of the program ([`Fingerprint::BUILD`]), the compiler and its
+    /// Returns the rest of what an artifact depends on, in named layers: the build of the program ([`Fingerprint::BUILD`]), the compiler and its
     /// options, the driver, the operating system, the device. Called at each creation.
     fn fingerprint(device: &D) -> Fingerprint;
 
-    /// What is compiled, and with what: sources, options, headers. Asked for when the key and its fingerprint have no artifact. If
+    /// Returns what is compiled, and with what: sources, options, headers. Asked for when the key and its fingerprint have no artifact. If
     /// another key, or another build of the program, had the same content compiled, its artifact is used.
     ///
     /// With it, the layer [`Fingerprint::BUILD`] costs nothing: a rebuilt program whose sources are unchanged compiles nothing.
@@ -90,7 +90,7 @@ pub trait PersistentKernel<D = Device>: PortableKernel<D> {
     }
 }
 
-/// What a creation keeps until it is over.
+/// State of a creation until it is over.
 #[derive(Default)]
 struct Station {
     /// The place for the artifact; others wait until it is dropped.

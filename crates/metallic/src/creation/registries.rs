@@ -7,7 +7,7 @@ use super::supervisor::Supervisor;
 use crate::caching::{CacheRegistry, SharedRegistry};
 
 impl<D: 'static> SharedRegistry<D> {
-    /// What watches over the creations of this registry, made at the first call.
+    /// The supervisor of the creations of this registry, made at the first call.
     pub fn supervisor(&self) -> Supervisor {
         let gate = self.gate().unwrap_or_else(|| self.gate_or(Supervisor::new().gate()));
         Supervisor::behind(gate).unwrap_or_default()
@@ -60,7 +60,7 @@ impl<D: 'static> SharedRegistry<D> {
 }
 
 impl<D: 'static> CacheRegistry<D> {
-    /// What watches over the creations of this registry, made at the first call.
+    /// The supervisor of the creations of this registry, made at the first call.
     pub fn supervisor(&mut self) -> Supervisor {
         self.gate().cloned().and_then(Supervisor::behind).unwrap_or_else(|| {
             let supervisor = Supervisor::new();

@@ -6,7 +6,7 @@ use metallic_store::{ArtifactStore, StoreGuard};
 
 use crate::caching::{CacheRegistry, CacheableKernel, Creation, SharedRegistry};
 
-/// What a registry is given to keep: the store of its creations.
+/// The attachment of a registry: the store of its creations.
 struct Attached(StoreGuard);
 
 impl<D: 'static> SharedRegistry<D> {

@@ -87,7 +87,7 @@ impl Supervisor {
         self.state().scopes.retain(|other| !Arc::ptr_eq(other, scope));
     }
 
-    /// What registries ask before a creation.
+    /// The gate that registries ask before a creation.
     pub(super) fn gate(&self) -> Arc<dyn CreationGate> {
         Arc::new(Watch(self.clone()))
     }

@@ -62,7 +62,7 @@ impl Record {
         &self.key.0
     }
 
-    /// What makes two records one: cache, schema and key.
+    /// The identity of a record: cache, schema and key.
     pub fn identity(&self) -> (&str, u32, &str) {
         (&self.cache, self.schema, &self.key.0)
     }

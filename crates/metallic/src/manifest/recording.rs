@@ -9,7 +9,7 @@ use super::writer::ManifestWriter;
 use crate::caching::KernelKey;
 use crate::creation::{Record, Recorder};
 
-/// What was recorded.
+/// The figures of a recording.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecordingReport {

@@ -170,7 +170,7 @@ impl Default for ScriptedDevice {
     }
 }
 
-/// What is created on a [`ScriptedDevice`]: its keys are numbers.
+/// A kernel on a [`ScriptedDevice`]: its keys are numbers.
 #[derive(Debug)]
 pub enum ScriptedKernel {}
 

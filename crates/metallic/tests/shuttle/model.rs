@@ -184,7 +184,7 @@ struct End {
     evictions: u64,
 }
 
-/// Whether the model, in some order of these effects, does what was seen and ends like this.
+/// Returns `true` if the model, in some order of these effects, does what was seen and ends like this.
 struct Search<'a> {
     policy: EvictionPolicy,
     threads: &'a [Vec<Seen>],

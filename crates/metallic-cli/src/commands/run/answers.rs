@@ -37,7 +37,7 @@ impl Answer {
         }
     }
 
-    /// What is wrong with a pass that has this answer in place of another.
+    /// The fault of a pass that has this answer in place of another.
     pub(super) fn differs(&self) -> &'static str {
         match self {
             Self::Continuation(_) => "generates other tokens than pass 1",

@@ -167,7 +167,7 @@ struct Job<'a> {
     args: &'a RunArgs,
 }
 
-/// What is left of it.
+/// The results of a job.
 struct Done {
     ended: Ended,
     rows: Vec<CacheRow>,

@@ -23,7 +23,7 @@ use crate::error::Error;
 use crate::progress::Progress;
 use crate::units::printable;
 
-/// What was recorded, warmed up and created all the same.
+/// Figures of what was recorded, warmed up and created all the same.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ContractFigures {
     /// The recording, with `--record`.
@@ -80,7 +80,7 @@ impl From<&WarmReport> for WarmUpFigures {
     }
 }
 
-/// What the arguments ask for, and what was read for it.
+/// The arguments' wishes, and what was read for them.
 pub(super) struct Plan<'a> {
     args: &'a ContractArgs,
     manifest: Option<Manifest>,

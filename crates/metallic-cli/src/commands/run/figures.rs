@@ -38,7 +38,7 @@ pub struct Run {
     pub store: Option<StoreFigures>,
     /// The caches.
     pub caches: Vec<CacheRow>,
-    /// What was recorded, warmed up, and created all the same.
+    /// Figures of what was recorded, warmed up, and created all the same.
     pub contract: ContractFigures,
     /// The comparison with f64, if it was asked for.
     pub verification: Option<Verification>,

@@ -64,7 +64,7 @@ pub(super) fn write(run: &Run, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// What was recorded, warmed up and created all the same; of a run without any of it, what a warmed start would have saved.
+/// Writes what was recorded, warmed up and created all the same; of a run without any of it, what a warmed start would have saved.
 fn write_contract(run: &Run, out: &mut dyn Write) -> io::Result<()> {
     let figures = &run.contract;
     if let Some(warm_up) = &figures.warm_up {

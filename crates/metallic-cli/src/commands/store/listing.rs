@@ -79,7 +79,7 @@ fn is_labelled(info: &EntryInfo, text: &str) -> bool {
     !label.is_empty() && (label == text || format!("{}:{label}", info.key.cache()) == text)
 }
 
-/// What an entry is called in a line: its label, or else what there is instead.
+/// The name of an entry in a line: its label, or else what there is instead.
 pub(super) fn label(info: &EntryInfo) -> String {
     match (&*info.label, info.key.kind()) {
         ("", _) if info.is_link => "leads to what has no label".to_owned(),
@@ -127,7 +127,7 @@ pub(super) fn write_table(listed: &[Listed], out: &mut dyn Write) -> io::Result<
     table.write(out, 0)
 }
 
-/// What the entries are in all, in one line.
+/// The sum of the entries, in one line.
 pub(super) fn totals<'a>(infos: impl IntoIterator<Item = &'a EntryInfo>) -> String {
     let (mut artifacts, mut links, mut size, mut cost) = (0_u64, 0_u64, 0_u64, 0_u64);
     for info in infos {

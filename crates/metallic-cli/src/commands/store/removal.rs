@@ -29,10 +29,10 @@ impl StoreObserver for Evictions {
     }
 }
 
-/// What a command has removed.
+/// The entries that a command has removed.
 pub(super) struct Removal {
     pub(super) removed: Vec<Listed>,
-    /// What the system answered for each entry that is still there.
+    /// The system's answer for each entry that is still there.
     pub(super) failed: Vec<String>,
 }
 

@@ -17,7 +17,7 @@ pub(in crate::caching) struct Elapsed {
     pub(in crate::caching) loaded: bool,
 }
 
-/// What a creation was like, as it tells by itself.
+/// The course of a creation, as it tells by itself.
 #[derive(Clone, Copy, Default)]
 pub(in crate::caching) struct Course {
     /// Ticks spent in other creations inside of it.
@@ -27,7 +27,7 @@ pub(in crate::caching) struct Course {
 }
 
 impl Course {
-    /// What a creation took that began and was over at these stamps.
+    /// Returns what a creation took that began and was over at these stamps.
     pub(in crate::caching) fn lasted(self, begun: u64, done: u64) -> Elapsed {
         let ticks = done.saturating_sub(begun);
         Elapsed { done, ticks, own_ticks: ticks.saturating_sub(self.nested), loaded: self.loaded }

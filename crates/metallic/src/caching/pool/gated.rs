@@ -1,4 +1,4 @@
-//! What a pool tells its gate.
+//! Talks of a pool with its gate.
 
 use std::panic::Location;
 use std::sync::Arc;

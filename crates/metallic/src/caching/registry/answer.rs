@@ -1,4 +1,4 @@
-//! What a look-up that does not wait hands out.
+//! Answers of a look-up that does not wait.
 
 use crate::caching::shared::Node;
 

@@ -1,4 +1,4 @@
-//! What a creation finds in its registry besides other kernels, for those parts of the library that the core does not know.
+//! Access of a creation to its registry besides other kernels, for those parts of the library that the core does not know.
 #![cfg_attr(not(feature = "store"), expect(dead_code, reason = "for what is built on creations"))]
 
 use metallic_instrumentation::CacheName;

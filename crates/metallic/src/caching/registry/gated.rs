@@ -38,7 +38,7 @@ impl<D: 'static> CacheRegistry<D> {
         self.gate.as_ref()
     }
 
-    /// What the registry reports through, and takes the time from.
+    /// The context that the registry reports through, and takes the time from.
     pub(crate) fn context(&self) -> SlotContext {
         self.slot_context(None)
     }

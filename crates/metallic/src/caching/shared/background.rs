@@ -17,7 +17,7 @@ use crate::caching::sync::atomic::Ordering;
 use crate::caching::sync::{Mutex, MutexGuard};
 use crate::error::Error;
 
-/// What creates a resource in the background: see [`Maker::make`].
+/// The maker of a resource in the background: see [`Maker::make`].
 struct MakerOf<Key, R, F> {
     core: Arc<SharedCore<Key, R>>,
     key: Key,
@@ -102,7 +102,7 @@ where
         made
     }
 
-    /// What a look-up would find without creating. Counts nothing.
+    /// Finds what a look-up would find without creating. Counts nothing.
     fn known(&self, hash: u64, key: &Key) -> Option<Settled<R>> {
         let mut state = self.lock();
         let now = self.time.stamp();

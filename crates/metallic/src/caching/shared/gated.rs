@@ -1,4 +1,4 @@
-//! What a shared cache tells its gate.
+//! Talks of a shared cache with its gate.
 
 use std::sync::Arc;
 

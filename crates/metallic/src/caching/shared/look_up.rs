@@ -49,7 +49,7 @@ impl Request {
     }
 }
 
-/// What a resource is asked for.
+/// The purpose of a look-up.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::caching) enum Purpose {
     /// To be used.

@@ -13,7 +13,7 @@ use crate::caching::sync::thread;
 use crate::caching::sync::{Condvar, Mutex, MutexGuard};
 use crate::error::Error;
 
-/// What a task creates, and in which cache.
+/// The work of a task: what it creates, and in which cache.
 pub(super) trait Maker<R>: Send + Sync {
     /// Finds or creates the resource. It may wait for a creation of it by another thread, or must not.
     fn make(&self, may_wait: bool) -> Progress<R>;
@@ -63,7 +63,7 @@ enum Stage<R> {
     Over(Settled<R>),
 }
 
-/// What came of a task.
+/// The outcome of a task.
 pub(super) type Settled<R> = Result<Arc<Node<R>>, Arc<Error>>;
 
 impl<R: Send + Sync + 'static> Task<R> {
@@ -365,7 +365,7 @@ fn wake_all(wakers: Vec<(u64, Waker)>) {
     }
 }
 
-/// What was panicked with, if it is text.
+/// The payload of a panic, if it is text.
 fn message_of(payload: &(dyn std::any::Any + Send)) -> Box<str> {
     let text = payload.downcast_ref::<&str>().copied();
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("not with a text").into()

@@ -1,4 +1,4 @@
-//! What is known of keys: from a manifest, and from the creations so far.
+//! Knowledge of keys: from a manifest, and from the creations so far.
 
 use std::any::TypeId;
 use std::collections::{HashMap, HashSet, VecDeque};

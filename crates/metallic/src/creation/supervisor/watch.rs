@@ -11,7 +11,7 @@ use crate::creation::contract::Contract;
 use crate::creation::scope::Scope;
 use crate::error::Error;
 
-/// What creations are recorded with.
+/// The recorder of creations.
 pub(crate) trait Recorder: Any + Send + Sync {
     /// Takes down the key of a creation that is about to begin; `None` if it cannot be carried.
     fn take_down(&self, cache: &str, label: &Arc<str>, key: KernelKey<'_>) -> Option<Record>;

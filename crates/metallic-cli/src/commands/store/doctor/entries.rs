@@ -4,7 +4,7 @@ use metallic_store::{ArtifactStore, EntryInfo, FormatError, MissCause};
 
 use super::finding::Finding;
 
-/// What the headers of a store's entries say.
+/// Findings in the headers of a store's entries.
 #[derive(Default)]
 pub(super) struct Entries {
     pub(super) readable: Vec<EntryInfo>,
@@ -39,7 +39,7 @@ impl Entries {
         self.readable.len() + self.other_secret + self.no_secret + self.damaged
     }
 
-    /// Whether the secret is that of the entries.
+    /// Finds out whether the secret is that of the entries.
     pub(super) fn secret(&self, has_secret: bool) -> Finding {
         const CHECK: &str = "secret";
         let all = self.all();
@@ -72,7 +72,7 @@ impl Entries {
         }
     }
 
-    /// Whether the headers are those of entries.
+    /// Finds out whether the headers are those of entries.
     pub(super) fn damage(&self) -> Finding {
         match &self.first_cause {
             None => Finding::ok("entries", format!("{} headers are right", self.all())),
@@ -84,7 +84,7 @@ impl Entries {
         }
     }
 
-    /// Whether any entry is from the future.
+    /// Finds out whether any entry is from the future.
     pub(super) fn clock(&self, now: SystemTime) -> Finding {
         let limit = now + SKEW;
         let is_ahead = |info: &EntryInfo| {

@@ -23,9 +23,9 @@ pub struct Finding {
     pub check: &'static str,
     /// The verdict.
     pub verdict: Verdict,
-    /// What was found, in a sentence.
+    /// The finding, in a sentence.
     pub detail: String,
-    /// What to do about it; empty if there is nothing to do.
+    /// Advice; empty if there is nothing to do.
     pub advice: &'static str,
 }
 

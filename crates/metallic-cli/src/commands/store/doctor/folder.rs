@@ -169,7 +169,7 @@ fn clock(file_system: SystemTime, here: SystemTime) -> Finding {
     )
 }
 
-/// Whether there is room on the file system for what the bound allows.
+/// Finds out whether there is room on the file system for what the bound allows.
 fn room(store: &DiskStore) -> Finding {
     const CHECK: &str = "room";
     let usage = match store.usage() {

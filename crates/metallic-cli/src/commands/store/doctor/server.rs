@@ -6,7 +6,7 @@ use super::finding::{Examined, Finding, Verdict};
 use super::probe::{Probe, Trip};
 use crate::units::nanoseconds;
 
-/// What is known about a server besides what it answers.
+/// Knowledge of a server besides its answers.
 #[derive(Clone, Debug)]
 pub struct Clues {
     /// The URL, without a password.
@@ -136,7 +136,7 @@ fn hits(store: &RemoteStore, local: &[EntryId]) -> Finding {
     }
 }
 
-/// What S3 allows between its clock and the one of a signature is 15 minutes.
+/// The 15 minutes that S3 allows between its clock and that of a signature.
 const REFUSED: Duration = Duration::from_secs(15 * 60);
 const SKEW: Duration = Duration::from_secs(60);
 

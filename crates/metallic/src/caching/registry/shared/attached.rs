@@ -1,4 +1,4 @@
-//! What the registry hands to creations and does not know.
+//! Attachments that the registry hands to creations and does not know.
 #![cfg_attr(not(feature = "store"), expect(dead_code, reason = "for what is built on creations"))]
 
 use std::mem;

@@ -49,7 +49,7 @@ impl<D: 'static> SharedRegistry<D> {
         self.create_as::<K>(key, hash_of(key), None, None, by)
     }
 
-    /// What the registry reports through, and takes the time from.
+    /// The context that the registry reports through, and takes the time from.
     pub(crate) fn context(&self) -> SlotContext {
         self.slot_context(None)
     }

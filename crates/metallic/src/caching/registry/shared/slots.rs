@@ -1,4 +1,4 @@
-//! What state outside of the caches reports through.
+//! The context that state outside of the caches reports through.
 
 use super::{SharedRegistry, lock};
 use crate::caching::slot::SlotContext;

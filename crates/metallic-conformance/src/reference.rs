@@ -107,8 +107,3 @@ pub fn gelu_tanh(x: f64) -> f64 {
     let u = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x * x * x);
     x / (1.0 + libm::exp(-2.0 * u))
 }
-
-/// `a[i] + b[i mod period]`.
-pub fn add(a: &[f64], b: &[f64], period: usize) -> Vec<f64> {
-    a.iter().enumerate().map(|(index, a)| a + b[index % period]).collect()
-}

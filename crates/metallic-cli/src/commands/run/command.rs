@@ -24,6 +24,7 @@ use crate::args::{ElementType, RunArgs};
 use crate::devices::{self, Choice, DeviceCache, DeviceCaches, Task, Wanted};
 use crate::error::Error;
 use crate::progress::Progress;
+use crate::signals::{self, Second};
 use metallic_store::ArtifactStore;
 use metallic_transformer::engine::TransformerDevice;
 use metallic_transformer::model::Loaded;
@@ -31,7 +32,8 @@ use metallic_transformer::model::Loaded;
 /// Tokens that are generated when no number is given.
 const TOKENS: usize = 32;
 
-/// Runs the command. Of a run that fails on the way, the answers there are are written before the error is returned.
+/// Runs the command. Of a run that fails, is interrupted or loses its log on the way, the results there are are written before
+/// the error is returned.
 ///
 /// # Errors
 /// The arguments cannot be meant; a file is missing, damaged or cannot be written; the device fails; with `--verify`, the
@@ -93,21 +95,25 @@ pub fn collect(args: &RunArgs) -> Result<(Run, Option<Error>), Error> {
     let events = args.events.as_deref();
     let kind = device.kind();
     let job = Job { session: &session, policies: &policies, events, contract: &contract, args };
-    let Done { ended: Ended { outcome, kv_caches: _, failure }, rows, contract: figures, store } =
+    let Done { ended: Ended { outcome, kv_caches: _, failure }, rows, contract: figures, store, unwritten } =
         device.perform(job)?;
+    let is_whole = failure.is_none();
+    let mut failures: Vec<Error> = failure.into_iter().chain(unwritten).collect();
+    let mut verification = None;
+    if args.verify && is_whole {
+        let progress = Progress::steps(prompts.len() as u64, "verifying");
+        match verify(&loaded.model, &prompts, &outcome.answers, session.dtype, &progress) {
+            Ok(found) => verification = Some(found),
+            Err(failure) => failures.insert(0, failure),
+        }
+        progress.finish();
+    }
+    let failure = Error::of_all(failures);
     if outcome.answers.iter().all(Option::is_none)
         && let Some(failure) = failure
     {
         return Err(failure);
     }
-    let verification = if args.verify && failure.is_none() {
-        let progress = Progress::steps(prompts.len() as u64, "verifying");
-        let found = verify(&loaded.model, &prompts, &outcome.answers, session.dtype, &progress);
-        progress.finish();
-        Some(found?)
-    } else {
-        None
-    };
     let shape = loaded.model.shape();
     let (cold, warm) = outcome.passes.split_at(1);
     let run = Run {
@@ -173,6 +179,8 @@ struct Done {
     rows: Vec<CacheRow>,
     contract: ContractFigures,
     store: Option<StoreFigures>,
+    /// The files that are not what they should be.
+    unwritten: Vec<Error>,
 }
 
 impl Task for Job<'_> {
@@ -202,10 +210,12 @@ impl Task for Job<'_> {
             }
         }
         let serving = contract.begin(&registry, session.workers())?;
+        // From here on there are results to lose. A second signal ends the program at once.
+        signals::listen(Second::Kills)?;
         let progress = Progress::steps((session.prompts.len() * session.passes) as u64, "running");
         let mut ended = session.serve(&device, &registry, &serving, &progress);
         progress.finish();
-        let figures = serving.end()?;
+        let (figures, mut unwritten) = serving.end();
         let mut rows = caches::rows(&registry);
         rows.append(&mut ended.kv_caches);
         rows.extend(
@@ -220,9 +230,7 @@ impl Task for Job<'_> {
         });
         // What they say at their end is part of the log.
         drop((registry, device, store));
-        if let Some(log) = log {
-            log.finish()?;
-        }
-        Ok(Done { ended, rows, contract: figures, store: store_figures })
+        unwritten.extend(log.and_then(|log| log.finish().err()));
+        Ok(Done { ended, rows, contract: figures, store: store_figures, unwritten })
     }
 }

@@ -8,6 +8,7 @@ use metallic_instrumentation::{EventSink, JsonlExporter};
 use crate::args::{ContractArgs, RunArgs};
 use crate::error::Error;
 use crate::overwrite;
+use crate::units::count;
 use metallic_transformer::model::FILES;
 
 /// A log that is being written.
@@ -32,11 +33,18 @@ impl Log {
     }
 
     /// Makes sure that all of it is in the file.
+    ///
+    /// # Errors
+    /// The file, how many events are lost, and why.
     pub(super) fn finish(self) -> Result<(), Error> {
-        self.exporter.flush().map_err(|error| Error::file(&self.file, error))?;
-        match self.exporter.stats().dropped {
-            0 => Ok(()),
-            dropped => Err(Error::content(self.file, format!("{dropped} events could not be written"))),
+        let flushed = self.exporter.flush();
+        let stats = self.exporter.stats();
+        let lost =
+            format!("{} of {} events of the log are lost", count(stats.dropped), count(stats.recorded));
+        match flushed {
+            Ok(()) if stats.dropped == 0 => Ok(()),
+            Ok(()) => Err(Error::content(self.file, lost)),
+            Err(error) => Err(Error::content(self.file, format!("{error}: {lost}"))),
         }
     }
 }

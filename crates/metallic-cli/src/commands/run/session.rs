@@ -45,8 +45,8 @@ pub struct Ended {
     pub outcome: Outcome,
     /// The KV caches of the workers, in their order.
     pub kv_caches: Vec<CacheRow>,
-    /// Why there are no more results: the device's error, or an [`Error::Deviation`] if a pass has another result than the first,
-    /// or one that is not a number.
+    /// Why there are no more results: the device's error, an [`Error::Deviation`] if a pass has another result than the first,
+    /// or one that is not a number, or an [`Error::Interrupted`].
     pub failure: Option<Error>,
 }
 
@@ -107,7 +107,7 @@ impl Session<'_> {
                     Err(error) => {
                         board.fail(Error::file(format!("worker {number}"), error));
                         // Those that are there wait for it and the others.
-                        serving.arrive(self.workers() - started.len());
+                        serving.arrive(self.workers() - started.len(), false);
                         break;
                     }
                 }
@@ -137,14 +137,14 @@ impl Session<'_> {
             true => decoder.rehearse(self.lengths(), self.tokens),
             false => Ok(()),
         });
-        drop(arrival);
         ready?;
+        arrival.arrive();
         serving.wait();
         // The first prompt of a worker is the one that waits for this memory.
         let mut reserving = start.elapsed();
         while let Some(turn) = board.take() {
             let (continuation, mut timing) =
-                self.continue_prompt(model, &mut decoder, &self.prompts[turn.prompt])?;
+                self.continue_prompt(model, &mut decoder, &self.prompts[turn.prompt], board)?;
             timing.first += mem::take(&mut reserving);
             turn.end(Answer::Continuation(continuation), timing)?;
             progress.add(1);
@@ -168,6 +168,7 @@ impl Session<'_> {
         model: &Gpt2,
         decoder: &mut Decoder<'_, D, G>,
         prompt: &Prompt,
+        board: &Board,
     ) -> Result<(Continuation, Timing), Error> {
         let mut continuation = Continuation::default();
         let mut timing = Timing::default();
@@ -192,6 +193,9 @@ impl Session<'_> {
                 timing.tokens = continuation.ids.len();
                 return Ok((continuation, timing));
             }
+            if let Some(interruption) = board.interruption() {
+                return Err(interruption);
+            }
             ids = &next;
         }
     }
@@ -209,8 +213,8 @@ impl Session<'_> {
             true => encoder.rehearse(self.lengths()),
             false => Ok(()),
         });
-        drop(arrival);
         ready?;
+        arrival.arrive();
         serving.wait();
         let mut reserving = start.elapsed();
         while let Some(turn) = board.take() {

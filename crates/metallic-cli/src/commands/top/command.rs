@@ -2,8 +2,6 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ratatui::DefaultTerminal;
@@ -15,6 +13,7 @@ use super::tail::Tail;
 use super::view::draw;
 use crate::args::TopArgs;
 use crate::error::Error;
+use crate::signals::{self, Second};
 
 const REFRESH: Duration = Duration::from_millis(250);
 /// The time for which the log is read before the screen is drawn again.
@@ -39,10 +38,10 @@ pub fn run(args: &TopArgs, _out: &mut dyn Write) -> Result<(), Error> {
     if !io::stdout().is_terminal() {
         return Err(Error::Usage("top needs a terminal; `metallic report` does not".to_owned()));
     }
-    let stop = stop_signals()?;
+    signals::listen(Second::Asks)?;
     // Puts the terminal back in order if a panic comes, too.
     let mut terminal = ratatui::try_init()?;
-    let result = watch(&mut terminal, &name, &mut tail, &stop);
+    let result = watch(&mut terminal, &name, &mut tail);
     ratatui::restore();
     result
 }
@@ -63,12 +62,7 @@ fn log(args: &TopArgs, variable: Option<PathBuf>) -> Result<PathBuf, Error> {
     Ok(path)
 }
 
-fn watch(
-    terminal: &mut DefaultTerminal,
-    name: &str,
-    tail: &mut Tail,
-    stop: &AtomicBool,
-) -> Result<(), Error> {
+fn watch(terminal: &mut DefaultTerminal, name: &str, tail: &mut Tail) -> Result<(), Error> {
     let mut live = Live::default();
     let mut screen = Screen::default();
     let mut lines = Vec::new();
@@ -76,7 +70,7 @@ fn watch(
     let mut caught_up = false;
     let mut grows = false;
     let mut latest = Instant::now();
-    while !screen.quit && !stop.load(Ordering::Relaxed) {
+    while !screen.quit && signals::received().is_none() {
         let begun = Instant::now();
         let mut more = !screen.paused;
         while more && begun.elapsed() < READING {
@@ -112,22 +106,4 @@ fn watch(
 fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// Becomes true when the process is told to end.
-#[cfg(unix)]
-fn stop_signals() -> io::Result<Arc<AtomicBool>> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGHUP, SIGINT, SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&stop))?;
-    }
-    Ok(stop)
-}
-
-/// Ctrl-C comes as a key here.
-#[cfg(not(unix))]
-fn stop_signals() -> io::Result<Arc<AtomicBool>> {
-    Ok(Arc::new(AtomicBool::new(false)))
 }

@@ -93,8 +93,9 @@ impl<'a> Plan<'a> {
     /// One of them cannot be read, or is not one.
     pub(super) fn read(args: &'a ContractArgs) -> Result<Self, Error> {
         if let Some(path) = args.record.as_deref().filter(|path| path.exists()) {
-            // What is not a manifest is not written to.
+            // What is not a manifest, or one of another version, is not written to.
             Manifest::open(path)?;
+            ManifestWriter::append_to(path)?;
         }
         let manifest = args.warm.as_deref().map(Manifest::open).transpose()?;
         Ok(Self { args, manifest })

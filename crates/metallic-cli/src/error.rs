@@ -132,7 +132,8 @@ fn chain(error: &MetalError) -> String {
     }
 }
 
-fn cause_chain(error: &dyn std::error::Error) -> String {
+/// An error and its causes, in one line.
+pub(crate) fn cause_chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -52,7 +52,8 @@ fn access(key: u32, hit: bool) -> EventData {
 fn a_trace_on_standard_input_is_replayed_and_ends_in_code_to_paste() {
     let output = metallic(&["replay", "--format", "keys", "-"], loop_trace().as_bytes());
     let text = stdout(&output);
-    assert!(text.contains("EvictionPolicy::size_limited_lru(33)"), "{text}");
+    assert!(text.contains("cache.set_eviction_policy(EvictionPolicy::size_limited_lru(33));"), "{text}");
+    assert!(!text.contains("kernel"), "a trace is not of a kernel: {text}");
     assert!(text.contains("compulsory: 30 misses"), "{text}");
 }
 
@@ -207,6 +208,9 @@ fn there_are_completions_and_manual_pages() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         assert!(stdout(&metallic(&["completions", shell], b"")).contains("metallic"), "{shell}");
     }
+    let script = stdout(&metallic(&["completions", "bash"], b""));
+    assert!(script.contains("auto host wgpu software"), "values of --device");
+    assert!(script.contains("gemm=none gemm=size_limited_lru gemm=lru"), "values of --policy");
     assert!(stdout(&metallic(&["man"], b"")).contains(".TH metallic 1"));
     let dir = tempfile::tempdir().expect("there is a folder for temporary files");
     stdout(&metallic(&["man", "--dir", path(dir.path())], b""));
@@ -317,6 +321,40 @@ fn more_points_than_a_plot_can_show_are_refused() {
         metallic(&["replay", "-", "--format", "keys", "--points", "100000000"], loop_trace().as_bytes());
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("--points 100000000: there are at most 1000"));
+}
+
+#[test]
+fn an_idle_time_that_is_none_is_refused_for_its_true_reason() {
+    for (idle, cause) in
+        [("1e300", "--idle 1e300: longer than a time can be"), ("-1", "a number of seconds, 0 or more")]
+    {
+        let output = metallic(&["replay", "-", "--format", "keys", "--idle", idle], loop_trace().as_bytes());
+        assert_eq!(output.status.code(), Some(2));
+        assert!(String::from_utf8_lossy(&output.stderr).contains(cause), "{output:?}");
+    }
+}
+
+#[test]
+fn of_many_caches_those_that_were_accessed_most_are_replayed() {
+    let log: String = (0..70)
+        .flat_map(|cache| (0..=cache).map(move |_| cache))
+        .map(|cache| {
+            let cache_key = format!("cache{cache}:k").into();
+            lines([ResourceCacheAccess { cache_key, hit: false, bytes: 0 }.into()])
+        })
+        .collect();
+    let text = stdout(&metallic(&["replay", "-"], log.as_bytes()));
+    assert!(text.contains("and 6 more caches, with fewer accesses; --cache NAME replays one"), "{text}");
+    assert!(!text.contains("\ncache5:") && text.contains("\ncache6: 7 accesses"), "{text}");
+    assert!(stdout(&metallic(&["replay", "-", "--cache", "cache5"], log.as_bytes())).contains("\ncache5: 6"));
+}
+
+#[test]
+fn a_title_line_of_a_csv_file_is_said_and_not_replayed() {
+    let csv = "time,key\n1,a\n2,b\n3,a\n";
+    let text = stdout(&metallic(&["replay", "-", "--format", "csv", "--column", "2"], csv.as_bytes()));
+    assert!(text.contains("the first line is taken for titles: time,key"), "{text}");
+    assert!(text.contains("3 accesses of 2 keys"), "{text}");
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::num::NonZeroUsize;
-use std::path::Path;
 use std::thread;
 
 use metallic::Dtype;
@@ -32,6 +31,9 @@ use metallic_transformer::model::Loaded;
 /// Tokens that are generated when no number is given.
 const TOKENS: usize = 32;
 
+/// The most passes: the times of each are kept.
+const MAX_PASSES: usize = 100_000;
+
 /// Runs the command. Of a run that fails, is interrupted or loses its log on the way, the results there are are written before
 /// the error is returned.
 ///
@@ -57,10 +59,12 @@ pub fn collect(args: &RunArgs) -> Result<(Run, Option<Error>), Error> {
     // What is wrong with the arguments alone is said before anything is read, and the log of another run is overwritten only
     // when this one begins.
     let wanted = Wanted::parse(&args.device)?;
-    let policies =
-        args.policies.iter().map(|text| CachePolicy::parse(text, &names())).collect::<Result<Vec<_>, _>>()?;
+    let policies = CachePolicy::parse_all(&args.policies, &names())?;
     check_threads("--threads", args.threads)?;
     check_threads("--workers", Some(args.workers))?;
+    if args.repeat.get() > MAX_PASSES {
+        return Err(Error::Usage(format!("--repeat {}: there are at most {MAX_PASSES}", args.repeat)));
+    }
     if args.threads.is_some() && matches!(wanted, Wanted::Wgpu(_)) {
         return Err(Error::Usage(format!("--threads is for the host, and --device {} is not", args.device)));
     }
@@ -92,9 +96,8 @@ pub fn collect(args: &RunArgs) -> Result<(Run, Option<Error>), Error> {
 
     let largest = loaded.model.largest_tensor() as u64 * session.dtype.size_bytes() as u64;
     let Choice { device, name, why } = Choice::make(&wanted, args.threads, largest)?;
-    let events = args.events.as_deref();
     let kind = device.kind();
-    let job = Job { session: &session, policies: &policies, events, contract: &contract, args };
+    let job = Job { session: &session, policies: &policies, contract: &contract, args };
     let Done { ended: Ended { outcome, kv_caches: _, failure }, rows, contract: figures, store, unwritten } =
         device.perform(job)?;
     let is_whole = failure.is_none();
@@ -168,7 +171,6 @@ fn check_threads(flag: &str, threads: Option<NonZeroUsize>) -> Result<(), Error>
 struct Job<'a> {
     session: &'a Session<'a>,
     policies: &'a [CachePolicy],
-    events: Option<&'a Path>,
     contract: &'a contract::Plan<'a>,
     args: &'a RunArgs,
 }
@@ -187,7 +189,7 @@ impl Task for Job<'_> {
     type Output = Result<Done, Error>;
 
     fn perform<D: TransformerDevice + DeviceCaches + Send + Sync>(self, device: D) -> Self::Output {
-        let Self { session, policies, events, contract, args } = self;
+        let Self { session, policies, contract, args } = self;
         if !device.supports(session.dtype) {
             return Err(Error::Usage(format!("--dtype {}: the device has no such numbers", session.dtype)));
         }
@@ -197,7 +199,7 @@ impl Task for Job<'_> {
         }
         store::check(args, &device)?;
         // From here on nothing is wrong with the arguments.
-        let log = events.map(Log::create).transpose()?;
+        let log = Log::open(args.events.as_deref())?;
         let store = store::open(args, &device, log.as_ref().map(Log::sink))?;
         let registry = SharedRegistry::with_device(device.clone());
         if let Some(sink) = log.as_ref().map(Log::sink) {

@@ -11,22 +11,20 @@ use super::keys::Screen;
 use super::live::Live;
 use super::tail::Tail;
 use super::view::draw;
-use crate::args::TopArgs;
+use crate::args::{LOG_VARIABLE, TopArgs, log_of_environment};
 use crate::error::Error;
 use crate::signals::{self, Second};
 
 const REFRESH: Duration = Duration::from_millis(250);
 /// The time for which the log is read before the screen is drawn again.
 const READING: Duration = Duration::from_millis(100);
-/// The variable that names the log if the command line does not.
-const VARIABLE: &str = "METALLIC_METRICS_JSONL_PATH";
 
 /// Runs the command. The terminal is put back in order however it ends: by a key, a signal, an error or a panic.
 ///
 /// # Errors
 /// The output is not a terminal, or the log cannot be read.
 pub fn run(args: &TopArgs, _out: &mut dyn Write) -> Result<(), Error> {
-    let path = log(args, std::env::var_os(VARIABLE).map(PathBuf::from))?;
+    let path = log(args)?;
     let name = path.display().to_string();
     let failed = |error| Error::file(&*name, error);
     let mut tail = Tail::new(path);
@@ -47,9 +45,9 @@ pub fn run(args: &TopArgs, _out: &mut dyn Write) -> Result<(), Error> {
 }
 
 /// The log that the arguments mean.
-fn log(args: &TopArgs, variable: Option<PathBuf>) -> Result<PathBuf, Error> {
-    let path = args.log.clone().or_else(|| variable.filter(|path| !path.as_os_str().is_empty()));
-    let path = path.ok_or_else(|| Error::Usage(format!("name the log, or set {VARIABLE}")))?;
+fn log(args: &TopArgs) -> Result<PathBuf, Error> {
+    let path = args.log.clone().or_else(log_of_environment);
+    let path = path.ok_or_else(|| Error::Usage(format!("name the log, or set {LOG_VARIABLE}")))?;
     if path.extension().is_some_and(|extension| extension == "zst") {
         return Err(Error::Usage(format!(
             "{}: a compressed log does not grow; `metallic report` reads it",
@@ -86,6 +84,7 @@ fn watch(terminal: &mut DefaultTerminal, name: &str, tail: &mut Tail) -> Result<
         if grows && !screen.paused {
             live.pass(latest.elapsed().as_nanos() as u64);
         }
+        screen.log = tail.state(SystemTime::now());
         terminal.draw(|frame| draw(frame, name, &live, &screen))?;
         let wait = if more { Duration::ZERO } else { REFRESH };
         // A signal interrupts the waiting.
@@ -93,6 +92,9 @@ fn watch(terminal: &mut DefaultTerminal, name: &str, tail: &mut Tail) -> Result<
             Ok(true) => {
                 if let Event::Key(key) = event::read()? {
                     screen.press(key);
+                }
+                if std::mem::take(&mut screen.suspend) {
+                    suspend(terminal)?;
                 }
             }
             Ok(false) => {}
@@ -106,4 +108,19 @@ fn watch(terminal: &mut DefaultTerminal, name: &str, tail: &mut Tail) -> Result<
 fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Hands the terminal back and stops, as a key does in a terminal that is not raw, until the shell continues the process.
+#[cfg(unix)]
+fn suspend(terminal: &mut DefaultTerminal) -> io::Result<()> {
+    ratatui::restore();
+    signal_hook::low_level::raise(signal_hook::consts::SIGTSTP)?;
+    *terminal = ratatui::try_init()?;
+    Ok(())
+}
+
+/// There is no such thing.
+#[cfg(not(unix))]
+fn suspend(_terminal: &mut DefaultTerminal) -> io::Result<()> {
+    Ok(())
 }

@@ -7,7 +7,7 @@ use std::thread;
 use metallic::Dtype;
 use metallic::caching::SharedRegistry;
 
-use super::answers::{Latency, Throughput};
+use super::answers::{Latencies, Throughput};
 use super::board::Pass;
 use super::caches::{self, CacheRow};
 use super::contract::{self, ContractFigures};
@@ -118,7 +118,8 @@ pub fn collect(args: &RunArgs) -> Result<(Run, Option<Error>), Error> {
         return Err(failure);
     }
     let shape = loaded.model.shape();
-    let (cold, warm) = outcome.passes.split_at(1);
+    let [cold, warm] = Latencies::cold_and_warm(outcome.passes.iter().flat_map(Pass::timings));
+    let (first, later) = outcome.passes.split_at(1);
     let run = Run {
         schema: 2,
         device: DeviceFigures { kind, name, why },
@@ -133,13 +134,13 @@ pub fn collect(args: &RunArgs) -> Result<(Run, Option<Error>), Error> {
             limit: if args.ids.is_some() { shape.positions } else { loaded.limit },
             dtype: session.dtype.name(),
         },
-        prompts: PromptFigures::of(&loaded, &prompts, &outcome, args.logits)?,
+        prompts: PromptFigures::of(&loaded, &prompts, &outcome, session.tokens, args.logits)?,
         workers: session.workers(),
         passes: session.passes,
-        cold: Latency::mean(cold.iter().flat_map(Pass::timings)),
-        warm: Latency::mean(warm.iter().flat_map(Pass::timings)),
-        cold_throughput: Throughput::of(cold),
-        warm_throughput: Throughput::of(warm),
+        cold,
+        warm,
+        cold_throughput: Throughput::of(first),
+        warm_throughput: Throughput::of(later),
         store,
         caches: rows,
         contract: figures,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use metallic_cli::commands::top::{Live, LogState, Screen, Sort, draw};
-use metallic_instrumentation::{CreationOutcome, Event, ResourceCacheAccess, ResourceCreated};
+use metallic_instrumentation::{CreationOutcome, Event, LogOpened, ResourceCacheAccess, ResourceCreated};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -254,6 +254,24 @@ fn creations_of_stored_artifacts_are_counted_apart() {
     let end = rows[2].find("loads/s").expect("there is such a column") + "loads/s".len();
     let row = &rows[row_of(&rows, "gemm")];
     assert!(row.chars().take(end).collect::<String>().ends_with(" 2"), "{row}");
+}
+
+#[test]
+fn a_header_without_a_time_is_not_of_this_moment() {
+    let header = LogOpened {
+        program: "engine".to_owned(),
+        version: None,
+        library: "0.1.0".into(),
+        process_id: 1,
+        opened_unix_ns: START + 500 * SECOND,
+        rotations: 0,
+        devices: Vec::new(),
+    };
+    let header = serde_json::to_string(&Event::new(header)).expect("it has a JSON form") + "\n";
+    let mut live = Live::default();
+    live.feed((header + &access("gemm", true, START)).as_bytes(), START + 1000 * SECOND);
+    let rows = shown(&live, &Screen::default(), 140, 24);
+    assert_eq!(figures(&rows, "gemm")[0], "1");
 }
 
 #[test]

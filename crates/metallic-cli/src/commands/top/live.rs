@@ -153,9 +153,12 @@ impl Live {
         let registry = self.registries.registry_of(event);
         let time = event.timestamp.unwrap_or(arrived);
         self.events += 1;
-        self.first = Some(self.first.map_or(time, |first| first.min(time)));
-        self.latest = self.latest.max(time);
-        self.passed = 0;
+        // A header has no time of the log's clock.
+        if !matches!(event.data, EventData::LogOpened(_)) {
+            self.first = Some(self.first.map_or(time, |first| first.min(time)));
+            self.latest = self.latest.max(time);
+            self.passed = 0;
+        }
         match &event.data {
             EventData::ResourceCacheAccess(access) => {
                 let name = self.names.split(&access.cache_key).0;

@@ -42,6 +42,7 @@ pub fn load(args: &ReplayArgs) -> Result<Input, Error> {
         return Err(Error::Usage("no log is named".to_owned()));
     };
     let mut reader = first.open(&progress)?;
+    skip_mark(&first, &mut reader)?;
     let format = match args.format {
         TraceFormat::Auto => {
             let start = reader.fill_buf().map_err(|error| Error::file(first.name(), error))?;
@@ -62,13 +63,24 @@ pub fn load(args: &ReplayArgs) -> Result<Input, Error> {
         let of_source = read_trace(&source, reader, format, args.column.as_deref(), &mut keys)?;
         titles = titles.or(of_source);
         if let Some(source) = sources.next() {
-            let reader = source.open(&progress)?;
+            let mut reader = source.open(&progress)?;
+            skip_mark(&source, &mut reader)?;
             next = Some((source, reader));
         }
     }
     progress.finish();
     let recordings = vec![Recording { trace: keys.finish(), ..Recording::default() }];
     Ok(Input { format, files, recordings, dropped: 0, skipped: Vec::new(), titles })
+}
+
+/// Skips the mark of the byte order, which some editors write.
+fn skip_mark(source: &Source, reader: &mut dyn BufRead) -> Result<(), Error> {
+    const MARK: &[u8] = "\u{feff}".as_bytes();
+    let start = reader.fill_buf().map_err(|error| Error::file(source.name(), error))?;
+    if start.starts_with(MARK) {
+        reader.consume(MARK.len());
+    }
+    Ok(())
 }
 
 fn load_log(mut log: LogReader) -> Result<Input, Error> {
@@ -300,6 +312,8 @@ mod tests {
     #[test]
     fn a_text_file_has_one_key_a_line() {
         assert_eq!(keys_of("t", "a b\n\n c\r\na b\nd", None), Ok(vec![0, 1, 0, 2]));
+        assert_eq!(keys_of("t", "\u{feff}a\nb\na\n", None), Ok(vec![0, 1, 0]));
+        assert_eq!(keys_of("t", "\u{feff}100 3 0 1\n", None), Ok(vec![0, 1, 2]));
     }
 
     #[test]

@@ -1,16 +1,20 @@
 //! The signals that ask the process to end.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+#[cfg(unix)]
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+#[cfg(unix)]
 use std::sync::{Arc, OnceLock};
 
 /// Set by the signal handlers. A process has one of each, as it has one handler of a signal.
+#[cfg(unix)]
 #[derive(Default)]
 struct Received {
     any: Arc<AtomicBool>,
     number: Arc<AtomicUsize>,
 }
 
+#[cfg(unix)]
 static RECEIVED: OnceLock<Received> = OnceLock::new();
 
 /// What the second signal does.
@@ -57,9 +61,14 @@ pub(crate) fn listen(_second: Second) -> io::Result<()> {
 }
 
 /// The number of the last signal that asked the process to end, since [`listen`] was called.
+#[cfg(unix)]
 pub(crate) fn received() -> Option<u8> {
-    use std::sync::atomic::Ordering::Relaxed;
-
-    let number = RECEIVED.get()?.number.load(Relaxed);
+    let number = RECEIVED.get()?.number.load(Ordering::Relaxed);
     u8::try_from(number).ok().filter(|number| *number > 0)
+}
+
+/// There is none.
+#[cfg(not(unix))]
+pub(crate) fn received() -> Option<u8> {
+    None
 }

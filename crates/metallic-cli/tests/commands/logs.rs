@@ -130,3 +130,14 @@ fn of_a_torn_compressed_log_what_can_be_read_is() {
     assert!(output.status.success() && text.contains("Caches"), "{text}{notes}");
     assert!(notes.contains("damaged (zstd: ") && notes.lines().count() == 1, "{notes}");
 }
+
+#[test]
+fn top_takes_the_log_that_the_variable_of_the_library_names() {
+    let top = |variable: &str| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_metallic"));
+        let output = program.arg("top").env("METALLIC_METRICS_JSONL_PATH", variable).output();
+        String::from_utf8(output.expect("the binary was built").stderr).expect("messages are text")
+    };
+    assert!(top("").contains("name the log, or set METALLIC_METRICS_JSONL_PATH"), "{}", top(""));
+    assert!(top("/no/such/log.jsonl").starts_with("metallic: /no/such/log.jsonl: No such file"));
+}

@@ -3,8 +3,6 @@
 use std::fs;
 use std::path::Path;
 
-use metallic_instrumentation::ResourceCacheAccess;
-
 use crate::program::{access, lines, metallic, path, stdout};
 
 /// A log of one access.

@@ -4,6 +4,7 @@ mod contract;
 mod manifest;
 mod run;
 mod store;
+mod values;
 
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ pub use manifest::{ManifestArgs, ManifestCommand};
 pub use run::{DevicesArgs, ElementType, RunArgs};
 pub use store::*;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -42,11 +44,28 @@ A LOG is a file, plain, `.zst` or `.gz`, or `-` for standard input. With `log.js
 which rotation left beside it; they are read before it, the oldest first.";
 
 /// clap's refusal of arguments in one line: the cause with the valid values, which it puts before
-/// the first empty line, and not the tips and the usage behind that.
+/// the first empty line, and what was probably meant, but not the usage.
 pub fn wrong(error: &clap::Error) -> Error {
     let text = error.to_string();
     let cause = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
-    Error::Usage(cause.strip_prefix("error: ").unwrap_or(&cause).to_owned())
+    let cause = cause.strip_prefix("error: ").unwrap_or(&cause);
+    let kinds = [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue];
+    let meant = kinds.into_iter().find_map(|kind| match error.get(kind)? {
+        ContextValue::String(one) => Some(one.clone()),
+        // The likeliest is the last.
+        ContextValue::Strings(several) => several.last().cloned(),
+        _ => None,
+    });
+    let meant = meant.map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
+    Error::Usage(format!("{cause}{meant}"))
+}
+
+/// The variable that names a program's log: of `run` the one to write, of `top` the one to watch.
+pub(crate) const LOG_VARIABLE: &str = "METALLIC_METRICS_JSONL_PATH";
+
+/// The log that the environment names.
+pub(crate) fn log_of_environment() -> Option<PathBuf> {
+    std::env::var_os(LOG_VARIABLE).map(PathBuf::from).filter(|path| !path.as_os_str().is_empty())
 }
 
 /// The commands.
@@ -128,13 +147,14 @@ pub struct ReplayArgs {
     #[arg(long = "cache", value_name = "NAME")]
     pub caches: Vec<String>,
     /// The capacities to try, in entries; by default a range from 1 to all keys.
-    #[arg(long, value_name = "N,N,...", value_delimiter = ',', conflicts_with = "points")]
+    #[arg(long, value_name = "N,N,...", value_delimiter = ',', conflicts_with = "points",
+        allow_negative_numbers = true, value_parser = values::entries)]
     pub capacities: Vec<u32>,
     /// How many capacities to try.
     #[arg(long, value_name = "N", default_value_t = 24)]
     pub points: usize,
     /// Idle times to try, in seconds; by default some between the accesses of one key in the log.
-    #[arg(long, value_name = "SECONDS,...", value_delimiter = ',')]
+    #[arg(long, value_name = "SECONDS,...", value_delimiter = ',', allow_negative_numbers = true)]
     pub idle: Vec<f64>,
     /// Threads; by default as many as the machine has cores.
     #[arg(long, value_name = "N")]
@@ -200,10 +220,10 @@ pub struct ExplainArgs {
   metallic top --follow log.jsonl
   METALLIC_METRICS_JSONL_PATH=log.jsonl metallic top --follow
 
-Keys: q quits, s or 1 to 6 sort, r turns the order round, p pauses, the arrows scroll.")]
+Keys: q quits, s or 1 to 6 sort, r turns the order round, g tells registries apart, p pauses, the arrows scroll, ? explains.")]
 pub struct TopArgs {
     /// The log, which may grow, be rotated and be truncated meanwhile; without it, what METALLIC_METRICS_JSONL_PATH names.
-    #[arg(value_name = "LOG", required_unless_present = "follow")]
+    #[arg(value_name = "LOG")]
     pub log: Option<PathBuf>,
     /// Begin with what is written from now on, and wait for the log if it is not there yet.
     #[arg(long, short)]

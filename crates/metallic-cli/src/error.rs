@@ -46,6 +46,17 @@ pub enum Error {
     /// A manifest cannot be read or written.
     #[error("{}", cause_chain(.0))]
     Manifest(#[from] ManifestError),
+    /// A signal asked the run to end.
+    #[error("interrupted in {during}: the results are those of what was done before")]
+    Interrupted {
+        /// The number of the signal.
+        signal: u8,
+        /// The part of the run in which it came.
+        during: String,
+    },
+    /// Several things went wrong, none because of another: a line for each.
+    #[error("{}", .0.iter().map(Self::to_string).collect::<Vec<_>>().join("; "))]
+    Several(Vec<Error>),
     /// The results are not those of the reference.
     #[error("{0}")]
     Deviation(String),
@@ -74,12 +85,21 @@ impl Error {
         Self::Content { file: file.into(), cause: cause.into() }
     }
 
+    /// One error of these; `None` of none.
+    pub fn of_all(mut errors: Vec<Self>) -> Option<Self> {
+        match errors.len() {
+            0 | 1 => errors.pop(),
+            _ => Some(Self::Several(errors)),
+        }
+    }
+
     /// The message, so that text of a log or of a command line in it cannot steer a terminal. One line, but for
-    /// [`Checks`](Self::Checks), which have one each.
+    /// [`Checks`](Self::Checks) and [`Several`](Self::Several), which have one each.
     pub fn lines(&self) -> Vec<String> {
         let safe = |text: &str| printable(text, usize::MAX);
         match self {
             Self::Checks(broken) => broken.iter().map(|line| safe(line)).collect(),
+            Self::Several(errors) => errors.iter().flat_map(Self::lines).collect(),
             _ => vec![safe(&self.to_string())],
         }
     }
@@ -90,11 +110,13 @@ impl Error {
     }
 
     /// The exit code of the process: 2 for wrong arguments, 3 for conditions that do not hold or a creation that was refused,
-    /// otherwise 1.
+    /// that of a shell for a signal, 128 and its number, otherwise 1; of several errors that of the first.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
             Self::Checks(_) => 3,
+            Self::Interrupted { signal, .. } => 128 + signal,
+            Self::Several(errors) => errors.first().map_or(1, Self::exit_code),
             Self::Device(error) if matches!(error.root(), MetalError::CreationRefused(_)) => 3,
             _ => 1,
         }
@@ -110,7 +132,8 @@ fn chain(error: &MetalError) -> String {
     }
 }
 
-fn cause_chain(error: &dyn std::error::Error) -> String {
+/// An error and its causes, in one line.
+pub(crate) fn cause_chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -22,6 +22,7 @@ mod overwrite;
 mod paragraph;
 pub mod progress;
 pub mod quiet;
+mod signals;
 mod store;
 pub mod table;
 pub mod terminal;

@@ -10,7 +10,8 @@ use metallic_cli::Error;
 use metallic_cli::args::{self, Args};
 
 /// Exit codes: 0, all went well; 1, something failed, and one line on stderr says what; 2, the arguments are wrong; 3, a
-/// `--check` does not hold, and stderr has a line for each, or a creation was refused, and the line says which.
+/// `--check` does not hold, and stderr has a line for each, or a creation was refused, and the line says which; 128 and the
+/// number of the signal that a run was interrupted by.
 fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,

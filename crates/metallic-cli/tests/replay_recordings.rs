@@ -254,7 +254,7 @@ fn what_cannot_be_meant_is_refused() {
         let mut args = ReplayArgs { logs: vec![path.clone()], ..arguments() };
         change(&mut args);
         let input: Input = load(&args).expect("the trace can be read");
-        replay(&input, &args).map_err(|error| error.to_string()).map(|caches| caches.len())
+        replay(&input, &args).map_err(|error| error.to_string()).map(|(caches, _)| caches.len())
     };
     assert_eq!(args(|_| {}), Ok(1));
     let none = "no cache has the name `gemm`; there are: keys.txt";

@@ -1,6 +1,9 @@
 //! The screen of `metallic top`.
 
-use metallic_cli::commands::top::{Live, Screen, Sort, draw};
+use std::time::Duration;
+
+use metallic_cli::commands::top::{Live, LogState, Screen, Sort, draw};
+use metallic_instrumentation::{CreationOutcome, Event, LogOpened, ResourceCacheAccess, ResourceCreated};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -169,4 +172,112 @@ fn rates_of_a_short_log_are_taken_over_its_own_length() {
         Some(("1", "k")),
         "{gemm}"
     );
+}
+
+#[test]
+fn a_log_that_stopped_or_is_gone_is_said_to_be() {
+    let first = |log| shown(&busy(), &Screen { log, ..Screen::default() }, 120, 24).remove(0);
+    let silent = |seconds| LogState { silence: Some(Duration::from_secs(seconds)), is_gone: false };
+    assert!(!first(silent(4)).contains("no new lines"));
+    assert!(first(silent(12)).contains("  no new lines for 12 s"), "{}", first(silent(12)));
+    assert!(first(silent(7200)).contains("  no new lines for 2.00 h"));
+    assert!(first(LogState { is_gone: true, ..silent(12) }).ends_with("  gone"));
+}
+
+#[test]
+fn a_key_explains_the_keys_and_the_next_one_goes_back() {
+    let (live, mut screen) = (busy(), Screen::default());
+    for key in ['?', 'h'] {
+        press(&mut screen, KeyCode::Char(key));
+        let rows = shown(&live, &screen, 80, 24);
+        assert!(rows.iter().any(|row| row.contains("suspend; `fg` goes on")), "{rows:#?}");
+        assert!(!rows.iter().any(|row| row.starts_with("gemm")));
+        press(&mut screen, KeyCode::Char('r'));
+        assert!(!screen.help && !screen.reversed);
+        row_of(&shown(&live, &screen, 80, 24), "gemm");
+    }
+}
+
+#[test]
+fn control_z_suspends_and_z_does_not() {
+    let mut screen = Screen::default();
+    press(&mut screen, KeyCode::Char('z'));
+    assert!(!screen.suspend);
+    screen.press(KeyEvent::new(KeyCode::Char('z'), KeyModifiers::CONTROL));
+    assert!(screen.suspend && !screen.quit);
+}
+
+/// The figures of a row, without its name.
+fn figures(rows: &[String], name: &str) -> Vec<String> {
+    rows[row_of(rows, name)][name.len()..].split_whitespace().map(str::to_owned).collect()
+}
+
+#[test]
+fn several_registries_are_summed_up_until_a_key_tells_them_apart() {
+    let line = |registry: u32, hit: bool| {
+        let access = ResourceCacheAccess { cache_key: "gemm:k".into(), hit, bytes: 0 };
+        serde_json::to_string(&Event::at(START, access).in_registry(registry)).expect("it has a JSON form")
+            + "\n"
+    };
+    let mut live = Live::default();
+    let log: String = (0..4).map(|_| line(1, true)).chain((0..4).map(|_| line(2, false))).collect();
+    live.feed(log.as_bytes(), 0);
+    let mut screen = Screen::default();
+    let rows = shown(&live, &screen, 140, 24);
+    assert!(rows[1].contains("2 registries summed up"), "{}", rows[1]);
+    assert_eq!(figures(&rows, "gemm")[..3], ["8", "50.0", "%"]);
+    press(&mut screen, KeyCode::Char('g'));
+    let rows = shown(&live, &screen, 140, 24);
+    assert!(rows[1].contains("each of 2 registries"), "{}", rows[1]);
+    assert_eq!(figures(&rows, "gemm in 1")[..3], ["4", "100", "%"]);
+    assert_eq!(figures(&rows, "gemm in 2")[..3], ["4", "0", "%"]);
+}
+
+#[test]
+fn creations_of_stored_artifacts_are_counted_apart() {
+    let line = |loaded: bool| {
+        let created = ResourceCreated {
+            cache: "gemm".into(),
+            cache_key: "gemm:k".into(),
+            duration_ns: 10,
+            own_duration_ns: 10,
+            outcome: CreationOutcome::Created,
+            error: None,
+            bytes: 0,
+            loaded,
+        };
+        serde_json::to_string(&Event::at(START, created)).expect("it has a JSON form") + "\n"
+    };
+    let mut live = Live::default();
+    live.feed((line(true) + &line(true) + &line(false)).as_bytes(), 0);
+    let rows = shown(&live, &Screen::default(), 140, 24);
+    let end = rows[2].find("loads/s").expect("there is such a column") + "loads/s".len();
+    let row = &rows[row_of(&rows, "gemm")];
+    assert!(row.chars().take(end).collect::<String>().ends_with(" 2"), "{row}");
+}
+
+#[test]
+fn a_header_without_a_time_is_not_of_this_moment() {
+    let header = LogOpened {
+        program: "engine".to_owned(),
+        version: None,
+        library: "0.1.0".into(),
+        process_id: 1,
+        opened_unix_ns: START + 500 * SECOND,
+        rotations: 0,
+        devices: Vec::new(),
+    };
+    let header = serde_json::to_string(&Event::new(header)).expect("it has a JSON form") + "\n";
+    let mut live = Live::default();
+    live.feed((header + &access("gemm", true, START)).as_bytes(), START + 1000 * SECOND);
+    let rows = shown(&live, &Screen::default(), 140, 24);
+    assert_eq!(figures(&rows, "gemm")[0], "1");
+}
+
+#[test]
+fn a_cache_that_did_nothing_of_late_has_no_rate_though_the_log_stopped() {
+    let mut live = Live::default();
+    live.feed((access("gemm", true, START) + &access("add", true, START + 100 * SECOND)).as_bytes(), 0);
+    let rows = shown(&live, &Screen::default(), 140, 24);
+    assert_eq!((&*figures(&rows, "gemm")[0], &*figures(&rows, "add")[0]), ("0", "0.1"));
 }

@@ -10,6 +10,7 @@ use metallic_transformer::model::builtin;
 use super::ContractArgs;
 
 use super::StoreArgs;
+use super::values::Proposes;
 
 const EXAMPLES: &str = "Examples:
   metallic run
@@ -35,7 +36,8 @@ first one whose name, interface or driver has NAME in it, `wgpu:2` the one of th
     after_long_help = format!("{EXAMPLES}\n\n{POLICIES}\n\n{}", include_str!("../commands/run/schema.txt")))]
 pub struct RunArgs {
     /// The device to run on: `auto`, `host`, `wgpu`, `wgpu:NAME`, `wgpu:NUMBER` or `software`.
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = Proposes::devices(),
+        hide_possible_values = true)]
     pub device: String,
     /// A Hugging Face folder of type gpt2 or bert, with config.json, model.safetensors and, for text, tokenizer.json; by default
     /// a built-in decoder with random weights.
@@ -66,9 +68,11 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", default_value_t = builtin::SEED, conflicts_with = "model")]
     pub seed: u64,
     /// The policy of a cache, such as `gemm=size_limited_lru:64`; `--help` lists them. May be given several times.
-    #[arg(long = "policy", value_name = "CACHE=POLICY")]
+    #[arg(long = "policy", value_name = "CACHE=POLICY", value_parser = Proposes::policies(),
+        hide_possible_values = true)]
     pub policies: Vec<String>,
-    /// Write a log of every operation of the caches to this file, as JSONL for the other commands.
+    /// Write a log of every operation of the caches to this file, as JSONL for the other commands. By default the one that
+    /// METALLIC_METRICS_JSONL_PATH names, if it is set.
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
     /// Where to keep the artifacts of devices that have any, so that the next run need not compile.

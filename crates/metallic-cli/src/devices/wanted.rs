@@ -27,6 +27,9 @@ pub enum WantedAdapter {
 }
 
 impl Wanted {
+    /// The values of `--device` without a name or a number.
+    pub(crate) const WORDS: [&str; 4] = ["auto", "host", "wgpu", "software"];
+
     /// Reads the value of `--device`.
     ///
     /// # Errors

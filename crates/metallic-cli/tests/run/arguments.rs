@@ -20,6 +20,13 @@ fn an_unknown_policy_or_cache_is_refused_with_those_there_are() {
 }
 
 #[test]
+fn policies_that_contradict_one_another_are_refused() {
+    assert_fails(&["run", "--policy", "gemm=lru:4,min=8"], "", 2, &["minimum is not below the maximum, 4"]);
+    let twice = ["run", "--policy", "gemm=none", "--policy", "gemm=lru:3"];
+    assert_fails(&twice, "", 2, &["--policy gemm=lru:3: `gemm` has one already"]);
+}
+
+#[test]
 fn a_store_is_refused_where_there_are_no_artifacts_and_off_where_it_is_not_asked_for() {
     let model = fixture("gpt2-tiny");
     let host = ["run", "--device", "host", "--model", text(&model), "--ids", "1,2", "--repeat", "1"];
@@ -63,7 +70,13 @@ fn arguments_that_the_model_has_no_use_for_are_refused() {
 fn what_clap_refuses_is_one_line_with_the_values_there_are() {
     assert_fails(&["run", "--dtype", "f8"], "", 2, &["'f8'", "--dtype", "[possible values: f32, f16]"]);
     assert_fails(&["report"], "", 2, &["required", "<LOG>"]);
-    assert_fails(&["run", "--modle", "x"], "", 2, &["'--modle'"]);
+    assert_fails(&["run", "--modle", "x"], "", 2, &["'--modle'", "; did you mean `--model`?"]);
+    assert_fails(&["rpeort"], "", 2, &["'rpeort'; did you mean `report`?"]);
+    assert_fails(&["run", "--repeat", "1000000000000"], "", 2, &["--repeat", "there are at most 100000"]);
+    assert_fails(&["replay", "x", "--capacities", "-1"], "", 2, &["'-1'", "from 1 to 4294967295"]);
+    for ids in ["1,,2", "1,"] {
+        assert_fails(&["run", "--device", "host", "--ids", ids], "", 2, &["a comma has no token id"]);
+    }
     assert!(stdout(&["--version"], "").starts_with("metallic "));
     assert!(stdout(&["run", "-h"], "").contains("Usage: metallic run"));
 }

@@ -115,6 +115,17 @@ fn a_manifest_that_is_none_is_refused_and_not_written_to() {
 }
 
 #[test]
+fn a_manifest_of_another_version_is_not_recorded_to() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("m.jsonl");
+    let newer = "{\"metallic_manifest\":1}\n{\"metallic_manifest\":9}\n{\"more\":1}\n";
+    fs::write(&path, newer).unwrap();
+    let parts = ["m.jsonl are of version 9, and this library writes version "];
+    assert_fails(&args(&["--device", "host"], &["--record", text(&path)]), "", 1, &parts);
+    assert_eq!(fs::read_to_string(&path).unwrap(), newer);
+}
+
+#[test]
 fn manifests_are_shown_merged_compared_pruned_and_covered() {
     let folder = TempDir::new().unwrap();
     let at = |name: &str| folder.path().join(name);

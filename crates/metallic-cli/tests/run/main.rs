@@ -4,6 +4,7 @@ mod arguments;
 #[path = "../../../metallic-transformer/tests/engine/checkpoints.rs"]
 mod checkpoints;
 mod contract;
+mod endings;
 mod folders;
 mod output;
 mod program;

@@ -26,10 +26,13 @@ fn the_text_has_the_device_the_answers_the_times_and_the_caches() {
         "model   gpt2",
         "device  host, 1 thread",
         "as asked for",
-        "first token",
-        "per token",
-        "cold, the first pass",
-        "warm, the second",
+        "\nline 2 ",
+        "first token, cold ",
+        "first token, warm ",
+        "per token, cold ",
+        "  p99\n",
+        "in the first pass, ",
+        " in the second\n",
         "hit rate",
         "creating",
         "\ngemm ",
@@ -41,7 +44,7 @@ fn the_text_has_the_device_the_answers_the_times_and_the_caches() {
         assert!(text.contains(part), "{part}: {text}");
     }
     let once = stdout(&[&args[..], &["--repeat", "1"]].concat(), "a\n");
-    assert!(once.contains("cold, the first pass") && !once.contains("\nwarm, "), "{once}");
+    assert!(once.contains("first token, cold") && !once.contains("first token, warm"), "{once}");
 }
 
 #[test]
@@ -58,8 +61,68 @@ fn the_vectors_of_an_encoder_have_length_1() {
         assert!(prompt["generated_ids"].is_null() && prompt["logits"].is_null());
         assert_eq!(prompt["times"].as_array().map(Vec::len), Some(2));
     }
-    assert!(run["warm"]["first_ns"].as_f64() > Some(0.0));
-    assert!(run["warm"]["token_ns"].is_null() && run["verification"].is_null());
+    assert!(run["warm"]["first"]["p50_ns"].as_u64() > Some(0));
+    assert!(run["warm"]["token"].is_null() && run["verification"].is_null());
+}
+
+#[test]
+fn a_prompt_is_cold_if_something_was_created_for_it_and_many_are_counted() {
+    let model = fixture("gpt2-tiny");
+    let run = ["run", "--device", "host", "--model", text(&model), "--tokens", "3", "--ids", "-"];
+    // The second is of the first one's shape, and the last of another.
+    let input = format!("1,2\n{}1,2,3,4,5,6,7,8,9\n", "3,4\n".repeat(24));
+    for workers in ["1", "2"] {
+        let run = json(&[&run[..], &["--workers", workers]].concat(), &input);
+        let prompts = run["prompts"].as_array().expect("there are prompts");
+        let colds = |pass: usize| {
+            let is_cold = |prompt: &serde_json::Value| prompt["times"][pass]["cold"].as_bool();
+            prompts.iter().map(|prompt| is_cold(prompt).expect("it says so")).collect::<Vec<_>>()
+        };
+        assert!(colds(1).iter().all(|is_cold| !is_cold), "nothing is created in the second pass");
+        assert!(colds(0)[0] && colds(0)[25], "{:?}", colds(0));
+        assert!(workers == "2" || colds(0)[1..25].iter().all(|is_cold| !is_cold), "{:?}", colds(0));
+        let cold = colds(0).iter().filter(|is_cold| **is_cold).count() as u64;
+        assert_eq!(run["cold"]["first"]["count"], cold);
+        assert_eq!(run["warm"]["first"]["count"], 52 - cold);
+        assert_eq!(run["warm"]["token"]["count"], 2 * (52 - cold));
+        let [p50, p99] = ["p50_ns", "p99_ns"].map(|name| run["warm"]["token"][name].as_u64());
+        assert!(p50 > Some(0) && p50 <= p99);
+        assert!(prompts[0]["warm"]["token"]["count"] == 2 && prompts[1]["cold"].is_null() || workers == "2");
+    }
+    let text = stdout(&run, &input);
+    assert_eq!(text.matches("and 6 more prompts; --json has all\n").count(), 2, "{text}");
+}
+
+#[test]
+fn a_continuation_that_fills_the_model_is_marked() {
+    let model = fixture("gpt2-tiny");
+    let run = ["run", "--device", "host", "--model", text(&model), "--ids", "1,2", "--tokens"];
+    assert!(stdout(&[&run[..], &["64"]].concat(), "").contains("2 + 63 (full)"));
+    assert!(stdout(&[&run[..], &["64"]].concat(), "").contains("\n(full): the model has no more positions"));
+    assert!(!stdout(&[&run[..], &["63"]].concat(), "").contains("(full)"));
+    assert_eq!(json(&[&run[..], &["1000000"]].concat(), "")["prompts"][0]["full"], true);
+}
+
+#[test]
+fn the_variable_of_the_library_names_the_log_of_a_run() {
+    let folder = tempfile::tempdir().expect("there is a folder for temporary files");
+    let (model, log) = (fixture("gpt2-tiny"), folder.path().join("log.jsonl"));
+    let run = |log: &std::path::Path| {
+        let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_metallic"));
+        program.args(["run", "--device", "host", "--model", text(&model), "--ids", "1,2", "--tokens", "2"]);
+        program.env("METALLIC_METRICS_JSONL_PATH", log).output().expect("the binary was built")
+    };
+    assert!(run(&log).status.success());
+    assert!(fs::read_to_string(&log).expect("it was written").contains("ResourceCreated"));
+    let refused = run(&model.join("config.json"));
+    assert_eq!(refused.status.code(), Some(2));
+    let stderr = String::from_utf8_lossy(&refused.stderr);
+    assert!(
+        stderr.contains("METALLIC_METRICS_JSONL_PATH ") && stderr.contains("would overwrite"),
+        "{stderr}"
+    );
+    let args = ["run", "--device", "host", "--model", text(&model), "--events", "-"];
+    assert_fails(&args, "", 2, &["--events -: standard output has the results"]);
 }
 
 #[test]
@@ -88,10 +151,6 @@ fn a_log_that_cannot_be_written_is_named() {
     let model = fixture("gpt2-tiny");
     let args = ["run", "--device", "host", "--model", text(&model), "--events", "/no/such/folder/log.jsonl"];
     assert_fails(&args, "", 1, &["/no/such/folder/log.jsonl: No such file"]);
-    if fs::metadata("/dev/full").is_ok() {
-        let args = ["run", "--device", "host", "--model", text(&model), "--events", "/dev/full"];
-        assert_fails(&args, "", 1, &["/dev/full: "]);
-    }
 }
 
 #[test]
@@ -168,6 +227,8 @@ fn a_prompt_that_is_not_utf_8_is_named_by_its_line_and_a_byte_order_mark_is_no_t
     let args = ["run", "--device", "host", "--model", text(&model), "--tokens", "1", "--input", text(&input)];
     fs::write(&input, b"a\nb\n\xff\n").expect("it can be written");
     assert_fails(&args, "", 1, &["prompts.txt:3: the text is not UTF-8"]);
+    fs::write(&input, format!("a\n{}\n", "long ".repeat(1 << 18))).expect("it can be written");
+    assert_fails(&args, "", 1, &["prompts.txt:2: a prompt of 1.2 MiB; at most 1.0 MiB are taken"]);
     fs::write(&input, "\u{feff}a\n").expect("it can be written");
     assert_eq!(json(&args, "")["prompts"][0]["text"], "a");
 }

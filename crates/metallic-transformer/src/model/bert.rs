@@ -48,11 +48,15 @@ impl Bert {
         (self.config.shape.head_width() as f32).sqrt().recip()
     }
 
+    /// All tensors.
+    pub(super) fn weights(&self) -> Vec<&Weight> {
+        let first = [&self.tokens, &self.positions, &self.segments, &self.norm.gain, &self.norm.bias];
+        first.into_iter().chain(self.blocks.iter().flat_map(Block::weights)).collect()
+    }
+
     /// The number of parameters.
     pub fn parameters(&self) -> usize {
-        let rest = [&self.tokens, &self.positions, &self.segments, &self.norm.gain, &self.norm.bias];
-        let weights = self.blocks.iter().flat_map(Block::weights).chain(rest);
-        weights.map(|weight| weight.data().len()).sum()
+        self.weights().iter().map(|weight| weight.data().len()).sum()
     }
 }
 

@@ -12,7 +12,7 @@ use super::config::Config;
 use super::gpt2::Gpt2;
 use super::parts::Block;
 use super::tokens::Tokens;
-use super::weights::WeightFile;
+use super::weights::{Weight, WeightFile};
 use crate::error::Error;
 
 /// The files that are read from a folder, those that it has.
@@ -110,6 +110,15 @@ impl Model {
             Self::Gpt2(model) => model.parameters(),
             Self::Bert(model) => model.parameters(),
         }
+    }
+
+    /// The first tensor with an element that is infinite or not a number.
+    pub fn not_finite(&self) -> Option<&Weight> {
+        let weights = match self {
+            Self::Gpt2(model) => model.weights(),
+            Self::Bert(model) => model.weights(),
+        };
+        weights.into_iter().find(|weight| weight.data().iter().any(|number| !number.is_finite()))
     }
 
     /// The elements of the largest tensor that a device has to hold for it: of all that stays there, not of what comes and

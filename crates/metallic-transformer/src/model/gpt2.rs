@@ -58,11 +58,21 @@ impl Gpt2 {
         if self.config.scale_by_layer { scale / (layer + 1) as f32 } else { scale }
     }
 
+    /// All tensors.
+    pub(super) fn weights(&self) -> Vec<&Weight> {
+        let first = [&self.tokens, &self.positions];
+        let last = [&self.norm.gain, &self.norm.bias];
+        first
+            .into_iter()
+            .chain(self.blocks.iter().flat_map(Block::weights))
+            .chain(last)
+            .chain(&self.head)
+            .collect()
+    }
+
     /// The number of parameters.
     pub fn parameters(&self) -> usize {
-        let rest = [&self.tokens, &self.positions, &self.norm.gain, &self.norm.bias];
-        let weights = self.blocks.iter().flat_map(Block::weights).chain(rest).chain(&self.head);
-        weights.map(|weight| weight.data().len()).sum()
+        self.weights().iter().map(|weight| weight.data().len()).sum()
     }
 }
 

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::record::VERSION;
+
 /// The reason why a manifest is not available. Damaged lines are none: they are counted, and passed over.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -27,6 +29,14 @@ pub enum ManifestError {
         path: PathBuf,
         /// Its lines.
         lines: u64,
+    },
+    /// Its last lines are of another version, and what is added would be taken for such.
+    #[error("the lines of the manifest {} are of version {version}, and this library writes version {VERSION}", path.display())]
+    AnotherVersion {
+        /// The file.
+        path: PathBuf,
+        /// The version that its last header names.
+        version: u32,
     },
     /// A process has one writer of a file at a time.
     #[error("the manifest {} is being written by this process already", path.display())]

@@ -189,6 +189,21 @@ struct Lines {
     known: u64,
 }
 
+/// The version of what comes after the last line: that of the last header.
+pub(super) fn last_version(mut source: impl BufRead) -> io::Result<u32> {
+    let mut version = VERSION;
+    let mut line = Vec::new();
+    while source.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line)? > 0 {
+        if !line.ends_with(b"\n") && line.len() as u64 == LONGEST_LINE {
+            skip_line(&mut source)?;
+        } else if let Ok(header) = serde_json::from_slice::<Header>(&line) {
+            version = header.metallic_manifest;
+        }
+        line.clear();
+    }
+    Ok(version)
+}
+
 /// Reads to the end of the line without keeping it.
 fn skip_line(source: &mut impl BufRead) -> io::Result<()> {
     loop {

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::error::ManifestError;
+use super::read::last_version;
 use super::record::{Header, Record, VERSION};
 
 /// The one writer of a manifest in this process. Each record is one write, and in the file when [`append`](Self::append) returns:
@@ -31,7 +32,7 @@ impl ManifestWriter {
     /// Goes on with a file, or begins it. A torn last line in it is left as it is, on a line of its own.
     ///
     /// # Errors
-    /// As [`create`](Self::create).
+    /// As [`create`](Self::create); [`ManifestError::AnotherVersion`].
     pub fn append_to(path: impl AsRef<Path>) -> Result<Self, ManifestError> {
         Self::open(path.as_ref(), false)
     }
@@ -43,6 +44,10 @@ impl ManifestWriter {
         let claim = Claim::new(path)?;
         if anew {
             file.set_len(0).map_err(failed)?;
+        }
+        let version = last_version(BufReader::new(&file)).map_err(failed)?;
+        if version != VERSION {
+            return Err(ManifestError::AnotherVersion { path: path.to_owned(), version });
         }
         let mut out = file.try_clone().map_err(failed)?;
         begin(&file, &mut out).map_err(failed)?;

@@ -164,11 +164,15 @@ impl Advice {
                 return Self::Leave("what would save in one half of the log costs in the other".to_owned());
             }
         }
-        let code = format!(
-            "// K: the kernel whose CACHE_NAME is {:?}\nregistry.set_eviction_policy::<K>({});",
-            trace.cache,
-            candidate.code(capacity)
-        );
+        let policy = candidate.code(capacity);
+        // A trace in another format than a log is not of a kernel.
+        let code = match recorded {
+            Some(_) => format!(
+                "// K: the kernel whose CACHE_NAME is {:?}\nregistry.set_eviction_policy::<K>({policy});",
+                trace.cache
+            ),
+            None => format!("cache.set_eviction_policy({policy});"),
+        };
         Self::Set(Setting { candidate, knee, capacity, outcome, saves, alternatives: all, code })
     }
 }

@@ -7,7 +7,7 @@ use super::results::replay;
 use super::{json, text};
 use crate::args::{ReplayArgs, TraceFormat};
 use crate::error::Error;
-use crate::units::{lines_text, printable};
+use crate::units::{counted, lines_text, printable};
 
 /// Runs the command.
 ///
@@ -15,9 +15,9 @@ use crate::units::{lines_text, printable};
 /// The log cannot be read or has nothing to replay, or the output cannot be written.
 pub fn run(args: &ReplayArgs, out: &mut dyn Write) -> Result<(), Error> {
     let input = load(args)?;
-    let caches = replay(&input, args)?;
+    let (caches, left_out) = replay(&input, args)?;
     if args.json {
-        serde_json::to_writer(&mut *out, &json::document(&input, &caches))?;
+        serde_json::to_writer(&mut *out, &json::document(&input, &caches, left_out))?;
         return Ok(writeln!(out)?);
     }
     if args.format == TraceFormat::Auto {
@@ -30,6 +30,9 @@ pub fn run(args: &ReplayArgs, out: &mut dyn Write) -> Result<(), Error> {
         if !format.is_empty() {
             writeln!(out, "read as {format}; --format says otherwise")?;
         }
+    }
+    if let Some(titles) = &input.titles {
+        writeln!(out, "the first line is taken for titles: {}", printable(titles, 200))?;
     }
     for skipped in &input.skipped {
         // Blank lines are counted and not named.
@@ -44,6 +47,10 @@ pub fn run(args: &ReplayArgs, out: &mut dyn Write) -> Result<(), Error> {
         writeln!(out, "read: {}", printable(&input.files.join(", "), 1000))?;
     }
     text::write_summary(out, &input, &caches)?;
+    if left_out > 0 {
+        let left_out = counted(left_out as u64, "more cache", "more caches");
+        writeln!(out, "and {left_out}, with fewer accesses; --cache NAME replays one")?;
+    }
     for cache in &caches {
         writeln!(out)?;
         text::write(out, &input.recordings[cache.recording], cache)?;

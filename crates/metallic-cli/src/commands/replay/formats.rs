@@ -25,6 +25,8 @@ pub struct Input {
     pub dropped: u64,
     /// Lines that are not events.
     pub skipped: Vec<SkippedIn>,
+    /// The first line of a CSV file, if it was taken for titles without being asked for one.
+    pub titles: Option<String>,
 }
 
 /// Reads what the arguments name.
@@ -40,6 +42,7 @@ pub fn load(args: &ReplayArgs) -> Result<Input, Error> {
         return Err(Error::Usage("no log is named".to_owned()));
     };
     let mut reader = first.open(&progress)?;
+    skip_mark(&first, &mut reader)?;
     let format = match args.format {
         TraceFormat::Auto => {
             let start = reader.fill_buf().map_err(|error| Error::file(first.name(), error))?;
@@ -54,17 +57,30 @@ pub fn load(args: &ReplayArgs) -> Result<Input, Error> {
         return load_log(LogReader::starting_with(first.name(), reader, sources.collect(), progress));
     }
     let mut keys = KeyTrace::new(cache_name(first.name()));
+    let mut titles = None;
     let mut next = Some((first, reader));
     while let Some((source, reader)) = next.take() {
-        read_trace(&source, reader, format, args.column.as_deref(), &mut keys)?;
+        let of_source = read_trace(&source, reader, format, args.column.as_deref(), &mut keys)?;
+        titles = titles.or(of_source);
         if let Some(source) = sources.next() {
-            let reader = source.open(&progress)?;
+            let mut reader = source.open(&progress)?;
+            skip_mark(&source, &mut reader)?;
             next = Some((source, reader));
         }
     }
     progress.finish();
     let recordings = vec![Recording { trace: keys.finish(), ..Recording::default() }];
-    Ok(Input { format, files, recordings, dropped: 0, skipped: Vec::new() })
+    Ok(Input { format, files, recordings, dropped: 0, skipped: Vec::new(), titles })
+}
+
+/// Skips the mark of the byte order, which some editors write.
+fn skip_mark(source: &Source, reader: &mut dyn BufRead) -> Result<(), Error> {
+    const MARK: &[u8] = "\u{feff}".as_bytes();
+    let start = reader.fill_buf().map_err(|error| Error::file(source.name(), error))?;
+    if start.starts_with(MARK) {
+        reader.consume(MARK.len());
+    }
+    Ok(())
 }
 
 fn load_log(mut log: LogReader) -> Result<Input, Error> {
@@ -78,7 +94,7 @@ fn load_log(mut log: LogReader) -> Result<Input, Error> {
     }
     let (recordings, dropped) = recorder.finish();
     let (files, skipped) = (log.files().to_vec(), log.skipped().to_vec());
-    Ok(Input { format: TraceFormat::Jsonl, files, recordings, dropped, skipped })
+    Ok(Input { format: TraceFormat::Jsonl, files, recordings, dropped, skipped, titles: None })
 }
 
 /// The format of a file with this name that begins with these bytes.
@@ -107,13 +123,14 @@ fn cache_name(file: &str) -> String {
     Path::new(file).file_name().map_or_else(|| file.to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
+/// Returns the first line, if it was taken for titles.
 fn read_trace(
     source: &Source,
     reader: Box<dyn BufRead>,
     format: TraceFormat,
     column: Option<&str>,
     keys: &mut KeyTrace,
-) -> Result<(), Error> {
+) -> Result<Option<String>, Error> {
     let failed = |line, cause: String| Error::Line { file: source.name().to_owned(), line, cause };
     if format == TraceFormat::Csv {
         return read_csv(reader, column, keys, failed);
@@ -140,7 +157,7 @@ fn read_trace(
             keys.push(text).map_err(|cause| failed(number, cause.to_owned()))?;
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// The four numbers of a line: start block, count, ignored, request number.
@@ -158,7 +175,7 @@ fn read_csv(
     column: Option<&str>,
     keys: &mut KeyTrace,
     failed: impl Fn(u64, String) -> Error,
-) -> Result<(), Error> {
+) -> Result<Option<String>, Error> {
     let number = column.map_or(Some(1), |column| column.parse::<usize>().ok());
     let mut csv = csv::ReaderBuilder::new()
         .has_headers(number.is_none())
@@ -176,18 +193,46 @@ fn read_csv(
                 .ok_or_else(|| failed(1, format!("no column has the title `{title}`")))?
         }
     };
+    // The first line, until the second says whether it has titles.
+    let mut first: Option<csv::ByteRecord> = None;
+    let mut titles = None;
+    let mut push = |record: &csv::ByteRecord, line| {
+        let key = record.get(at).ok_or_else(|| failed(line, format!("no column {}", at + 1)))?;
+        keys.push(key).map_err(|cause| failed(line, cause.to_owned()))
+    };
     let mut record = csv::ByteRecord::new();
-    loop {
+    for count in 0_u64.. {
         let line = csv.position().line();
-        match csv.read_byte_record(&mut record) {
-            Ok(false) => return Ok(()),
-            Ok(true) => {}
-            Err(error) => return Err(failed(line, error.to_string())),
+        if !csv.read_byte_record(&mut record).map_err(|error| failed(line, error.to_string()))? {
+            break;
         }
         let line = record.position().map_or(line, csv::Position::line);
-        let key = record.get(at).ok_or_else(|| failed(line, format!("no column {}", at + 1)))?;
-        keys.push(key).map_err(|cause| failed(line, cause.to_owned()))?;
+        if count == 0 && number.is_some() {
+            first = Some(record.clone());
+            continue;
+        }
+        if let Some(first) = first.take() {
+            if is_titles(&first, &record) {
+                titles = Some(first.iter().map(String::from_utf8_lossy).collect::<Vec<_>>().join(","));
+            } else {
+                push(&first, 1)?;
+            }
+        }
+        push(&record, line)?;
     }
+    if let Some(only) = first {
+        push(&only, 1)?;
+    }
+    Ok(titles)
+}
+
+/// Returns `true` if a column has a number in the second line and none in the first.
+fn is_titles(first: &csv::ByteRecord, second: &csv::ByteRecord) -> bool {
+    let is_number = |field: &[u8]| {
+        str::from_utf8(field).is_ok_and(|text| text.trim().parse::<f64>().is_ok_and(f64::is_finite))
+    };
+    let all_words = first.iter().all(|field| !field.trim_ascii().is_empty() && !is_number(field));
+    all_words && second.iter().any(is_number)
 }
 
 /// A trace that is nothing but keys.
@@ -267,6 +312,8 @@ mod tests {
     #[test]
     fn a_text_file_has_one_key_a_line() {
         assert_eq!(keys_of("t", "a b\n\n c\r\na b\nd", None), Ok(vec![0, 1, 0, 2]));
+        assert_eq!(keys_of("t", "\u{feff}a\nb\na\n", None), Ok(vec![0, 1, 0]));
+        assert_eq!(keys_of("t", "\u{feff}100 3 0 1\n", None), Ok(vec![0, 1, 2]));
     }
 
     #[test]
@@ -282,7 +329,12 @@ mod tests {
     fn a_csv_file_has_the_key_in_a_column() {
         let content = "time,key\n1,\"a,b\"\n2,c\n3,\"a,b\"\n";
         assert_eq!(keys_of("t.csv", content, Some("key")), Ok(vec![0, 1, 0]));
-        assert_eq!(keys_of("t.csv", content, Some("2")), Ok(vec![0, 1, 2, 1]));
+        // Seen to be titles by the numbers below one of them.
+        assert_eq!(keys_of("t.csv", content, Some("2")), Ok(vec![0, 1, 0]));
+        assert_eq!(keys_of("t.csv", content, None), Ok(vec![0, 1, 2]));
+        assert_eq!(keys_of("t.csv", "a,b\nc,d\n", Some("2")), Ok(vec![0, 1]));
+        assert_eq!(keys_of("t.csv", "7,b\n7,d\n", None), Ok(vec![0, 0]));
+        assert_eq!(keys_of("t.csv", "key\n", None), Ok(vec![0]));
         assert_eq!(
             keys_of("t.csv", content, Some("keys")),
             Err("t.csv:1: no column has the title `keys`".into())

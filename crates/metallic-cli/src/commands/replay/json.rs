@@ -17,7 +17,7 @@ use metallic::caching::EvictionPolicy;
 /// The number that is raised when a field changes its meaning or leaves.
 const SCHEMA: u32 = 2;
 
-pub(super) fn document(input: &Input, caches: &[CacheReplay]) -> Value {
+pub(super) fn document(input: &Input, caches: &[CacheReplay], left_out: usize) -> Value {
     let format = match input.format {
         TraceFormat::Keys => "keys",
         TraceFormat::Csv => "csv",
@@ -35,6 +35,7 @@ pub(super) fn document(input: &Input, caches: &[CacheReplay]) -> Value {
         "dropped": input.dropped,
         "skipped": skipped.collect::<Value>(),
         "caches": caches.iter().map(|cache| cache_json(input, cache)).collect::<Value>(),
+        "left_out": left_out,
     })
 }
 

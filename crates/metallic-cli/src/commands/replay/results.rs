@@ -50,11 +50,15 @@ impl Needs {
 /// The most capacities that `--points` may ask for: far more than a table or a plot can show.
 const MAX_POINTS: usize = 1000;
 
-/// Replays each cache that the arguments name and that was accessed.
+/// The most caches that are replayed without being named.
+const MAX_CACHES: usize = 64;
+
+/// Replays each cache that the arguments name and that was accessed; if they name none, the 64 that were accessed most. Returns
+/// how many were left out, too.
 ///
 /// # Errors
 /// There is no such cache, none was accessed, or an argument is out of its range.
-pub fn replay(input: &Input, args: &ReplayArgs) -> Result<Vec<CacheReplay>, Error> {
+pub fn replay(input: &Input, args: &ReplayArgs) -> Result<(Vec<CacheReplay>, usize), Error> {
     let names = || input.recordings.iter().map(|recording| &recording.trace.cache);
     if let Some(missing) = args.caches.iter().find(|name| !names().any(|other| other == *name)) {
         let names: Vec<&str> = names().map(String::as_str).collect();
@@ -72,8 +76,12 @@ pub fn replay(input: &Input, args: &ReplayArgs) -> Result<Vec<CacheReplay>, Erro
             "a replay needs at least two points, and capacities of at least 1".to_owned(),
         ));
     }
-    if args.idle.iter().any(|seconds| Duration::try_from_secs_f64(*seconds).is_err()) {
-        return Err(Error::Usage("--idle: an idle time is a number of seconds, 0 or more".to_owned()));
+    if let Some(wrong) = args.idle.iter().find(|seconds| Duration::try_from_secs_f64(**seconds).is_err()) {
+        let cause = match *wrong {
+            long if long > 0.0 => format!("--idle {long:e}: longer than a time can be"),
+            _ => "--idle: an idle time is a number of seconds, 0 or more".to_owned(),
+        };
+        return Err(Error::Usage(cause));
     }
     if !args.idle.is_empty() && !input.recordings.iter().any(|recording| recording.trace.is_timed()) {
         return Err(Error::Usage("--idle: no access in the input has a time".to_owned()));
@@ -82,7 +90,16 @@ pub fn replay(input: &Input, args: &ReplayArgs) -> Result<Vec<CacheReplay>, Erro
         !recording.trace.is_empty()
             && (args.caches.is_empty() || args.caches.contains(&recording.trace.cache))
     });
+    let mut wanted: Vec<_> = wanted.collect();
+    let mut left_out = 0;
+    if args.caches.is_empty() && wanted.len() > MAX_CACHES {
+        left_out = wanted.len() - MAX_CACHES;
+        wanted.sort_by_key(|(_, recording)| std::cmp::Reverse(recording.trace.len()));
+        wanted.truncate(MAX_CACHES);
+        wanted.sort_by_key(|(at, _)| *at);
+    }
     let caches: Vec<CacheReplay> = wanted
+        .into_iter()
         .map(|(at, recording)| {
             let is_log = input.format == TraceFormat::Jsonl;
             let recorded = is_log.then(|| as_recorded(&recording.trace, None));
@@ -98,5 +115,5 @@ pub fn replay(input: &Input, args: &ReplayArgs) -> Result<Vec<CacheReplay>, Erro
     if caches.is_empty() {
         return Err(Error::NotFound(format!("{}: no accesses to replay", args.logs[0].display())));
     }
-    Ok(caches)
+    Ok((caches, left_out))
 }

@@ -55,6 +55,8 @@ pub struct Timing {
     pub rest: Vec<Duration>,
     /// The tokens that were generated, or of an encoder those that went in.
     pub tokens: usize,
+    /// `true` if something was created meanwhile, by whichever worker: the first prompt of a shape waits for its plans.
+    pub is_cold: bool,
 }
 
 /// The tokens of all workers together, over some passes.
@@ -82,31 +84,86 @@ impl Throughput {
     }
 }
 
-/// Means over prompts and passes.
+/// The times of one prompt in one pass.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Latency {
     /// Until the first token, or the vector, was there, in nanoseconds.
     pub first_ns: f64,
-    /// A token after that, in nanoseconds; `None` if there was none.
+    /// The mean of the tokens after that, in nanoseconds; `None` if there was none.
     pub token_ns: Option<f64>,
+    /// `true` if something was created meanwhile.
+    pub cold: bool,
 }
 
-impl Latency {
-    /// The means of these; `None` of nothing.
-    pub fn mean<'a>(timings: impl IntoIterator<Item = &'a Timing>) -> Option<Self> {
-        let mut first = Vec::new();
-        let mut rest = Vec::new();
+impl From<&Timing> for Latency {
+    fn from(timing: &Timing) -> Self {
+        Self {
+            first_ns: timing.first.as_nanos() as f64,
+            token_ns: Quantiles::of(timing.rest.clone()).map(|rest| rest.mean_ns),
+            cold: timing.is_cold,
+        }
+    }
+}
+
+/// The times of several prompts, or of several passes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Latencies {
+    /// Until the first token, or the vector, was there.
+    pub first: Quantiles,
+    /// A token after that; `None` if there was none.
+    pub token: Option<Quantiles>,
+}
+
+impl Latencies {
+    /// Those of these; `None` of nothing.
+    pub fn of<'a>(timings: impl IntoIterator<Item = &'a Timing>) -> Option<Self> {
+        let (mut first, mut rest) = (Vec::new(), Vec::new());
         for timing in timings {
             first.push(timing.first);
             rest.extend_from_slice(&timing.rest);
         }
-        Some(Self { first_ns: mean_ns(&first)?, token_ns: mean_ns(&rest) })
+        Some(Self { first: Quantiles::of(first)?, token: Quantiles::of(rest) })
+    }
+
+    /// Those in which something was created, and the others.
+    pub fn cold_and_warm<'a>(timings: impl IntoIterator<Item = &'a Timing>) -> [Option<Self>; 2] {
+        let (cold, warm): (Vec<&Timing>, _) = timings.into_iter().partition(|timing| timing.is_cold);
+        [cold, warm].map(Self::of)
     }
 }
 
-fn mean_ns(times: &[Duration]) -> Option<f64> {
-    let total: Duration = times.iter().sum();
-    (!times.is_empty()).then(|| total.as_nanos() as f64 / times.len() as f64)
+/// Times in nanoseconds. A quantile is one of the times: the least that this share of them does not exceed.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Quantiles {
+    /// Their number.
+    pub count: u64,
+    /// Their mean.
+    pub mean_ns: f64,
+    /// The median.
+    pub p50_ns: u64,
+    /// Of 95 %.
+    pub p95_ns: u64,
+    /// Of 99 %.
+    pub p99_ns: u64,
+}
+
+impl Quantiles {
+    /// Those of these times; `None` of nothing.
+    pub fn of(mut times: Vec<Duration>) -> Option<Self> {
+        times.sort_unstable();
+        let at = |share: usize| {
+            let rank = (times.len() * share).div_ceil(100).max(1);
+            times.get(rank - 1).map(|time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
+        };
+        let total: Duration = times.iter().sum();
+        Some(Self {
+            count: times.len() as u64,
+            mean_ns: total.as_nanos() as f64 / times.len() as f64,
+            p50_ns: at(50)?,
+            p95_ns: at(95)?,
+            p99_ns: at(99)?,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -114,21 +171,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_token_is_no_part_of_the_mean_of_the_others() {
+    fn the_first_token_is_no_part_of_the_others_and_the_cold_no_part_of_the_warm() {
         let ms = Duration::from_millis;
         let timings = [
-            Timing { first: ms(10), rest: vec![ms(2), ms(4)], tokens: 3 },
-            Timing { first: ms(30), rest: vec![], tokens: 1 },
+            Timing { first: ms(10), rest: vec![ms(2), ms(4)], tokens: 3, is_cold: false },
+            Timing { first: ms(30), rest: vec![], tokens: 1, is_cold: true },
         ];
-        assert_eq!(Latency::mean(&timings), Some(Latency { first_ns: 20e6, token_ns: Some(3e6) }));
-        assert_eq!(Latency::mean(&timings[1..]), Some(Latency { first_ns: 30e6, token_ns: None }));
-        assert_eq!(Latency::mean([]), None);
+        let one = |ns: u64| Quantiles { count: 1, mean_ns: ns as f64, p50_ns: ns, p95_ns: ns, p99_ns: ns };
+        let [cold, warm] = Latencies::cold_and_warm(&timings);
+        assert_eq!(cold, Some(Latencies { first: one(30_000_000), token: None }));
+        let token =
+            Quantiles { count: 2, mean_ns: 3e6, p50_ns: 2_000_000, p95_ns: 4_000_000, p99_ns: 4_000_000 };
+        assert_eq!(warm, Some(Latencies { first: one(10_000_000), token: Some(token) }));
+        assert_eq!(Latencies::of([]), None);
         // Of two workers, side by side.
         let [one, other] = timings.map(Some);
         let pass = Pass { timings: vec![one, None, other], wall: ms(40) };
         let throughput = Throughput { tokens: 8, wall_ns: 80_000_000, tokens_per_second: 100.0 };
         assert_eq!(Throughput::of([&pass, &pass]), Some(throughput));
         assert_eq!(Throughput::of([]), None);
+    }
+
+    #[test]
+    fn a_quantile_is_one_of_the_times() {
+        let times = (1..=200).rev().map(Duration::from_nanos).collect();
+        let found = Quantiles::of(times).expect("there are some");
+        assert_eq!([found.p50_ns, found.p95_ns, found.p99_ns], [100, 190, 198]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::answers::{Answer, Timing};
 use crate::error::Error;
+use crate::signals;
 
 /// The results of a session.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -74,8 +75,11 @@ impl Board {
         Self { prompts, passes, state: Mutex::new(state), turned: Condvar::new() }
     }
 
-    /// The next prompt, when there is one; `None` when all passes are over.
+    /// The next prompt, when there is one; `None` when all passes are over, or the run is interrupted.
     pub(super) fn take(&self) -> Option<Turn<'_>> {
+        if let Some(interruption) = self.interruption() {
+            self.fail(interruption);
+        }
         let waits = |state: &mut State| !state.is_over && state.next == self.prompts;
         let state = self.turned.wait_while(self.state(), waits);
         let mut state = state.unwrap_or_else(PoisonError::into_inner);
@@ -84,6 +88,13 @@ impl Board {
         }
         state.next += 1;
         Some(Turn { board: self, prompt: state.next - 1, is_open: true })
+    }
+
+    /// The error of a run that a signal has asked to end; `None` if none has.
+    pub(super) fn interruption(&self) -> Option<Error> {
+        let signal = signals::received()?;
+        let pass = self.state().outcome.passes.len();
+        Some(Error::Interrupted { signal, during: format!("pass {pass} of {}", self.passes) })
     }
 
     /// Ends the session. The first of several failures is kept.

@@ -2,13 +2,12 @@
 
 use std::io::Write;
 use std::num::NonZeroUsize;
-use std::path::Path;
 use std::thread;
 
 use metallic::Dtype;
 use metallic::caching::SharedRegistry;
 
-use super::answers::{Latency, Throughput};
+use super::answers::{Latencies, Throughput};
 use super::board::Pass;
 use super::caches::{self, CacheRow};
 use super::contract::{self, ContractFigures};
@@ -24,6 +23,7 @@ use crate::args::{ElementType, RunArgs};
 use crate::devices::{self, Choice, DeviceCache, DeviceCaches, Task, Wanted};
 use crate::error::Error;
 use crate::progress::Progress;
+use crate::signals::{self, Second};
 use metallic_store::ArtifactStore;
 use metallic_transformer::engine::TransformerDevice;
 use metallic_transformer::model::Loaded;
@@ -31,7 +31,11 @@ use metallic_transformer::model::Loaded;
 /// Tokens that are generated when no number is given.
 const TOKENS: usize = 32;
 
-/// Runs the command. Of a run that fails on the way, the answers there are are written before the error is returned.
+/// The most passes: the times of each are kept.
+const MAX_PASSES: usize = 100_000;
+
+/// Runs the command. Of a run that fails, is interrupted or loses its log on the way, the results there are are written before
+/// the error is returned.
 ///
 /// # Errors
 /// The arguments cannot be meant; a file is missing, damaged or cannot be written; the device fails; with `--verify`, the
@@ -55,10 +59,12 @@ pub fn collect(args: &RunArgs) -> Result<(Run, Option<Error>), Error> {
     // What is wrong with the arguments alone is said before anything is read, and the log of another run is overwritten only
     // when this one begins.
     let wanted = Wanted::parse(&args.device)?;
-    let policies =
-        args.policies.iter().map(|text| CachePolicy::parse(text, &names())).collect::<Result<Vec<_>, _>>()?;
+    let policies = CachePolicy::parse_all(&args.policies, &names())?;
     check_threads("--threads", args.threads)?;
     check_threads("--workers", Some(args.workers))?;
+    if args.repeat.get() > MAX_PASSES {
+        return Err(Error::Usage(format!("--repeat {}: there are at most {MAX_PASSES}", args.repeat)));
+    }
     if args.threads.is_some() && matches!(wanted, Wanted::Wgpu(_)) {
         return Err(Error::Usage(format!("--threads is for the host, and --device {} is not", args.device)));
     }
@@ -90,26 +96,30 @@ pub fn collect(args: &RunArgs) -> Result<(Run, Option<Error>), Error> {
 
     let largest = loaded.model.largest_tensor() as u64 * session.dtype.size_bytes() as u64;
     let Choice { device, name, why } = Choice::make(&wanted, args.threads, largest)?;
-    let events = args.events.as_deref();
     let kind = device.kind();
-    let job = Job { session: &session, policies: &policies, events, contract: &contract, args };
-    let Done { ended: Ended { outcome, kv_caches: _, failure }, rows, contract: figures, store } =
+    let job = Job { session: &session, policies: &policies, contract: &contract, args };
+    let Done { ended: Ended { outcome, kv_caches: _, failure }, rows, contract: figures, store, unwritten } =
         device.perform(job)?;
+    let is_whole = failure.is_none();
+    let mut failures: Vec<Error> = failure.into_iter().chain(unwritten).collect();
+    let mut verification = None;
+    if args.verify && is_whole {
+        let progress = Progress::steps(prompts.len() as u64, "verifying");
+        match verify(&loaded.model, &prompts, &outcome.answers, session.dtype, &progress) {
+            Ok(found) => verification = Some(found),
+            Err(failure) => failures.insert(0, failure),
+        }
+        progress.finish();
+    }
+    let failure = Error::of_all(failures);
     if outcome.answers.iter().all(Option::is_none)
         && let Some(failure) = failure
     {
         return Err(failure);
     }
-    let verification = if args.verify && failure.is_none() {
-        let progress = Progress::steps(prompts.len() as u64, "verifying");
-        let found = verify(&loaded.model, &prompts, &outcome.answers, session.dtype, &progress);
-        progress.finish();
-        Some(found?)
-    } else {
-        None
-    };
     let shape = loaded.model.shape();
-    let (cold, warm) = outcome.passes.split_at(1);
+    let [cold, warm] = Latencies::cold_and_warm(outcome.passes.iter().flat_map(Pass::timings));
+    let (first, later) = outcome.passes.split_at(1);
     let run = Run {
         schema: 2,
         device: DeviceFigures { kind, name, why },
@@ -124,13 +134,13 @@ pub fn collect(args: &RunArgs) -> Result<(Run, Option<Error>), Error> {
             limit: if args.ids.is_some() { shape.positions } else { loaded.limit },
             dtype: session.dtype.name(),
         },
-        prompts: PromptFigures::of(&loaded, &prompts, &outcome, args.logits)?,
+        prompts: PromptFigures::of(&loaded, &prompts, &outcome, session.tokens, args.logits)?,
         workers: session.workers(),
         passes: session.passes,
-        cold: Latency::mean(cold.iter().flat_map(Pass::timings)),
-        warm: Latency::mean(warm.iter().flat_map(Pass::timings)),
-        cold_throughput: Throughput::of(cold),
-        warm_throughput: Throughput::of(warm),
+        cold,
+        warm,
+        cold_throughput: Throughput::of(first),
+        warm_throughput: Throughput::of(later),
         store,
         caches: rows,
         contract: figures,
@@ -162,7 +172,6 @@ fn check_threads(flag: &str, threads: Option<NonZeroUsize>) -> Result<(), Error>
 struct Job<'a> {
     session: &'a Session<'a>,
     policies: &'a [CachePolicy],
-    events: Option<&'a Path>,
     contract: &'a contract::Plan<'a>,
     args: &'a RunArgs,
 }
@@ -173,13 +182,15 @@ struct Done {
     rows: Vec<CacheRow>,
     contract: ContractFigures,
     store: Option<StoreFigures>,
+    /// The files that are not what they should be.
+    unwritten: Vec<Error>,
 }
 
 impl Task for Job<'_> {
     type Output = Result<Done, Error>;
 
     fn perform<D: TransformerDevice + DeviceCaches + Send + Sync>(self, device: D) -> Self::Output {
-        let Self { session, policies, events, contract, args } = self;
+        let Self { session, policies, contract, args } = self;
         if !device.supports(session.dtype) {
             return Err(Error::Usage(format!("--dtype {}: the device has no such numbers", session.dtype)));
         }
@@ -189,7 +200,7 @@ impl Task for Job<'_> {
         }
         store::check(args, &device)?;
         // From here on nothing is wrong with the arguments.
-        let log = events.map(Log::create).transpose()?;
+        let log = Log::open(args.events.as_deref())?;
         let store = store::open(args, &device, log.as_ref().map(Log::sink))?;
         let registry = SharedRegistry::with_device(device.clone());
         if let Some(sink) = log.as_ref().map(Log::sink) {
@@ -202,10 +213,12 @@ impl Task for Job<'_> {
             }
         }
         let serving = contract.begin(&registry, session.workers())?;
+        // From here on there are results to lose. A second signal ends the program at once.
+        signals::listen(Second::Kills)?;
         let progress = Progress::steps((session.prompts.len() * session.passes) as u64, "running");
         let mut ended = session.serve(&device, &registry, &serving, &progress);
         progress.finish();
-        let figures = serving.end()?;
+        let (figures, mut unwritten) = serving.end();
         let mut rows = caches::rows(&registry);
         rows.append(&mut ended.kv_caches);
         rows.extend(
@@ -220,9 +233,7 @@ impl Task for Job<'_> {
         });
         // What they say at their end is part of the log.
         drop((registry, device, store));
-        if let Some(log) = log {
-            log.finish()?;
-        }
-        Ok(Done { ended, rows, contract: figures, store: store_figures })
+        unwritten.extend(log.and_then(|log| log.finish().err()));
+        Ok(Done { ended, rows, contract: figures, store: store_figures, unwritten })
     }
 }

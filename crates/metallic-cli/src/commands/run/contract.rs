@@ -93,8 +93,9 @@ impl<'a> Plan<'a> {
     /// One of them cannot be read, or is not one.
     pub(super) fn read(args: &'a ContractArgs) -> Result<Self, Error> {
         if let Some(path) = args.record.as_deref().filter(|path| path.exists()) {
-            // What is not a manifest is not written to.
+            // What is not a manifest, or one of another version, is not written to.
             Manifest::open(path)?;
+            ManifestWriter::append_to(path)?;
         }
         let manifest = args.warm.as_deref().map(Manifest::open).transpose()?;
         Ok(Self { args, manifest })
@@ -135,7 +136,7 @@ impl<'a> Plan<'a> {
         let armed = args.arm.and(self.manifest.as_ref());
         let armed = armed.map(|_| supervisor.arm_portable("rehearsal", Contract::Refuse));
         supervisor.set_phase("loading");
-        let state = State { waiting: workers, armed, failure: None, figures };
+        let state = State { waiting: workers, is_lost: false, armed, failure: None, figures };
         Ok(Serving { args, supervisor, began, state: Mutex::new(state), changed: Condvar::new() })
     }
 }
@@ -152,6 +153,8 @@ pub(super) struct Serving<'a> {
 struct State {
     /// Workers that are not ready yet.
     waiting: usize,
+    /// `true` if one of them never will be: the run ends, and neither is armed nor says that it is ready.
+    is_lost: bool,
     armed: Option<Armed>,
     failure: Option<Error>,
     figures: ContractFigures,
@@ -163,8 +166,13 @@ static NO_CONTRACT: ContractArgs = ContractArgs { record: None, warm: None, arm:
 impl Serving<'_> {
     /// A run without a contract.
     pub(super) fn without_contract(workers: usize) -> Self {
-        let state =
-            State { waiting: workers, armed: None, failure: None, figures: ContractFigures::default() };
+        let state = State {
+            waiting: workers,
+            is_lost: false,
+            armed: None,
+            failure: None,
+            figures: ContractFigures::default(),
+        };
         Self {
             args: &NO_CONTRACT,
             supervisor: Supervisor::new(),
@@ -179,13 +187,22 @@ impl Serving<'_> {
         self.args.warm.is_some() || self.args.arm.is_some() || self.args.ready_file.is_some()
     }
 
-    /// Notes that `workers` workers are ready, or never will be. The last of them arms the run.
-    pub(super) fn arrive(&self, workers: usize) {
+    /// Notes that `workers` workers are ready, or never will be. The last of them arms the run, if all are.
+    pub(super) fn arrive(&self, workers: usize, are_ready: bool) {
         let mut state = self.state();
         state.waiting -= workers;
+        state.is_lost |= workers > 0 && !are_ready;
         if state.waiting > 0 || workers == 0 {
             return;
         }
+        if !state.is_lost {
+            self.begin_serving(&mut state);
+        }
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    fn begin_serving(&self, state: &mut State) {
         state.armed = self.args.arm.map(|arm| self.supervisor.arm("serving", arm.into()));
         self.supervisor.set_phase("serving");
         if self.is_rehearsed() {
@@ -195,13 +212,11 @@ impl Serving<'_> {
         if let Some(path) = self.args.ready_file.as_deref() {
             state.failure = fs::write(path, READY).err().map(|error| Error::file(name(path), error));
         }
-        drop(state);
-        self.changed.notify_all();
     }
 
-    /// Notes that a worker is ready, or never will be, when it is dropped.
+    /// A worker that is on its way.
     pub(super) fn arrival(&self) -> Arrival<'_> {
-        Arrival(self)
+        Arrival { serving: self, is_ready: false }
     }
 
     /// Waits until all workers are ready.
@@ -211,28 +226,23 @@ impl Serving<'_> {
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Ends the recording, and says what there is to say.
-    ///
-    /// # Errors
-    /// A file could not be written.
-    pub(super) fn end(self) -> Result<ContractFigures, Error> {
+    /// Ends the recording, and says what there is to say: the figures, and the files that could not be written.
+    pub(super) fn end(self) -> (ContractFigures, Vec<Error>) {
         let mut state = self.state();
         if let Some(armed) = state.armed.take() {
             self.note(&mut state, &armed);
             state.figures.violations = Some(armed.violations());
         }
-        if let Some(failure) = state.failure.take() {
-            return Err(failure);
-        }
+        let mut failures: Vec<Error> = state.failure.take().into_iter().collect();
         if let Some(report) = self.supervisor.stop_recording() {
             if let Some(error) = report.error {
                 let path = self.args.record.as_deref().map(name).unwrap_or_default();
-                return Err(Error::content(path, error));
+                failures.push(Error::content(path, error));
             }
             let not_portable = report.not_portable.values().sum();
             state.figures.recorded = Some(Recorded { keys: report.keys, not_portable });
         }
-        Ok(std::mem::take(&mut state.figures))
+        (std::mem::take(&mut state.figures), failures)
     }
 
     /// Keeps the violations of a scope, and says them if they are warned of.
@@ -255,12 +265,22 @@ impl Serving<'_> {
     }
 }
 
-/// A worker that is not ready yet.
-pub(super) struct Arrival<'a>(&'a Serving<'a>);
+/// A worker that is not ready yet. If it is dropped, it never will be.
+pub(super) struct Arrival<'a> {
+    serving: &'a Serving<'a>,
+    is_ready: bool,
+}
+
+impl Arrival<'_> {
+    /// Notes that it is ready.
+    pub(super) fn arrive(mut self) {
+        self.is_ready = true;
+    }
+}
 
 impl Drop for Arrival<'_> {
     fn drop(&mut self) {
-        self.0.arrive(1);
+        self.serving.arrive(1, self.is_ready);
     }
 }
 
@@ -274,10 +294,10 @@ fn register<D: TransformerDevice + Send + Sync>(registry: &SharedRegistry<D>) {
     registry.register::<ScaledDotProductAttentionKernel>();
 }
 
-/// Removes what an earlier run left.
 /// The content of the ready file.
 const READY: &str = "ready\n";
 
+/// Removes what an earlier run left.
 fn remove(path: &Path) -> Result<(), Error> {
     // Nothing but what a run before has left.
     if fs::read(path).is_ok_and(|content| !content.is_empty() && content != READY.as_bytes()) {
@@ -292,4 +312,33 @@ fn remove(path: &Path) -> Result<(), Error> {
 
 fn name(path: &Path) -> String {
     path.display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ready_after(arrivals: &[bool]) -> bool {
+        let folder = tempfile::tempdir().expect("there is a folder for temporary files");
+        let path = folder.path().join("ready");
+        let args = ContractArgs { ready_file: Some(path.clone()), ..ContractArgs::default() };
+        let serving = Serving { args: &args, ..Serving::without_contract(arrivals.len()) };
+        for is_ready in arrivals {
+            let arrival = serving.arrival();
+            if *is_ready {
+                arrival.arrive();
+            }
+        }
+        serving.wait();
+        let (figures, failures) = serving.end();
+        assert!(failures.is_empty());
+        assert_eq!(figures.ready_ns.is_some(), path.exists());
+        path.exists()
+    }
+
+    #[test]
+    fn a_run_is_ready_only_if_all_of_its_workers_are() {
+        assert!(ready_after(&[true, true]));
+        assert!(!ready_after(&[false, true]) && !ready_after(&[true, false]));
+    }
 }

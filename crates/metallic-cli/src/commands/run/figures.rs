@@ -2,14 +2,14 @@
 
 use serde::Serialize;
 
-use super::answers::{Answer, Latency, Throughput};
+use super::answers::{Answer, Latencies, Latency, Throughput, Timing};
 use super::board::Outcome;
 use super::caches::CacheRow;
 use super::contract::ContractFigures;
 use super::prompts::Prompt;
 use super::verify::Verification;
 use crate::error::Error;
-use metallic_transformer::model::Loaded;
+use metallic_transformer::model::{Loaded, Model};
 
 /// A run.
 #[derive(Clone, Debug, Serialize)]
@@ -26,10 +26,10 @@ pub struct Run {
     pub workers: usize,
     /// The number of passes.
     pub passes: usize,
-    /// The mean times of the first pass.
-    pub cold: Option<Latency>,
-    /// The mean times of the passes after it.
-    pub warm: Option<Latency>,
+    /// The times of the prompts during which something was created.
+    pub cold: Option<Latencies>,
+    /// The times of the others.
+    pub warm: Option<Latencies>,
     /// The tokens of all workers in the first pass.
     pub cold_throughput: Option<Throughput>,
     /// The tokens of all workers in the passes after it.
@@ -112,8 +112,15 @@ pub struct PromptFigures {
     /// An encoder's vector.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub embedding: Option<Vec<f32>>,
+    /// `true` if the continuation has fewer tokens than were asked for, since the model has no more positions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub full: Option<bool>,
     /// The latencies, by pass.
     pub times: Vec<Latency>,
+    /// Those of the passes in which something was created.
+    pub cold: Option<Latencies>,
+    /// Those of the others.
+    pub warm: Option<Latencies>,
 }
 
 impl PromptFigures {
@@ -125,19 +132,24 @@ impl PromptFigures {
         loaded: &Loaded,
         prompts: &[Prompt],
         outcome: &Outcome,
+        tokens: usize,
         with_logits: bool,
     ) -> Result<Vec<Self>, Error> {
         let answered = prompts.iter().zip(&outcome.answers).enumerate();
         let answered =
             answered.filter_map(|(number, (prompt, answer))| Some((number, prompt, answer.as_ref()?)));
         let figures = answered.map(|(number, prompt, answer)| {
-            let times = outcome.passes.iter().filter_map(|pass| Latency::mean(&pass.timings[number]));
+            let timings: Vec<&Timing> =
+                outcome.passes.iter().filter_map(|pass| pass.timings[number].as_ref()).collect();
+            let [cold, warm] = Latencies::cold_and_warm(timings.iter().copied());
             let figures = Self {
                 line: prompt.line,
                 text: prompt.text.clone(),
                 truncated: prompt.truncated,
                 input_ids: prompt.ids.clone(),
-                times: times.collect(),
+                times: timings.into_iter().map(Latency::from).collect(),
+                cold,
+                warm,
                 ..Self::default()
             };
             Ok(match answer {
@@ -148,6 +160,7 @@ impl PromptFigures {
                         None => None,
                     },
                     generated_ids: Some(continuation.ids.clone()),
+                    full: Some(is_full(&loaded.model, prompt, &continuation.ids, tokens)),
                     logits: continuation.logits.first().filter(|_| with_logits).cloned(),
                     ..figures
                 },
@@ -155,4 +168,11 @@ impl PromptFigures {
         });
         figures.collect()
     }
+}
+
+/// Returns `true` if only the model's positions ended the continuation: the last token is generated and not fed.
+fn is_full(model: &Model, prompt: &Prompt, ids: &[u32], tokens: usize) -> bool {
+    let Model::Gpt2(model) = model else { return false };
+    let ends = ids.last().is_some_and(|last| model.config.ends.contains(last));
+    !ends && ids.len() < tokens && prompt.ids.len() + ids.len() > model.config.shape.positions
 }

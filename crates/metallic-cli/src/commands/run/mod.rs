@@ -20,7 +20,7 @@ mod store;
 mod text;
 mod verify;
 
-pub use answers::{Answer, Continuation, Latency, Throughput, Timing};
+pub use answers::{Answer, Continuation, Latencies, Latency, Quantiles, Throughput, Timing};
 pub use board::{Outcome, Pass};
 pub use caches::{CacheRow, names};
 pub use command::{collect, run};

@@ -6,10 +6,14 @@ use std::path::Path;
 
 use crate::args::RunArgs;
 use crate::error::Error;
+use crate::units::bytes;
 use metallic_transformer::model::{Loaded, Model};
 
 /// The prompts that come with the program.
 const BUILTIN: &str = include_str!("prompts.txt");
+
+/// The longest prompt, in bytes: a tokenizer takes a hundred times as much memory, and all but the begin is cut.
+const MAX_PROMPT: usize = 1 << 20;
 
 /// One text, or one sequence of tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +49,14 @@ pub fn prompts(args: &RunArgs, loaded: &Loaded) -> Result<Vec<Prompt>, Error> {
     for (number, line) in (1..).zip(text.lines()) {
         if line.trim().is_empty() {
             continue;
+        }
+        if line.len() > MAX_PROMPT {
+            let cause = format!(
+                "a prompt of {}; at most {} are taken",
+                bytes(line.len() as u64),
+                bytes(MAX_PROMPT as u64)
+            );
+            return Err(Error::Line { file: source, line: number, cause });
         }
         let encoded = tokens.encode(line, loaded.limit)?;
         if encoded.ids.is_empty() {
@@ -101,11 +113,21 @@ fn from_ids(given: &str, model: &Model) -> Result<Vec<Prompt>, Error> {
 }
 
 fn numbers(text: &str) -> Result<Vec<u32>, String> {
-    let parts = text.split(|c: char| c == ',' || c.is_whitespace()).filter(|part| !part.is_empty());
-    let ids: Vec<u32> = parts
-        .map(|part| part.parse().map_err(|_| format!("`{part}` is not a token id")))
-        .collect::<Result<_, _>>()?;
-    if ids.is_empty() { Err("there is no token id".to_owned()) } else { Ok(ids) }
+    if !text.contains(|c: char| c.is_ascii_alphanumeric()) {
+        return Err("there is no token id".to_owned());
+    }
+    let mut ids = Vec::new();
+    for part in text.split(',') {
+        let words = part.split_whitespace();
+        let before = ids.len();
+        for word in words {
+            ids.push(word.parse().map_err(|_| format!("`{word}` is not a token id"))?);
+        }
+        if ids.len() == before {
+            return Err("a comma has no token id on one side".to_owned());
+        }
+    }
+    Ok(ids)
 }
 
 /// Checks that these are tokens of the model, and not too many.
@@ -123,14 +145,14 @@ fn check(ids: &[u32], model: &Model) -> Result<(), String> {
 /// The text of a file, without the mark of its byte order.
 fn read(path: &Path) -> Result<String, Error> {
     let file = path.display().to_string();
-    let mut bytes = Vec::new();
+    let mut content = Vec::new();
     let result = if path == Path::new("-") {
-        io::stdin().read_to_end(&mut bytes)
+        io::stdin().read_to_end(&mut content)
     } else {
-        fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes))
+        fs::File::open(path).and_then(|mut file| file.read_to_end(&mut content))
     };
     result.map_err(|error| Error::file(&*file, error))?;
-    let text = String::from_utf8(bytes).map_err(|error| {
+    let text = String::from_utf8(content).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = 1 + before.iter().filter(|byte| **byte == b'\n').count() as u64;
         Error::Line { file, line, cause: "the text is not UTF-8".to_owned() }
@@ -157,6 +179,9 @@ mod tests {
     #[test]
     fn ids_are_separated_by_commas_or_space() {
         assert_eq!(numbers("1, 2,3 4\n"), Ok(vec![1, 2, 3, 4]));
+        for text in ["1,,2", ",1", "1, ,2", "1,"] {
+            assert_eq!(numbers(text), Err("a comma has no token id on one side".to_owned()), "{text}");
+        }
         assert!(numbers(" , ").is_err() && numbers("1,-2").is_err() && numbers("4294967296").is_err());
     }
 }

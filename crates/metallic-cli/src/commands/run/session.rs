@@ -4,7 +4,7 @@ use std::mem;
 use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use metallic::Dtype;
 use metallic::caching::{Registry, ResourceCache, SharedRegistry};
@@ -45,9 +45,28 @@ pub struct Ended {
     pub outcome: Outcome,
     /// The KV caches of the workers, in their order.
     pub kv_caches: Vec<CacheRow>,
-    /// Why there are no more results: the device's error, or an [`Error::Deviation`] if a pass has another result than the first,
-    /// or one that is not a number.
+    /// Why there are no more results: the device's error, an [`Error::Deviation`] if a pass has another result than the first,
+    /// or one that is not a number, or an [`Error::Interrupted`].
     pub failure: Option<Error>,
+}
+
+/// The creations of a registry up to now: those begun, and the time of those that are over. A prompt that waited for the
+/// creation of another worker sees its end.
+#[derive(PartialEq)]
+struct Creations {
+    begun: u64,
+    time: Duration,
+}
+
+impl Creations {
+    fn of<D: TransformerDevice>(registry: &SharedRegistry<D>) -> Self {
+        let metrics = registry.metrics_by_name();
+        let none = Self { begun: 0, time: Duration::ZERO };
+        metrics.fold(none, |sum, (_, metrics)| Self {
+            begun: sum.begun + metrics.misses,
+            time: sum.time + metrics.creation_time,
+        })
+    }
 }
 
 impl Session<'_> {
@@ -79,9 +98,11 @@ impl Session<'_> {
         D: TransformerDevice + Send + Sync,
     {
         let board = Board::new(self.prompts.len(), self.passes);
+        let creations = || Creations::of(registry);
         let kv_caches = thread::scope(|scope| {
             let mut started = Vec::new();
             for number in 1..=self.workers() {
+                let creations: &(dyn Fn() -> Creations + Sync) = &creations;
                 let (device, cache, board) = (device.clone(), ResourceCache::from(registry.local()), &board);
                 let work = move || {
                     let worked = match self.model {
@@ -91,10 +112,16 @@ impl Session<'_> {
                                 1 => decoder,
                                 _ => decoder.with_kv_cache_name(format!("kv_cache_{number}")),
                             };
-                            self.write(model, decoder, board, serving, progress)
+                            self.write(model, decoder, board, serving, creations, progress)
                         }
                         Model::Bert(model) => self
-                            .embed(Encoder::new(model, device, cache, self.dtype), board, serving, progress)
+                            .embed(
+                                Encoder::new(model, device, cache, self.dtype),
+                                board,
+                                serving,
+                                creations,
+                                progress,
+                            )
                             .map(|()| None),
                     };
                     worked.unwrap_or_else(|failure| {
@@ -107,7 +134,7 @@ impl Session<'_> {
                     Err(error) => {
                         board.fail(Error::file(format!("worker {number}"), error));
                         // Those that are there wait for it and the others.
-                        serving.arrive(self.workers() - started.len());
+                        serving.arrive(self.workers() - started.len(), false);
                         break;
                     }
                 }
@@ -126,30 +153,44 @@ impl Session<'_> {
         mut decoder: Decoder<'_, D, G>,
         board: &Board,
         serving: &Serving<'_>,
+        creations: &dyn Fn() -> Creations,
         progress: &Progress,
     ) -> Result<Option<CacheRow>, Error> {
         let longest = self.longest();
         let wanted = longest.saturating_add(self.tokens).saturating_sub(1);
-        let start = Instant::now();
+        let (start, mut before) = (Instant::now(), Some(creations()));
         let arrival = serving.arrival();
         let reserved = decoder.reserve(longest, model.config.shape.positions.min(wanted));
         let ready = reserved.and_then(|()| match serving.is_rehearsed() {
             true => decoder.rehearse(self.lengths(), self.tokens),
             false => Ok(()),
         });
-        drop(arrival);
         ready?;
+        arrival.arrive();
         serving.wait();
         // The first prompt of a worker is the one that waits for this memory.
         let mut reserving = start.elapsed();
         while let Some(turn) = board.take() {
+            let before = before.take().unwrap_or_else(creations);
             let (continuation, mut timing) =
-                self.continue_prompt(model, &mut decoder, &self.prompts[turn.prompt])?;
+                self.continue_prompt(model, &mut decoder, &self.prompts[turn.prompt], board)?;
             timing.first += mem::take(&mut reserving);
+            timing.is_cold = creations() != before;
             turn.end(Answer::Continuation(continuation), timing)?;
             progress.add(1);
         }
         Ok(decoder.kv_cache().map(CacheRow::of_kv_cache))
+    }
+
+    /// The error of a prompt, `what` of which is not a number.
+    fn not_a_number(&self, prompt: &Prompt, what: &str) -> Error {
+        let at = self.prompts.iter().position(|other| std::ptr::eq(other, prompt));
+        let number = at.map_or(0, |at| at + 1);
+        let line = prompt.line.map_or_else(String::new, |line| format!(" (line {line})"));
+        let weights = self.model.not_finite().map_or_else(String::new, |weight| {
+            format!("; nor are all of the model's weights, `{}` first", weight.name())
+        });
+        Error::Deviation(format!("prompt {number}{line}: {what} is not a number{weights}"))
     }
 
     /// The tokens of the longest prompt.
@@ -168,6 +209,7 @@ impl Session<'_> {
         model: &Gpt2,
         decoder: &mut Decoder<'_, D, G>,
         prompt: &Prompt,
+        board: &Board,
     ) -> Result<(Continuation, Timing), Error> {
         let mut continuation = Continuation::default();
         let mut timing = Timing::default();
@@ -177,7 +219,7 @@ impl Session<'_> {
         loop {
             let start = Instant::now();
             let logits = decoder.feed(ids)?;
-            next = [likeliest(&logits)?];
+            next = [likeliest(&logits).ok_or_else(|| self.not_a_number(prompt, "a logit"))?];
             if continuation.ids.is_empty() {
                 timing.first = start.elapsed();
             } else {
@@ -192,6 +234,9 @@ impl Session<'_> {
                 timing.tokens = continuation.ids.len();
                 return Ok((continuation, timing));
             }
+            if let Some(interruption) = board.interruption() {
+                return Err(interruption);
+            }
             ids = &next;
         }
     }
@@ -201,26 +246,29 @@ impl Session<'_> {
         mut encoder: Encoder<'_, D, G>,
         board: &Board,
         serving: &Serving<'_>,
+        creations: &dyn Fn() -> Creations,
         progress: &Progress,
     ) -> Result<(), Error> {
-        let start = Instant::now();
+        let (start, mut before) = (Instant::now(), Some(creations()));
         let arrival = serving.arrival();
         let ready = encoder.reserve(self.longest()).and_then(|()| match serving.is_rehearsed() {
             true => encoder.rehearse(self.lengths()),
             false => Ok(()),
         });
-        drop(arrival);
         ready?;
+        arrival.arrive();
         serving.wait();
         let mut reserving = start.elapsed();
         while let Some(turn) = board.take() {
+            let before = before.take().unwrap_or_else(creations);
             let (start, ids) = (Instant::now(), &self.prompts[turn.prompt].ids);
             let embedding = encoder.embed(ids)?;
             let first = start.elapsed() + mem::take(&mut reserving);
             if embedding.iter().any(|x| !x.is_finite()) {
-                return Err(Error::Deviation("an embedding has elements that are not numbers".to_owned()));
+                return Err(self.not_a_number(&self.prompts[turn.prompt], "an element of its vector"));
             }
-            let timing = Timing { first, rest: Vec::new(), tokens: ids.len() };
+            let is_cold = creations() != before;
+            let timing = Timing { first, rest: Vec::new(), tokens: ids.len(), is_cold };
             turn.end(Answer::Embedding(embedding), timing)?;
             progress.add(1);
         }
@@ -228,13 +276,13 @@ impl Session<'_> {
     }
 }
 
-/// The token with the largest logit; of several, the first.
-fn likeliest(logits: &[f32]) -> Result<u32, Error> {
+/// The token with the largest logit; of several, the first. `None` if one is not a number.
+fn likeliest(logits: &[f32]) -> Option<u32> {
     if logits.iter().any(|logit| logit.is_nan()) {
-        return Err(Error::Deviation("a logit is not a number".to_owned()));
+        return None;
     }
     let best = logits.iter().enumerate().rev().max_by(|(_, a), (_, b)| a.total_cmp(b));
-    Ok(best.map_or(0, |(id, _)| id as u32))
+    Some(best.map_or(0, |(id, _)| id as u32))
 }
 
 #[cfg(test)]
@@ -243,8 +291,8 @@ mod tests {
 
     #[test]
     fn of_equal_logits_the_first_is_taken() {
-        assert_eq!(likeliest(&[0.0, 2.0, 2.0, -1.0]).expect("all are numbers"), 1);
-        assert_eq!(likeliest(&[f32::NEG_INFINITY]).expect("all are numbers"), 0);
-        assert!(likeliest(&[0.0, f32::NAN]).is_err());
+        assert_eq!(likeliest(&[0.0, 2.0, 2.0, -1.0]), Some(1));
+        assert_eq!(likeliest(&[f32::NEG_INFINITY]), Some(0));
+        assert_eq!(likeliest(&[0.0, f32::NAN]), None);
     }
 }

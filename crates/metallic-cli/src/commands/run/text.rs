@@ -2,11 +2,11 @@
 
 use std::io::{self, Write};
 
-use super::answers::{Latency, Throughput};
+use super::answers::{Quantiles, Throughput};
 use super::caches::CacheRow;
 use super::figures::{PromptFigures, Run};
 use crate::table::Table;
-use crate::units::{bytes, count, duration, nanoseconds, percent, printable};
+use crate::units::{bytes, count, counted, duration, nanoseconds, percent, printable};
 
 /// Longest text of a prompt, and of what the model made of it, in columns, however wide the terminal is.
 const TEXT: usize = 80;
@@ -30,8 +30,16 @@ pub(super) fn write(run: &Run, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "device  {}; {}", run.device.name, run.device.why)?;
     writeln!(out)?;
     answers(run).write(out, 0)?;
+    write_more(run, out)?;
+    if run.prompts.iter().any(|prompt| prompt.full == Some(true)) {
+        writeln!(out, "(full): the model has no more positions, so that there are no more tokens")?;
+    }
+    writeln!(out)?;
+    by_prompt(run).write(out, 0)?;
+    write_more(run, out)?;
     writeln!(out)?;
     times(run).write(out, 0)?;
+    write_throughput(run, out)?;
     writeln!(out)?;
     caches(run).write(out, 0)?;
     if let Some(store) = &run.store {
@@ -100,15 +108,27 @@ fn write_contract(run: &Run, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
+/// The most prompts in a table.
+const PROMPTS: usize = 20;
+
+/// Writes how many prompts a table lacks.
+fn write_more(run: &Run, out: &mut dyn Write) -> io::Result<()> {
+    match run.prompts.len().saturating_sub(PROMPTS) {
+        0 => Ok(()),
+        more => writeln!(out, "and {}; --json has all", counted(more as u64, "more prompt", "more prompts")),
+    }
+}
+
 fn answers(run: &Run) -> Table {
     let is_decoder = run.prompts.iter().any(|prompt| prompt.generated_ids.is_some());
     let titles = ["prompt", "tokens", if is_decoder { "continuation" } else { "vector" }];
     let mut table = Table::new(titles).ending_in_text();
-    for prompt in &run.prompts {
+    for prompt in run.prompts.iter().take(PROMPTS) {
         let cut = if prompt.truncated { " (cut)" } else { "" };
+        let full = if prompt.full == Some(true) { " (full)" } else { "" };
         let input = prompt.input_ids.len();
         let tokens = match &prompt.generated_ids {
-            Some(ids) => format!("{}{cut} + {}", count(input as u64), ids.len()),
+            Some(ids) => format!("{}{cut} + {}{full}", count(input as u64), ids.len()),
             None => format!("{}{cut}", count(input as u64)),
         };
         let text = prompt.text.clone().unwrap_or_else(|| joined(&prompt.input_ids));
@@ -134,41 +154,70 @@ fn joined(ids: &[u32]) -> String {
     ids.join(",")
 }
 
-fn times(run: &Run) -> Table {
-    let has_tokens = run.cold.is_some_and(|times| times.token_ns.is_some());
-    let titles: &[_] = match has_tokens {
-        true => &["mean latency", "first token", "per token", "tokens/s"],
-        false if run.prompts.iter().any(|prompt| prompt.embedding.is_some()) => &["mean latency", "vector"],
-        false => &["mean latency", "first token"],
-    };
-    let all = match run.workers {
-        1 => "tokens/s in all".to_owned(),
-        workers => format!("tokens/s of {workers} workers"),
-    };
-    let mut table = Table::new(titles.iter().copied().chain([&*all]));
-    let mut row = |title: String, times: Option<Latency>, throughput: Option<Throughput>| {
-        let Some(Latency { first_ns, token_ns }) = times else { return };
-        // A prompt of one token has no others.
-        let rest = token_ns
-            .map_or_else(|| [String::new(), String::new()], |ns| [nanoseconds(ns), per_second(1e9 / ns)]);
-        let rest = rest.into_iter().filter(|_| has_tokens);
-        let all = throughput.map_or_else(String::new, |throughput| per_second(throughput.tokens_per_second));
-        table.row([title, nanoseconds(first_ns)].into_iter().chain(rest).chain([all]));
-    };
-    row("cold, the first pass".to_owned(), run.cold, run.cold_throughput);
-    row(
-        match run.passes {
-            2 => "warm, the second".to_owned(),
-            passes => format!("warm, the {} after it", passes - 1),
-        },
-        run.warm,
-        run.warm_throughput,
-    );
+/// What comes first: a token, or the vector.
+fn first(run: &Run) -> &'static str {
+    match run.prompts.iter().any(|prompt| prompt.embedding.is_some()) {
+        true => "vector",
+        false => "first token",
+    }
+}
+
+/// A row for each prompt. Its tokens are those of the passes in which nothing was created, if there are any.
+fn by_prompt(run: &Run) -> Table {
+    let first = first(run);
+    let has_tokens =
+        run.prompts.iter().any(|prompt| prompt.times.iter().any(|times| times.token_ns.is_some()));
+    let cold = format!("{first}, cold");
+    let titles = ["prompt", &*cold, "warm", "per token", "p95", "p99"];
+    let mut table = Table::new(titles.into_iter().take(if has_tokens { 6 } else { 3 }));
+    for (number, prompt) in (1..).zip(&run.prompts).take(PROMPTS) {
+        let text = |ns: Option<u64>| ns.map_or_else(String::new, |ns| nanoseconds(ns as f64));
+        let first = [prompt.cold, prompt.warm].map(|times| text(times.map(|times| times.first.p50_ns)));
+        let token = prompt.warm.or(prompt.cold).and_then(|times| times.token);
+        let figures: [fn(Quantiles) -> u64; 3] = [|all| all.p50_ns, |all| all.p95_ns, |all| all.p99_ns];
+        let tokens = figures.map(|figure| text(token.map(figure)));
+        let name = prompt.line.map_or_else(|| count(number), |line| format!("line {}", count(line)));
+        table.row([name].into_iter().chain(first).chain(tokens.into_iter().filter(|_| has_tokens)));
+    }
     table
 }
 
-fn per_second(rate: f64) -> String {
-    format!("{rate:.0}")
+/// A row for each kind of time of all prompts: cold are those during which something was created.
+fn times(run: &Run) -> Table {
+    let first = first(run);
+    let mut table = Table::new(["latency", "times", "p50", "p95", "p99"]);
+    let mut row = |title: String, times: Option<Quantiles>| {
+        let Some(Quantiles { count: times, p50_ns, p95_ns, p99_ns, .. }) = times else { return };
+        let quantiles = [p50_ns, p95_ns, p99_ns].map(|ns| nanoseconds(ns as f64));
+        table.row([title, count(times)].into_iter().chain(quantiles));
+    };
+    let kinds = [("cold", run.cold), ("warm", run.warm)];
+    for (kind, times) in kinds {
+        row(format!("{first}, {kind}"), times.map(|times| times.first));
+    }
+    for (kind, times) in kinds {
+        row(format!("per token, {kind}"), times.and_then(|times| times.token));
+    }
+    table
+}
+
+fn write_throughput(run: &Run, out: &mut dyn Write) -> io::Result<()> {
+    let of = match run.workers {
+        1 => "in all".to_owned(),
+        workers => format!("of {workers} workers"),
+    };
+    let rate = |times: Option<Throughput>| times.map(|times| format!("{:.0}", times.tokens_per_second));
+    let later = match run.passes {
+        2 => "the second".to_owned(),
+        passes => format!("the {} after it", passes.saturating_sub(1)),
+    };
+    match (rate(run.cold_throughput), rate(run.warm_throughput)) {
+        (None, _) => Ok(()),
+        (Some(first), None) => writeln!(out, "tokens/s {of}: {first}"),
+        (Some(first), Some(warm)) => {
+            writeln!(out, "tokens/s {of}: {first} in the first pass, {warm} in {later}")
+        }
+    }
 }
 
 fn caches(run: &Run) -> Table {

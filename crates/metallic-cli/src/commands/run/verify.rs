@@ -7,6 +7,7 @@ use super::answers::{Answer, Continuation};
 use super::prompts::Prompt;
 use crate::error::Error;
 use crate::progress::Progress;
+use crate::signals;
 use metallic_transformer::model::{Bert, Gpt2, Model};
 use metallic_transformer::reference;
 
@@ -27,7 +28,7 @@ pub struct Verification {
 /// are compared too; of an encoder the vectors.
 ///
 /// # Errors
-/// [`Error::Deviation`] if a result is not near enough.
+/// [`Error::Deviation`] if a result is not near enough; [`Error::Interrupted`].
 pub fn verify(
     model: &Model,
     prompts: &[Prompt],
@@ -37,6 +38,9 @@ pub fn verify(
 ) -> Result<Verification, Error> {
     let mut found = Verification { compared: 0, worst: 0.0, allowed: 0.0, prompt: 0 };
     for (number, (prompt, answer)) in (1..).zip(prompts.iter().zip(answers)) {
+        if let Some(signal) = signals::received() {
+            return Err(Error::Interrupted { signal, during: "the verification".to_owned() });
+        }
         let (deviation, at) = match (model, answer) {
             (Model::Gpt2(model), Some(Answer::Continuation(continuation))) => {
                 logits(model, prompt, continuation)

@@ -32,7 +32,7 @@ pub(super) struct Column {
 }
 
 /// The columns in the order of the screen.
-const COLUMNS: [Column; 8] = [
+const COLUMNS: [Column; 9] = [
     Column {
         title: "look-ups/s",
         sort: Some(Sort::Lookups),
@@ -93,6 +93,13 @@ const COLUMNS: [Column; 8] = [
         width: 6,
         rank: 7,
         cell: |cache, _| short_count(cache.failed as f64).into(),
+    },
+    Column {
+        title: "loads/s",
+        sort: None,
+        width: 7,
+        rank: 8,
+        cell: |_, recent| per_second(recent.sums.loads, recent),
     },
 ];
 

@@ -2,8 +2,6 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ratatui::DefaultTerminal;
@@ -13,21 +11,20 @@ use super::keys::Screen;
 use super::live::Live;
 use super::tail::Tail;
 use super::view::draw;
-use crate::args::TopArgs;
+use crate::args::{LOG_VARIABLE, TopArgs, log_of_environment};
 use crate::error::Error;
+use crate::signals::{self, Second};
 
 const REFRESH: Duration = Duration::from_millis(250);
 /// The time for which the log is read before the screen is drawn again.
 const READING: Duration = Duration::from_millis(100);
-/// The variable that names the log if the command line does not.
-const VARIABLE: &str = "METALLIC_METRICS_JSONL_PATH";
 
 /// Runs the command. The terminal is put back in order however it ends: by a key, a signal, an error or a panic.
 ///
 /// # Errors
 /// The output is not a terminal, or the log cannot be read.
 pub fn run(args: &TopArgs, _out: &mut dyn Write) -> Result<(), Error> {
-    let path = log(args, std::env::var_os(VARIABLE).map(PathBuf::from))?;
+    let path = log(args)?;
     let name = path.display().to_string();
     let failed = |error| Error::file(&*name, error);
     let mut tail = Tail::new(path);
@@ -39,18 +36,18 @@ pub fn run(args: &TopArgs, _out: &mut dyn Write) -> Result<(), Error> {
     if !io::stdout().is_terminal() {
         return Err(Error::Usage("top needs a terminal; `metallic report` does not".to_owned()));
     }
-    let stop = stop_signals()?;
+    signals::listen(Second::Asks)?;
     // Puts the terminal back in order if a panic comes, too.
     let mut terminal = ratatui::try_init()?;
-    let result = watch(&mut terminal, &name, &mut tail, &stop);
+    let result = watch(&mut terminal, &name, &mut tail);
     ratatui::restore();
     result
 }
 
 /// The log that the arguments mean.
-fn log(args: &TopArgs, variable: Option<PathBuf>) -> Result<PathBuf, Error> {
-    let path = args.log.clone().or_else(|| variable.filter(|path| !path.as_os_str().is_empty()));
-    let path = path.ok_or_else(|| Error::Usage(format!("name the log, or set {VARIABLE}")))?;
+fn log(args: &TopArgs) -> Result<PathBuf, Error> {
+    let path = args.log.clone().or_else(log_of_environment);
+    let path = path.ok_or_else(|| Error::Usage(format!("name the log, or set {LOG_VARIABLE}")))?;
     if path.extension().is_some_and(|extension| extension == "zst") {
         return Err(Error::Usage(format!(
             "{}: a compressed log does not grow; `metallic report` reads it",
@@ -63,12 +60,7 @@ fn log(args: &TopArgs, variable: Option<PathBuf>) -> Result<PathBuf, Error> {
     Ok(path)
 }
 
-fn watch(
-    terminal: &mut DefaultTerminal,
-    name: &str,
-    tail: &mut Tail,
-    stop: &AtomicBool,
-) -> Result<(), Error> {
+fn watch(terminal: &mut DefaultTerminal, name: &str, tail: &mut Tail) -> Result<(), Error> {
     let mut live = Live::default();
     let mut screen = Screen::default();
     let mut lines = Vec::new();
@@ -76,7 +68,7 @@ fn watch(
     let mut caught_up = false;
     let mut grows = false;
     let mut latest = Instant::now();
-    while !screen.quit && !stop.load(Ordering::Relaxed) {
+    while !screen.quit && signals::received().is_none() {
         let begun = Instant::now();
         let mut more = !screen.paused;
         while more && begun.elapsed() < READING {
@@ -92,6 +84,7 @@ fn watch(
         if grows && !screen.paused {
             live.pass(latest.elapsed().as_nanos() as u64);
         }
+        screen.log = tail.state(SystemTime::now());
         terminal.draw(|frame| draw(frame, name, &live, &screen))?;
         let wait = if more { Duration::ZERO } else { REFRESH };
         // A signal interrupts the waiting.
@@ -99,6 +92,9 @@ fn watch(
             Ok(true) => {
                 if let Event::Key(key) = event::read()? {
                     screen.press(key);
+                }
+                if std::mem::take(&mut screen.suspend) {
+                    suspend(terminal)?;
                 }
             }
             Ok(false) => {}
@@ -114,20 +110,17 @@ fn now() -> u64 {
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Becomes true when the process is told to end.
+/// Hands the terminal back and stops, as a key does in a terminal that is not raw, until the shell continues the process.
 #[cfg(unix)]
-fn stop_signals() -> io::Result<Arc<AtomicBool>> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGHUP, SIGINT, SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&stop))?;
-    }
-    Ok(stop)
+fn suspend(terminal: &mut DefaultTerminal) -> io::Result<()> {
+    ratatui::restore();
+    signal_hook::low_level::raise(signal_hook::consts::SIGTSTP)?;
+    *terminal = ratatui::try_init()?;
+    Ok(())
 }
 
-/// Ctrl-C comes as a key here.
+/// There is no such thing.
 #[cfg(not(unix))]
-fn stop_signals() -> io::Result<Arc<AtomicBool>> {
-    Ok(Arc::new(AtomicBool::new(false)))
+fn suspend(_terminal: &mut DefaultTerminal) -> io::Result<()> {
+    Ok(())
 }

@@ -3,6 +3,7 @@
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::live::{LiveCache, rate};
+use super::tail::LogState;
 
 /// The view of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,8 +16,16 @@ pub struct Screen {
     pub paused: bool,
     /// The number of caches scrolled away at the top.
     pub scrolled: usize,
+    /// `true` if the keys and columns are explained.
+    pub help: bool,
+    /// `true` if each registry has its own rows.
+    pub by_registry: bool,
+    /// `true` if the program is to stop until the shell continues it.
+    pub suspend: bool,
     /// `true` if the program is to end.
     pub quit: bool,
+    /// The state of the log's file.
+    pub log: LogState,
 }
 
 /// An order of the caches.
@@ -67,10 +76,17 @@ impl Screen {
             return;
         }
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        let helped = std::mem::take(&mut self.help);
         match key.code {
             KeyCode::Char('c' | 'd') if control => self.quit = true,
+            KeyCode::Char('z') if control => self.suspend = true,
             _ if control => {}
-            KeyCode::Char('q') | KeyCode::Esc => self.quit = true,
+            KeyCode::Char('q') => self.quit = true,
+            // Any key closes the help, and does nothing else.
+            _ if helped => {}
+            KeyCode::Esc => self.quit = true,
+            KeyCode::Char('?' | 'h') => self.help = true,
+            KeyCode::Char('g') => self.by_registry = !self.by_registry,
             KeyCode::Char('s') => self.sort = self.sort.next(),
             KeyCode::Char('r') => self.reversed = !self.reversed,
             KeyCode::Char('p' | ' ') => self.paused = !self.paused,

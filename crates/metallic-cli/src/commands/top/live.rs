@@ -1,14 +1,15 @@
 //! The state of the caches as the log tells it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use metallic_instrumentation::{CreationOutcome, Event, EventData, JsonlReader};
 
 use super::window::{SECONDS, Second, Window};
+use crate::input::{Registries, RegistryId};
 use crate::label::CacheNames;
 
-/// The largest number of caches shown; further ones are left out.
-const CACHES: usize = 256;
+/// The largest number of caches of all registries; further ones are left out.
+const CACHES: usize = 1024;
 /// The number of evictions that are kept.
 const EVICTIONS: usize = 100;
 /// Seconds over which rates are taken.
@@ -19,7 +20,8 @@ const NS: u64 = 1_000_000_000;
 #[derive(Debug, Default)]
 pub struct Live {
     names: CacheNames,
-    pub(super) caches: Vec<LiveCache>,
+    registries: Registries,
+    caches: Vec<LiveCache>,
     pub(super) evictions: VecDeque<RecentEviction>,
     pub(super) events: u64,
     pub(super) skipped: u64,
@@ -35,6 +37,10 @@ pub struct Live {
 /// One cache.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LiveCache {
+    /// The registry; of a program that is started again and again, that of its first run.
+    registry: RegistryId,
+    /// The process that the last event was of.
+    process: u32,
     pub(super) name: String,
     pub(super) hits: u64,
     pub(super) misses: u64,
@@ -58,12 +64,21 @@ pub(super) struct RecentEviction {
 impl LiveCache {
     /// The sums over the seconds of which rates are taken.
     pub(super) fn recent(&self) -> Second {
-        self.window.last(RATE_SECONDS).fold(Second::default(), |sum, second| Second {
-            hits: sum.hits + second.hits,
-            misses: sum.misses + second.misses,
-            evicted: sum.evicted.saturating_add(second.evicted),
-            creation_ns: sum.creation_ns.saturating_add(second.creation_ns),
-        })
+        self.window.last(RATE_SECONDS).fold(Second::default(), Second::plus)
+    }
+
+    /// Adds the figures of the cache of this name in another registry.
+    fn add(&mut self, other: &Self) {
+        self.hits = self.hits.saturating_add(other.hits);
+        self.misses = self.misses.saturating_add(other.misses);
+        self.evicted = self.evicted.saturating_add(other.evicted);
+        self.failed = self.failed.saturating_add(other.failed);
+        self.creation_ns = self.creation_ns.saturating_add(other.creation_ns);
+        self.entries = match (self.entries, other.entries) {
+            (Some(one), Some(other)) => Some(one.saturating_add(other)),
+            (one, other) => one.or(other),
+        };
+        self.window.add(&other.window);
     }
 
     /// Hits among the look-ups of each of the last seconds, from 0 to 1; `None` where there were no look-ups.
@@ -109,16 +124,46 @@ impl Live {
         self.latest.saturating_add(self.passed)
     }
 
+    /// The caches as of now: those of one name in several registries each, or their sums.
+    pub(super) fn rows(&self, by_registry: bool) -> Vec<LiveCache> {
+        let mut rows: Vec<LiveCache> = Vec::new();
+        for cache in &self.caches {
+            let sum = rows.iter_mut().find(|row| !by_registry && row.name == cache.name);
+            if let Some(sum) = sum {
+                sum.add(cache);
+                continue;
+            }
+            let mut row = cache.clone();
+            if by_registry && self.registries() > 1 {
+                row.name = format!("{} in {}", cache.name, self.registries.name_of(cache.registry));
+            }
+            rows.push(row);
+        }
+        // What one did when another was long idle is not of the last seconds.
+        rows.iter_mut().for_each(|row| row.window.advance(self.now() / NS));
+        rows
+    }
+
+    /// The number of registries that have a cache.
+    pub(super) fn registries(&self) -> usize {
+        self.caches.iter().map(|cache| cache.registry).collect::<BTreeSet<_>>().len()
+    }
+
     fn add(&mut self, event: &Event, arrived: u64) {
+        let registry = self.registries.registry_of(event);
         let time = event.timestamp.unwrap_or(arrived);
         self.events += 1;
-        self.first = Some(self.first.map_or(time, |first| first.min(time)));
-        self.latest = self.latest.max(time);
-        self.passed = 0;
+        // A header has no time of the log's clock.
+        if !matches!(event.data, EventData::LogOpened(_)) {
+            self.first = Some(self.first.map_or(time, |first| first.min(time)));
+            self.latest = self.latest.max(time);
+            self.passed = 0;
+        }
         match &event.data {
             EventData::ResourceCacheAccess(access) => {
                 let name = self.names.split(&access.cache_key).0;
-                let Some(cache) = cache(&mut self.caches, name) else { return };
+                let lane = self.registries.lane_of(registry);
+                let Some(cache) = cache(&mut self.caches, lane, registry.process, name) else { return };
                 let (hit, miss) = (u64::from(access.hit), u64::from(!access.hit));
                 cache.hits += hit;
                 cache.misses += miss;
@@ -128,7 +173,7 @@ impl Live {
                 }
             }
             EventData::ResourceCreated(created) => {
-                let Some(cache) = self.cache(&created.cache) else { return };
+                let Some(cache) = self.cache(registry, &created.cache) else { return };
                 cache.creation_ns = cache.creation_ns.saturating_add(created.duration_ns);
                 if created.outcome == CreationOutcome::Created {
                     cache.entries = Some(cache.entries.unwrap_or(0).saturating_add(1));
@@ -137,20 +182,21 @@ impl Live {
                 }
                 if let Some(second) = cache.window.at(time / NS) {
                     second.creation_ns = second.creation_ns.saturating_add(created.duration_ns);
+                    second.loads += u64::from(created.loaded);
                 }
             }
             EventData::ResourceCacheSummary(summary) => {
-                if let Some(cache) = self.cache(&summary.cache) {
+                if let Some(cache) = self.cache(registry, &summary.cache) {
                     cache.entries = Some(summary.size);
                 }
             }
             EventData::EntryRemoved(removed) => {
-                if let Some(cache) = self.cache(&removed.cache) {
+                if let Some(cache) = self.cache(registry, &removed.cache) {
                     cache.entries = cache.entries.map(|entries| entries.saturating_sub(1));
                 }
             }
             EventData::CacheEviction(eviction) => {
-                let Some(cache) = self.cache(&eviction.cache) else { return };
+                let Some(cache) = self.cache(registry, &eviction.cache) else { return };
                 cache.evicted = cache.evicted.saturating_add(eviction.count);
                 cache.entries = Some(eviction.size_after);
                 if let Some(second) = cache.window.at(time / NS) {
@@ -166,7 +212,7 @@ impl Live {
                 });
             }
             EventData::CacheCleared(cleared) => {
-                if let Some(cache) = self.cache(&cleared.cache) {
+                if let Some(cache) = self.cache(registry, &cleared.cache) {
                     cache.entries = Some(cleared.size_after);
                 }
             }
@@ -175,17 +221,28 @@ impl Live {
         }
     }
 
-    fn cache(&mut self, name: &str) -> Option<&mut LiveCache> {
+    fn cache(&mut self, registry: RegistryId, name: &str) -> Option<&mut LiveCache> {
         self.names.learn(name);
-        cache(&mut self.caches, name)
+        cache(&mut self.caches, self.registries.lane_of(registry), registry.process, name)
     }
 }
 
 /// The cache with this name; `None` if there are too many.
-fn cache<'a>(caches: &'a mut Vec<LiveCache>, name: &str) -> Option<&'a mut LiveCache> {
-    let place = caches.iter().position(|cache| cache.name == name).unwrap_or(caches.len());
+fn cache<'a>(
+    caches: &'a mut Vec<LiveCache>,
+    registry: RegistryId,
+    process: u32,
+    name: &str,
+) -> Option<&'a mut LiveCache> {
+    let is_it = |cache: &LiveCache| cache.registry == registry && cache.name == name;
+    let place = caches.iter().position(is_it).unwrap_or(caches.len());
     if place == caches.len() && place < CACHES {
-        caches.push(LiveCache { name: name.to_owned(), ..LiveCache::default() });
+        caches.push(LiveCache { registry, process, name: name.to_owned(), ..LiveCache::default() });
     }
-    caches.get_mut(place)
+    let cache = caches.get_mut(place)?;
+    if cache.process != process {
+        // Another run of the program began with an empty cache.
+        (cache.process, cache.entries) = (process, None);
+    }
+    Some(cache)
 }

@@ -6,6 +6,7 @@
 
 mod columns;
 mod command;
+mod help;
 mod keys;
 mod live;
 mod tail;
@@ -15,5 +16,5 @@ mod window;
 pub use command::run;
 pub use keys::{Screen, Sort};
 pub use live::Live;
-pub use tail::Tail;
+pub use tail::{LogState, Tail};
 pub use view::draw;

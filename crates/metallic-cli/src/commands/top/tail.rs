@@ -3,6 +3,7 @@
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use metallic_instrumentation::JsonlReader;
 
@@ -10,6 +11,15 @@ use metallic_instrumentation::JsonlReader;
 const CHUNK: usize = 256 << 10;
 /// Longest line kept while its end is not written yet.
 const MAX_LINE: usize = JsonlReader::<io::Empty>::MAX_LINE;
+
+/// What is known of a log besides its lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogState {
+    /// `true` if the file was deleted, or moved away, and no other has its name.
+    pub is_gone: bool,
+    /// The time since something was written to it, where the system tells.
+    pub silence: Option<Duration>,
+}
 
 /// The end of a log that is being written.
 ///
@@ -46,6 +56,17 @@ impl Tail {
     /// Returns `true` if the log exists.
     pub fn is_open(&self) -> bool {
         self.file.is_some()
+    }
+
+    /// The state of the log at this moment.
+    pub fn state(&self, now: SystemTime) -> LogState {
+        let Some(open) = &self.file else { return LogState::default() };
+        let is_missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+        let modified = open.file.metadata().and_then(|metadata| metadata.modified()).ok();
+        LogState {
+            is_gone: fs::metadata(&self.path).as_ref().is_err_and(is_missing),
+            silence: modified.map(|modified| now.duration_since(modified).unwrap_or_default()),
+        }
     }
 
     /// Leaves out what is in the log now.
@@ -209,6 +230,26 @@ mod tests {
         tail.skip_to_end().unwrap();
         append(&path, "o\nthree\n");
         assert_eq!(all(&mut tail), "three\n");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_log_says_how_long_it_is_silent_and_that_it_is_gone_until_there_is_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let mut tail = Tail::new(&path);
+        assert_eq!(tail.state(SystemTime::now()), LogState::default());
+        append(&path, "one\n");
+        all(&mut tail);
+        let modified = fs::metadata(&path).unwrap().modified().unwrap();
+        let later = Duration::from_secs(12);
+        assert_eq!(tail.state(modified + later), LogState { is_gone: false, silence: Some(later) });
+        fs::remove_file(&path).unwrap();
+        assert_eq!(all(&mut tail), "");
+        assert!(tail.state(modified).is_gone);
+        append(&path, "two\n");
+        assert_eq!(all(&mut tail), "two\n");
+        assert!(!tail.state(modified).is_gone);
     }
 
     #[test]

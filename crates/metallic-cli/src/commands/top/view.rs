@@ -1,5 +1,7 @@
 //! The screen.
 
+use std::time::Duration;
+
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style, Stylize};
@@ -7,8 +9,10 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Cell, Paragraph, Row, Table};
 
 use super::columns::{Column, Columns, Recent, colour};
+use super::help;
 use super::keys::Screen;
 use super::live::Live;
+use super::tail::LogState;
 use crate::units::{duration, lines_text, printable, short_count, utc};
 
 /// Rows of recent evictions, with their frame, where there is room for them.
@@ -20,11 +24,15 @@ pub fn draw(frame: &mut Frame<'_>, log: &str, live: &Live, screen: &Screen) {
         [Constraint::Length(1), Constraint::Min(3), Constraint::Length(evictions), Constraint::Length(1)];
     let [top, middle, bottom, foot] = Layout::vertical(rows).areas(frame.area());
     frame.render_widget(heading(log, live, screen, top.width), top);
-    caches(frame, middle, live, screen);
+    if screen.help {
+        help::draw(frame, middle);
+    } else {
+        caches(frame, middle, live, screen);
+    }
     if evictions > 0 {
         recent_evictions(frame, bottom, live);
     }
-    let keys = " q quit · s or 1-6 sort · r reverse · p pause · ↑↓ scroll";
+    let keys = " q quit · s or 1-6 sort · r reverse · g registries · p pause · ↑↓ scroll · ? help";
     frame.render_widget(Paragraph::new(keys).style(Style::new().fg(Color::DarkGray)), foot);
 }
 
@@ -45,6 +53,13 @@ fn heading<'a>(log: &str, live: &Live, screen: &Screen, width: u16) -> Line<'a> 
     if live.dropped > 0 {
         spans.push(Span::raw(format!("  {} events lost", live.dropped)).fg(Color::Red));
     }
+    match screen.log {
+        LogState { is_gone: true, .. } => spans.push(Span::raw("  gone").fg(Color::Red)),
+        LogState { silence: Some(silence), .. } if silence >= SILENCE => {
+            spans.push(Span::raw(format!("  no new lines for {}", seconds(silence))).fg(Color::Yellow));
+        }
+        _ => {}
+    }
     if screen.paused {
         spans.push(Span::raw("  paused").fg(Color::Yellow));
     }
@@ -54,11 +69,28 @@ fn heading<'a>(log: &str, live: &Live, screen: &Screen, width: u16) -> Line<'a> 
     Line::from(spans)
 }
 
+/// A log that grows is silent for less.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// Whole seconds, or minutes and longer.
+fn seconds(time: Duration) -> String {
+    match time.as_secs() {
+        few @ ..120 => format!("{few} s"),
+        _ => duration(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)),
+    }
+}
+
 fn caches(frame: &mut Frame<'_>, area: Rect, live: &Live, screen: &Screen) {
-    let sorted_by =
-        format!(" caches, by {}{} ", screen.sort.name(), if screen.reversed { ", reversed" } else { "" });
-    let block = Block::new().borders(Borders::TOP).title(sorted_by);
-    if live.caches.is_empty() {
+    let reversed = if screen.reversed { ", reversed" } else { "" };
+    let registries = match live.registries() {
+        0 | 1 => String::new(),
+        several if screen.by_registry => format!(", each of {several} registries"),
+        several => format!(", {several} registries summed up"),
+    };
+    let title = format!(" caches, by {}{reversed}{registries} ", screen.sort.name());
+    let block = Block::new().borders(Borders::TOP).title(title);
+    let rows = live.rows(screen.by_registry);
+    if rows.is_empty() {
         let waiting = Paragraph::new("\n waiting for events").block(block);
         frame.render_widget(waiting, area);
         return;
@@ -75,7 +107,7 @@ fn caches(frame: &mut Frame<'_>, area: Rect, live: &Live, screen: &Screen) {
         [Cell::from("cache").bold()].into_iter().chain(layout.columns.iter().map(|column| title(column)));
     let curve_title =
         (layout.curve > 0).then(|| Cell::from(format!("hit rate, last {} s", layout.curve)).bold());
-    let sorted = screen.sorted(&live.caches);
+    let sorted = screen.sorted(&rows);
     let visible = usize::from(area.height.saturating_sub(2)).max(1);
     let from = screen.scrolled.min(sorted.len().saturating_sub(visible));
     let seconds = live.rate_seconds();

@@ -10,6 +10,21 @@ pub(super) struct Second {
     pub(super) misses: u64,
     pub(super) evicted: u64,
     pub(super) creation_ns: u64,
+    /// Creations of stored artifacts.
+    pub(super) loads: u64,
+}
+
+impl Second {
+    /// The figures of both.
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self {
+            hits: self.hits.saturating_add(other.hits),
+            misses: self.misses.saturating_add(other.misses),
+            evicted: self.evicted.saturating_add(other.evicted),
+            creation_ns: self.creation_ns.saturating_add(other.creation_ns),
+            loads: self.loads.saturating_add(other.loads),
+        }
+    }
 }
 
 /// The last [`SECONDS`] seconds, counted by the times of the events.
@@ -44,6 +59,16 @@ impl Window {
         self.latest = self.latest.max(second);
     }
 
+    /// Adds the figures of another window, each to those of the same second.
+    pub(super) fn add(&mut self, other: &Self) {
+        for second in other.latest.saturating_sub(SECONDS as u64 - 1)..=other.latest {
+            let figures = other.seconds[(second % SECONDS as u64) as usize];
+            if let Some(sum) = self.at(second) {
+                *sum = sum.plus(figures);
+            }
+        }
+    }
+
     /// The last `count` seconds, the latest one last.
     pub(super) fn last(&self, count: usize) -> impl Iterator<Item = Second> {
         let count = count.min(SECONDS) as u64;
@@ -67,6 +92,17 @@ mod tests {
         window.advance(1000 + SECONDS as u64);
         assert_eq!(window.last(SECONDS).map(|second| second.hits).sum::<u64>(), 4);
         assert_eq!(window.at(1000), None);
+    }
+
+    #[test]
+    fn windows_that_end_at_different_times_are_added_second_by_second() {
+        let (mut one, mut other) = (Window::default(), Window::default());
+        one.at(50).unwrap().hits += 1;
+        other.at(48).unwrap().hits += 2;
+        other.at(50).unwrap().hits += 4;
+        other.at(51).unwrap().hits += 8;
+        one.add(&other);
+        assert_eq!(one.last(4).map(|second| second.hits).collect::<Vec<_>>(), [2, 0, 5, 8]);
     }
 
     #[test]

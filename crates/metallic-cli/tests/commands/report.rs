@@ -1,0 +1,98 @@
+//! `metallic report`: pages and checks.
+
+use std::fs;
+use std::path::Path;
+
+use crate::program::{access, lines, metallic, path, stdout};
+
+/// A log of one access.
+fn short_log(folder: &Path) -> std::path::PathBuf {
+    let log = folder.join("log.jsonl");
+    let event =
+        r#"{"type":"ResourceCacheAccess","data":{"cache_key":"gemm:k","hit":false,"bytes":0},"timestamp":1}"#;
+    fs::write(&log, format!("{event}\n")).expect("it can be written");
+    log
+}
+
+#[test]
+fn a_page_never_replaces_the_log_that_it_is_made_of() {
+    let folder = tempfile::tempdir().expect("there is a folder for temporary files");
+    let log = short_log(folder.path());
+    let older = folder.path().join("log.jsonl.1");
+    fs::copy(&log, &older).expect("it can be written");
+    for read in [&log, &older] {
+        let before = fs::read(read).expect("it can be read");
+        let output = metallic(&["report", path(&log), "--html", path(read)], b"");
+        assert_eq!(output.status.code(), Some(2));
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(stderr.contains("the page would overwrite") && stderr.lines().count() == 1, "{stderr}");
+        assert_eq!(fs::read(read).expect("it is still there"), before);
+    }
+}
+
+#[test]
+fn a_page_takes_the_place_of_another_only_when_it_is_complete() {
+    let folder = tempfile::tempdir().expect("there is a folder for temporary files");
+    let (log, page, new) =
+        (short_log(folder.path()), folder.path().join("page.html"), folder.path().join("new.html"));
+    fs::write(&page, "an older page").expect("it can be written");
+    let empty = folder.path().join("empty.jsonl");
+    fs::write(&empty, "").expect("it can be written");
+    for log in [&empty, &folder.path().join("no such log")] {
+        for page in [&page, &new] {
+            let output = metallic(&["report", path(log), "--html", path(page)], b"");
+            assert_eq!(output.status.code(), Some(1));
+        }
+    }
+    assert_eq!(fs::read_to_string(&page).expect("it is still there"), "an older page");
+    assert_eq!(fs::read_dir(folder.path()).expect("it can be listed").count(), 3, "nothing is left behind");
+    stdout(&metallic(&["report", path(&log), "--html", path(&page)], b""));
+    assert!(fs::read_to_string(&page).expect("it is there").starts_with("<!DOCTYPE html>"));
+    assert_eq!(fs::read_dir(folder.path()).expect("it can be listed").count(), 3, "nothing is left behind");
+}
+
+#[test]
+fn a_page_can_go_to_standard_output() {
+    let folder = tempfile::tempdir().expect("there is a folder for temporary files");
+    let log = short_log(folder.path());
+    assert!(stdout(&metallic(&["report", path(&log), "--html", "-"], b"")).starts_with("<!DOCTYPE html>"));
+    let output = metallic(&["report", path(&log), "--json", "--html", "-"], b"");
+    assert_eq!(output.status.code(), Some(2));
+    #[cfg(unix)]
+    assert!(
+        stdout(&metallic(&["report", path(&log), "--html", "/dev/stdout"], b""))
+            .starts_with("<!DOCTYPE html>")
+    );
+}
+
+#[test]
+fn checks_that_do_not_hold_have_a_line_each_and_an_exit_code_of_their_own() {
+    let log = lines((0..10).map(|number| access(number, number >= 4)));
+    let check = |conditions: &[&str]| {
+        let args: Vec<&str> = conditions.iter().flat_map(|condition| ["--check", *condition]).collect();
+        let output = metallic(&[&["report", "-"], &args[..]].concat(), log.as_bytes());
+        (output.status.code(), String::from_utf8(output.stderr).expect("messages are text"))
+    };
+    assert_eq!(
+        check(&["gemm.misses == 4", "total.hit_rate>=0.6", "gemm.rebuilt<1"]),
+        (Some(0), String::new())
+    );
+    let (code, text) = check(&["gemm.misses <= 3", "gemm.hits == 6", "gem.hits > 0"]);
+    assert_eq!(code, Some(3));
+    let broken: Vec<&str> = text.lines().collect();
+    assert_eq!(
+        broken,
+        [
+            "metallic: check gemm.misses <= 3: it is 4",
+            "metallic: check gem.hits > 0: the log has no cache `gem`"
+        ]
+    );
+    for (condition, cause) in [
+        ("gemm.misses", "not of the form"),
+        ("gemm.miss == 1", "`miss` is not a figure; there are: hits, misses"),
+        ("gemm.misses == few", "`few` is not a number"),
+    ] {
+        let (code, text) = check(&[condition]);
+        assert!(code == Some(2) && text.contains(cause), "{text}");
+    }
+}

@@ -21,16 +21,15 @@ mod type_table;
 use std::any::{Any, type_name};
 use std::collections::HashMap;
 use std::fmt;
-use std::mem;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread;
 
 use metallic_instrumentation::{CacheName, Event, EventKind, EventSink, RegistryOpened, SinkGuard};
 use rustc_hash::FxBuildHasher;
 
 use super::clock::{Clock, TimeSource};
+use super::drops::run_each;
 use super::entries::hash_of;
 use super::gate::{Caller, CreationGate};
 use super::kernel::{Attachment, CacheableKernel, Frame};
@@ -323,9 +322,9 @@ impl<D: 'static> CacheRegistry<D> {
         to_slot: fn(&mut (dyn CacheRegistrySlot + 'static)),
     ) {
         let caches = self.caches.iter_mut().chain(self.keyed.values_mut().map(|cache| &mut **cache));
-        let caches = caches.map(|cache| catch_unwind(AssertUnwindSafe(|| to_cache(cache))));
-        let slots = self.slots.iter_mut().map(|slot| catch_unwind(AssertUnwindSafe(|| to_slot(slot))));
-        resume_first(caches.chain(slots));
+        let caches = caches.map(|cache| Box::new(move || to_cache(cache)) as Box<dyn FnOnce() + '_>);
+        let slots = self.slots.iter_mut().map(|slot| Box::new(move || to_slot(slot)) as _);
+        run_each(caches.chain(slots), |step| step());
     }
 
     /// [`cache_mut`](Self::cache_mut) of a cache that is new, or in another than its first place.
@@ -357,17 +356,6 @@ impl<K: CacheableKernel<D>, D: 'static> Holds<K, D> for CacheRegistry<D> {
 
     fn registry(&mut self) -> Option<&mut dyn Any> {
         Some(self)
-    }
-}
-
-/// Runs everything, whichever of it panicked; the first panic goes on then.
-fn resume_first(results: impl Iterator<Item = thread::Result<()>>) {
-    let mut panics: Vec<_> = results.filter_map(Result::err).collect();
-    if !panics.is_empty() {
-        let first = panics.remove(0);
-        // Their `Drop` may panic, too.
-        panics.into_iter().for_each(mem::forget);
-        resume_unwind(first);
     }
 }
 

@@ -9,6 +9,7 @@
 mod arrival;
 mod background;
 mod creators;
+mod deadline;
 mod failures;
 mod flight;
 mod gated;
@@ -25,6 +26,7 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use equivalent::Equivalent;
 use metallic_instrumentation::{CacheKind, CacheName, RemovalCause, SinkGuard};
 
 use self::background::Awaited;
@@ -93,7 +95,8 @@ pub(super) struct SharedCore<Key, R> {
 }
 
 struct State<Key, R> {
-    cache: Cache<Key, Arc<Node<R>>>,
+    /// Keys are counted: those that are formatted after the lock are taken along without a call of their `Clone`.
+    cache: Cache<Arc<Key>, Arc<Node<R>>>,
     /// Creations under way. Few at a time.
     flights: Vec<Flight<Key>>,
     on_failure: OnFailure,
@@ -120,7 +123,17 @@ const UNKNOWN: u64 = u64::MAX;
 struct Leaving<Key, R> {
     reporter: Option<Arc<Reporter>>,
     policy: EvictionPolicy,
-    departures: Departures<Key, Arc<Node<R>>>,
+    departures: Departures<Arc<Key>, Arc<Node<R>>>,
+}
+
+/// A query for a key that is counted.
+struct Counted<'a, Q: ?Sized>(&'a Q);
+
+impl<Key, Q: Equivalent<Key> + ?Sized> Equivalent<Arc<Key>> for Counted<'_, Q> {
+    #[inline(always)]
+    fn equivalent(&self, key: &Arc<Key>) -> bool {
+        self.0.equivalent(key)
+    }
 }
 
 fn uses<R>(node: &Arc<Node<R>>) -> Option<Uses> {
@@ -227,13 +240,10 @@ impl<Key, R> SharedCore<Key, R> {
         counters
     }
 
-    pub(super) fn metrics(&self) -> CacheMetrics
-    where
-        Key: Clone,
-    {
-        let state = self.lock();
+    pub(super) fn metrics(&self) -> CacheMetrics {
+        let (state, now) = self.lock_at();
         let hits = state.hits_of_locals();
-        let mut metrics = state.cache.snapshot(uses);
+        let mut metrics = state.cache.snapshot(now, uses);
         metrics.hits = metrics.hits.saturating_add(hits);
         let (event, key) = state.cache.last_event();
         let (key, failed) = (key.cloned(), state.failed.clone());
@@ -252,23 +262,23 @@ impl<Key, R> SharedCore<Key, R> {
 
     /// Removes all entries, and forgets what failed.
     pub(super) fn clear(&self) {
-        self.empty(self.lock())();
+        let (state, now) = self.lock_at();
+        self.empty(state, now)();
     }
 
-    /// Removes all entries, since they are of no use without their device, and keeps those out that are being created. What it
-    /// returns is to be called where no lock is held.
-    pub(super) fn device_lost(&self) -> impl FnOnce() + use<'_, Key, R> {
+    /// Removes all entries at `now`, since they are of no use without their device, and keeps those out that are being created. What
+    /// it returns is to be called where no lock is held.
+    pub(super) fn device_lost(&self, now: u64) -> impl FnOnce() + use<'_, Key, R> {
         let state = self.lock();
         self.epoch.fetch_add(1, Ordering::Release);
         self.lost.store(self.generation.load(Ordering::Relaxed), Ordering::Release);
-        self.empty(state)
+        self.empty(state, now)
     }
 
-    fn empty(&self, mut state: MutexGuard<'_, State<Key, R>>) -> impl FnOnce() + use<'_, Key, R> {
+    fn empty(&self, mut state: MutexGuard<'_, State<Key, R>>, now: u64) -> impl FnOnce() + use<'_, Key, R> {
         let in_order = state.reporter.is_some();
-        let now = self.time.stamp();
         let departures = state.cache.clear(in_order, now);
-        let failures = std::mem::take(&mut state.failures);
+        let failures = state.failures.forget_all();
         let leaving = self.leave(&mut state, departures);
         // After the departures: a local that learns of it knows that it has nothing any more.
         self.made_on.store(UNKNOWN, Ordering::Release);
@@ -279,16 +289,15 @@ impl<Key, R> SharedCore<Key, R> {
     }
 
     pub(super) fn expire_idle(&self) {
-        let mut state = self.lock();
-        let leaving = self.expire(&mut state, self.time.stamp());
+        let (mut state, now) = self.lock_at();
+        let leaving = self.expire(&mut state, now);
         drop(state);
         self.see_off(&leaving);
     }
 
     /// Begins the next generation and evicts what was idle for more generations than the policy allows.
     pub(super) fn next_generation(&self) {
-        let mut state = self.lock();
-        let now = self.time.stamp();
+        let (mut state, now) = self.lock_at();
         if state.cache.next_generation(now, uses) {
             let leaving = self.expire(&mut state, now);
             drop(state);
@@ -298,10 +307,11 @@ impl<Key, R> SharedCore<Key, R> {
 
     /// Removes the entries that `leaves` accepts, and returns how many there were.
     pub(super) fn remove_where(&self, mut leaves: impl FnMut(&Key, &R) -> bool) -> usize {
-        let mut state = self.lock();
-        let now = self.time.stamp();
-        let expired = self.expire(&mut state, now);
-        let leaves = |entry: &Entry<Key, Arc<Node<R>>>| leaves(&entry.key, &entry.resource.resource);
+        // What is dropped by a panic is dropped in the reverse order: the lock is released first.
+        let expired;
+        let (mut state, now) = self.lock_at();
+        expired = self.expire(&mut state, now);
+        let leaves = |entry: &Entry<Arc<Key>, Arc<Node<R>>>| leaves(&entry.key, &entry.resource.resource);
         let departures = state.cache.remove_where(leaves, RemovalCause::Removed, now);
         let count = departures.len();
         let leaving = self.leave(&mut state, departures);
@@ -321,6 +331,12 @@ impl<Key, R> SharedCore<Key, R> {
         lock_soon(&self.state)
     }
 
+    /// The lock and the time, which is read before: a clock is not ours, and may use the cache.
+    fn lock_at(&self) -> (MutexGuard<'_, State<Key, R>>, u64) {
+        let now = self.time.stamp();
+        (self.lock(), now)
+    }
+
     fn label(&self, key: &Key) -> Arc<str> {
         label(&self.name, &Formatted(key, self.format))
     }
@@ -337,7 +353,7 @@ impl<Key, R> SharedCore<Key, R> {
     fn leave(
         &self,
         state: &mut State<Key, R>,
-        departures: Departures<Key, Arc<Node<R>>>,
+        departures: Departures<Arc<Key>, Arc<Node<R>>>,
     ) -> Option<Leaving<Key, R>> {
         if departures.is_empty() && departures.reason.is_none() {
             return None;

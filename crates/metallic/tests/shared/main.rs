@@ -17,3 +17,4 @@ mod sinks;
 mod tasks;
 mod this_thread;
 mod tickets;
+mod user_code;

@@ -16,6 +16,7 @@ use super::keyed::LocalSharedCache;
 use super::shared::SharedRegistry;
 use super::shared_kernel::SharedKernel;
 use super::type_table::{Erased, TypeTable};
+use crate::caching::drops::run_each;
 use crate::caching::entries::hash_of;
 use crate::caching::gate::Caller;
 use crate::caching::kernel::CacheableKernel;
@@ -161,8 +162,9 @@ impl<D: 'static> LocalRegistry<D> {
 
     /// Lets go of everything, for a thread that idles. What is asked for next is found in the shared caches again.
     pub fn park(&mut self) {
-        self.caches.iter_mut().for_each(ErasedLocal::park);
-        self.slots.iter_mut().for_each(CacheRegistrySlot::park);
+        let caches = self.caches.iter_mut().map(|cache| Box::new(|| cache.park()) as Box<dyn FnOnce() + '_>);
+        let slots = self.slots.iter_mut().map(|slot| Box::new(|| slot.park()) as _);
+        run_each(caches.chain(slots), |step| step());
     }
 }
 

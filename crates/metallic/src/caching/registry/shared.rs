@@ -21,6 +21,7 @@ use super::local::LocalRegistry;
 use super::next_number;
 use super::shared_kernel::{ErasedShared, SharedKernel};
 use crate::caching::clock::{Clock, TimeSource};
+use crate::caching::drops::run_each;
 use crate::caching::entries::hash_of;
 use crate::caching::gate::CreationGate;
 use crate::caching::kernel::{Attachment, CacheableKernel};
@@ -278,27 +279,38 @@ impl<D: 'static> SharedRegistry<D> {
     }
 
     /// Removes all entries of all caches. Counters and policies stay.
+    ///
+    /// # Panics
+    /// If the `Drop` of a resource does: when all caches are empty, with the first such panic.
     pub fn clear(&self) {
-        self.all_caches().iter().for_each(|cache| cache.clear());
+        run_each(self.all_caches(), |cache| cache.clear());
     }
 
     /// Evicts the entries of all caches that were idle for longer than their policy allows. Each cache does this by itself at
     /// every look-up; call it now and then for caches that are no longer used.
+    ///
+    /// # Panics
+    /// If the `Drop` of a resource does: when this was done for all caches, with the first such panic.
     pub fn expire_idle(&self) {
-        self.all_caches().iter().for_each(|cache| cache.expire_idle());
+        run_each(self.all_caches(), |cache| cache.expire_idle());
     }
 
     /// Removes all entries of all caches, forgets what failed, and makes resources on `replacement` from now on. What is being
-    /// created on the lost device is not inserted: whoever asked for it gets [`Error::DeviceLost`].
+    /// created on the lost device is not inserted: its callers get [`Error::DeviceLost`].
+    ///
+    /// # Panics
+    /// If the `Drop` of a resource does: when all caches are empty, with the first such panic.
     pub fn device_lost(&self, replacement: Option<D>) {
+        // Before the lock: a clock may use the registry, or panic.
+        let now = self.0.time.stamp();
         let mut device = self.0.device.write().unwrap_or_else(PoisonError::into_inner);
         let caches = self.all_caches();
         // Under the lock: whoever finds the new device finds caches that are ready for it.
-        let farewells: Vec<_> = caches.iter().map(|cache| cache.device_lost()).collect();
+        let farewells: Vec<_> = caches.iter().map(|cache| cache.device_lost(now)).collect();
         let lost = std::mem::replace(&mut *device, replacement.map(Arc::new));
         drop(device);
-        farewells.into_iter().for_each(|farewell| farewell());
-        drop(lost);
+        let lost = Box::new(|| drop(lost)) as Box<dyn FnOnce()>;
+        run_each(farewells.into_iter().chain([lost]), |step| step());
     }
 
     /// Changes the policy of kernel `K`.

@@ -37,7 +37,7 @@ impl<Key, R> SharedCore<Key, R> {
     }
 }
 
-impl<Key: Clone, R> SharedCore<Key, R> {
+impl<Key, R> SharedCore<Key, R> {
     /// Asks the gate, if there is one, for the creation of `key`. To be called under no lock.
     pub(super) fn ask(&self, key: &Key, caller: Option<Caller>) -> Result<Option<Box<dyn Passage>>, Error> {
         let state = self.lock();

@@ -8,12 +8,13 @@ use equivalent::Equivalent;
 use metallic_instrumentation::RemovalCause;
 
 use super::arrival::SharedArrival;
-use super::failures::Failure;
+use super::deadline::Deadline;
+use super::failures::Forgotten;
 use super::flight::{Flight, Landing, Outcome, Unwaited};
 use super::node::Node;
-use super::{OnFailure, SharedCore, State, UNKNOWN, uses};
+use super::{Counted, OnFailure, SharedCore, State, UNKNOWN, uses};
 use crate::caching::cache::{Course, Departures};
-use crate::caching::clock::{Clock, SystemClock, TimeSource, saturating_ns};
+use crate::caching::clock::{TimeSource, saturating_ns};
 use crate::caching::entries::hash_of;
 use crate::caching::gate::Caller;
 use crate::caching::order::EntryId;
@@ -134,7 +135,7 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
             return self.find_slow(hash, query, check);
         };
         let mut state = self.lock();
-        let Some(id) = state.cache.find(hash, query) else { return Ok(None) };
+        let Some(id) = state.find(hash, query) else { return Ok(None) };
         check()?;
         Ok(Some(state.hit(id, now)))
     }
@@ -146,25 +147,26 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         query: &Q,
         check: impl FnOnce() -> Result<(), Error>,
     ) -> Result<Option<Arc<Node<R>>>, Error> {
-        let mut state = self.lock();
-        let now = self.time.stamp();
-        let leaving = self.expire(&mut state, now);
-        let checked = match state.cache.find(hash, query) {
+        // What is dropped by a panic is dropped in the reverse order: the lock is released first.
+        let leaving;
+        let (mut state, now) = self.lock_at();
+        leaving = self.expire(&mut state, now);
+        let checked = match state.find(hash, query) {
             None => Ok(None),
-            Some(id) => check().map(|()| Some(state.hit(id, now))),
+            Some(id) => check().map(|()| {
+                let node = state.hit(id, now);
+                let listener = state.listener().map(|listener| (listener, state.cache.get(id).key.clone()));
+                Some((node, listener))
+            }),
         };
-        let found = checked.as_ref().ok().and_then(Option::as_ref);
-        let listener = found.and_then(|_| state.listener());
-        let asked_for = listener.as_ref().and_then(|_| state.cache.find(hash, query));
-        let key = asked_for.map(|id| state.cache.get(id).key.clone());
         drop(state);
         self.see_off(&leaving);
-        if let (Some(node), Some(listener), Some(key)) = (found, &listener, &key) {
+        if let Ok(Some((node, Some((listener, key))))) = &checked {
             listener.reporter.hit(|| node.label(|| self.label(key)), node.bytes, now);
             listener.complete(now);
         }
         drop(leaving);
-        checked
+        Ok(checked?.map(|(node, _)| node))
     }
 
     /// Returns the resource with this key, if it is there and not past its idle time. Counts nothing.
@@ -181,11 +183,12 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         &self,
         query: &Q,
     ) -> Option<Arc<Node<R>>> {
-        let mut state = self.lock();
-        let now = self.time.stamp();
         let hash = hash_of(query);
-        let expired = self.expire(&mut state, now);
-        let departures = state.cache.remove(hash, query, RemovalCause::Removed, now);
+        // What is dropped by a panic is dropped in the reverse order: the lock is released first.
+        let expired;
+        let (mut state, now) = self.lock_at();
+        expired = self.expire(&mut state, now);
+        let departures = state.cache.remove(hash, &Counted(query), RemovalCause::Removed, now);
         let removed = departures.iter().next().map(|departed| departed.entry.resource.clone());
         let removed_leaves = self.leave(&mut state, departures);
         drop(state);
@@ -285,15 +288,16 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         was_asked: bool,
     ) -> Step<'_, Key, R> {
         let flight = Flight::here(key.clone(), hash);
-        let mut state = self.lock();
-        let now = self.time.stamp();
-        let expired = self.expire(&mut state, now);
+        // What is dropped by a panic is dropped in the reverse order: the lock is released first.
+        let (expired, forgotten);
+        let (mut state, now) = self.lock_at();
+        expired = self.expire(&mut state, now);
         if let Err(error) = self.check(request) {
             drop(state);
             self.see_off(&expired);
             return Step::Refused(error);
         }
-        let found = state.cache.find(hash, &**key);
+        let found = state.find(hash, &**key);
         if let (Some(id), Purpose::Prefetch) = (found, request.purpose) {
             let node = state.cache.get(id).resource.clone();
             drop(state);
@@ -317,7 +321,7 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
             self.see_off(&expired);
             return Step::Refused(Error::DeviceLost);
         }
-        let forgotten = state.forget_failures(now, &self.time);
+        forgotten = state.forget_failures(now, &self.time);
         if let Some(error) = state.failures.get(hash, key) {
             drop(state);
             self.see_off(&expired);
@@ -400,6 +404,12 @@ impl<Key, R> State<Key, R> {
         node
     }
 
+    /// The entry with this key, whether or not it was idle for too long.
+    #[inline(always)]
+    pub(super) fn find<Q: Equivalent<Key> + ?Sized>(&self, hash: u64, query: &Q) -> Option<EntryId> {
+        self.cache.find(hash, &Counted(query))
+    }
+
     /// The resource with this key, if a look-up at `now` would find it. O(n) for an entry that may be past its idle time.
     pub(super) fn peek<Q: Equivalent<Key> + ?Sized>(
         &mut self,
@@ -407,7 +417,7 @@ impl<Key, R> State<Key, R> {
         query: &Q,
         now: u64,
     ) -> Option<Arc<Node<R>>> {
-        let id = self.cache.find(hash, query)?;
+        let id = self.find(hash, query)?;
         if self.cache.would_expire(id, now) {
             // Unless it was used, or those before it were, by locals.
             self.cache.learn(uses);
@@ -435,7 +445,7 @@ impl<Key, R> State<Key, R> {
     }
 
     /// Forgets the failures that need not be remembered any more. What is returned is to be dropped where no lock is held.
-    pub(super) fn forget_failures(&mut self, now: u64, time: &TimeSource) -> Vec<Failure<Key>> {
+    pub(super) fn forget_failures(&mut self, now: u64, time: &TimeSource) -> Forgotten<Key> {
         match self.on_failure {
             OnFailure::Remember { backoff } => {
                 let backoff = saturating_ns(backoff);
@@ -463,26 +473,6 @@ impl Listener {
     pub(super) fn complete(&self, now: u64) {
         if let Some(totals) = self.summary {
             self.reporter.summary(totals, now);
-        }
-    }
-}
-
-/// The end of all waits of one look-up together.
-enum Deadline {
-    /// Nothing was waited for yet.
-    Within(Option<Duration>),
-    /// In the time of the system's clock.
-    At(Duration),
-}
-
-impl Deadline {
-    fn remaining(&mut self) -> Option<Duration> {
-        if let Self::Within(timeout) = self {
-            *self = Self::At(SystemClock.now().saturating_add((*timeout)?));
-        }
-        match self {
-            Self::Within(_) => None,
-            Self::At(end) => Some(end.saturating_sub(SystemClock.now())),
         }
     }
 }

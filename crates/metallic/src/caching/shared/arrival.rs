@@ -7,9 +7,10 @@ use metallic_instrumentation::{CreationOutcome, RemovalCause};
 
 use super::failures::Failure;
 use super::flight::Outcome;
-use super::look_up::{Got, Made, Request};
-use super::node::Node;
-use super::{Counted, OnFailure, SharedCore, uses};
+use super::node::{Node, uses};
+use super::request::{Got, Made, Request};
+use super::state::Counted;
+use super::{OnFailure, SharedCore};
 use crate::caching::cache::{Course, Departures, Elapsed, Reservation};
 use crate::caching::clock::TimeSource;
 use crate::caching::entries::Entry;

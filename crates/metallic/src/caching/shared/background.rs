@@ -8,8 +8,9 @@ use rustc_hash::FxBuildHasher;
 
 use super::SharedCore;
 use super::creators::Creators;
-use super::look_up::{Made, Request, Step};
+use super::get_or_create::Step;
 use super::node::Node;
+use super::request::{Made, Request};
 use super::task::{Maker, Progress, Settled, Task};
 use super::ticket::Ticket;
 use crate::caching::entries::hash_of;

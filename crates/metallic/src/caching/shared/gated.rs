@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{SharedCore, uses};
+use super::SharedCore;
+use super::node::uses;
 use crate::caching::gate::{Asked, Caller, CreationGate, Finished, Passage};
 use crate::caching::keyed_cache::KernelKeyOf;
 use crate::caching::reporting::{Ended, Reporter};

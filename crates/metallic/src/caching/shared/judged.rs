@@ -7,7 +7,8 @@ use std::sync::{Arc, PoisonError};
 use metallic_instrumentation::{CacheKind, CacheName, RemovalCause};
 
 use super::node::Node;
-use super::{Counted, LocalCache, Made, Request, SharedCore, UNKNOWN};
+use super::state::Counted;
+use super::{LocalCache, Made, Request, SharedCore, UNKNOWN};
 use crate::caching::clock::TimeSource;
 use crate::caching::entries::hash_of;
 use crate::caching::policy::EvictionPolicy;

@@ -27,7 +27,7 @@ use crate::caching::gate::CreationGate;
 use crate::caching::kernel::{Attachment, CacheableKernel};
 use crate::caching::kernel_cache::Asker;
 use crate::caching::policy::EvictionPolicy;
-use crate::caching::reporting::CacheMetrics;
+use crate::caching::reporting::{CacheCounters, CacheMetrics};
 use crate::caching::shared::{Creators, OnFailure, Request};
 use crate::caching::sync::{Mutex, MutexGuard, RwLock};
 use crate::device::Device;
@@ -291,12 +291,21 @@ impl<D: 'static> SharedRegistry<D> {
     }
 
     /// A snapshot of the cache of kernel `K`, the hits of all locals included; `None` if the kernel was never named. Exact when no
-    /// thread is in the middle of a hit.
+    /// thread is in the middle of a hit. O(n).
     pub fn metrics<K>(&self) -> Option<CacheMetrics>
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
         self.find::<K>().map(|kernel| kernel.core.metrics())
+    }
+
+    /// The counters of the cache of kernel `K`, the hits of all locals included; `None` if the kernel was never named. O(1) but for a
+    /// look at each local, where [`metrics`](Self::metrics) looks at each entry.
+    pub fn counters<K>(&self) -> Option<CacheCounters>
+    where
+        K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
+    {
+        self.find::<K>().map(|kernel| kernel.core.counters())
     }
 
     /// The cache of kernel `K`, made at the first call.

@@ -256,7 +256,8 @@ impl<D: 'static> CacheRegistry<D> {
     }
 
     /// The cache of kernel `K`, for a hot loop that finds it once. It makes resources on the registry's device, as the registry
-    /// does. A cache that is put in its place by assignment is not the registry's: it has no sink, clock or device.
+    /// does. A cache that is put in its place by assignment is not the registry's: it has no sink, clock or device, and it is not
+    /// refused though another kernel has its name.
     #[inline]
     pub fn cache_mut<K: CacheableKernel<D>>(&mut self) -> &mut KernelCache<K, D> {
         if self.caches.near::<KernelCache<K, D>>().is_some() {

@@ -32,10 +32,10 @@ impl Course {
 }
 
 /// Of a wait.
-const TIMEOUT: Duration = Duration::from_millis(10);
+const TIMEOUT: Duration = Duration::from_millis(100);
 
 /// Long after the wait has to have ended.
-const GIVEN_UP: Duration = Duration::from_secs(10);
+const GIVEN_UP: Duration = Duration::from_secs(3);
 
 struct Key(Relay);
 

@@ -322,10 +322,14 @@ impl<D: 'static> CacheRegistry<D> {
         to_cache: fn(&mut (dyn ErasedCache + 'static)),
         to_slot: fn(&mut (dyn CacheRegistrySlot + 'static)),
     ) {
-        let caches = self.caches.iter_mut().chain(self.keyed.values_mut().map(|cache| &mut **cache));
-        let caches = caches.map(|cache| Box::new(move || to_cache(cache)) as Box<dyn FnOnce() + '_>);
-        let slots = self.slots.iter_mut().map(|slot| Box::new(move || to_slot(slot)) as _);
-        run_each(caches.chain(slots), |step| step());
+        let Self { caches, keyed, slots, .. } = self;
+        run_each([false, true], |is_of_slots| {
+            if is_of_slots {
+                return run_each(slots.iter_mut(), to_slot);
+            }
+            let keyed = keyed.values_mut().map(|cache| &mut **cache);
+            run_each(caches.iter_mut().chain(keyed), to_cache);
+        });
     }
 
     /// [`cache_mut`](Self::cache_mut) of a cache that is new, or in another than its first place.

@@ -49,9 +49,11 @@ impl<D: 'static> LocalRegistry<D> {
     /// # Panics
     /// As [`SharedRegistry::next_generation`], or if a slot does: when all slots were told.
     pub fn next_generation(&mut self) {
-        let shared = self.shared().clone();
-        let all = Box::new(move || shared.next_generation()) as Box<dyn FnOnce() + '_>;
-        let slots = self.slots_mut().map(|slot| Box::new(|| slot.next_generation()) as _);
-        run_each([all].into_iter().chain(slots), |step| step());
+        run_each([false, true], |is_of_slots| {
+            if is_of_slots {
+                return run_each(self.slots_mut(), |slot| slot.next_generation());
+            }
+            self.shared().next_generation();
+        });
     }
 }

@@ -162,9 +162,12 @@ impl<D: 'static> LocalRegistry<D> {
 
     /// Lets go of everything, for a thread that idles. What is asked for next is found in the shared caches again.
     pub fn park(&mut self) {
-        let caches = self.caches.iter_mut().map(|cache| Box::new(|| cache.park()) as Box<dyn FnOnce() + '_>);
-        let slots = self.slots.iter_mut().map(|slot| Box::new(|| slot.park()) as _);
-        run_each(caches.chain(slots), |step| step());
+        run_each([false, true], |is_of_slots| {
+            if is_of_slots {
+                return run_each(self.slots.iter_mut(), |slot| slot.park());
+            }
+            run_each(self.caches.iter_mut(), |cache| cache.park());
+        });
     }
 }
 

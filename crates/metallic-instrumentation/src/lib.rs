@@ -62,7 +62,7 @@
 //! | `METALLIC_METRICS_JSONL_APPEND` | `1` or `true`: keep what the file holds; `0` or `false`: empty it at the first call | `0` |
 //! | `METALLIC_METRICS_JSONL_OVERFLOW` | `wait` up to a second for room in the queue, or `drop` the event | `wait` |
 //! | `METALLIC_METRICS_JSONL_MAX_BYTES` | size at which the file is rotated | no rotation |
-//! | `METALLIC_METRICS_JSONL_KEEP` | rotated files kept, as `<path>.1`, `<path>.2` and so on | `3` |
+//! | `METALLIC_METRICS_JSONL_KEEP` | rotated files kept, as `<path>.1`, `<path>.2` and so on; a rotation renames each of them | `3` |
 //! | `METALLIC_METRICS_EVENTS` | kinds to log, as [`EventKind::name`] has them, with commas between; `LogOpened` is the header of each file | all |
 //! | `METALLIC_METRICS_SAMPLE` | n: one access in n is logged, and every other event | `1` |
 //!

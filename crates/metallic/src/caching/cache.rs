@@ -144,10 +144,10 @@ impl<Key, R> Cache<Key, R> {
         self.order.by_creation()
     }
 
-    /// The metrics without the last event. O(n). `uses` is as for [`expire`](Self::expire).
-    pub(super) fn snapshot(&self, uses: impl Fn(&R) -> Option<Uses>) -> CacheMetrics {
+    /// The metrics at `now` without the last event. O(n). `uses` is as for [`expire`](Self::expire).
+    pub(super) fn snapshot(&self, now: u64, uses: impl Fn(&R) -> Option<Uses>) -> CacheMetrics {
         let uses = |id| self.entries.try_get(id).and_then(|entry| uses(&entry.resource));
-        self.counters.snapshot(&self.order, uses, &self.time)
+        self.counters.snapshot(&self.order, uses, &self.time, now)
     }
 
     /// The last thing that happened, and the key that it happened to.

@@ -9,7 +9,7 @@ use crate::ticks::{self, Machine};
 
 /// A clock for a registry. It must not go backwards; if it does, ages of older entries read as zero until it has caught up.
 pub trait Clock: Send + Sync {
-    /// The time since a moment of the clock's own choice. Called at every operation of every cache.
+    /// The time since a moment of the clock's own choice. Called at every operation of every cache, where no lock is held.
     fn now(&self) -> Duration;
 }
 

@@ -130,7 +130,8 @@ impl<Key, R> KeyedCache<Key, R> {
 
     /// A snapshot of the counters and of the entries' ages. O(n): one look at each entry's history.
     pub fn metrics(&self) -> CacheMetrics {
-        CacheMetrics { last_event: self.last_event(), ..self.cache.snapshot(nothing_newer) }
+        let now = self.cache.time().stamp();
+        CacheMetrics { last_event: self.last_event(), ..self.cache.snapshot(now, nothing_newer) }
     }
 
     /// Removes all entries and gives their memory back. Counters and policy stay. An empty cache is cleared too, and reported so

@@ -10,13 +10,14 @@
 //!
 //! Every step may emit an event to the registry's [`EventSink`](metallic_instrumentation::EventSink).
 //!
-//! To read the code, take the files in this order; each imports only files before it: `clock`, `sync`,
+//! To read the code, take the files in this order; each imports only files before it: `drops`, `clock`, `sync`,
 //! `policy`, `gate`, `order`, `entries`, `reporting`, `cache`, `query`, `keyed_cache`, `kernel`, `kernel_cache`, `slot`, `shared`,
 //! `pool`, `registry`.
 #![deny(unsafe_code)]
 
 mod cache;
 mod clock;
+mod drops;
 mod entries;
 mod gate;
 mod kernel;

@@ -18,6 +18,7 @@ use self::lent::Item;
 use self::shelves::{ShelfId, Shelves};
 use super::cache::{Cache, DepartureReason, Departures};
 use super::clock::TimeSource;
+use super::drops::Foreign;
 use super::gate::CreationGate;
 use super::keyed_cache::{Formatted, LabelFormat, nothing_newer};
 use super::order::Order;
@@ -90,7 +91,7 @@ struct Leaving<Key, R> {
     policy: EvictionPolicy,
     departures: Departures<Key, Shelved<R>>,
     /// The keys that have no items any more.
-    _keys: Vec<Key>,
+    _keys: Vec<Foreign<Key>>,
 }
 
 impl<Key, R> Pool<Key, R> {
@@ -179,8 +180,8 @@ impl<Key, R> PoolCore<Key, R> {
     }
 
     pub(super) fn metrics(&self) -> CacheMetrics {
-        let state = self.lock();
-        let mut metrics = state.cache.snapshot(nothing_newer);
+        let (state, now) = self.lock_at();
+        let mut metrics = state.cache.snapshot(now, nothing_newer);
         metrics.last_event = match state.cache.last_event().0 {
             LastEvent::None | LastEvent::Hit | LastEvent::Miss(_) => None,
             LastEvent::CreationFailed => {
@@ -210,34 +211,34 @@ impl<Key, R> PoolCore<Key, R> {
     }
 
     pub(super) fn clear(&self) {
-        let mut state = self.lock();
-        let leaving = self.empty(&mut state);
+        let (mut state, now) = self.lock_at();
+        let leaving = state.empty(now);
         drop(state);
         self.see_off(leaving);
     }
 
-    /// Removes the items that are here, and keeps those out that are lent. What it returns is to be called where no lock is held.
-    pub(super) fn device_lost(&self) -> impl FnOnce() + use<'_, Key, R> {
+    /// Removes the items that are here at `now`, and keeps those out that are lent. What it returns is to be called where no lock is
+    /// held.
+    pub(super) fn device_lost(&self, now: u64) -> impl FnOnce() + use<'_, Key, R> {
         let mut state = self.lock();
         state.epoch += 1;
-        let leaving = self.empty(&mut state);
+        let leaving = state.empty(now);
         drop(state);
         move || self.see_off(leaving)
     }
 
     pub(super) fn expire_idle(&self) {
-        let mut state = self.lock();
-        let leaving = self.expire(&mut state, self.time.stamp());
+        let (mut state, now) = self.lock_at();
+        let leaving = state.expire(now);
         drop(state);
         self.see_off(leaving);
     }
 
     /// Begins the next generation and evicts what was idle for more generations than the policy allows.
     pub(super) fn next_generation(&self) {
-        let mut state = self.lock();
-        let now = self.time.stamp();
+        let (mut state, now) = self.lock_at();
         if state.cache.next_generation(now, nothing_newer) {
-            let leaving = self.expire(&mut state, now);
+            let leaving = state.expire(now);
             drop(state);
             self.see_off(leaving);
         }
@@ -248,18 +249,14 @@ impl<Key, R> PoolCore<Key, R> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The lock and the time, which is read before: a clock is not ours, and may use the pool.
+    fn lock_at(&self) -> (MutexGuard<'_, State<Key, R>>, u64) {
+        let now = self.time.stamp();
+        (self.lock(), now)
+    }
+
     fn label(&self, key: &Key) -> Arc<str> {
         label(&self.name, &Formatted(key, self.format))
-    }
-
-    fn empty(&self, state: &mut State<Key, R>) -> Option<Leaving<Key, R>> {
-        let departures = state.cache.clear(state.reporter.is_some(), self.time.stamp());
-        state.leave(departures)
-    }
-
-    fn expire(&self, state: &mut State<Key, R>, now: u64) -> Option<Leaving<Key, R>> {
-        let departures = state.cache.expire(now, nothing_newer);
-        state.leave(departures)
     }
 
     /// Reports what was removed, and drops it when all is reported: a `Drop` may panic.
@@ -288,17 +285,28 @@ impl<Key, R> State<Key, R> {
         self.cache.counters().totals(self.cache.len())
     }
 
+    fn empty(&mut self, now: u64) -> Option<Leaving<Key, R>> {
+        let departures = self.cache.clear(self.reporter.is_some(), now);
+        self.leave(departures)
+    }
+
+    fn expire(&mut self, now: u64) -> Option<Leaving<Key, R>> {
+        let departures = self.cache.expire(now, nothing_newer);
+        self.leave(departures)
+    }
+
     /// Takes items off the shelves that were removed from the cache.
     fn leave(&mut self, departures: Departures<Key, Shelved<R>>) -> Option<Leaving<Key, R>> {
         if departures.is_empty() && departures.reason.is_none() {
             return None;
         }
-        let keys = if self.cache.len() == 0 {
+        let keys: Vec<Key> = if self.cache.len() == 0 {
             self.shelves.remove_all()
         } else {
             let left = departures.iter().map(|departed| (departed.entry.resource.shelf, departed.id));
             left.filter_map(|(shelf, id)| self.shelves.remove(shelf, id)).collect()
         };
+        let keys = keys.into_iter().map(Foreign::new).collect();
         if let Some(map) = self.cache.compact() {
             self.shelves.renumber(&map);
         }

@@ -21,16 +21,15 @@ mod type_table;
 use std::any::{Any, type_name};
 use std::collections::HashMap;
 use std::fmt;
-use std::mem;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread;
 
 use metallic_instrumentation::{CacheName, Event, EventKind, EventSink, RegistryOpened, SinkGuard};
 use rustc_hash::FxBuildHasher;
 
 use super::clock::{Clock, TimeSource};
+use super::drops::run_each;
 use super::entries::hash_of;
 use super::gate::{Caller, CreationGate};
 use super::kernel::{Attachment, CacheableKernel, Frame};
@@ -259,7 +258,8 @@ impl<D: 'static> CacheRegistry<D> {
     }
 
     /// The cache of kernel `K`, for a hot loop that finds it once. It makes resources on the registry's device, as the registry
-    /// does. A cache that is put in its place by assignment is not the registry's: it has no sink, clock or device.
+    /// does. A cache that is put in its place by assignment is not the registry's: it has no sink, clock or device, and it is not
+    /// refused though another kernel has its name.
     #[inline]
     pub fn cache_mut<K: CacheableKernel<D>>(&mut self) -> &mut KernelCache<K, D> {
         if self.caches.near::<KernelCache<K, D>>().is_some() {
@@ -324,10 +324,14 @@ impl<D: 'static> CacheRegistry<D> {
         to_cache: fn(&mut (dyn ErasedCache + 'static)),
         to_slot: fn(&mut (dyn CacheRegistrySlot + 'static)),
     ) {
-        let caches = self.caches.iter_mut().chain(self.keyed.values_mut().map(|cache| &mut **cache));
-        let caches = caches.map(|cache| catch_unwind(AssertUnwindSafe(|| to_cache(cache))));
-        let slots = self.slots.iter_mut().map(|slot| catch_unwind(AssertUnwindSafe(|| to_slot(slot))));
-        resume_first(caches.chain(slots));
+        let Self { caches, keyed, slots, .. } = self;
+        run_each([false, true], |is_of_slots| {
+            if is_of_slots {
+                return run_each(slots.iter_mut(), to_slot);
+            }
+            let keyed = keyed.values_mut().map(|cache| &mut **cache);
+            run_each(caches.iter_mut().chain(keyed), to_cache);
+        });
     }
 
     /// [`cache_mut`](Self::cache_mut) of a cache that is new, or in another than its first place.
@@ -359,17 +363,6 @@ impl<K: CacheableKernel<D>, D: 'static> Holds<K, D> for CacheRegistry<D> {
 
     fn registry(&mut self) -> Option<&mut dyn Any> {
         Some(self)
-    }
-}
-
-/// Runs everything, whichever of it panicked; the first panic goes on then.
-fn resume_first(results: impl Iterator<Item = thread::Result<()>>) {
-    let mut panics: Vec<_> = results.filter_map(Result::err).collect();
-    if !panics.is_empty() {
-        let first = panics.remove(0);
-        // Their `Drop` may panic, too.
-        panics.into_iter().for_each(mem::forget);
-        resume_unwind(first);
     }
 }
 

@@ -9,35 +9,39 @@
 mod arrival;
 mod background;
 mod creators;
+mod deadline;
 mod failures;
 mod flight;
 mod gated;
+mod get_or_create;
 mod head;
 mod judged;
+mod leaving;
 mod local;
 mod look_up;
 mod node;
+mod request;
+mod state;
 mod task;
 mod ticket;
 mod waits;
 
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use metallic_instrumentation::{CacheKind, CacheName, RemovalCause, SinkGuard};
 
 use self::background::Awaited;
 use self::failures::Failures;
-use self::flight::Flight;
 use self::head::Head;
-use self::local::Tally;
-use super::cache::{Cache, DepartureReason, Departures};
+use self::node::uses;
+use self::state::State;
+use super::cache::Cache;
 use super::clock::TimeSource;
 use super::entries::Entry;
-use super::gate::CreationGate;
 use super::keyed_cache::{Formatted, KernelKeyOf, LabelFormat};
-use super::order::{Order, Uses};
+use super::order::Order;
 use super::policy::EvictionPolicy;
 use super::reporting::{CacheCounters, CacheEvent, CacheMetrics, LastEvent, Reporter, label};
 use super::sync::atomic::{AtomicU64, Ordering};
@@ -46,9 +50,9 @@ use super::sync::{Mutex, MutexGuard, lock_soon};
 pub(super) use self::creators::Creators;
 pub(crate) use self::judged::JudgedCache;
 pub(super) use self::local::LocalCache;
-pub(crate) use self::look_up::Request;
-pub(super) use self::look_up::{Got, Made, Purpose};
 pub(super) use self::node::Node;
+pub(crate) use self::request::Request;
+pub(super) use self::request::{Got, Made, Purpose};
 pub(super) use self::task::Progress;
 pub use self::ticket::Ticket;
 
@@ -92,40 +96,8 @@ pub(super) struct SharedCore<Key, R> {
     time: TimeSource,
 }
 
-struct State<Key, R> {
-    cache: Cache<Key, Arc<Node<R>>>,
-    /// Creations under way. Few at a time.
-    flights: Vec<Flight<Key>>,
-    on_failure: OnFailure,
-    /// Errors that are remembered.
-    failures: Failures<Key>,
-    /// Local copies, whose hits are counted by themselves.
-    locals: Vec<Weak<Tally>>,
-    /// The label of the key whose creation failed last.
-    failed: Option<Arc<str>>,
-    /// The number of entries that were removed because their caller judged them outdated.
-    outdated: u64,
-    reporter: Option<Arc<Reporter>>,
-    gate: Option<Arc<dyn CreationGate>>,
-    /// `true` if the reporter's sink wants to hear of hits.
-    is_heard: bool,
-    /// Hundreds of operations that were summed up.
-    summaries: u64,
-}
-
 /// In the place of a device's identity.
 const UNKNOWN: u64 = u64::MAX;
-
-/// Work for after the lock: what was removed is reported, and then dropped.
-struct Leaving<Key, R> {
-    reporter: Option<Arc<Reporter>>,
-    policy: EvictionPolicy,
-    departures: Departures<Key, Arc<Node<R>>>,
-}
-
-fn uses<R>(node: &Arc<Node<R>>) -> Option<Uses> {
-    Some(node.uses())
-}
 
 impl<Key, R> SharedCore<Key, R> {
     pub(super) fn new(
@@ -227,13 +199,10 @@ impl<Key, R> SharedCore<Key, R> {
         counters
     }
 
-    pub(super) fn metrics(&self) -> CacheMetrics
-    where
-        Key: Clone,
-    {
-        let state = self.lock();
+    pub(super) fn metrics(&self) -> CacheMetrics {
+        let (state, now) = self.lock_at();
         let hits = state.hits_of_locals();
-        let mut metrics = state.cache.snapshot(uses);
+        let mut metrics = state.cache.snapshot(now, uses);
         metrics.hits = metrics.hits.saturating_add(hits);
         let (event, key) = state.cache.last_event();
         let (key, failed) = (key.cloned(), state.failed.clone());
@@ -252,23 +221,23 @@ impl<Key, R> SharedCore<Key, R> {
 
     /// Removes all entries, and forgets what failed.
     pub(super) fn clear(&self) {
-        self.empty(self.lock())();
+        let (state, now) = self.lock_at();
+        self.empty(state, now)();
     }
 
-    /// Removes all entries, since they are of no use without their device, and keeps those out that are being created. What it
-    /// returns is to be called where no lock is held.
-    pub(super) fn device_lost(&self) -> impl FnOnce() + use<'_, Key, R> {
+    /// Removes all entries at `now`, since they are of no use without their device, and keeps those out that are being created. What
+    /// it returns is to be called where no lock is held.
+    pub(super) fn device_lost(&self, now: u64) -> impl FnOnce() + use<'_, Key, R> {
         let state = self.lock();
         self.epoch.fetch_add(1, Ordering::Release);
         self.lost.store(self.generation.load(Ordering::Relaxed), Ordering::Release);
-        self.empty(state)
+        self.empty(state, now)
     }
 
-    fn empty(&self, mut state: MutexGuard<'_, State<Key, R>>) -> impl FnOnce() + use<'_, Key, R> {
+    fn empty(&self, mut state: MutexGuard<'_, State<Key, R>>, now: u64) -> impl FnOnce() + use<'_, Key, R> {
         let in_order = state.reporter.is_some();
-        let now = self.time.stamp();
         let departures = state.cache.clear(in_order, now);
-        let failures = std::mem::take(&mut state.failures);
+        let failures = state.failures.forget_all();
         let leaving = self.leave(&mut state, departures);
         // After the departures: a local that learns of it knows that it has nothing any more.
         self.made_on.store(UNKNOWN, Ordering::Release);
@@ -279,16 +248,15 @@ impl<Key, R> SharedCore<Key, R> {
     }
 
     pub(super) fn expire_idle(&self) {
-        let mut state = self.lock();
-        let leaving = self.expire(&mut state, self.time.stamp());
+        let (mut state, now) = self.lock_at();
+        let leaving = self.expire(&mut state, now);
         drop(state);
         self.see_off(&leaving);
     }
 
     /// Begins the next generation and evicts what was idle for more generations than the policy allows.
     pub(super) fn next_generation(&self) {
-        let mut state = self.lock();
-        let now = self.time.stamp();
+        let (mut state, now) = self.lock_at();
         if state.cache.next_generation(now, uses) {
             let leaving = self.expire(&mut state, now);
             drop(state);
@@ -298,10 +266,11 @@ impl<Key, R> SharedCore<Key, R> {
 
     /// Removes the entries that `leaves` accepts, and returns how many there were.
     pub(super) fn remove_where(&self, mut leaves: impl FnMut(&Key, &R) -> bool) -> usize {
-        let mut state = self.lock();
-        let now = self.time.stamp();
-        let expired = self.expire(&mut state, now);
-        let leaves = |entry: &Entry<Key, Arc<Node<R>>>| leaves(&entry.key, &entry.resource.resource);
+        // What is dropped by a panic is dropped in the reverse order: the lock is released first.
+        let expired;
+        let (mut state, now) = self.lock_at();
+        expired = self.expire(&mut state, now);
+        let leaves = |entry: &Entry<Arc<Key>, Arc<Node<R>>>| leaves(&entry.key, &entry.resource.resource);
         let departures = state.cache.remove_where(leaves, RemovalCause::Removed, now);
         let count = departures.len();
         let leaving = self.leave(&mut state, departures);
@@ -321,86 +290,14 @@ impl<Key, R> SharedCore<Key, R> {
         lock_soon(&self.state)
     }
 
+    /// The lock and the time, which is read before: a clock is not ours, and may use the cache.
+    fn lock_at(&self) -> (MutexGuard<'_, State<Key, R>>, u64) {
+        let now = self.time.stamp();
+        (self.lock(), now)
+    }
+
     fn label(&self, key: &Key) -> Arc<str> {
         label(&self.name, &Formatted(key, self.format))
-    }
-
-    /// Evicts the entries that were idle for too long.
-    fn expire(&self, state: &mut State<Key, R>, now: u64) -> Option<Leaving<Key, R>> {
-        let departures = state.cache.expire(now, uses);
-        // Even if none was: then it is later that the next may be.
-        self.set_fast_path(state);
-        self.leave(state, departures)
-    }
-
-    /// Tells local copies what was removed, and prepares the rest of the farewell for when the lock is released.
-    fn leave(
-        &self,
-        state: &mut State<Key, R>,
-        departures: Departures<Key, Arc<Node<R>>>,
-    ) -> Option<Leaving<Key, R>> {
-        if departures.is_empty() && departures.reason.is_none() {
-            return None;
-        }
-        for departed in departures.iter() {
-            departed.entry.resource.remove();
-            self.head.depart(departed.entry.resource.hash);
-        }
-        if state.cache.is_vacant() {
-            // As in a cache of one thread. After the departures: a local that learns of it has nothing any more.
-            self.made_on.store(UNKNOWN, Ordering::Release);
-        }
-        state.cache.set_removals(self.head.generation());
-        state.cache.compact();
-        self.set_fast_path(state);
-        Some(Leaving { reporter: state.reporter.clone(), policy: state.cache.policy(), departures })
-    }
-
-    /// Reports what was removed. The caller drops it when all that it has to report is reported: a `Drop` may panic.
-    fn see_off(&self, leaving: &Option<Leaving<Key, R>>) {
-        let Some(Leaving { reporter: Some(reporter), policy, departures }) = leaving else { return };
-        let at = departures.at;
-        for departed in departures.iter() {
-            let entry = &departed.entry;
-            let label = || entry.resource.label(|| self.label(&entry.key));
-            let history = entry.resource.history(departed.history);
-            reporter.removed(label, &history, departed.bytes, departed.cause, at);
-        }
-        match departures.reason {
-            Some(DepartureReason::Evicted(reason)) => {
-                reporter.evicted(policy, departures.len(), reason, departures.size_after, at);
-            }
-            Some(DepartureReason::Removed) => {
-                reporter.cleared(departures.len(), departures.size_after, at);
-            }
-            None => {}
-        }
-        self.ask_sink(reporter);
-    }
-
-    /// Asks the sink whether it wants to hear of hits.
-    fn ask_sink(&self, reporter: &Arc<Reporter>) {
-        let is_heard = reporter.wants_hits();
-        let mut state = self.lock();
-        // Unless another was set meanwhile, which is asked by whoever did.
-        if state.reporter.as_ref().is_some_and(|current| Arc::ptr_eq(current, reporter)) {
-            state.is_heard = is_heard;
-            self.set_fast_path(&state);
-        }
-    }
-
-    /// Sets how long a look-up in a local copy is nothing but a look-up. To be called, before the lock is released, after
-    /// whatever may change that.
-    fn set_fast_path(&self, state: &State<Key, R>) {
-        let limit = || self.time.hit_limit(state.cache.nothing_expires_before());
-        self.head.set_fast_path(if state.is_heard { 0 } else { limit() });
-    }
-}
-
-impl<Key, R> State<Key, R> {
-    /// Hits that local copies have counted, and not handed in yet.
-    fn hits_of_locals(&self) -> u64 {
-        self.locals.iter().filter_map(Weak::upgrade).map(|tally| tally.hits()).sum()
     }
 }
 

@@ -140,6 +140,8 @@ fn events_say_what_the_metrics_say() {
     });
     let metrics = registry.metrics::<Scripted>().unwrap();
     let events = recorder.events();
+    let counters = registry.counters::<Scripted>().unwrap();
+    assert_eq!((counters.hits, counters.misses, counters.size), (metrics.hits, metrics.misses, metrics.size));
     let count = |kind| events.iter().filter(|event| event.kind() == kind).count() as u64;
     assert_eq!(metrics.hits + metrics.misses, 1200);
     assert_eq!(count(EventKind::ResourceCacheAccess), 1200);

@@ -1,6 +1,7 @@
 //! The registry for all threads, through its public face.
 #![expect(clippy::unwrap_used, reason = "outside of test functions, too: what fails here fails the test")]
 
+mod deadlines;
 mod devices;
 mod failures;
 mod fallbacks;
@@ -17,3 +18,4 @@ mod sinks;
 mod tasks;
 mod this_thread;
 mod tickets;
+mod user_code;

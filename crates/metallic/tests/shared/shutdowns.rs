@@ -161,3 +161,43 @@ fn what_is_queued_keeps_no_registry_alive() {
     assert!(matches!(late.root(), Error::ShutDown), "{late:?}");
     assert_eq!(*caches.get_or_make(&4, || Arc::new(4)).unwrap(), 4);
 }
+
+#[test]
+fn each_of_several_that_shut_a_registry_down_waits_for_the_end_of_its_threads() {
+    let (registry, script) = registry(2);
+    let (say, said) = channel();
+    let ends: Vec<_> = (1..3)
+        .map(|key| {
+            let ((begin, begun), (end, ended)) = (channel(), channel::<()>());
+            let (say, begin, ended) = (Mutex::new(say.clone()), Mutex::new(begin), Mutex::new(ended));
+            script.on(key, move || {
+                begin.lock().unwrap().send(()).unwrap();
+                let _ = ended.lock().unwrap().recv();
+                FAREWELL.set(Some(Farewell(say.lock().unwrap().clone())));
+                Ok(())
+            });
+            registry.prefetch::<Scripted>(&key).detach();
+            begun.recv().unwrap();
+            end
+        })
+        .collect();
+    let queued = registry.prefetch::<Scripted>(&3);
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            let (registry, say) = (&registry, say.clone());
+            scope.spawn(move || {
+                registry.shut_down();
+                say.send("shut down").unwrap();
+            });
+        }
+        while !queued.is_ready() {
+            thread::yield_now();
+        }
+        // The others have had time to come as far as the first, if not all of them have.
+        (0..1000).for_each(|_| thread::yield_now());
+        drop(ends);
+    });
+    drop(say);
+    let order: Vec<_> = std::iter::from_fn(|| said.try_recv().ok()).collect();
+    assert_eq!(order, ["thread", "thread", "shut down", "shut down", "shut down"]);
+}

@@ -1,13 +1,12 @@
 //! Entries leave as values, for the caller to report and then to drop.
 
-use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread::panicking;
 
 use equivalent::Equivalent;
 use metallic_instrumentation::RemovalCause;
 
 use super::Cache;
+use crate::caching::drops::run_each;
 use crate::caching::entries::Entry;
 use crate::caching::order::{EntryHistory, EntryId, Renumbering};
 use crate::caching::policy::EvictionReason;
@@ -108,21 +107,7 @@ impl<Key, R> Departures<Key, R> {
     /// elements of a vector, would end the process.
     #[cold]
     fn drop_each(&mut self) {
-        let mut first_panic = None;
-        for departed in self.first.take().into_iter().chain(self.others.drain(..)) {
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(departed))) {
-                match first_panic {
-                    None => first_panic = Some(payload),
-                    // Its `Drop` may panic, too.
-                    Some(_) => mem::forget(payload),
-                }
-            }
-        }
-        match first_panic {
-            Some(payload) if panicking() => mem::forget(payload),
-            Some(payload) => resume_unwind(payload),
-            None => {}
-        }
+        run_each(self.first.take().into_iter().chain(self.others.drain(..)), drop);
     }
 }
 

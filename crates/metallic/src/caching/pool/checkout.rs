@@ -75,9 +75,10 @@ impl<Key: Clone + Eq + Hash, R> Pool<Key, R> {
 
     fn take<Q: Equivalent<Key> + ?Sized>(&self, hash: u64, query: &Q) -> Option<Lent<Key, R>> {
         let core = self.core();
-        let mut state = core.lock();
-        let now = core.time.stamp();
-        let expired = core.expire(&mut state, now);
+        // What is dropped by a panic is dropped in the reverse order: the lock is released first.
+        let expired;
+        let (mut state, now) = core.lock_at();
+        expired = state.expire(now);
         let Some((_, id)) = state.shelves.take(hash, query) else {
             drop(state);
             core.see_off(expired);
@@ -106,8 +107,7 @@ impl<Key: Clone + Eq + Hash, R> Pool<Key, R> {
         let core = self.core();
         // Before the lock: cloning a key is not ours.
         let shelf_key = key.clone();
-        let mut state = core.lock();
-        let now = core.time.stamp();
+        let (mut state, now) = core.lock_at();
         // First, since it compares keys, which is not ours and may panic: nothing was changed then.
         let (shelf, spare) = state.shelves.open(hash, shelf_key);
         let mut departures = Departures::none(now);

@@ -2,13 +2,12 @@
 
 use std::fmt::{self, Debug};
 use std::ops::{Deref, DerefMut};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread::panicking;
 
 use metallic_instrumentation::RemovalCause;
 
 use super::{PoolCore, Shelved};
+use crate::caching::drops::{Foreign, run_each};
 use crate::caching::entries::{Entry, hash_of};
 use crate::caching::keyed_cache::nothing_newer;
 use crate::caching::order::EntryHistory;
@@ -86,10 +85,10 @@ impl<Key, R> PoolCore<Key, R> {
             state.cache.give_up(false);
             let last = state.shelves.give_up(shelf);
             drop(state);
-            drop((last, key, shelved));
+            drop((last.map(Foreign::new), Foreign::new(key), Foreign::new(shelved)));
             return;
         }
-        let expired = self.expire(&mut state, now);
+        let expired = state.expire(now);
         let entry = Entry { key, resource: shelved };
         let (id, departures) = state.cache.take_back(entry, history, hash, now, nothing_newer);
         state.shelves.put_back(shelf, id);
@@ -103,13 +102,8 @@ impl<Key, R> PoolCore<Key, R> {
 impl<Key, R> Drop for Lent<Key, R> {
     fn drop(&mut self) {
         let Some(item) = self.item.take() else { return };
-        if !panicking() {
-            return self.core.take_back(item);
-        }
-        // A second panic on the way, from the `Drop` of what is evicted, would end the process.
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.core.take_back(item))) {
-            std::mem::forget(payload);
-        }
+        // Should another panic be under way, one from the `Drop` of what is evicted would end the process.
+        run_each([item], |item| self.core.take_back(item));
     }
 }
 

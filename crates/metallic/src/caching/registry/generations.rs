@@ -1,9 +1,8 @@
 //! The engine's own time: generations, which it ends once a step, a frame or a request.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use super::erased::ErasedCache;
-use super::{CacheRegistry, LocalRegistry, SharedRegistry, resume_first};
+use super::{CacheRegistry, LocalRegistry, SharedRegistry};
+use crate::caching::drops::run_each;
 use crate::caching::slot::CacheRegistrySlot;
 
 impl<D: 'static> CacheRegistry<D> {
@@ -40,8 +39,7 @@ impl<D: 'static> SharedRegistry<D> {
     /// # Panics
     /// If the `Drop` of a resource does: when the generation has ended for all caches, with the first such panic.
     pub fn next_generation(&self) {
-        let caches = self.all_caches();
-        resume_first(caches.iter().map(|cache| catch_unwind(AssertUnwindSafe(|| cache.next_generation()))));
+        run_each(self.all_caches(), |cache| cache.next_generation());
     }
 }
 
@@ -49,9 +47,13 @@ impl<D: 'static> LocalRegistry<D> {
     /// [`SharedRegistry::next_generation`]: a generation ends for all threads, and for the slots of this local.
     ///
     /// # Panics
-    /// As [`SharedRegistry::next_generation`], or if a slot does.
+    /// As [`SharedRegistry::next_generation`], or if a slot does: when all slots were told.
     pub fn next_generation(&mut self) {
-        self.shared().next_generation();
-        self.slots_mut().for_each(CacheRegistrySlot::next_generation);
+        run_each([false, true], |is_of_slots| {
+            if is_of_slots {
+                return run_each(self.slots_mut(), |slot| slot.next_generation());
+            }
+            self.shared().next_generation();
+        });
     }
 }

@@ -16,6 +16,7 @@ use super::keyed::LocalSharedCache;
 use super::shared::SharedRegistry;
 use super::shared_kernel::SharedKernel;
 use super::type_table::{Erased, TypeTable};
+use crate::caching::drops::run_each;
 use crate::caching::entries::hash_of;
 use crate::caching::gate::Caller;
 use crate::caching::kernel::CacheableKernel;
@@ -161,8 +162,12 @@ impl<D: 'static> LocalRegistry<D> {
 
     /// Lets go of everything, for a thread that idles. What is asked for next is found in the shared caches again.
     pub fn park(&mut self) {
-        self.caches.iter_mut().for_each(ErasedLocal::park);
-        self.slots.iter_mut().for_each(CacheRegistrySlot::park);
+        run_each([false, true], |is_of_slots| {
+            if is_of_slots {
+                return run_each(self.slots.iter_mut(), |slot| slot.park());
+            }
+            run_each(self.caches.iter_mut(), |cache| cache.park());
+        });
     }
 }
 

@@ -4,6 +4,7 @@ mod attached;
 mod background;
 mod by_name;
 mod gated;
+mod removal;
 mod slots;
 mod table;
 
@@ -26,7 +27,7 @@ use crate::caching::gate::CreationGate;
 use crate::caching::kernel::{Attachment, CacheableKernel};
 use crate::caching::kernel_cache::Asker;
 use crate::caching::policy::EvictionPolicy;
-use crate::caching::reporting::CacheMetrics;
+use crate::caching::reporting::{CacheCounters, CacheMetrics};
 use crate::caching::shared::{Creators, OnFailure, Request};
 use crate::caching::sync::{Mutex, MutexGuard, RwLock};
 use crate::device::Device;
@@ -258,49 +259,6 @@ impl<D: 'static> SharedRegistry<D> {
         self.find::<K>()?.core.peek(key).map(|node| node.resource.clone())
     }
 
-    /// Removes one resource of kernel `K` from its cache and returns a clone of it. Locals that have it let go at their next
-    /// operation on that cache.
-    pub fn remove<K>(&self, key: &K::Key) -> Option<K::CachedResource>
-    where
-        K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
-    {
-        self.find::<K>()?.core.remove(key).map(|node| node.resource.clone())
-    }
-
-    /// Removes all entries of kernel `K`. Its counters and policy stay.
-    pub fn clear_cache<K>(&self)
-    where
-        K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
-    {
-        if let Some(kernel) = self.find::<K>() {
-            kernel.clear();
-        }
-    }
-
-    /// Removes all entries of all caches. Counters and policies stay.
-    pub fn clear(&self) {
-        self.all_caches().iter().for_each(|cache| cache.clear());
-    }
-
-    /// Evicts the entries of all caches that were idle for longer than their policy allows. Each cache does this by itself at
-    /// every look-up; call it now and then for caches that are no longer used.
-    pub fn expire_idle(&self) {
-        self.all_caches().iter().for_each(|cache| cache.expire_idle());
-    }
-
-    /// Removes all entries of all caches, forgets what failed, and makes resources on `replacement` from now on. What is being
-    /// created on the lost device is not inserted: whoever asked for it gets [`Error::DeviceLost`].
-    pub fn device_lost(&self, replacement: Option<D>) {
-        let mut device = self.0.device.write().unwrap_or_else(PoisonError::into_inner);
-        let caches = self.all_caches();
-        // Under the lock: whoever finds the new device finds caches that are ready for it.
-        let farewells: Vec<_> = caches.iter().map(|cache| cache.device_lost()).collect();
-        let lost = std::mem::replace(&mut *device, replacement.map(Arc::new));
-        drop(device);
-        farewells.into_iter().for_each(|farewell| farewell());
-        drop(lost);
-    }
-
     /// Changes the policy of kernel `K`.
     ///
     /// # Panics
@@ -333,12 +291,21 @@ impl<D: 'static> SharedRegistry<D> {
     }
 
     /// A snapshot of the cache of kernel `K`, the hits of all locals included; `None` if the kernel was never named. Exact when no
-    /// thread is in the middle of a hit.
+    /// thread is in the middle of a hit. O(n).
     pub fn metrics<K>(&self) -> Option<CacheMetrics>
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
         self.find::<K>().map(|kernel| kernel.core.metrics())
+    }
+
+    /// The counters of the cache of kernel `K`, the hits of all locals included; `None` if the kernel was never named. O(1) but for a
+    /// look at each local, where [`metrics`](Self::metrics) looks at each entry.
+    pub fn counters<K>(&self) -> Option<CacheCounters>
+    where
+        K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
+    {
+        self.find::<K>().map(|kernel| kernel.core.counters())
     }
 
     /// The cache of kernel `K`, made at the first call.

@@ -107,7 +107,7 @@ pub(super) trait ErasedShared: Any + Send + Sync {
     fn eviction_policy(&self) -> EvictionPolicy;
     fn set_eviction_policy(&self, policy: EvictionPolicy);
     fn clear(&self);
-    fn device_lost(&self) -> Box<dyn FnOnce() + '_>;
+    fn device_lost(&self, now: u64) -> Box<dyn FnOnce() + '_>;
     fn expire_idle(&self);
     fn next_generation(&self);
     fn connect(&self, sink: Option<SinkGuard>) -> Option<Arc<Reporter>>;
@@ -135,8 +135,8 @@ macro_rules! delegate_to_core {
         fn clear(&$self) {
             $core.clear();
         }
-        fn device_lost(&$self) -> Box<dyn FnOnce() + '_> {
-            Box::new($core.device_lost())
+        fn device_lost(&$self, now: u64) -> Box<dyn FnOnce() + '_> {
+            Box::new($core.device_lost(now))
         }
         fn expire_idle(&$self) {
             $core.expire_idle();

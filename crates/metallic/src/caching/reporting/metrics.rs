@@ -189,15 +189,15 @@ impl Counters {
         }
     }
 
-    /// The metrics of a cache with these counters and entries, all but its last event. `uses` knows of uses that the order was
+    /// The metrics at `now` of a cache with these counters and entries, all but its last event. `uses` knows of uses that the order was
     /// not told of yet.
     pub(in crate::caching) fn snapshot(
         &self,
         order: &Order,
         uses: impl Fn(EntryId) -> Option<Uses>,
         time: &TimeSource,
+        now: u64,
     ) -> CacheMetrics {
-        let now = time.stamp();
         let since = |stamp| Some(Duration::from_nanos(time.ns_between(stamp, now)));
         let CacheCounters { size, hits, misses, evictions, removals, failed_creations, loads, bytes } =
             self.totals(order.len());

@@ -7,9 +7,10 @@ use metallic_instrumentation::{CreationOutcome, RemovalCause};
 
 use super::failures::Failure;
 use super::flight::Outcome;
-use super::look_up::{Got, Made, Request};
-use super::node::Node;
-use super::{OnFailure, SharedCore, uses};
+use super::node::{Node, uses};
+use super::request::{Got, Made, Request};
+use super::state::Counted;
+use super::{OnFailure, SharedCore};
 use crate::caching::cache::{Course, Departures, Elapsed, Reservation};
 use crate::caching::clock::TimeSource;
 use crate::caching::entries::Entry;
@@ -61,8 +62,7 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
     fn commit(&mut self, resource: R, bytes: u64, course: Course) -> Result<Got<R>, Error> {
         let (core, hash) = (self.core, self.hash);
         let elapsed = self.lasted(course, TimeSource::stamp);
-        // Before the lock: cloning a key is not ours.
-        let key = Key::clone(&self.key);
+        let key = self.key.clone();
         let mut node = Node::new(resource, hash, bytes, elapsed.done, core.head.generation());
         let mut state = core.lock();
         if let Err(error) = core.claim(self.request) {
@@ -73,12 +73,14 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
                 error => error,
             });
         }
-        let reservation = self.reservation.take().expect("an arrival ends once");
-        let began = reservation.began;
-        let replaced = reservation.is_of_replacement().then(|| {
-            let departures = state.cache.remove(hash, &key, RemovalCause::Stale, elapsed.done);
+        // While the arrival is open: it compares keys, which is not ours and may panic, and then has changed nothing.
+        let is_of_replacement = self.reservation.as_ref().is_some_and(Reservation::is_of_replacement);
+        let replaced = is_of_replacement.then(|| {
+            let departures = state.cache.remove(hash, &Counted(&*key), RemovalCause::Stale, elapsed.done);
             core.leave(&mut state, departures)
         });
+        let reservation = self.reservation.take().expect("an arrival ends once");
+        let began = reservation.began;
         node.generation = core.count_insertion();
         let node = Arc::new(node);
         let entry = Entry { key, resource: node.clone() };

@@ -8,8 +8,9 @@ use rustc_hash::FxBuildHasher;
 
 use super::SharedCore;
 use super::creators::Creators;
-use super::look_up::{Made, Request, Step};
+use super::get_or_create::Step;
 use super::node::Node;
+use super::request::{Made, Request};
 use super::task::{Maker, Progress, Settled, Task};
 use super::ticket::Ticket;
 use crate::caching::entries::hash_of;
@@ -98,18 +99,19 @@ where
         let maker = Box::new(MakerOf { core: self.clone(), key, make });
         let ticket = Ticket::new(Task::begin(maker, creators.clone()));
         let made = ticket.created_here();
-        ticket.detach();
+        ticket.keep_wanted();
         made
     }
 
     /// Finds what a look-up would find without creating. Counts nothing.
     fn known(&self, hash: u64, key: &Key) -> Option<Settled<R>> {
-        let mut state = self.lock();
-        let now = self.time.stamp();
+        // What is dropped by a panic is dropped in the reverse order: the lock is released first.
+        let forgotten;
+        let (mut state, now) = self.lock_at();
         if let Some(node) = state.peek(hash, key, now) {
             return Some(Ok(node));
         }
-        let forgotten = state.forget_failures(now, &self.time);
+        forgotten = state.forget_failures(now, &self.time);
         let failed = state.failures.get(hash, key);
         drop(state);
         drop(forgotten);

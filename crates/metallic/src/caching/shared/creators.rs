@@ -20,11 +20,13 @@ pub(super) trait Job: Send + Sync {
 }
 
 /// The queue of one registry, and the threads that serve it. Threads keep it, so that it is told when to
-/// [`stop`](Self::stop).
+/// [`let_go`](Self::let_go).
 pub(in crate::caching) struct Creators {
     state: Mutex<State>,
     /// There is something to do for a thread that has nothing to do.
     work: Condvar,
+    /// A thread that was awaited has ended.
+    ended: Condvar,
 }
 
 struct State {
@@ -33,6 +35,8 @@ struct State {
     queue: BTreeMap<Place, Arc<dyn Job>>,
     last_number: u64,
     threads: HashMap<ThreadId, JoinHandle<()>>,
+    /// Threads whose end someone waits for.
+    awaited: Vec<ThreadId>,
     /// Threads that wait for work.
     idle: usize,
     is_stopped: bool,
@@ -71,10 +75,12 @@ impl Creators {
                 queue: BTreeMap::new(),
                 last_number: 0,
                 threads: HashMap::new(),
+                awaited: Vec::new(),
                 idle: 0,
                 is_stopped: false,
             }),
             work: Condvar::new(),
+            ended: Condvar::new(),
         })
     }
 
@@ -136,27 +142,44 @@ impl Creators {
         removed.or_else(|| state.queue.remove(&Place { can_wait: false, number }))
     }
 
-    /// Empties the queue, takes nothing more, and has each thread end when it is done with what it is creating. Returns the
-    /// threads.
-    pub(in crate::caching) fn stop(&self) -> Vec<JoinHandle<()>> {
+    /// Empties the queue, takes nothing more, and has each thread end when it is done with what it is creating.
+    fn stop(&self) {
         let mut state = self.lock();
         state.is_stopped = true;
         let queue = std::mem::take(&mut state.queue);
-        let threads = std::mem::take(&mut state.threads);
         drop(state);
         self.work.notify_all();
         queue.values().for_each(|job| job.shut_down());
-        threads.into_values().collect()
     }
 
-    /// [`stop`](Self::stop), and waits for the end of all threads. One of them that calls this, in a creation, waits for none.
+    /// [`stop`](Self::stop), without anyone to wait for the threads.
+    pub(in crate::caching) fn let_go(&self) {
+        self.stop();
+        let threads = std::mem::take(&mut self.lock().threads);
+        drop(threads);
+    }
+
+    /// [`stop`](Self::stop), and waits for the end of all threads, together with whoever else does. One of them that calls this,
+    /// in a creation, waits for none.
     pub(in crate::caching) fn shut_down(&self) {
-        let threads = self.stop();
+        self.stop();
         let here = thread::current().id();
-        if threads.iter().all(|other| other.thread().id() != here) {
-            // What a thread-local variable's drop panics with is no concern of this thread.
-            threads.into_iter().for_each(|other| drop(other.join()));
+        let mut state = self.lock();
+        if state.threads.contains_key(&here) || state.awaited.contains(&here) {
+            return;
         }
+        while let Some(id) = state.threads.keys().next().copied() {
+            let thread = state.threads.remove(&id);
+            state.awaited.push(id);
+            drop(state);
+            // What a thread-local variable's drop panics with is no concern of this thread.
+            drop(thread.map(JoinHandle::join));
+            state = self.lock();
+            state.awaited.retain(|other| *other != id);
+            self.ended.notify_all();
+        }
+        let is_awaited = |state: &mut State| !state.awaited.is_empty();
+        drop(self.ended.wait_while(state, is_awaited).unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Starts a thread unless there are enough, and returns `true` if it did. Where the system has no thread to give, as on
@@ -205,7 +228,8 @@ impl Creators {
             state.idle -= 1;
             has_lingered = waited.1.timed_out();
         }
-        let handle = state.threads.remove(&here);
+        // After a stop it is left for those who wait for the end of this thread.
+        let handle = if state.is_stopped { None } else { state.threads.remove(&here) };
         drop(state);
         drop(handle);
         None

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxBuildHasher;
 
+use crate::caching::drops::Foreign;
 use crate::error::Error;
 
 /// More failures are not remembered: the oldest is forgotten.
@@ -18,6 +19,9 @@ pub(super) struct Failure<Key> {
     /// The stamp of its end.
     pub(super) since: u64,
 }
+
+/// What is to be dropped where no lock is held.
+pub(super) type Forgotten<Key> = Vec<Foreign<Failure<Key>>>;
 
 /// The failures that are remembered, at most one of each key. Each step is O(1) on the average. What is forgotten is returned: to
 /// drop it runs code that is not ours.
@@ -39,8 +43,11 @@ impl<Key: Eq> Failures<Key> {
 impl<Key> Failures<Key> {
     /// Remembers a failure of a key of which none is remembered.
     #[must_use]
-    pub(super) fn insert(&mut self, failure: Failure<Key>) -> Vec<Failure<Key>> {
-        let forgotten = if self.by_age.len() < REMEMBERED { Vec::new() } else { self.forget_oldest() };
+    pub(super) fn insert(&mut self, failure: Failure<Key>) -> Forgotten<Key> {
+        let mut forgotten = Vec::new();
+        if self.by_age.len() >= REMEMBERED {
+            forgotten.extend(self.forget_oldest().map(Foreign::new));
+        }
         self.by_age.push_back((failure.hash, failure.since));
         self.by_hash.entry(failure.hash).or_default().push(failure);
         forgotten
@@ -48,23 +55,29 @@ impl<Key> Failures<Key> {
 
     /// Forgets the failures whose stamp is not `is_recent`. Later stamps are more recent.
     #[must_use]
-    pub(super) fn expire(&mut self, is_recent: impl Fn(u64) -> bool) -> Vec<Failure<Key>> {
+    pub(super) fn expire(&mut self, is_recent: impl Fn(u64) -> bool) -> Forgotten<Key> {
         let mut forgotten = Vec::new();
         while self.by_age.front().is_some_and(|(_, since)| !is_recent(*since)) {
-            forgotten.append(&mut self.forget_oldest());
+            forgotten.extend(self.forget_oldest().map(Foreign::new));
         }
         forgotten
     }
 
-    fn forget_oldest(&mut self) -> Vec<Failure<Key>> {
-        let Some((hash, since)) = self.by_age.pop_front() else { return Vec::new() };
-        let Some(failures) = self.by_hash.get_mut(&hash) else { return Vec::new() };
-        let place = failures.iter().position(|failure| failure.since == since);
-        let forgotten = place.map(|place| failures.swap_remove(place));
+    #[must_use]
+    pub(super) fn forget_all(&mut self) -> Forgotten<Key> {
+        let Self { by_hash, .. } = std::mem::take(self);
+        by_hash.into_values().flatten().map(Foreign::new).collect()
+    }
+
+    fn forget_oldest(&mut self) -> Option<Failure<Key>> {
+        let (hash, since) = self.by_age.pop_front()?;
+        let failures = self.by_hash.get_mut(&hash)?;
+        let place = failures.iter().position(|failure| failure.since == since)?;
+        let forgotten = failures.swap_remove(place);
         if failures.is_empty() {
             self.by_hash.remove(&hash);
         }
-        forgotten.into_iter().collect()
+        Some(forgotten)
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{SharedCore, uses};
+use super::SharedCore;
+use super::node::uses;
 use crate::caching::gate::{Asked, Caller, CreationGate, Finished, Passage};
 use crate::caching::keyed_cache::KernelKeyOf;
 use crate::caching::reporting::{Ended, Reporter};
@@ -37,7 +38,7 @@ impl<Key, R> SharedCore<Key, R> {
     }
 }
 
-impl<Key: Clone, R> SharedCore<Key, R> {
+impl<Key, R> SharedCore<Key, R> {
     /// Asks the gate, if there is one, for the creation of `key`. To be called under no lock.
     pub(super) fn ask(&self, key: &Key, caller: Option<Caller>) -> Result<Option<Box<dyn Passage>>, Error> {
         let state = self.lock();

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError};
 use metallic_instrumentation::{CacheKind, CacheName, RemovalCause};
 
 use super::node::Node;
+use super::state::Counted;
 use super::{LocalCache, Made, Request, SharedCore, UNKNOWN};
 use crate::caching::clock::TimeSource;
 use crate::caching::entries::hash_of;
@@ -29,10 +30,13 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         is_current: impl FnOnce(&R) -> Result<bool, Error>,
     ) -> Result<Option<Arc<Node<R>>>, Error> {
         let fast = TimeSource::hit_stamp_before(self.head.fast_path_until());
-        let mut state = self.lock();
+        // Before the lock: a clock is not ours, and may use the cache. With a stamp of the fast path it is the machine's.
         let now = fast.unwrap_or_else(|| self.time.stamp());
-        let expired = if fast.is_none() { self.expire(&mut state, now) } else { None };
-        let Some(id) = state.cache.find(hash, key) else {
+        // What is dropped by a panic is dropped in the reverse order: the lock is released first.
+        let expired;
+        let mut state = self.lock();
+        expired = if fast.is_none() { self.expire(&mut state, now) } else { None };
+        let Some(id) = state.find(hash, key) else {
             drop(state);
             self.see_off(&expired);
             return Ok(None);
@@ -50,7 +54,8 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
                 Ok(Some(node))
             }
             Ok(false) => {
-                let departures = state.cache.remove(hash, key, RemovalCause::Stale, self.time.stamp());
+                let at = fast.map_or(now, |_| self.time.stamp());
+                let departures = state.cache.remove(hash, &Counted(key), RemovalCause::Stale, at);
                 state.outdated += 1;
                 let leaving = self.leave(&mut state, departures);
                 drop(state);
@@ -79,7 +84,7 @@ impl<Key: Eq + Hash + Clone, R: Clone> SharedCore<Key, R> {
     ) -> Result<Option<R>, Error> {
         let Some(now) = TimeSource::hit_stamp_before(self.head.fast_path_until()) else { return Ok(None) };
         let mut state = self.lock();
-        let Some(id) = state.cache.find(hash, key) else { return Ok(None) };
+        let Some(id) = state.find(hash, key) else { return Ok(None) };
         if !is_current(&state.cache.get(id).resource.resource)? {
             return Ok(None);
         }

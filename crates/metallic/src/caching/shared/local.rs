@@ -9,6 +9,7 @@ use super::SharedCore;
 use super::head::Head;
 use super::node::Node;
 use crate::caching::clock::TimeSource;
+use crate::caching::drops::run_each;
 use crate::caching::entries::{Entries, Entry};
 use crate::caching::order::{EntryId, MIN_PLACES, Renumbering};
 use crate::caching::sync::atomic::{AtomicU64, Ordering};
@@ -172,7 +173,7 @@ impl<Key: Eq + Hash + Clone, R> LocalCache<Key, R> {
     /// Lets go of everything.
     pub(in crate::caching) fn park(&mut self) {
         (self.vacant, self.len) = (Vec::new(), 0);
-        drop(self.let_go_of_all());
+        run_each(self.let_go_of_all(), drop);
     }
 
     /// Lets go of the entries that were removed from the shared cache.
@@ -198,7 +199,7 @@ impl<Key: Eq + Hash + Clone, R> LocalCache<Key, R> {
         self.seen = generation;
         self.shrink();
         // When all are taken out: it runs code that is not ours, and may panic.
-        drop(gone);
+        run_each(gone, drop);
     }
 
     /// Takes an entry out, for the caller to drop.
@@ -249,6 +250,6 @@ impl<Key, R> Drop for LocalCache<Key, R> {
         let entries = self.let_go_of_all();
         let tally = Arc::as_ptr(&self.tally);
         self.core.lock().locals.retain(|local| !std::ptr::eq(local.as_ptr(), tally));
-        drop(entries);
+        run_each(entries, drop);
     }
 }

@@ -112,3 +112,8 @@ impl<R> Node<R> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// What the node of an entry knows of its uses.
+pub(super) fn uses<R>(node: &Arc<Node<R>>) -> Option<Uses> {
+    Some(node.uses())
+}

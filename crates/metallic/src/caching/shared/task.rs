@@ -6,6 +6,7 @@ use std::task::{Poll, Wake, Waker};
 use std::time::Duration;
 
 use super::creators::{Creators, Job, Refused};
+use super::deadline::Deadline;
 use super::flight::{Landing, Outcome};
 use super::node::Node;
 use super::waits::Wait;
@@ -129,9 +130,14 @@ impl<R: Send + Sync + 'static> Task<R> {
         matches!(self.lock().stage, Stage::Over(_))
     }
 
-    /// Returns `true` if no thread will run it but one that asks for its outcome.
+    /// Returns `true` if no thread will run it but one that asks for its outcome: also if another's creation is waited for, and
+    /// there is no thread to take it up if that fails.
     pub(super) fn is_unserved(&self) -> bool {
-        matches!(self.lock().stage, Stage::Unserved)
+        match self.lock().stage {
+            Stage::Unserved => true,
+            Stage::Attached => self.creators.most_threads() == 0,
+            _ => false,
+        }
     }
 
     /// Returns the outcome, if it is known.
@@ -168,10 +174,10 @@ impl<R: Send + Sync + 'static> Task<R> {
         }
     }
 
-    /// Waits for the outcome, for at most `timeout` unless there is no other thread to create.
+    /// Waits for the outcome, for at most `timeout` in all unless there is no other thread to create.
     pub(super) fn wait_timeout(self: &Arc<Self>, timeout: Duration) -> Result<Settled<R>, Error> {
         self.creators.raise(self.number);
-        let mut is_late = false;
+        let (mut deadline, mut is_late) = (Deadline::Within(Some(timeout)), false);
         loop {
             match self.outcome() {
                 Some(settled) => return Ok(settled),
@@ -179,8 +185,7 @@ impl<R: Send + Sync + 'static> Task<R> {
                     // Without waiting for another thread's creation, which may take longer.
                     Some(landing) => self.run(&landing, false),
                     None if is_late => return Err(Error::TimedOut { cache_key: self.maker.label() }),
-                    // Anew if another thread takes what had no thread before.
-                    None => is_late = self.wait_for_change(Some(timeout))?,
+                    None => is_late = self.wait_for_change(deadline.remaining())?,
                 },
             }
         }

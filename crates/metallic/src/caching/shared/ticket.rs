@@ -51,11 +51,17 @@ impl<R: Send + Sync + 'static> Ticket<R> {
         self.task.is_over()
     }
 
-    /// Has the resource created even if no ticket is left: at once, if there is no other thread to do it.
+    /// Has the resource created even if no ticket is left: at once, if there is no other thread to do it. Where the registry has no
+    /// creator threads and another thread is creating the resource, this waits for it.
     pub fn detach(self) {
         if self.task.is_unserved() {
             drop(self.task.wait());
         }
+        self.keep_wanted();
+    }
+
+    /// Lets the creator threads have it, if there are any, though no ticket is left.
+    pub(super) fn keep_wanted(self) {
         // In place of this one, which gives its own back.
         self.task.want();
     }

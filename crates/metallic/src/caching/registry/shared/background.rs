@@ -159,6 +159,6 @@ impl<D: 'static> SharedRegistry<D> {
 impl<D> Drop for Inner<D> {
     fn drop(&mut self) {
         // Threads are let go of: this may be one of them, and what they are creating may want a lock of the caller's.
-        drop(self.creators.stop());
+        self.creators.let_go();
     }
 }

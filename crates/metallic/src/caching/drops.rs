@@ -1,0 +1,43 @@
+//! What panics on the way is kept from ending the process, and from keeping the rest from being done.
+
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::thread::panicking;
+
+/// Takes `step` with every item, whichever of them panics. The first panic goes on then, unless another one is under way.
+pub(super) fn run_each<T>(items: impl IntoIterator<Item = T>, mut step: impl FnMut(T)) {
+    let mut first_panic = None;
+    for item in items {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| step(item))) {
+            match first_panic {
+                None => first_panic = Some(payload),
+                // Its `Drop` may panic, too.
+                Some(_) => mem::forget(payload),
+            }
+        }
+    }
+    match first_panic {
+        Some(payload) if panicking() => mem::forget(payload),
+        Some(payload) => resume_unwind(payload),
+        None => {}
+    }
+}
+
+/// A value of a caller, whose `Drop` may panic: while another panic is under way, as from the value before it in a vector, that
+/// would end the process, and is lost instead.
+pub(super) struct Foreign<T>(Option<T>);
+
+impl<T> Foreign<T> {
+    pub(super) fn new(value: T) -> Self {
+        Self(Some(value))
+    }
+}
+
+impl<T> Drop for Foreign<T> {
+    fn drop(&mut self) {
+        let Some(value) = self.0.take() else { return };
+        if panicking() {
+            run_each([value], drop);
+        }
+    }
+}

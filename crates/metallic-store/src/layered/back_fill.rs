@@ -2,6 +2,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use crate::guard::caught;
 use crate::journal::Stopwatch;
 use crate::{ArtifactStore, Entry, Journal, SaveError, StoreAction};
 
@@ -100,7 +101,7 @@ impl Drop for Worker {
             return;
         }
         if let Some(thread) = self.thread.take() {
-            // A store that panicked on that thread has told so there.
+            // It catches what stores panic with.
             let _ = thread.join();
         }
     }
@@ -109,7 +110,10 @@ impl Drop for Worker {
 fn run(queue: &Receiver<Job>) {
     for job in queue {
         match job {
-            Job::Write { level, entry } => write(&*level, &entry),
+            // A panic costs one write, and not those after it.
+            Job::Write { level, entry } => {
+                caught(move || write(&*level, &entry));
+            }
             Job::Flush(done) => drop(done),
         }
     }
@@ -118,7 +122,7 @@ fn run(queue: &Receiver<Job>) {
 fn write(level: &dyn ArtifactStore, entry: &Entry) {
     let watch = Stopwatch::start();
     let id = entry.key.id();
-    match level.write(entry) {
+    match caught(|| level.write(entry)).unwrap_or(Err(SaveError::Panicked)) {
         Ok(()) => {
             let (bytes, elapsed) = (entry.body.bytes(), watch.elapsed());
             level.journal().record(StoreAction::Written { id, bytes, elapsed });

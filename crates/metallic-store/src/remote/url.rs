@@ -91,14 +91,18 @@ impl Location {
     }
 }
 
+/// A URL as errors show it: without user and password, and without parameters, of which any may be a secret.
+pub(super) fn redacted(url: &str) -> String {
+    // From the last `@` on, since a password may have any character.
+    let (scheme, rest) =
+        url.split_once("://").map_or(("", url), |(scheme, _)| url.split_at(scheme.len() + 3));
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+    format!("{scheme}{}", rest.split(['?', '#']).next().unwrap_or_default())
+}
+
 /// The transport that a URL asks for.
 pub(super) fn transport(url: &str) -> Result<Box<dyn Transport>, RemoteUrlError> {
-    // Without the password, since errors are printed.
-    let shown = || match (url.split_once("://"), url.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://{rest}"),
-        _ => url.to_owned(),
-    };
-    let unsupported = || RemoteUrlError::Unsupported(shown());
+    let unsupported = || RemoteUrlError::Unsupported(redacted(url));
     let (scheme, rest) = url.split_once("://").ok_or_else(unsupported)?;
     let is_encrypted = scheme.ends_with("https");
     if is_encrypted && !can_encrypt() {

@@ -216,3 +216,25 @@ fn a_folder_that_cannot_be_made_costs_nothing_but_the_store() {
     assert_eq!(store.stats().written, 0);
     assert_eq!(store.stats().not_written.values().sum::<u64>(), 2);
 }
+
+#[test]
+fn a_fault_at_any_call_takes_no_living_writers_file_for_abandoned() {
+    let folder = tempfile::tempdir().unwrap();
+    DiskStore::open(folder.path(), options()).save(&key(0, "a"), &artifact(0, 100)).unwrap();
+    // As another process that is about to write 1000 bytes has it.
+    let path = folder.path().join("tmp").join("1000-1-1");
+    let writing = std::fs::File::create_new(&path).unwrap();
+    writing.try_lock().unwrap();
+    for fault in FAULTS {
+        for call in 0..40 {
+            let files = Arc::new(InjectingFileSystem::default());
+            let store = DiskStore::open(folder.path(), options().with_file_system(files.clone()));
+            files.inject(fault, call, false);
+            let _ = store.usage();
+            assert!(path.exists(), "{fault:?} at {call}");
+        }
+    }
+    drop(writing);
+    DiskStore::open(folder.path(), options()).usage().unwrap();
+    assert!(!path.exists(), "its lock is free");
+}

@@ -18,6 +18,7 @@ mod ready;
 mod record;
 mod recording;
 mod registries;
+mod replace;
 mod warm;
 mod writer;
 
@@ -29,5 +30,7 @@ pub use read::Manifest;
 pub use ready::Ready;
 pub use record::Record;
 pub use recording::RecordingReport;
+#[doc(hidden)]
+pub use replace::replace_file;
 pub use warm::{WarmOptions, WarmProgress, WarmReport, WarmTarget, WarmUp};
 pub use writer::ManifestWriter;

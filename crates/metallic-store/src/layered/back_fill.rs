@@ -36,7 +36,7 @@ impl BackFill {
         let Some(jobs) = self.jobs(true) else { return };
         let job = Job::Write { level: Arc::clone(level), entry: entry.clone() };
         if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = jobs.try_send(job) {
-            level.journal().record(StoreAction::NotWritten { id: entry.key.id(), cause: &SaveError::Busy });
+            not_written(&**level, entry, &SaveError::Busy);
         }
     }
 
@@ -129,8 +129,13 @@ fn write(level: &dyn ArtifactStore, entry: &Entry) {
         }
         // A level that is only read is meant to be.
         Err(SaveError::ReadOnly) => {}
-        Err(cause) => level.journal().record(StoreAction::NotWritten { id, cause: &cause }),
+        Err(cause) => not_written(level, entry, &cause),
     }
+}
+
+fn not_written(level: &dyn ArtifactStore, entry: &Entry, cause: &SaveError) {
+    let id = entry.key.id();
+    level.journal().record(StoreAction::NotWritten { id, cause, in_background: true });
 }
 
 #[cfg(test)]

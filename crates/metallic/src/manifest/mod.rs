@@ -11,6 +11,7 @@
 //! no handle and no path in it, so that it can be carried to other machines.
 
 mod algebra;
+mod coverage;
 mod error;
 mod kernels;
 mod read;
@@ -23,6 +24,7 @@ mod warm;
 mod writer;
 
 pub use algebra::ManifestDiff;
+pub use coverage::{CacheCoverage, Coverage, KeyCoverage};
 pub use error::ManifestError;
 pub use kernels::WarmKeys;
 pub(crate) use kernels::Warming;

@@ -201,11 +201,12 @@ impl Task for Job<'_> {
                 caches::set(&registry, policy);
             }
         }
-        let serving = contract.begin(&registry, session.workers())?;
+        let serving = contract.begin(&registry, &session.workload(), session.workers())?;
         let progress = Progress::steps((session.prompts.len() * session.passes) as u64, "running");
         let mut ended = session.serve(&device, &registry, &serving, &progress);
         progress.finish();
-        let figures = serving.end()?;
+        let mut figures = serving.end()?;
+        figures.coverage = figures.warm_up.as_ref().map(|_| registry.coverage());
         let mut rows = caches::rows(&registry);
         rows.append(&mut ended.kv_caches);
         rows.extend(

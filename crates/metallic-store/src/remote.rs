@@ -37,7 +37,7 @@ pub use redis::RedisTransport;
 #[cfg(feature = "s3")]
 pub use s3::S3Transport;
 pub use transport::{Transport, TransportError};
-pub use url::RemoteUrlError;
+pub use url::{RemoteUrlError, redacted_url};
 
 /// A store on another machine, that answers soon or not at all.
 ///

@@ -5,7 +5,7 @@ use rusty_s3::{Bucket, Credentials, S3Action, UrlStyle};
 
 use super::http::HttpTransport;
 use super::transport::{Transport, TransportError};
-use super::url::{Location, RemoteUrlError, can_encrypt, redacted};
+use super::url::{Location, RemoteUrlError, can_encrypt, redacted_url};
 
 /// S3, and what speaks its protocol: signed GET, PUT and DELETE of objects.
 ///
@@ -30,7 +30,7 @@ impl S3Transport {
         let endpoint = location.parameter("endpoint").unwrap_or_else(amazons);
         let is_encrypted = endpoint.starts_with("https://");
         if !(endpoint.starts_with("http://") || is_encrypted && can_encrypt()) {
-            return Err(RemoteUrlError::Unsupported(redacted(&endpoint)));
+            return Err(RemoteUrlError::Unsupported(redacted_url(&endpoint)));
         }
         let endpoint = endpoint.parse().map_err(|_| incomplete("an endpoint that is a URL"))?;
         let bucket = Bucket::new(endpoint, UrlStyle::Path, location.authority.clone(), region)

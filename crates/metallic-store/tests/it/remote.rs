@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use metallic_store::conformance::{self, artifact, key};
+use metallic_store::remote::redacted_url;
 use metallic_store::{
     ArtifactStore, LayeredStore, MemoryStore, MissCause, Obtain, RemoteOptions, RemoteStore, RemoteUrlError,
     Secret,
@@ -246,6 +247,15 @@ fn urls_that_name_no_store_are_refused() {
 
 #[test]
 fn no_error_and_no_debug_text_shows_a_secret_of_a_url() {
+    for (url, shown) in [
+        ("redis://user:hid@den@host:1/2", "redis://host:1/2"),
+        ("s3://bucket/a?endpoint=http://user:hidden@host", "s3://bucket/a"),
+        ("http://user:hid?den@host", "http://host"),
+        ("http://host", "http://host"),
+        ("/a/folder", "/a/folder"),
+    ] {
+        assert_eq!(redacted_url(url), shown);
+    }
     for url in [
         "s3+https://user:hidden@host/bucket",
         "s3://bucket/prefix?endpoint=ftp%3A%2F%2Fuser%3Ahidden%40host%2F%3Fkey%3Dhidden",

@@ -143,7 +143,8 @@ const SKEW: Duration = Duration::from_secs(60);
 fn clock(store: &RemoteStore, is_signed: bool) -> Option<Finding> {
     const CHECK: &str = "clock";
     let Some(there) = store.server_time().ok()? else {
-        let detail = "not compared: the protocol does not tell the time, and nothing there is signed or expires by it";
+        let detail =
+            "not compared: the protocol does not tell the time, and nothing there is signed or expires by it";
         return Some(Finding::ok(CHECK, detail));
     };
     let here = SystemTime::now();

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use metallic::caching::EvictionPolicy;
+use metallic::creation::Contract;
 use metallic_instrumentation::EventKind;
 
 use crate::contender::{Contender, Subject};
@@ -76,6 +77,16 @@ impl Row {
         })
     }
 
+    /// A registry that is armed, before it is filled and for as long as it lives.
+    fn armed(name: &'static str, bar: &'static str) -> Self {
+        Self::new(name, bar, move |workload| {
+            let policy = EvictionPolicy::size_limited_lru(workload.capacity);
+            let mut registry = registry(workload, policy);
+            std::mem::forget(registry.arm("serving", Contract::Count));
+            Subject::new(workload, registry, |state| state)
+        })
+    }
+
     fn time_bar(self, time_bar: &'static str) -> Self {
         Self { time_bar, ..self }
     }
@@ -107,6 +118,7 @@ fn hits() -> Vec<Row> {
         Row::registry("registry hybrid", "size_limited_lru + 10", |max| EvictionPolicy::hybrid(max, IDLE)),
         Row::cache_mut("cache_mut size_limited_lru", "120, aim 100", EvictionPolicy::size_limited_lru),
         Row::cache_mut("cache_mut none", "", |_| EvictionPolicy::none()),
+        Row::armed("registry size_limited_lru, armed", "size_limited_lru"),
         Row::sink("registry lru, sink wants nothing", None),
         Row::sink("registry lru, sink wants summaries", Some(EventKind::ResourceCacheSummary)),
         Row::new("prepared tensor, lru, in a slot", "", prepared::in_a_slot),

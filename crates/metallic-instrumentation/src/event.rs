@@ -16,9 +16,11 @@ mod name;
 mod named;
 mod opening;
 mod removal;
+mod verification;
 
 pub use artifact::{
-    ArtifactEvicted, ArtifactFound, ArtifactMissed, ArtifactRejected, ArtifactWritten, RemoteFailed,
+    ArtifactEvicted, ArtifactFound, ArtifactMissed, ArtifactNotWritten, ArtifactRejected, ArtifactWritten,
+    RemoteFailed,
 };
 pub use contract::{CreationViolation, ViolationMode, ViolationVerdict, WarmUpFinished};
 pub use kv_cache::{KvCacheRefused, KvCacheResized, KvCacheTruncated};
@@ -26,6 +28,7 @@ pub use look_up::{CreationOutcome, ResourceCacheAccess, ResourceCacheSummary, Re
 pub use name::CacheName;
 pub use opening::{CacheKind, CacheOpened, CachePolicyChanged, LogOpened, RegistryOpened};
 pub use removal::{CacheCleared, CacheEviction, EntryRemoved, RemovalCause};
+pub use verification::IncompleteKey;
 
 /// One thing that a cache did, with its time.
 #[derive(Clone, Debug, PartialEq)]
@@ -166,6 +169,8 @@ events! {
     ArtifactMissed,
     /// An artifact written to a store.
     ArtifactWritten,
+    /// An artifact not written to a store.
+    ArtifactNotWritten,
     /// An artifact that was not used.
     ArtifactRejected,
     /// Artifacts removed from a store.
@@ -176,6 +181,8 @@ events! {
     CreationViolation,
     /// The end of a warm-up.
     WarmUpFinished,
+    /// A key that does not say all of what its resource is made of.
+    IncompleteKey,
 }
 
 impl EventKind {

@@ -31,10 +31,12 @@ use kv_cache::KvCacheHandles;
 /// | `metallic_artifacts_found_total`, `metallic_artifact_found_bytes_total`, `metallic_artifact_load_seconds` (histogram) | `level` | `ArtifactFound` |
 /// | `metallic_artifacts_missed_total` | `cause` | `ArtifactMissed` |
 /// | `metallic_artifacts_written_total`, `metallic_artifact_written_bytes_total`, `metallic_artifact_write_seconds` (histogram) | | `ArtifactWritten` |
+/// | `metallic_artifacts_not_written_total` | `level`, `cause` (`cache` is empty for writes in the background) | `ArtifactNotWritten` |
 /// | `metallic_artifacts_rejected_total` | `level`, `cause` | `ArtifactRejected` |
 /// | `metallic_artifacts_evicted_total`, `metallic_artifact_evicted_bytes_total` | (no `cache`) | `ArtifactEvicted` |
 /// | `metallic_remote_failures_total` | `level`, `operation` (no `cache`) | `RemoteFailed` |
 /// | `metallic_creation_violations_total` | `scope`, `mode`, `verdict` | `CreationViolation` |
+/// | `metallic_incomplete_keys_total` | | `IncompleteKey` |
 ///
 /// All registries that report here are counted together, cache by cache: every number is a sum of what events tell to
 /// have changed. So `metallic_cache_entries` counts from the moment the exporter was attached, and entries that go with

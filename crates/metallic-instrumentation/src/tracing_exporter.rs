@@ -15,7 +15,7 @@ const TARGET: &str = "metallic::cache";
 /// | `ResourceCacheAccess`, `EntryRemoved` | trace |
 /// | `ResourceCreated` | debug when created, warn when failed or panicked |
 /// | `CreationViolation` | debug when only counted, warn otherwise |
-/// | `ArtifactRejected`, `EventsDropped`, `KvCacheRefused`, `RemoteFailed` | warn |
+/// | `ArtifactNotWritten`, `ArtifactRejected`, `EventsDropped`, `IncompleteKey`, `KvCacheRefused`, `RemoteFailed` | warn |
 /// | every other | debug |
 ///
 /// The message is the name of the kind; the fields are those of the event, `timestamp` and `registry`. Lists are in their
@@ -39,8 +39,10 @@ impl EventSink for TracingExporter {
             }
             EventKind::ResourceCreated
             | EventKind::CreationViolation
+            | EventKind::ArtifactNotWritten
             | EventKind::ArtifactRejected
             | EventKind::EventsDropped
+            | EventKind::IncompleteKey
             | EventKind::KvCacheRefused
             | EventKind::RemoteFailed => event_enabled!(target: TARGET, Level::WARN),
             _ => event_enabled!(target: TARGET, Level::DEBUG),
@@ -198,6 +200,21 @@ impl EventSink for TracingExporter {
                 cache_key = &*e.cache_key,
                 bytes = e.bytes,
                 duration_ns = e.duration_ns
+            ),
+            EventData::ArtifactNotWritten(e) => emit!(
+                WARN,
+                "ArtifactNotWritten",
+                cache = e.cache.as_deref(),
+                cache_key = e.cache_key.as_deref(),
+                level = &*e.level,
+                cause = &*e.cause
+            ),
+            EventData::IncompleteKey(e) => emit!(
+                WARN,
+                "IncompleteKey",
+                cache = &*e.cache,
+                cache_key = &*e.cache_key,
+                differing_parts = tracing::field::debug(&e.differing_parts)
             ),
             EventData::ArtifactRejected(e) => emit!(
                 WARN,

@@ -41,7 +41,7 @@ pub enum BundleTrust<'a> {
     Anyone,
 }
 
-/// A file that is not a bundle, or not one to be trusted.
+/// A file that is not a bundle, or not one to be trusted; or entries that do not fit into one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BundleError {
@@ -51,6 +51,16 @@ pub enum BundleError {
     /// Its header is not that of a bundle that this version reads, or its length or digest is another.
     #[error("the bundle is damaged: {0}")]
     Damaged(#[from] FormatError),
+    /// The entries take more than a bundle may.
+    #[error(
+        "the entries take {bytes} bytes or more, and a bundle at most {limit}: export them by cache or key"
+    )]
+    TooLong {
+        /// The bytes of the entries up to the one that was too much.
+        bytes: u64,
+        /// The most there may be.
+        limit: u64,
+    },
     /// It does not decompress to what its header says.
     #[error("the bundle is damaged: {0}")]
     Compression(String),

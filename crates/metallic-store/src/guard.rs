@@ -57,7 +57,7 @@ impl StoreGuard {
 }
 
 /// Calls, and returns nothing if that panics.
-fn caught<T>(call: impl FnOnce() -> T) -> Option<T> {
+pub(crate) fn caught<T>(call: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(call)).map_err(discard).ok()
 }
 

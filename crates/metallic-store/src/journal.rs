@@ -60,6 +60,8 @@ pub enum StoreAction<'a> {
         id: EntryId,
         /// Why.
         cause: &'a SaveError,
+        /// `true` for a write of a [`LayeredStore`](crate::LayeredStore) to one of its levels, which no caller hears of.
+        in_background: bool,
     },
     /// An entry was removed because its driver refused it.
     Rejected {

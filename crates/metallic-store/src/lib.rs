@@ -69,7 +69,7 @@
 //! | `http`, `bazel`, `redis`, `s3` | `RemoteStore` on existing servers, by that protocol | |
 //! | `tls` | `https` for these, except Redis | |
 //! | `remote` | `RemoteStore` alone, for a custom transport; any of those turns it on | |
-//! | `conformance` | `conformance`: what any store must do, for its author's tests | |
+//! | `conformance` | `conformance`: what any store must do, for its author's tests; with `disk` also `CrashingFileSystem`: a process that is killed at a chosen step | |
 //!
 //! # What is trusted
 //!

@@ -37,7 +37,7 @@ pub use redis::RedisTransport;
 #[cfg(feature = "s3")]
 pub use s3::S3Transport;
 pub use transport::{Transport, TransportError};
-pub use url::RemoteUrlError;
+pub use url::{RemoteUrlError, redacted_url};
 
 /// A store on another machine, that answers soon or not at all.
 ///
@@ -53,6 +53,9 @@ pub struct RemoteStore {
     breaker: Breaker,
     journal: Journal,
 }
+
+/// A century, which no process sees the end of.
+const FAR_AHEAD: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 impl RemoteStore {
     /// A store behind a transport.
@@ -88,7 +91,14 @@ impl RemoteStore {
     ///
     /// If there is no answer within the deadline.
     pub fn server_time(&self) -> Result<Option<SystemTime>, TransportError> {
-        self.transport.time(Instant::now() + self.options.deadline)
+        self.transport.time(self.deadline())
+    }
+
+    /// The end of an operation that begins now.
+    fn deadline(&self) -> Instant {
+        let now = Instant::now();
+        // A clock may have no name for what is that far ahead.
+        now.checked_add(self.options.deadline).unwrap_or_else(|| now + FAR_AHEAD)
     }
 
     /// Tries until it succeeds, is refused, has been retried often enough, or the deadline is over.
@@ -97,7 +107,7 @@ impl RemoteStore {
         name: &'static str,
         mut operation: impl FnMut(Instant) -> Result<T, TransportError>,
     ) -> Result<T, TransportError> {
-        let deadline = Instant::now() + self.options.deadline;
+        let deadline = self.deadline();
         let mut pause = Duration::from_millis(10);
         let mut retries = self.options.retries;
         loop {
@@ -105,12 +115,12 @@ impl RemoteStore {
                 Err(error @ TransportError::Failed(_)) => error,
                 outcome => return outcome,
             };
-            if retries == 0 || Instant::now() + pause >= deadline {
+            if retries == 0 || deadline.saturating_duration_since(Instant::now()) <= pause {
                 return Err(error);
             }
             self.journal.record(StoreAction::Fault { attempt: name, cause: &error.to_string() });
             std::thread::sleep(pause);
-            pause *= 4;
+            pause = pause.saturating_mul(4);
             retries -= 1;
         }
     }

@@ -236,7 +236,7 @@ fn write_counted<S: ArtifactStore + ?Sized>(store: &S, entry: &Entry) -> Result<
     let id = entry.key.id();
     store.journal().record(match &outcome {
         Ok(()) => StoreAction::Written { id, bytes: entry.body.bytes(), elapsed: watch.elapsed() },
-        Err(cause) => StoreAction::NotWritten { id, cause },
+        Err(cause) => StoreAction::NotWritten { id, cause, in_background: false },
     });
     outcome
 }

@@ -15,6 +15,10 @@ pub struct ContractArgs {
     /// Create the keys of this manifest before the first prompt, the costliest first.
     #[arg(long, value_name = "MANIFEST")]
     pub warm: Option<PathBuf>,
+    /// Create the keys that the model lists for these prompts before the first of them, so that no manifest is needed. With
+    /// `--warm`, those of the manifest too.
+    #[arg(long)]
+    pub warm_model: bool,
     /// Once warm: count, warn of or refuse every creation. With `refuse`, one ends the run with exit code 3.
     #[arg(long, value_enum, value_name = "CONTRACT")]
     pub arm: Option<Arm>,

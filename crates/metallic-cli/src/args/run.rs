@@ -20,6 +20,7 @@ const EXAMPLES: &str = "Examples:
   metallic run --workers 4 --input prompts.txt
   metallic run --record m.jsonl
   metallic run --warm m.jsonl --arm refuse
+  metallic run --warm-model --arm refuse
   metallic run --verify";
 
 const POLICIES: &str = "Policies: none, size_limited_lru:N, lru[:N], fifo[:N], s3_fifo:N, sieve:N,

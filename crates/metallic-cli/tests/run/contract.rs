@@ -37,6 +37,11 @@ fn assert_nothing_is_created_while_serving(device: &[&str], lines_removed: usize
     assert_eq!(fs::read_to_string(&ready).unwrap(), "ready\n");
     assert_eq!(run["prompts"][0]["generated_ids"], recorded["prompts"][0]["generated_ids"]);
 
+    // The model lists exactly what a run creates, so that its first run needs no record.
+    let listed = json(&args(device, &["--warm-model", "--arm", "refuse"]), "");
+    assert_eq!(contract(&listed)["warm_up"]["created"].as_u64(), Some(keys), "{listed}");
+    assert_eq!(contract(&listed)["violations"], 0, "{listed}");
+
     let whole = fs::read_to_string(&path).unwrap();
     let lines: Vec<&str> = whole.lines().collect();
     let last = lines.len() - 1;

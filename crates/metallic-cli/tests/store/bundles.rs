@@ -71,3 +71,15 @@ fn an_export_that_cannot_be_written_leaves_nothing() {
         fs::read_dir(folder.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left.len(), 2, "{left:?}");
 }
+
+#[cfg(unix)]
+#[test]
+fn an_export_to_a_link_goes_where_the_link_leads() {
+    let place = Place::filled();
+    let link = place.beside("link.bundle");
+    std::os::unix::fs::symlink("real.bundle", &link).unwrap();
+    place.text(&["export", "--out", path(&link)]);
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert!(fs::metadata(place.beside("real.bundle")).unwrap().is_file());
+    place.text(&["export", "--out", "/dev/null"]);
+}

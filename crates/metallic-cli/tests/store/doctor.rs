@@ -138,7 +138,7 @@ fn bases_are_examined_and_never_written_to() {
     assert_found(&examine_base(&bundle, None), "bundle", Verdict::Warning, "no one has signed");
     fs::write(&bundle, "nonsense").unwrap();
     assert_found(&examine_base(&bundle, None), "bundle", Verdict::Failure, "damaged");
-    let (nothing, _) = Bundle::export(&MemoryStore::new(), [], None);
+    let (nothing, _) = Bundle::export(&MemoryStore::new(), [], None).unwrap();
     fs::write(&bundle, nothing).unwrap();
     assert_found(&examine_base(&bundle, None), "bundle", Verdict::Failure, "no entry");
     assert_found(&examine_base(&place.beside("none"), None), "bundle", Verdict::Failure, "cannot be read");

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::cases::{Numbers, Outcome, done, size, try_cases};
 use super::checked::Checked;
 use super::deviation::U;
+use super::inputs::{Found, check_inputs};
 use super::operand::{Matrices, Spread};
 use super::refusals::{define_wrong, must_plan, no_plan, of_f16, tensor};
 use super::sharing::check_plans;
@@ -66,6 +67,11 @@ impl Checked for AddKernel {
     fn share<D: Runs<Self>>(device: &D) {
         let add = AddParams { dtype: Dtype::F32 };
         check_plans::<Self, D>(device, [add, add], 1);
+    }
+
+    fn change_inputs<D: Runs<Self>>(device: &D) -> Found {
+        let add = |dtype| AddParams { dtype };
+        check_inputs::<Self, D>(device, [Dtype::F32, Dtype::F16].map(add))
     }
 }
 

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use super::cases::{Numbers, Outcome, done, size, try_cases};
 use super::checked::Checked;
 use super::deviation::U;
+use super::inputs::{Found, check_inputs};
 use super::operand::{Matrices, Spread, spread};
 use super::refusals::{define_wrong, must_plan, no_plan, of_f16, tensor};
 use super::sharing::check_plans;
@@ -112,6 +113,24 @@ impl Checked for ScaledDotProductAttentionKernel {
         check_plans::<Self, D>(device, [(1, 129), (1, 200), (1, 256)].map(attention), 1);
         check_plans::<Self, D>(device, [(5, 9), (8, 16), (7, 13)].map(attention), 1);
         check_plans::<Self, D>(device, [(1, 16), (2, 16), (1, 17)].map(attention), 3);
+    }
+
+    fn change_inputs<D: Runs<Self>>(device: &D) -> Found {
+        let attention =
+            AttentionParams { heads: 4, kv_heads: 4, head_dim: 8, seq_q: 5, seq_k: 9, ..ATTENTION };
+        let inputs = [
+            AttentionParams { ..attention },
+            AttentionParams { heads: 8, ..attention },
+            AttentionParams { kv_heads: 2, ..attention },
+            AttentionParams { head_dim: 9, ..attention },
+            AttentionParams { seq_q: 7, ..attention },
+            AttentionParams { seq_q: 64, seq_k: 512, ..attention },
+            AttentionParams { seq_k: 13, ..attention },
+            AttentionParams { seq_k: 512, ..attention },
+            AttentionParams { causal: !attention.causal, ..attention },
+            AttentionParams { dtype: Dtype::F16, ..attention },
+        ];
+        check_inputs::<Self, D>(device, inputs)
     }
 }
 

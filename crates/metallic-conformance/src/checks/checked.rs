@@ -2,6 +2,8 @@
 
 use metallic::kernels::{Operation, Runs};
 
+use super::inputs::Found;
+
 /// An operation, and the checks that every device that runs it must pass. Each panics if it does not.
 pub trait Checked: Operation + Sized {
     /// Compares results with the reference, over this number of random cases for each type of element that the device supports.
@@ -14,6 +16,9 @@ pub trait Checked: Operation + Sized {
     /// Checks that parameters of one bucket share a plan, and that those of different buckets or with anything else different do
     /// not.
     fn share<D: Runs<Self>>(device: &D);
+
+    /// Checks that each input, changed alone, changes the key or not the plan, as far as the device says what its plans are made of.
+    fn change_inputs<D: Runs<Self>>(device: &D) -> Found;
 }
 
 /// Makes all checks of one operation.
@@ -24,4 +29,5 @@ pub fn check<O: Checked, D: Runs<O>>(device: &D, cases: usize) {
     O::compare(device, cases);
     O::refuse(device);
     O::share(device);
+    O::change_inputs(device);
 }

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::cases::{Numbers, Outcome, done, size, try_cases};
 use super::checked::Checked;
 use super::deviation::U;
+use super::inputs::{Found, check_inputs};
 use super::operand::{Matrices, Spread};
 use super::refusals::{define_wrong, must_plan, no_plan, of_f16, tensor};
 use super::sharing::check_plans;
@@ -61,6 +62,11 @@ impl Checked for GeluKernel {
     fn share<D: Runs<Self>>(device: &D) {
         let forms = [GeluApproximation::None, GeluApproximation::Tanh, GeluApproximation::None];
         check_plans::<Self, D>(device, forms.map(|approximation| GeluParams { approximation, ..GELU }), 2);
+    }
+
+    fn change_inputs<D: Runs<Self>>(device: &D) -> Found {
+        let erf = GeluParams { approximation: GeluApproximation::None, ..GELU };
+        check_inputs::<Self, D>(device, [GELU, erf, GeluParams { dtype: Dtype::F16, ..GELU }])
     }
 }
 

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::cases::{Numbers, Outcome, done, factor, size, try_cases};
 use super::checked::Checked;
 use super::deviation::U;
+use super::inputs::{Found, check_inputs};
 use super::operand::{Matrices, Spread, spread};
 use super::refusals::{define_wrong, must_plan, no_plan, of_f16, refused, tensor, unchanged};
 use super::sharing::check_plans;
@@ -128,6 +129,23 @@ impl Checked for GemmKernel {
             GemmParams { bias: false, ..gemm(8) },
         ];
         check_plans::<Self, D>(device, other, 6);
+    }
+
+    fn change_inputs<D: Runs<Self>>(device: &D) -> Found {
+        // Other lengths within the bucket, without whole vectors, and beyond what goes another way.
+        let inputs = [
+            GEMM,
+            GemmParams { m: GEMM.m + 64, ..GEMM },
+            GemmParams { n: GEMM.n + 1, ..GEMM },
+            GemmParams { k: GEMM.k + 1, ..GEMM },
+            GemmParams { transpose_a: !GEMM.transpose_a, ..GEMM },
+            GemmParams { transpose_b: !GEMM.transpose_b, ..GEMM },
+            GemmParams { bias: !GEMM.bias, ..GEMM },
+            GemmParams { dtype: Dtype::F16, ..GEMM },
+        ];
+        check_inputs::<Self, D>(device, inputs);
+        let long = |m| GemmParams { m, n: 1024, k: 1024, ..GEMM };
+        check_inputs::<Self, D>(device, [33, 64, 40, 65, 1].map(long))
     }
 }
 

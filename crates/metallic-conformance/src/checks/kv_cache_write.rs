@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::cases::{Numbers, Outcome, done, size, try_cases};
 use super::checked::Checked;
 use super::deviation::check_untouched;
+use super::inputs::{Found, check_inputs};
 use super::operand::{Matrices, Spread, spread};
 use super::refusals::{define_wrong, must_plan, no_plan, of_f16, tensor};
 use super::sharing::check_plans;
@@ -75,6 +76,11 @@ impl Checked for KvCacheWriteKernel {
     fn share<D: Runs<Self>>(device: &D) {
         let write = |width| KvCacheWriteParams { width, dtype: Dtype::F32 };
         check_plans::<Self, D>(device, [8, 8, 9].map(write), 2);
+    }
+
+    fn change_inputs<D: Runs<Self>>(device: &D) -> Found {
+        let write = |(width, dtype)| KvCacheWriteParams { width, dtype };
+        check_inputs::<Self, D>(device, [(8, Dtype::F32), (9, Dtype::F32), (8, Dtype::F16)].map(write))
     }
 }
 

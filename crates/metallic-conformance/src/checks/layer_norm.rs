@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::cases::{Numbers, Outcome, done, size, try_cases};
 use super::checked::Checked;
 use super::deviation::U;
+use super::inputs::{Found, check_inputs};
 use super::operand::{Matrices, Spread, spread};
 use super::refusals::{define_wrong, must_plan, no_plan, of_f16, tensor};
 use super::sharing::check_plans;
@@ -80,6 +81,12 @@ impl Checked for LayerNormKernel {
     fn share<D: Runs<Self>>(device: &D) {
         let layer_norm = |width| LayerNormParams { width, dtype: Dtype::F32 };
         check_plans::<Self, D>(device, [8, 8, 9].map(layer_norm), 2);
+    }
+
+    fn change_inputs<D: Runs<Self>>(device: &D) -> Found {
+        let layer_norm = |(width, dtype)| LayerNormParams { width, dtype };
+        let inputs = [(8, Dtype::F32), (9, Dtype::F32), (4096, Dtype::F32), (8, Dtype::F16)];
+        check_inputs::<Self, D>(device, inputs.map(layer_norm))
     }
 }
 

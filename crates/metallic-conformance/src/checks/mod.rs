@@ -8,6 +8,7 @@ mod checked;
 mod deviation;
 mod gelu;
 mod gemm;
+mod inputs;
 mod kv_cache_write;
 mod layer_norm;
 mod memory;
@@ -18,4 +19,5 @@ mod softmax;
 
 pub use all::check_all;
 pub use checked::{Checked, check};
+pub use inputs::Found;
 pub use memory::check_memory;

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::cases::{Numbers, Outcome, done, size, try_cases};
 use super::checked::Checked;
 use super::deviation::U;
+use super::inputs::{Found, check_inputs};
 use super::operand::{Matrices, Spread, spread};
 use super::refusals::{define_wrong, must_plan, no_plan, of_f16, tensor};
 use super::sharing::check_plans;
@@ -93,6 +94,17 @@ impl Checked for SoftmaxKernel {
         check_plans::<Self, D>(device, [257, 300, 511, 512].map(softmax), 1);
         check_plans::<Self, D>(device, [1, 2, 256, 257, 513].map(softmax), 5);
         check_plans::<Self, D>(device, [softmax(7), SoftmaxParams { causal: true, ..softmax(7) }], 2);
+    }
+
+    fn change_inputs<D: Runs<Self>>(device: &D) -> Found {
+        let inputs = [
+            SOFTMAX,
+            SoftmaxParams { seq_k: SOFTMAX.seq_k + 1, ..SOFTMAX },
+            SoftmaxParams { seq_k: 4096, ..SOFTMAX },
+            SoftmaxParams { causal: !SOFTMAX.causal, ..SOFTMAX },
+            SoftmaxParams { dtype: Dtype::F16, ..SOFTMAX },
+        ];
+        check_inputs::<Self, D>(device, inputs)
     }
 }
 

@@ -1,9 +1,11 @@
 //! Sums on the host.
 
+use metallic::caching::Composition;
 use metallic::error::MetalError;
 use metallic::kernels::Runs;
 use metallic::kernels::add::{AddCall, AddKernel, AddKey};
 
+use super::composition;
 use crate::device::HostDevice;
 use crate::element::{Element, with_element};
 use crate::scratch::with_scratch;
@@ -25,6 +27,10 @@ impl Runs<AddKernel> for HostDevice {
 
     fn run(&self, (): &(), key: &AddKey, call: AddCall<'_, HostTensor>) -> Result<(), MetalError> {
         with_element!(key.dtype, add(self, call))
+    }
+
+    fn plan_composition(plan: &()) -> Option<Composition> {
+        composition(plan)
     }
 }
 

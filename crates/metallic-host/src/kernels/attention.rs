@@ -1,6 +1,7 @@
 //! Attention on the host: scores, softmax and the sum of values of one head and some queries at a time, so that only their
 //! scores are ever in memory.
 
+use metallic::caching::Composition;
 use metallic::error::MetalError;
 use metallic::kernels::Runs;
 use metallic::kernels::scaled_dot_product_attention::{
@@ -8,6 +9,7 @@ use metallic::kernels::scaled_dot_product_attention::{
 };
 use metallic::tensor::MatrixRef;
 
+use super::composition;
 use crate::device::HostDevice;
 use crate::element::{Element, with_element};
 use crate::function::softmax;
@@ -49,6 +51,10 @@ impl Runs<ScaledDotProductAttentionKernel> for HostDevice {
         call: AttentionCall<'_, HostTensor>,
     ) -> Result<(), MetalError> {
         with_element!(key.dtype, attention(self, *plan, key, call))
+    }
+
+    fn plan_composition(plan: &AttentionPlan) -> Option<Composition> {
+        composition(plan)
     }
 }
 

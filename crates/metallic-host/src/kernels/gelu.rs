@@ -1,9 +1,11 @@
 //! GELU on the host.
 
+use metallic::caching::Composition;
 use metallic::error::MetalError;
 use metallic::kernels::Runs;
 use metallic::kernels::gelu::{GeluApproximation, GeluCall, GeluKernel, GeluKey};
 
+use super::composition;
 use crate::device::HostDevice;
 use crate::element::{Element, with_element};
 use crate::function::{Function, map};
@@ -32,6 +34,10 @@ impl Runs<GeluKernel> for HostDevice {
 
     fn run(&self, plan: &GeluPlan, key: &GeluKey, call: GeluCall<'_, HostTensor>) -> Result<(), MetalError> {
         with_element!(key.dtype, gelu(self, plan.0, call))
+    }
+
+    fn plan_composition(plan: &GeluPlan) -> Option<Composition> {
+        composition(plan)
     }
 }
 

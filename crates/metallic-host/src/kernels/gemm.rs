@@ -3,10 +3,12 @@
 mod grid;
 mod row;
 
+use metallic::caching::Composition;
 use metallic::error::MetalError;
 use metallic::kernels::Runs;
 use metallic::kernels::gemm::{GemmCall, GemmKernel, GemmKey};
 
+use super::composition;
 use crate::device::HostDevice;
 use crate::element::with_element;
 use crate::tensor::HostTensor;
@@ -40,5 +42,9 @@ impl Runs<GemmKernel> for HostDevice {
             Path::Row(plan) => with_element!(dtype, row::run(self, plan, key, call)),
             Path::Grid(plan) => with_element!(dtype, grid::run(self, plan, key, call)),
         }
+    }
+
+    fn plan_composition(plan: &GemmPlan) -> Option<Composition> {
+        composition(plan)
     }
 }

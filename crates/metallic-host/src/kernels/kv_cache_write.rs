@@ -1,10 +1,12 @@
 //! Writes into a KV cache on the host.
 
+use metallic::caching::Composition;
 use metallic::error::MetalError;
 use metallic::kernels::Runs;
 use metallic::kernels::kv_cache_write::{KvCacheWriteCall, KvCacheWriteKernel, KvCacheWriteKey};
 use metallic::tensor::MatrixRef;
 
+use super::composition;
 use crate::device::HostDevice;
 use crate::element::{Element, with_element};
 use crate::rows::row;
@@ -26,6 +28,10 @@ impl Runs<KvCacheWriteKernel> for HostDevice {
     ) -> Result<(), MetalError> {
         with_element!(key.dtype, write(key.width, call));
         Ok(())
+    }
+
+    fn plan_composition(plan: &()) -> Option<Composition> {
+        composition(plan)
     }
 }
 

@@ -1,9 +1,11 @@
 //! Layer normalisation on the host.
 
+use metallic::caching::Composition;
 use metallic::error::MetalError;
 use metallic::kernels::Runs;
 use metallic::kernels::layer_norm::{LayerNormCall, LayerNormKernel, LayerNormKey};
 
+use super::composition;
 use crate::device::HostDevice;
 use crate::element::{Element, with_element};
 use crate::normalisation::normalise;
@@ -37,6 +39,10 @@ impl Runs<LayerNormKernel> for HostDevice {
         call: LayerNormCall<'_, HostTensor>,
     ) -> Result<(), MetalError> {
         with_element!(key.dtype, layer_norm(self, *plan, key.width, call))
+    }
+
+    fn plan_composition(plan: &LayerNormPlan) -> Option<Composition> {
+        composition(plan)
     }
 }
 

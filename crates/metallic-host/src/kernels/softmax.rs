@@ -1,9 +1,11 @@
 //! Softmax on the host.
 
+use metallic::caching::Composition;
 use metallic::error::MetalError;
 use metallic::kernels::Runs;
 use metallic::kernels::softmax::{SoftmaxCall, SoftmaxKernel, SoftmaxKey};
 
+use super::composition;
 use crate::device::HostDevice;
 use crate::element::{Element, with_element};
 use crate::function::softmax;
@@ -37,6 +39,10 @@ impl Runs<SoftmaxKernel> for HostDevice {
         call: SoftmaxCall<'_, HostTensor>,
     ) -> Result<(), MetalError> {
         with_element!(key.dtype, run(self, *plan, key.causal, call))
+    }
+
+    fn plan_composition(plan: &SoftmaxPlan) -> Option<Composition> {
+        composition(plan)
     }
 }
 

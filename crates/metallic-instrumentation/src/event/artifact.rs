@@ -47,6 +47,22 @@ pub struct ArtifactWritten {
     pub duration_ns: u64,
 }
 
+/// An artifact was not written to a store, or to a level of one: the next process compiles again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct ArtifactNotWritten {
+    /// The cache's name; none if the write was in the background, for no creation.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    pub cache: Option<CacheName>,
+    /// The key, in the form of [`ResourceCacheAccess::cache_key`](super::ResourceCacheAccess::cache_key).
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    pub cache_key: Option<Arc<str>>,
+    /// The store, or the level of it.
+    pub level: Cow<'static, str>,
+    /// The cause, in `snake_case`.
+    pub cause: Cow<'static, str>,
+}
+
 /// An artifact was found and not used: it failed its verification, or the driver refused it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -1,4 +1,4 @@
-//! The metrics of artifacts and of violations.
+//! The metrics of artifacts, of violations and of incomplete keys.
 //!
 //! Their events are rare, next to what they report, so that each asks the recorder for its handles.
 
@@ -20,11 +20,13 @@ pub(super) fn describe() {
     count("metallic_artifacts_written_total", "Artifacts written to a store");
     bytes("metallic_artifact_written_bytes_total", "Bytes of artifacts written to a store");
     seconds("metallic_artifact_write_seconds", "Time to write an artifact");
+    count("metallic_artifacts_not_written_total", "Artifacts that a store, or a level of one, did not keep");
     count("metallic_artifacts_rejected_total", "Artifacts found and not used");
     count("metallic_artifacts_evicted_total", "Artifacts removed to keep a store within its bound");
     bytes("metallic_artifact_evicted_bytes_total", "Bytes of artifacts removed for the bound");
     count("metallic_remote_failures_total", "Operations on remote stores that failed");
     count("metallic_creation_violations_total", "Creations in a scope that is armed against them");
+    count("metallic_incomplete_keys_total", "Resources that came out different when they were created again");
 }
 
 pub(super) fn count(data: &EventData) {
@@ -45,6 +47,11 @@ pub(super) fn count(data: &EventData) {
             counter!("metallic_artifacts_written_total", &labels).increment(1);
             counter!("metallic_artifact_written_bytes_total", &labels).increment(e.bytes);
             histogram!("metallic_artifact_write_seconds", &labels).record(seconds(e.duration_ns));
+        }
+        EventData::ArtifactNotWritten(e) => {
+            let cache = e.cache.as_ref().map(ToString::to_string).unwrap_or_default();
+            let labels = [("cache", cache), ("level", e.level.to_string()), ("cause", e.cause.to_string())];
+            counter!("metallic_artifacts_not_written_total", &labels).increment(1);
         }
         EventData::ArtifactRejected(e) => {
             let labels = [
@@ -70,6 +77,10 @@ pub(super) fn count(data: &EventData) {
                 ("verdict", e.verdict.to_string()),
             ];
             counter!("metallic_creation_violations_total", &labels).increment(1);
+        }
+        EventData::IncompleteKey(e) => {
+            let labels = [("cache", e.cache.to_string())];
+            counter!("metallic_incomplete_keys_total", &labels).increment(1);
         }
         _ => {}
     }

@@ -1,8 +1,8 @@
 use metallic_instrumentation::{
-    ArtifactEvicted, ArtifactFound, ArtifactMissed, ArtifactRejected, ArtifactWritten, CacheCleared,
-    CacheEviction, CacheKind, CacheOpened, CachePolicyChanged, CreationOutcome, CreationViolation,
-    EntryRemoved, Event, EventData, EventSink, EventsDropped, JsonlExporter, JsonlReader, KvCacheRefused,
-    KvCacheResized, KvCacheTruncated, LogOpened, RegistryOpened, RemoteFailed, RemovalCause,
+    ArtifactEvicted, ArtifactFound, ArtifactMissed, ArtifactNotWritten, ArtifactRejected, ArtifactWritten,
+    CacheCleared, CacheEviction, CacheKind, CacheOpened, CachePolicyChanged, CreationOutcome,
+    CreationViolation, EntryRemoved, Event, EventData, EventSink, EventsDropped, JsonlExporter, JsonlReader,
+    KvCacheRefused, KvCacheResized, KvCacheTruncated, LogOpened, RegistryOpened, RemoteFailed, RemovalCause,
     ResourceCacheAccess, ResourceCacheSummary, ResourceCreated, ViolationMode, ViolationVerdict,
     WarmUpFinished,
 };
@@ -116,12 +116,14 @@ fn others() -> impl Strategy<Value = EventData> {
         }),
         data!(ArtifactMissed { cache: text(), cache_key: text(), cause: text() }),
         data!(ArtifactWritten { cache: text(), cache_key: text(), bytes: n(), duration_ns: n() }),
+        data!(ArtifactNotWritten { cache: maybe(), cache_key: maybe(), level: text(), cause: text() }),
         data!(ArtifactRejected { cache: text(), cache_key: text(), level: text(), cause: text() }),
         data!(ArtifactEvicted { count: n(), bytes: n() }),
         data!(RemoteFailed { level: text(), operation: text(), error: text() }),
     ];
     let rest = prop_oneof![
         data!(EventsDropped { count: n() }),
+        data!(IncompleteKey { cache: text(), cache_key: text(), differing_parts: list() }),
         data!(LogOpened {
             program: text(),
             version: maybe(),

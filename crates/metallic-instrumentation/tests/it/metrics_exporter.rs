@@ -148,6 +148,8 @@ fn artifacts_and_violations_are_counted_with_what_they_tell() {
             (r#"metallic_artifacts_missed_total{cache="a",cause="absent"}"#, "1"),
             (r#"metallic_artifacts_written_total{cache="a"}"#, "1"),
             (r#"metallic_artifact_written_bytes_total{cache="a"}"#, "65536"),
+            (r#"metallic_artifacts_not_written_total{cache="a",level="disk",cause="full"}"#, "1"),
+            (r#"metallic_incomplete_keys_total{cache="a"}"#, "1"),
             (r#"metallic_artifacts_rejected_total{cache="a",level="disk",cause="digest_differs"}"#, "1"),
             ("metallic_artifacts_evicted_total", "2"),
             ("metallic_artifact_evicted_bytes_total", "131072"),

@@ -2,11 +2,12 @@
 #![cfg_attr(not(feature = "jsonl"), allow(dead_code))]
 
 use metallic_instrumentation::{
-    ArtifactEvicted, ArtifactFound, ArtifactMissed, ArtifactRejected, ArtifactWritten, CacheCleared,
-    CacheEviction, CacheKind, CacheOpened, CachePolicyChanged, CreationOutcome, CreationViolation,
-    EntryRemoved, Event, EventData, EventKind, EventsDropped, KvCacheRefused, KvCacheResized,
-    KvCacheTruncated, LogOpened, RegistryOpened, RemoteFailed, RemovalCause, ResourceCacheAccess,
-    ResourceCacheSummary, ResourceCreated, ViolationMode, ViolationVerdict, WarmUpFinished,
+    ArtifactEvicted, ArtifactFound, ArtifactMissed, ArtifactNotWritten, ArtifactRejected, ArtifactWritten,
+    CacheCleared, CacheEviction, CacheKind, CacheOpened, CachePolicyChanged, CreationOutcome,
+    CreationViolation, EntryRemoved, Event, EventData, EventKind, EventsDropped, IncompleteKey,
+    KvCacheRefused, KvCacheResized, KvCacheTruncated, LogOpened, RegistryOpened, RemoteFailed, RemovalCause,
+    ResourceCacheAccess, ResourceCacheSummary, ResourceCreated, ViolationMode, ViolationVerdict,
+    WarmUpFinished,
 };
 
 /// An access without a time; its number stands in its bytes.
@@ -131,6 +132,13 @@ pub(crate) fn one_of_each() -> Vec<Event> {
             duration_ns: 400_000,
         }
         .into(),
+        ArtifactNotWritten {
+            cache: Some("a".into()),
+            cache_key: Some("a:K{m:1}".into()),
+            level: "disk".into(),
+            cause: "full".into(),
+        }
+        .into(),
         ArtifactRejected {
             cache: "a".into(),
             cache_key: "a:K{m:1}".into(),
@@ -162,6 +170,12 @@ pub(crate) fn one_of_each() -> Vec<Event> {
             skipped: 5,
             left_out: 4,
             duration_ns: 3,
+        }
+        .into(),
+        IncompleteKey {
+            cache: "a".into(),
+            cache_key: "a:K{m:1}".into(),
+            differing_parts: vec!["options".to_owned()],
         }
         .into(),
     ];

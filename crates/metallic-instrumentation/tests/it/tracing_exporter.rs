@@ -96,9 +96,11 @@ fn a_listener_hears_the_kinds_of_its_level() {
         "ResourceCreated",
         "EventsDropped",
         "KvCacheRefused",
+        "ArtifactNotWritten",
         "ArtifactRejected",
         "RemoteFailed",
         "CreationViolation",
+        "IncompleteKey",
     ];
     assert_eq!(kinds(Level::INFO), warnings);
     let mut details: Vec<_> = EventKind::ALL.iter().map(|kind| kind.name()).collect();

@@ -20,7 +20,7 @@ impl Bundle {
     pub fn open(path: impl AsRef<Path>, trust: BundleTrust<'_>) -> Result<Self, BundleError> {
         let file = std::fs::File::open(path)?;
         let mut bytes = Vec::new();
-        file.take(Self::MAX_BYTES).read_to_end(&mut bytes)?;
+        file.take(HEAD as u64 + Self::MAX_BYTES + 1).read_to_end(&mut bytes)?;
         Self::from_bytes(&bytes, trust)
     }
 

@@ -17,7 +17,7 @@ use crate::{ArtifactStore, Entry, EntryId, EntryInfo, Journal, Lease, MissCause,
 /// store.save(&key, &Artifact::native(*b"code"))?;
 ///
 /// let signer = BundleSigner::from_seed(b"32 bytes, in earnest random ones");
-/// let (file, report) = Bundle::export(&store, store.ids(None)?, Some(&signer));
+/// let (file, report) = Bundle::export(&store, store.ids(None)?, Some(&signer))?;
 /// assert_eq!(report.moved, 1);
 ///
 /// let bundle = Bundle::from_bytes(&file, BundleTrust::SignedBy(&[signer.public()]))?;

@@ -1,5 +1,7 @@
 //! The calls that a disk store makes of a file system: the port behind which tests inject faults.
 
+#[cfg(feature = "conformance")]
+mod crashing;
 mod native;
 
 use std::ffi::OsString;
@@ -8,6 +10,8 @@ use std::io;
 use std::path::Path;
 use std::time::SystemTime;
 
+#[cfg(feature = "conformance")]
+pub use crashing::CrashingFileSystem;
 pub use native::NativeFileSystem;
 
 /// A file system. Each method is one system call, or acts as one: it is done, or has changed nothing.

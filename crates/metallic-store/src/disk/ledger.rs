@@ -23,7 +23,7 @@ use crate::{EntryId, SaveError};
 const MAGIC: [u8; 8] = *b"mtl-led1";
 const LEN: usize = 24;
 
-/// Where there are no locks, a temporary file that is this old is taken for abandoned.
+/// A temporary file that cannot be locked, and is this old, is taken for abandoned.
 const ABANDONED_AFTER: Duration = Duration::from_secs(3600);
 
 /// The ledger of a folder, locked until it is dropped.
@@ -93,7 +93,9 @@ impl<'a> Ledger<'a> {
             let abandoned = match lock::is_abandoned(&**files, &path) {
                 Ok(Some(_unlocked_when_removed)) => true,
                 Ok(None) => self.file.is_none() && self.is_old(&path),
-                Err(_) => true,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                // Out of descriptors, for one: that says nothing about its writer.
+                Err(_) => self.is_old(&path),
             };
             if abandoned {
                 journal.absorb("remove a temporary file", files.remove_file(&path));

@@ -2,6 +2,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use crate::guard::caught;
 use crate::journal::Stopwatch;
 use crate::{ArtifactStore, Entry, Journal, SaveError, StoreAction};
 
@@ -35,7 +36,7 @@ impl BackFill {
         let Some(jobs) = self.jobs(true) else { return };
         let job = Job::Write { level: Arc::clone(level), entry: entry.clone() };
         if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = jobs.try_send(job) {
-            level.journal().record(StoreAction::NotWritten { id: entry.key.id(), cause: &SaveError::Busy });
+            not_written(&**level, entry, &SaveError::Busy);
         }
     }
 
@@ -100,7 +101,7 @@ impl Drop for Worker {
             return;
         }
         if let Some(thread) = self.thread.take() {
-            // A store that panicked on that thread has told so there.
+            // It catches what stores panic with.
             let _ = thread.join();
         }
     }
@@ -109,7 +110,10 @@ impl Drop for Worker {
 fn run(queue: &Receiver<Job>) {
     for job in queue {
         match job {
-            Job::Write { level, entry } => write(&*level, &entry),
+            // A panic costs one write, and not those after it.
+            Job::Write { level, entry } => {
+                caught(move || write(&*level, &entry));
+            }
             Job::Flush(done) => drop(done),
         }
     }
@@ -118,15 +122,20 @@ fn run(queue: &Receiver<Job>) {
 fn write(level: &dyn ArtifactStore, entry: &Entry) {
     let watch = Stopwatch::start();
     let id = entry.key.id();
-    match level.write(entry) {
+    match caught(|| level.write(entry)).unwrap_or(Err(SaveError::Panicked)) {
         Ok(()) => {
             let (bytes, elapsed) = (entry.body.bytes(), watch.elapsed());
             level.journal().record(StoreAction::Written { id, bytes, elapsed });
         }
         // A level that is only read is meant to be.
         Err(SaveError::ReadOnly) => {}
-        Err(cause) => level.journal().record(StoreAction::NotWritten { id, cause: &cause }),
+        Err(cause) => not_written(level, entry, &cause),
     }
+}
+
+fn not_written(level: &dyn ArtifactStore, entry: &Entry, cause: &SaveError) {
+    let id = entry.key.id();
+    level.journal().record(StoreAction::NotWritten { id, cause, in_background: true });
 }
 
 #[cfg(test)]

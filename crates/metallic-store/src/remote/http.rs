@@ -13,7 +13,7 @@ pub struct HttpTransport {
     base: String,
 }
 
-/// A status and the body that came with it.
+/// A status, and what was asked for if it came.
 pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) body: Vec<u8>,
@@ -40,7 +40,7 @@ impl HttpTransport {
         format!("{}/{name}", self.base)
     }
 
-    /// Sends a request, and reads the answer up to a limit, all by the deadline.
+    /// Sends a request, and reads up to `limit` bytes of what it gets, all by the deadline.
     pub(super) fn send(
         &self,
         method: &str,
@@ -63,17 +63,23 @@ impl HttpTransport {
             }
         };
         let mut response = sent.map_err(|error| failure(error, limit))?;
-        // What HEAD tells is the length of what it does not send.
-        if method != "HEAD" && response.body().content_length().is_some_and(|len| len > limit) {
-            return Err(TransportError::TooLong { limit });
-        }
+        let status = response.status();
         let date = response
             .headers()
             .get("date")
             .and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+        if !(method == "GET" && status == StatusCode::OK) {
+            // The status says it all: a page that explains it may be of any length. Read to the end, if that is near, the connection
+            // can be used again.
+            let _ = response.body_mut().with_config().limit(PAGE).read_to_vec();
+            return Ok(Answer { status, body: Vec::new(), date });
+        }
+        if response.body().content_length().is_some_and(|len| len > limit) {
+            return Err(TransportError::TooLong { limit });
+        }
         // One byte more, since the limit itself is an error there.
         let body = response.body_mut().with_config().limit(limit.saturating_add(1)).read_to_vec();
-        Ok(Answer { status: response.status(), body: body.map_err(|error| failure(error, limit))?, date })
+        Ok(Answer { status, body: body.map_err(|error| failure(error, limit))?, date })
     }
 
     pub(super) fn get_url(
@@ -92,7 +98,7 @@ impl HttpTransport {
 
     #[cfg(feature = "s3")]
     pub(super) fn has_url(&self, url: &str, deadline: Instant) -> Result<bool, TransportError> {
-        let answer = self.send("HEAD", url, None, ANSWER, deadline)?;
+        let answer = self.send("HEAD", url, None, 0, deadline)?;
         match answer.status {
             StatusCode::OK => Ok(true),
             StatusCode::NOT_FOUND | StatusCode::GONE => Ok(false),
@@ -102,16 +108,16 @@ impl HttpTransport {
 
     /// The time in the header of whatever the server answers to a request that changes nothing.
     pub(super) fn time_at(&self, url: &str, deadline: Instant) -> Result<Option<SystemTime>, TransportError> {
-        Ok(self.send("HEAD", url, None, ANSWER, deadline)?.date)
+        Ok(self.send("HEAD", url, None, 0, deadline)?.date)
     }
 
     pub(super) fn put_url(&self, url: &str, bytes: &[u8], deadline: Instant) -> Result<(), TransportError> {
-        let answer = self.send("PUT", url, Some(bytes), ANSWER, deadline)?;
+        let answer = self.send("PUT", url, Some(bytes), 0, deadline)?;
         if answer.status.is_success() { Ok(()) } else { Err(unexpected(answer.status)) }
     }
 
     pub(super) fn delete_url(&self, url: &str, deadline: Instant) -> Result<bool, TransportError> {
-        let answer = self.send("DELETE", url, None, ANSWER, deadline)?;
+        let answer = self.send("DELETE", url, None, 0, deadline)?;
         match answer.status {
             status if status.is_success() => Ok(true),
             StatusCode::NOT_FOUND | StatusCode::GONE => Ok(false),
@@ -120,8 +126,8 @@ impl HttpTransport {
     }
 }
 
-/// The most that is read of an answer that is not an entry.
-const ANSWER: u64 = 1 << 16;
+/// The most that is read of an answer that no one looks at.
+const PAGE: u64 = 1 << 16;
 
 impl Transport for HttpTransport {
     fn name(&self) -> &str {
@@ -134,12 +140,12 @@ impl Transport for HttpTransport {
 
     fn put(&self, name: &str, bytes: &[u8], deadline: Instant) -> Result<(), TransportError> {
         let url = self.url(name);
-        let answer = self.send("PUT", &url, Some(bytes), ANSWER, deadline)?;
+        let answer = self.send("PUT", &url, Some(bytes), 0, deadline)?;
         match answer.status {
             status if status.is_success() => Ok(()),
             // WebDAV (RFC 4918, 9.7.1): the collection is not there yet.
             StatusCode::CONFLICT => {
-                self.send("MKCOL", &self.base, None, ANSWER, deadline)?;
+                self.send("MKCOL", &self.base, None, 0, deadline)?;
                 self.put_url(&url, bytes, deadline)
             }
             status => Err(unexpected(status)),
@@ -176,6 +182,9 @@ fn failure(error: Error, limit: u64) -> TransportError {
         Error::Timeout(_) => TransportError::TimedOut,
         Error::BodyExceedsLimit(_) => TransportError::TooLong { limit },
         Error::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => TransportError::TimedOut,
+        // With the URL, in which a signature or a password may be.
+        Error::BadUri(_) => TransportError::Refused("its URL is not one".to_owned()),
+        Error::RequireHttpsOnly(_) => TransportError::Refused("it redirects to plain HTTP".to_owned()),
         error => TransportError::Failed(error.to_string()),
     }
 }

@@ -2,7 +2,7 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::mpsc::channel;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::transport::{Transport, TransportError, left};
@@ -40,20 +40,33 @@ impl RedisTransport {
         Ok(Self { address, greeting, idle: Mutex::default() })
     }
 
-    /// Sends a command on an idle connection or a new one. An idle one that the server has closed meanwhile fails, and is
-    /// then not there for the next attempt.
+    /// Sends a command on an idle connection or a new one. An idle one that the server has closed meanwhile says nothing about the
+    /// server: the command, which may be sent twice, is sent on a new one.
     fn command(&self, words: &[&[u8]], limit: u64, deadline: Instant) -> Result<Reply, TransportError> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut connection = match idle {
-            Some(connection) => connection,
-            None => self.connect(deadline)?,
-        };
+        let idle = self.idle().pop();
+        if let Some(mut connection) = idle {
+            match connection.command(words, limit, deadline) {
+                // The others are as old.
+                Err(TransportError::Failed(_)) => self.idle().clear(),
+                answer => return self.keep(connection, answer?),
+            }
+        }
+        let mut connection = self.connect(deadline)?;
         let reply = connection.command(words, limit, deadline)?;
+        self.keep(connection, reply)
+    }
+
+    /// Keeps a connection for the next command, unless the server has refused this one.
+    fn keep(&self, connection: Connection, reply: Reply) -> Result<Reply, TransportError> {
         if let Reply::Error(error) = reply {
             return Err(TransportError::Refused(error));
         }
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        self.idle().push(connection);
         Ok(reply)
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn connect(&self, deadline: Instant) -> Result<Connection, TransportError> {

@@ -1,16 +1,16 @@
+use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
 
 use rusty_s3::{Bucket, Credentials, S3Action, UrlStyle};
 
 use super::http::HttpTransport;
 use super::transport::{Transport, TransportError};
-use super::url::{Location, RemoteUrlError, can_encrypt};
+use super::url::{Location, RemoteUrlError, can_encrypt, redacted_url};
 
 /// S3, and what speaks its protocol: signed GET, PUT and DELETE of objects.
 ///
 /// Objects are addressed by path, since that works with every server. Without an endpoint it is Amazon's of the region, by
 /// TLS if that is compiled in.
-#[derive(Debug)]
 pub struct S3Transport {
     http: HttpTransport,
     bucket: Bucket,
@@ -30,7 +30,7 @@ impl S3Transport {
         let endpoint = location.parameter("endpoint").unwrap_or_else(amazons);
         let is_encrypted = endpoint.starts_with("https://");
         if !(endpoint.starts_with("http://") || is_encrypted && can_encrypt()) {
-            return Err(RemoteUrlError::Unsupported(endpoint));
+            return Err(RemoteUrlError::Unsupported(redacted_url(&endpoint)));
         }
         let endpoint = endpoint.parse().map_err(|_| incomplete("an endpoint that is a URL"))?;
         let bucket = Bucket::new(endpoint, UrlStyle::Path, location.authority.clone(), region)
@@ -81,5 +81,12 @@ impl Transport for S3Transport {
 
     fn time(&self, deadline: Instant) -> Result<Option<SystemTime>, TransportError> {
         self.http.time_at(self.bucket.base_url().as_str(), deadline)
+    }
+}
+
+impl fmt::Debug for S3Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the endpoint, which may have a password.
+        f.debug_struct("S3Transport").field("bucket", &self.bucket.name()).finish_non_exhaustive()
     }
 }

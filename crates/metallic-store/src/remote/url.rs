@@ -91,14 +91,22 @@ impl Location {
     }
 }
 
+/// Returns a URL as it may be shown: without user and password, and without parameters, of which any may be a secret.
+pub fn redacted_url(url: &str) -> String {
+    let (scheme, rest) =
+        url.split_once("://").map_or(("", url), |(scheme, _)| url.split_at(scheme.len() + 3));
+    let shown = |part: &str| part.split(['?', '#']).next().unwrap_or_default().to_owned();
+    // The parameters begin behind a path; before one, a password may have any character.
+    let place = match shown(rest) {
+        head if head.contains('/') => head,
+        _ => rest.to_owned(),
+    };
+    format!("{scheme}{}", shown(place.rsplit_once('@').map_or(&*place, |(_, place)| place)))
+}
+
 /// The transport that a URL asks for.
 pub(super) fn transport(url: &str) -> Result<Box<dyn Transport>, RemoteUrlError> {
-    // Without the password, since errors are printed.
-    let shown = || match (url.split_once("://"), url.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://{rest}"),
-        _ => url.to_owned(),
-    };
-    let unsupported = || RemoteUrlError::Unsupported(shown());
+    let unsupported = || RemoteUrlError::Unsupported(redacted_url(url));
     let (scheme, rest) = url.split_once("://").ok_or_else(unsupported)?;
     let is_encrypted = scheme.ends_with("https");
     if is_encrypted && !can_encrypt() {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metallic_store::conformance::{artifact, key};
+use metallic_store::disk::file_system::CrashingFileSystem;
 use metallic_store::{Artifact, ArtifactStore, DiskOptions, DiskStore, Lease, Obtain, Origin};
 
 use injecting::{Fault, InjectingFileSystem};
@@ -215,4 +216,51 @@ fn a_folder_that_cannot_be_made_costs_nothing_but_the_store() {
     }
     assert_eq!(store.stats().written, 0);
     assert_eq!(store.stats().not_written.values().sum::<u64>(), 2);
+}
+
+#[test]
+fn a_fault_at_any_call_takes_no_living_writers_file_for_abandoned() {
+    let folder = tempfile::tempdir().unwrap();
+    DiskStore::open(folder.path(), options()).save(&key(0, "a"), &artifact(0, 100)).unwrap();
+    // As another process that is about to write 1000 bytes has it.
+    let path = folder.path().join("tmp").join("1000-1-1");
+    let writing = std::fs::File::create_new(&path).unwrap();
+    writing.try_lock().unwrap();
+    for fault in FAULTS {
+        for call in 0..40 {
+            let files = Arc::new(InjectingFileSystem::default());
+            let store = DiskStore::open(folder.path(), options().with_file_system(files.clone()));
+            files.inject(fault, call, false);
+            let _ = store.usage();
+            assert!(path.exists(), "{fault:?} at {call}");
+        }
+    }
+    drop(writing);
+    DiskStore::open(folder.path(), options()).usage().unwrap();
+    assert!(!path.exists(), "its lock is free");
+}
+
+#[test]
+fn a_process_that_is_killed_at_any_step_of_a_creation_leaves_a_whole_store() {
+    let mut killed = 0;
+    for step in 0.. {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Arc::new(CrashingFileSystem::at(step));
+        let store = DiskStore::open(folder.path(), options().durable().with_file_system(files.clone()));
+        let create = || Ok::<_, std::convert::Infallible>(artifact(3, 3000));
+        let obtained = Obtain::new(&store, &key(3, "a")).or_create(create).unwrap();
+        assert_eq!(obtained.artifact, artifact(3, 3000));
+        drop(store);
+        let next = DiskStore::open(folder.path(), options());
+        entries_are_right(&next);
+        let usage = next.usage().unwrap();
+        assert!(usage.bytes <= LIMIT, "step {step}: {usage:?}");
+        assert_eq!(std::fs::read_dir(folder.path().join("tmp")).unwrap().count(), 0, "step {step}");
+        if !files.has_crashed() {
+            break;
+        }
+        killed += 1;
+    }
+    println!("killed at {killed} steps");
+    assert!(killed > 10, "{killed} steps");
 }

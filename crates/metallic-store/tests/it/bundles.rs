@@ -21,7 +21,7 @@ fn exported(signer: Option<&BundleSigner>) -> Vec<u8> {
     let content = key(4, "550").with_content(&Content::new().with("source", "kernel"));
     store.save(&content, &artifact(4, 10)).unwrap();
     store.link(&key(4, "550"), &content).unwrap();
-    let (bytes, report) = Bundle::export(&store, store.ids(None).unwrap(), signer);
+    let (bytes, report) = Bundle::export(&store, store.ids(None).unwrap(), signer).unwrap();
     assert_eq!((report.moved, report.failed), (6, Vec::new()));
     bytes
 }

@@ -123,7 +123,7 @@ fn a_store_without_a_top_is_used_and_never_written_to() {
 fn a_bundle_is_a_base() {
     let shipped = MemoryStore::new();
     shipped.save(&key(1, "a"), &artifact(1, 100)).unwrap();
-    let (file, _) = Bundle::export(&shipped, shipped.ids(None).unwrap(), None);
+    let (file, _) = Bundle::export(&shipped, shipped.ids(None).unwrap(), None).unwrap();
     let bundle = Bundle::from_bytes(&file, BundleTrust::Anyone).unwrap();
     let store = LayeredStore::new(Arc::new(MemoryStore::new())).with_base(Arc::new(bundle));
     assert_eq!(store.load(&key(1, "a")), Ok(artifact(1, 100)));
@@ -165,4 +165,30 @@ fn an_observer_may_use_the_store_from_within_the_back_fill() {
         assert_eq!(store.load(&key(1, "a")), Ok(artifact(1, 100)));
     }
     assert!(top.stats().not_written.values().sum::<u64>() > 0);
+}
+
+/// An observer that panics at the first entry that is written.
+struct PanicsOnce(std::sync::Once);
+
+impl metallic_store::StoreObserver for PanicsOnce {
+    fn observe(&self, event: &metallic_store::StoreEvent<'_>) {
+        if matches!(event.action, metallic_store::StoreAction::Written { .. }) {
+            self.0.call_once_force(|_| panic!("an observer's fault"));
+        }
+    }
+}
+
+#[test]
+fn a_panic_in_the_back_fill_does_not_end_it() {
+    let top = Arc::new(MemoryStore::new().with_observer(Arc::new(PanicsOnce(std::sync::Once::new()))));
+    let base = Arc::new(MemoryStore::new());
+    for number in 0..3 {
+        base.save(&key(number, "a"), &artifact(number, 100)).unwrap();
+    }
+    let store = LayeredStore::new(top.clone()).with_base(base);
+    for number in 0..3 {
+        assert!(store.load(&key(number, "a")).is_ok());
+        store.flush();
+        assert_eq!(top.load(&key(number, "a")), Ok(artifact(number, 100)));
+    }
 }

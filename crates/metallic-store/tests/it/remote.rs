@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use metallic_store::conformance::{self, artifact, key};
+use metallic_store::remote::redacted_url;
 use metallic_store::{
     ArtifactStore, LayeredStore, MemoryStore, MissCause, Obtain, RemoteOptions, RemoteStore, RemoteUrlError,
     Secret,
@@ -241,5 +242,65 @@ fn urls_that_name_no_store_are_refused() {
             matches!(refused, RemoteUrlError::Unsupported(_) | RemoteUrlError::Incomplete(_)),
             "{url}: {refused}"
         );
+    }
+}
+
+#[test]
+fn no_error_and_no_debug_text_shows_a_secret_of_a_url() {
+    for (url, shown) in [
+        ("redis://user:hid@den@host:1/2", "redis://host:1/2"),
+        ("s3://bucket/a?endpoint=http://user:hidden@host", "s3://bucket/a"),
+        ("http://user:hid?den@host", "http://host"),
+        ("http://host", "http://host"),
+        ("/a/folder", "/a/folder"),
+    ] {
+        assert_eq!(redacted_url(url), shown);
+    }
+    for url in [
+        "s3+https://user:hidden@host/bucket",
+        "s3://bucket/prefix?endpoint=ftp%3A%2F%2Fuser%3Ahidden%40host%2F%3Fkey%3Dhidden",
+        "s3://bucket/prefix?endpoint=user%3Ahidden%40host",
+        "ftp://host/path?token=hidden",
+        "ftp://user:hid?hidden@host/",
+        "ftp://host/#hidden",
+    ] {
+        let refused = RemoteStore::at(url, patient()).unwrap_err();
+        assert!(!format!("{refused} {refused:?}").contains("hidden"), "{url}: {refused}");
+    }
+}
+
+#[test]
+fn a_connection_that_the_server_has_closed_meanwhile_is_no_fault_of_the_server() {
+    let server = Server::start(Protocol::Redis, Behaviour::ClosesAfterAnswer);
+    let options = patient().with_retries(0);
+    let store = RemoteStore::at(&format!("redis://{}", server.address()), options).unwrap();
+    for number in 0..3 {
+        store.save(&key(number, "a"), &artifact(number, 10)).unwrap();
+        assert_eq!(store.load(&key(number, "a")), Ok(artifact(number, 10)));
+    }
+    assert_eq!(store.given_up(), None);
+}
+
+#[test]
+fn a_page_of_any_length_that_says_that_there_is_nothing_is_a_miss() {
+    let server = Server::start(Protocol::Http, Behaviour::TalksMuch);
+    for scheme in ["http", "bazel+http"] {
+        let store = RemoteStore::at(&format!("{scheme}://{}", server.address()), patient()).unwrap();
+        assert_eq!(store.load(&key(1, "a")), Err(MissCause::Absent), "{scheme}");
+        store.save(&key(1, "a"), &artifact(1, 10)).unwrap();
+        assert_eq!(store.load(&key(1, "a")), Ok(artifact(1, 10)), "{scheme}");
+        assert_eq!((store.given_up(), store.stats().faults), (None, Default::default()), "{scheme}");
+    }
+}
+
+#[test]
+fn a_deadline_may_be_of_any_length() {
+    for (scheme, protocol) in [("redis", Protocol::Redis), ("http", Protocol::Http)] {
+        let server = Server::start(protocol, Behaviour::Works);
+        let options = patient().with_deadline(Duration::MAX);
+        let store = RemoteStore::at(&format!("{scheme}://{}", server.address()), options).unwrap();
+        store.save(&key(1, "a"), &artifact(1, 10)).unwrap();
+        assert_eq!(store.load(&key(1, "a")), Ok(artifact(1, 10)), "{scheme}");
+        assert!(store.server_time().is_ok());
     }
 }

@@ -1,19 +1,17 @@
 //! A decoder like GPT-2 on a device.
 
-use std::collections::HashSet;
-
 use metallic::Dtype;
 use metallic::caching::{CacheName, CacheRegistry, Registry, ResourceCache};
 use metallic::error::MetalError;
 use metallic::kernels::kv_cache_write::KvCacheWriteCall;
 use metallic::kernels::scaled_dot_product_attention::AttentionCall;
-use metallic::kernels::{RowBucket, SeqKBucket};
 use metallic::slots::{KvCacheConfig, KvCacheState};
 use metallic::tensor::{MatrixLayout, MatrixMut, MatrixRef};
 
 use super::device::TransformerDevice;
 use super::layers::Layers;
 use super::scratch::Scratch;
+use super::steps::{self, Step};
 use crate::model::Gpt2;
 
 /// A model that continues a sequence of tokens, whose keys and values it keeps in the registry's slot.
@@ -85,21 +83,11 @@ impl<'m, D: TransformerDevice, G: Registry<D>> Decoder<'m, D, G> {
         prompts: impl IntoIterator<Item = usize>,
         tokens: usize,
     ) -> Result<(), MetalError> {
-        let most = self.model.config.shape.positions;
-        let mut steps = HashSet::new();
-        for length in prompts {
-            let after = (length..length.saturating_add(tokens).saturating_sub(1)).map(|past| (past, 1));
-            for (past, rows) in std::iter::once((0, length)).chain(after) {
-                if rows == 0 || past + rows > most {
-                    break;
-                }
-                if steps.insert((RowBucket::of(rows), SeqKBucket::of(past + rows))) {
-                    self.restart();
-                    self.reserve(rows, past + rows)?;
-                    self.layers.cache.kv_cache(&self.kv)?.advance(past)?;
-                    leave_out_refused(self.feed(&vec![0; rows]))?;
-                }
-            }
+        for step in steps::of_prompts(prompts, tokens, self.model.config.shape.positions) {
+            self.restart();
+            self.reserve(step.rows, step.seen())?;
+            self.layers.cache.kv_cache(&self.kv)?.advance(step.past)?;
+            leave_out_refused(self.feed(&vec![0; step.rows]))?;
         }
         self.restart();
         Ok(())
@@ -162,7 +150,7 @@ impl<'m, D: TransformerDevice, G: Registry<D>> Decoder<'m, D, G> {
             };
             write.run(&device, call)?;
 
-            let attention = layers.attention(shape, (rows, seen), true)?;
+            let attention = layers.attention(shape, Step { past, rows }, true)?;
             let sequence = layers.cache.kv_cache(config)?.layer(number)?;
             let call = AttentionCall {
                 batch: 1,

@@ -1,19 +1,18 @@
 //! An encoder like BERT on a device.
 
-use std::collections::HashSet;
 use std::mem;
 
 use metallic::Dtype;
 use metallic::caching::{CacheRegistry, Registry, ResourceCache};
 use metallic::error::MetalError;
 use metallic::kernels::scaled_dot_product_attention::AttentionCall;
-use metallic::kernels::{RowBucket, SeqKBucket};
 use metallic::tensor::{MatrixLayout, MatrixMut, MatrixRef};
 
 use super::decoder::leave_out_refused;
 use super::device::TransformerDevice;
 use super::layers::Layers;
 use super::scratch::Scratch;
+use super::steps::{self, Step};
 use crate::model::Bert;
 
 /// A model that turns sentences into vectors.
@@ -54,13 +53,10 @@ impl<'m, D: TransformerDevice, G: Registry<D>> Encoder<'m, D, G> {
     /// # Errors
     /// As [`embed`](Self::embed).
     pub fn rehearse(&mut self, texts: impl IntoIterator<Item = usize>) -> Result<(), MetalError> {
-        let mut shapes = HashSet::new();
-        for length in texts.into_iter().filter(|length| *length > 0) {
-            if shapes.insert((RowBucket::of(length), SeqKBucket::of(length))) {
-                // Twice: a text leaves two of the tensors exchanged.
-                leave_out_refused(self.embed(&vec![0; length]))?;
-                leave_out_refused(self.embed(&vec![0; length]))?;
-            }
+        for step in steps::of_texts(texts) {
+            // Twice: a text leaves two of the tensors exchanged.
+            leave_out_refused(self.embed(&vec![0; step.rows]))?;
+            leave_out_refused(self.embed(&vec![0; step.rows]))?;
         }
         Ok(())
     }
@@ -101,7 +97,7 @@ impl<'m, D: TransformerDevice, G: Registry<D>> Encoder<'m, D, G> {
                 v: part(2),
                 output: MatrixMut::dense(&mut scratch.attended, rows, width),
             };
-            layers.attention(shape, (rows, rows), false)?.run(&layers.device, call)?;
+            layers.attention(shape, Step { past: 0, rows }, false)?.run(&layers.device, call)?;
             layers.linear(&block.attention.output, rows, &scratch.attended, 1.0, &mut scratch.state)?;
             layers.norm(
                 &block.attention_norm,

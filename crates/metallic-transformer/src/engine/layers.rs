@@ -6,16 +6,18 @@ use metallic::Dtype;
 use metallic::caching::{Registry, ResourceCache};
 use metallic::error::MetalError;
 use metallic::kernels::Planned;
-use metallic::kernels::add::{AddCall, AddParams};
-use metallic::kernels::gelu::{GeluApproximation, GeluCall, GeluParams};
-use metallic::kernels::gemm::{GemmCall, GemmParams};
-use metallic::kernels::kv_cache_write::{KvCacheWriteKernel, KvCacheWriteParams};
-use metallic::kernels::layer_norm::{LayerNormCall, LayerNormParams};
-use metallic::kernels::scaled_dot_product_attention::{AttentionParams, ScaledDotProductAttentionKernel};
+use metallic::kernels::add::AddCall;
+use metallic::kernels::gelu::GeluCall;
+use metallic::kernels::gemm::GemmCall;
+use metallic::kernels::kv_cache_write::KvCacheWriteKernel;
+use metallic::kernels::layer_norm::LayerNormCall;
+use metallic::kernels::scaled_dot_product_attention::ScaledDotProductAttentionKernel;
 use metallic::slots::PreparedForm;
 use metallic::tensor::{MatrixLayout, MatrixMut, MatrixRef};
 
 use super::device::TransformerDevice;
+use super::plans;
+use super::steps::Step;
 use crate::model::parts::{Layout, Linear, Norm};
 use crate::model::{Activation, Shape, Weight};
 
@@ -66,15 +68,7 @@ impl<D: TransformerDevice, G: Registry<D>> Layers<D, G> {
         beta: f32,
         c: MatrixMut<'_, D::Tensor>,
     ) -> Result<(), MetalError> {
-        let params = GemmParams {
-            m,
-            n,
-            k,
-            transpose_a: false,
-            transpose_b: true,
-            bias: bias.is_some(),
-            dtype: self.dtype,
-        };
+        let params = plans::product(m, [n, k], bias.is_some(), self.dtype);
         let b = MatrixRef::dense(weight, n, k);
         let call = GemmCall { batch: 1, m, alpha: 1.0, beta, a, b, bias, c };
         self.cache.get_or_create_gemm(&params, Some(&self.device))?.run(&self.device, call)
@@ -92,7 +86,7 @@ impl<D: TransformerDevice, G: Registry<D>> Layers<D, G> {
         let width = norm.gain.data().len();
         let gamma = self.prepared(&norm.gain, Layout::OutIn)?;
         let beta = self.prepared(&norm.bias, Layout::OutIn)?;
-        let params = LayerNormParams { width, dtype: self.dtype };
+        let params = plans::norm(width, self.dtype);
         let call = LayerNormCall {
             rows,
             epsilon,
@@ -111,11 +105,7 @@ impl<D: TransformerDevice, G: Registry<D>> Layers<D, G> {
         input: &D::Tensor,
         output: &mut D::Tensor,
     ) -> Result<(), MetalError> {
-        let approximation = match activation {
-            Activation::GeluErf => GeluApproximation::None,
-            Activation::GeluTanh => GeluApproximation::Tanh,
-        };
-        let params = GeluParams { approximation, dtype: self.dtype };
+        let params = plans::activation(activation, self.dtype);
         let call = GeluCall { elements, input, output };
         self.cache.get_or_create_gelu(&params, Some(&self.device))?.run(&self.device, call)
     }
@@ -128,21 +118,20 @@ impl<D: TransformerDevice, G: Registry<D>> Layers<D, G> {
         b: &D::Tensor,
         output: &mut D::Tensor,
     ) -> Result<(), MetalError> {
-        let params = AddParams { dtype: self.dtype };
+        let params = plans::add(self.dtype);
         let call = AddCall { elements, period: elements, a, b, output };
         self.cache.get_or_create_add(&params, Some(&self.device))?.run(&self.device, call)
     }
 
-    /// The plan of an attention of `seq_q` queries to `seq_k` keys. A separate handle, since the keys may be in the same
+    /// The plan of the attention of a step. A separate handle, since the keys may be in the same
     /// registry as the plan.
     pub(super) fn attention(
         &mut self,
         shape: &Shape,
-        (seq_q, seq_k): (usize, usize),
+        step: Step,
         causal: bool,
     ) -> Result<Planned<ScaledDotProductAttentionKernel, D>, MetalError> {
-        let (heads, head_dim, dtype) = (shape.heads, shape.head_width(), self.dtype);
-        let params = AttentionParams { heads, kv_heads: heads, head_dim, seq_q, seq_k, causal, dtype };
+        let params = plans::attention(shape, step, causal, self.dtype);
         self.cache.get_or_create_scaled_dot_product_attention(&params, Some(&self.device)).cloned()
     }
 
@@ -151,7 +140,7 @@ impl<D: TransformerDevice, G: Registry<D>> Layers<D, G> {
         &mut self,
         shape: &Shape,
     ) -> Result<Planned<KvCacheWriteKernel, D>, MetalError> {
-        let params = KvCacheWriteParams { width: shape.width, dtype: self.dtype };
+        let params = plans::kv_cache_write(shape, self.dtype);
         self.cache.get_or_create_kv_cache_write(&params, Some(&self.device)).cloned()
     }
 

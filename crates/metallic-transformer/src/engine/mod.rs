@@ -11,8 +11,14 @@ mod decoder;
 mod device;
 mod encoder;
 mod layers;
+mod plans;
 mod scratch;
+mod steps;
+#[cfg(feature = "manifest")]
+mod workload;
 
 pub use decoder::Decoder;
 pub use device::TransformerDevice;
 pub use encoder::Encoder;
+#[cfg(feature = "manifest")]
+pub use workload::Workload;

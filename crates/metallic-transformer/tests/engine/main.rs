@@ -2,6 +2,8 @@
 
 mod checkpoints;
 mod folders;
+#[cfg(feature = "manifest")]
+mod listed_keys;
 mod results;
 mod steady_state;
 mod tensors;

@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use metallic::PortableKernel;
-use metallic::caching::{CacheableKernel, Creation};
+use metallic::caching::{CacheableKernel, Composition, Creation};
 use metallic::creation::{Fingerprint, PersistentKernel};
 use metallic::error::MetalError;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -46,6 +46,13 @@ impl PipelineKey {
 
     pub(crate) fn custom(name: &str, source: &str, layout: LayoutKey) -> Self {
         Self { shader: ShaderKey::Custom { name: name.into(), source: source.into() }, layout }
+    }
+
+    /// A digest of all that is compiled, the same for keys that lead to one pipeline.
+    fn digest(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (self.named_source().1, &self.layout).hash(&mut hasher);
+        hasher.finish()
     }
 
     /// The shader's name and its WGSL source.
@@ -104,6 +111,15 @@ impl<'de> Deserialize<'de> for PipelineKey {
 pub struct WgpuPipeline {
     pub(crate) pipeline: wgpu::ComputePipeline,
     pub(crate) layouts: Layouts,
+    /// Digest of all that was compiled.
+    source: u64,
+}
+
+impl WgpuPipeline {
+    /// What it was compiled from.
+    pub(crate) fn composition(&self) -> Composition {
+        Composition::new().with_digest("pipeline", self.source)
+    }
 }
 
 /// The cache `wgpu_pipeline`: all compiled kernels. If the driver compiles at a pipeline's first dispatch, creation includes
@@ -122,6 +138,10 @@ impl CacheableKernel<Connection> for PipelineKernel {
         params.clone()
     }
 
+    fn composition(pipeline: &WgpuPipeline) -> Option<Composition> {
+        Some(pipeline.composition())
+    }
+
     /// Fails: it is created from its layout, which [`create`](Self::create) finds.
     fn create_cached_resource(_: &PipelineKey, _: Option<&Connection>) -> Result<WgpuPipeline, MetalError> {
         Err(MetalError::NoRegistry)
@@ -137,7 +157,7 @@ impl CacheableKernel<Connection> for PipelineKernel {
         let pipeline = captured(&connection.device, COMPILATION, || {
             compile(connection, key, &layouts, cache.as_ref().map(DriverCache::cache))
         })?;
-        let compiled = WgpuPipeline { pipeline, layouts };
+        let compiled = WgpuPipeline { pipeline, layouts, source: key.digest() };
         if connection.compiles_lazily {
             dispatch_nothing(connection, &compiled)?;
         }

@@ -1,5 +1,6 @@
 //! Sums of two tensors.
 
+use metallic::caching::Composition;
 use metallic::error::MetalError;
 use metallic::kernels::Runs;
 use metallic::kernels::add::{AddCall, AddKernel, AddKey};
@@ -28,5 +29,9 @@ impl Runs<AddKernel> for WgpuDevice {
         let period = period.min(elements);
         let arguments = [elements.into(), period.into()];
         self.dispatch(plan, &[a, b], &mut [output], &arguments, grid::elements(elements))
+    }
+
+    fn plan_composition(plan: &WgpuPipeline) -> Option<Composition> {
+        Some(plan.composition())
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use metallic::Dtype;
+use metallic::caching::Composition;
 use metallic::device::ComputeDevice;
 use metallic::error::MetalError;
 use metallic::kernels::Runs;
@@ -116,6 +117,17 @@ impl Runs<ScaledDotProductAttentionKernel> for WgpuDevice {
             }
         }
         Ok(())
+    }
+
+    fn plan_composition(plan: &AttentionPlan) -> Option<Composition> {
+        Some(
+            Composition::new()
+                .with("scores", plan.scores.composition())
+                .with("softmax", plan.softmax.composition())
+                .with("values", plan.values.composition())
+                .with("scratch", plan.scratch_bytes)
+                .with("queries", plan.queries),
+        )
     }
 
     fn plan_bytes(plan: &AttentionPlan) -> u64 {

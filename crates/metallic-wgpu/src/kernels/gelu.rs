@@ -1,5 +1,6 @@
 //! The Gaussian error linear unit.
 
+use metallic::caching::Composition;
 use metallic::error::MetalError;
 use metallic::kernels::Runs;
 use metallic::kernels::gelu::{GeluApproximation, GeluCall, GeluKernel, GeluKey};
@@ -27,5 +28,9 @@ impl Runs<GeluKernel> for WgpuDevice {
     ) -> Result<(), MetalError> {
         let GeluCall { elements, input, output } = call;
         self.dispatch(plan, &[input], &mut [output], &[elements.into()], grid::elements(elements))
+    }
+
+    fn plan_composition(plan: &WgpuPipeline) -> Option<Composition> {
+        Some(plan.composition())
     }
 }

@@ -1,5 +1,6 @@
 //! Matrix products.
 
+use metallic::caching::Composition;
 use metallic::error::MetalError;
 use metallic::kernels::Runs;
 use metallic::kernels::gemm::{GemmCall, GemmKernel, GemmKey};
@@ -43,5 +44,9 @@ impl Runs<GemmKernel> for WgpuDevice {
         let GemmCall { batch, m, alpha, beta, a, b, bias, c } = call;
         let shape = [m, key.n, key.k];
         plan.product.run(self, ProductCall { batch, sharing: 1, shape, alpha, beta, a, b, bias, c })
+    }
+
+    fn plan_composition(plan: &GemmPlan) -> Option<Composition> {
+        Some(plan.product.composition())
     }
 }

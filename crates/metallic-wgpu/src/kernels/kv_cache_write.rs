@@ -1,5 +1,6 @@
 //! Writing new keys and values behind those of earlier positions.
 
+use metallic::caching::Composition;
 use metallic::error::MetalError;
 use metallic::kernels::Runs;
 use metallic::kernels::kv_cache_write::{KvCacheWriteCall, KvCacheWriteKernel, KvCacheWriteKey};
@@ -44,5 +45,9 @@ impl Runs<KvCacheWriteKernel> for WgpuDevice {
         ];
         let grid = grid::elements(elements);
         self.dispatch(plan, &[k.tensor, v.tensor], &mut [keys, values], &arguments, grid)
+    }
+
+    fn plan_composition(plan: &WgpuPipeline) -> Option<Composition> {
+        Some(plan.composition())
     }
 }

@@ -1,5 +1,6 @@
 //! Layer normalisation.
 
+use metallic::caching::Composition;
 use metallic::error::MetalError;
 use metallic::kernels::Runs;
 use metallic::kernels::layer_norm::{LayerNormCall, LayerNormKernel, LayerNormKey};
@@ -37,5 +38,9 @@ impl Runs<LayerNormKernel> for WgpuDevice {
         ];
         let reads = [input.tensor, gamma, beta];
         self.dispatch(plan, &reads, &mut [output.tensor], &arguments, grid::line(rows))
+    }
+
+    fn plan_composition(plan: &WgpuPipeline) -> Option<Composition> {
+        Some(plan.composition())
     }
 }

@@ -1,6 +1,7 @@
 //! Matrix products, as operations and as parts of operations.
 
 use metallic::Dtype;
+use metallic::caching::Composition;
 use metallic::error::MetalError;
 use metallic::tensor::{MatrixLayout, MatrixMut, MatrixRef};
 
@@ -51,6 +52,16 @@ pub(super) struct PlannedProduct {
     product: Product,
     expected: Vectors,
     pipeline: WgpuPipeline,
+}
+
+impl PlannedProduct {
+    pub(super) fn composition(&self) -> Composition {
+        let Self { product, expected, pipeline } = self;
+        pipeline
+            .composition()
+            .with("product", format_args!("{product:?}"))
+            .with("expected", format_args!("{expected:?}"))
+    }
 }
 
 /// One run of `batch` products, in which each matrix of B is shared by `sharing` consecutive matrices of A.

@@ -1,6 +1,7 @@
 //! Softmax over rows.
 
 use metallic::Dtype;
+use metallic::caching::Composition;
 use metallic::error::MetalError;
 use metallic::kernels::Runs;
 use metallic::kernels::softmax::{SoftmaxCall, SoftmaxKernel, SoftmaxKey};
@@ -68,5 +69,9 @@ impl Runs<SoftmaxKernel> for WgpuDevice {
         let arguments = arguments([batch, rows, seq_k], past, scale, &input.layout, &output.layout);
         let grid = grid::line(batch * rows);
         self.dispatch(plan, &[input.tensor], &mut [output.tensor], &arguments, grid)
+    }
+
+    fn plan_composition(plan: &WgpuPipeline) -> Option<Composition> {
+        Some(plan.composition())
     }
 }

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use metallic::Dtype;
 use metallic::caching::{CacheableKernel, EvictionPolicy, ResourceCache};
+use metallic::creation::Sample;
 use metallic::device::ComputeDevice;
 use metallic::error::MetalError;
 use metallic::kernels::add::{AddCall, AddParams};
-use metallic::kernels::gemm::{GemmCall, GemmParams};
+use metallic::kernels::gemm::{GemmCall, GemmKernel, GemmParams};
 use metallic::kernels::kv_cache_write::{KvCacheWriteCall, KvCacheWriteParams};
 use metallic::kernels::layer_norm::{LayerNormCall, LayerNormParams};
 use metallic::kernels::scaled_dot_product_attention::{AttentionCall, AttentionParams};
@@ -150,6 +151,21 @@ fn decoding_creates_nothing_once_every_bucket_was_met() {
         device.read(&layer.x, 0..WIDTH).unwrap();
     }
     assert_eq!((misses(&device), plans(&cache)), (created, planned));
+}
+
+#[test]
+fn pipelines_and_plans_that_are_created_again_are_the_same_and_no_two_keys_are_of_one_pipeline() {
+    let Some(device) = open() else { return };
+    let mut cache = ResourceCache::with_device(device.clone());
+    let mut layer = Layer::new(&device).unwrap();
+    layer.decode(&device, &mut cache, 0).unwrap();
+    let pipelines = device.descriptors().verify::<PipelineKernel>(&Sample::all());
+    let entries = device.descriptors().metrics::<PipelineKernel>().unwrap().size;
+    assert!(entries > 3);
+    assert_eq!((pipelines.same as usize, pipelines.is_clean()), (entries, true), "{pipelines}");
+    assert!(pipelines.over_specific.is_empty(), "{pipelines}");
+    let plans = cache.registry().verify::<GemmKernel>(&Sample::all());
+    assert!(plans.same > 0 && plans.is_clean(), "{plans}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::cache::Course;
+use super::composition::Composition;
 use super::policy::EvictionPolicy;
 use crate::device::Device;
 use crate::error::Error;
@@ -106,6 +107,13 @@ pub trait CacheableKernel<D = Device>: 'static {
     /// made: the figure is remembered.
     fn resource_bytes(_resource: &Self::CachedResource) -> u64 {
         0
+    }
+
+    /// Returns what a resource is made of, if the kernel can say. It is asked for by verification alone
+    /// ([`SharedRegistry::verify`](super::SharedRegistry::verify)), which finds keys that are incomplete, or more specific than what
+    /// they lead to.
+    fn composition(_resource: &Self::CachedResource) -> Option<Composition> {
+        None
     }
 
     /// Writes the key as events and metrics show it, after the name of the cache. Two different keys must differ in it. By

@@ -221,6 +221,17 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
         self.keyed.metrics()
     }
 
+    /// The labels of all entries, and how often each was found.
+    #[cfg(feature = "manifest")]
+    pub(crate) fn entry_labels(&self) -> impl Iterator<Item = (Arc<str>, u64)> + '_ {
+        self.keyed.entry_labels()
+    }
+
+    /// All entries, with their labels.
+    pub(crate) fn labelled_entries(&self) -> impl Iterator<Item = (&K::Key, Arc<str>, &K::CachedResource)> {
+        self.keyed.labelled_entries()
+    }
+
     /// Panics if the structures of this cache disagree with each other. O(n), for tests.
     #[doc(hidden)]
     pub fn validate(&self) {

@@ -11,12 +11,13 @@
 //! Every step may emit an event to the registry's [`EventSink`](metallic_instrumentation::EventSink).
 //!
 //! To read the code, take the files in this order; each imports only files before it: `drops`, `clock`, `sync`,
-//! `policy`, `gate`, `order`, `entries`, `reporting`, `cache`, `query`, `keyed_cache`, `kernel`, `kernel_cache`, `slot`, `shared`,
+//! `policy`, `gate`, `order`, `entries`, `reporting`, `cache`, `query`, `keyed_cache`, `composition`, `kernel`, `kernel_cache`, `slot`, `shared`,
 //! `pool`, `registry`.
 #![deny(unsafe_code)]
 
 mod cache;
 mod clock;
+mod composition;
 mod drops;
 mod entries;
 mod gate;
@@ -37,6 +38,7 @@ mod sync;
 mod eviction_tests;
 
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use composition::Composition;
 pub use equivalent::Equivalent;
 pub(crate) use gate::{Asked, Caller, CreationGate, Finished, KernelKey, Passage};
 pub use kernel::{CacheableKernel, Creation};

@@ -29,6 +29,7 @@ mod registry;
 mod reports;
 mod scope;
 mod supervisor;
+mod verification;
 
 #[cfg(feature = "store")]
 #[doc(no_inline)]
@@ -42,3 +43,4 @@ pub use self::persist::PersistentKernel;
 pub use self::supervisor::Supervisor;
 #[cfg(feature = "manifest")]
 pub(crate) use self::supervisor::{Record, Recorder, Warmth};
+pub use self::verification::{Sample, VerifyReport};

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use metallic_instrumentation::{
-    ArtifactEvicted, Event, EventData, EventKind, EventSink, RemoteFailed, SinkGuard,
+    ArtifactEvicted, ArtifactNotWritten, Event, EventData, EventKind, EventSink, RemoteFailed, SinkGuard,
 };
 use metallic_store::{StoreAction, StoreEvent, StoreObserver};
 
 use crate::caching::{Clock, SystemClock};
 
-/// Tells a sink what a store evicts, and which of its operations fail: what happens for no key of a cache, or in the background.
+/// Tells a sink what a store evicts, and which of its operations fail, writes in the background included: what happens for no key of a
+/// cache.
 /// To be given to the store, or to each of its levels, as its observer.
 ///
-/// What is found, missed, written and rejected for a key is told by the registry that asked.
+/// What is found, missed, written or not, and rejected for a key is told by the registry that asked.
 #[derive(Clone, Debug)]
 pub struct StoreEvents(SinkGuard);
 
@@ -40,6 +41,13 @@ impl StoreObserver for StoreEvents {
                 let level = event.store.to_owned().into();
                 RemoteFailed { level, operation: attempt.into(), error: cause.to_owned() }.into()
             }),
+            StoreAction::NotWritten { cause, in_background: true, .. } => {
+                self.send(EventKind::ArtifactNotWritten, || {
+                    let level = event.store.to_owned().into();
+                    let cause = cause.name().into();
+                    ArtifactNotWritten { cache: None, cache_key: None, level, cause }.into()
+                })
+            }
             _ => {}
         }
     }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use metallic_store::{Artifact, ArtifactKey, ArtifactStore, Content, Fingerprint, LookUp, Obtain, Vacancy};
+use metallic_store::{
+    Artifact, ArtifactKey, ArtifactStore, Content, Fingerprint, LookUp, Obtain, SaveError, Vacancy,
+};
 
 use super::reports::Reports;
 use crate::caching::Creation;
@@ -173,8 +175,11 @@ impl<K: PersistentKernel<D>, D: 'static> Creation<'_, K, D> {
             if artifact.label().is_empty() { artifact.with_label(reports.cache_key()) } else { artifact };
         let began = reports.now();
         let (artifact, saved) = vacancy.fill(&store, artifact);
-        if saved.is_ok() {
-            reports.written(&artifact, began);
+        match saved {
+            Ok(()) => reports.written(&artifact, began),
+            // A store that is only read is meant to be.
+            Err(SaveError::ReadOnly) => {}
+            Err(cause) => reports.not_written(store.journal().store(), &cause),
         }
         artifact
     }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use metallic_instrumentation::{
-    ArtifactFound, ArtifactMissed, ArtifactRejected, ArtifactWritten, CacheName, EventKind,
+    ArtifactFound, ArtifactMissed, ArtifactNotWritten, ArtifactRejected, ArtifactWritten, CacheName,
+    EventKind,
 };
-use metallic_store::Artifact;
+use metallic_store::{Artifact, SaveError};
 
 use crate::caching::{CacheableKernel, Creation, Moment, SlotContext};
 
@@ -66,6 +67,15 @@ impl Reports {
             cache_key: self.cache_key.clone(),
             bytes: artifact.bytes(),
             duration_ns,
+        });
+    }
+
+    pub(super) fn not_written(&self, level: &str, cause: &SaveError) {
+        self.context.report(EventKind::ArtifactNotWritten, self.now(), || ArtifactNotWritten {
+            cache: Some(self.cache.clone()),
+            cache_key: Some(self.cache_key.clone()),
+            level: level.to_owned().into(),
+            cause: cause.name().into(),
         });
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::{self, Debug};
 use std::hash::Hash;
 
-use crate::caching::CacheableKernel;
+use crate::caching::{CacheableKernel, Composition};
 use crate::device::ComputeDevice;
 use crate::error::MetalError;
 use crate::tensor::Tensor;
@@ -62,6 +62,11 @@ pub trait Runs<O: Operation>: ComputeDevice {
     /// The device memory that a plan holds, in bytes.
     fn plan_bytes(_plan: &Self::Plan) -> u64 {
         0
+    }
+
+    /// What a plan is made of, if the device can say: see [`CacheableKernel::composition`].
+    fn plan_composition(_plan: &Self::Plan) -> Option<Composition> {
+        None
     }
 }
 
@@ -127,6 +132,10 @@ impl<O: Operation, D: Runs<O>> CacheableKernel<D> for O {
 
     fn resource_bytes(resource: &Self::CachedResource) -> u64 {
         D::plan_bytes(&resource.plan)
+    }
+
+    fn composition(resource: &Self::CachedResource) -> Option<Composition> {
+        D::plan_composition(&resource.plan)
     }
 
     fn device_identity(device: &D) -> Option<u64> {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustc_hash::FxBuildHasher;
 
+use super::coverage::{Seen, Uses};
 use super::error::ManifestError;
 use super::read::Manifest;
 use super::ready::Ready;
@@ -94,6 +95,7 @@ impl Manifest {
 pub(crate) struct Warming {
     kernels: Mutex<Kernels>,
     pub(super) ready: Ready,
+    seen: Mutex<Seen>,
     phase: Mutex<Option<Cow<'static, str>>>,
 }
 
@@ -118,6 +120,8 @@ pub(super) struct Warmable<R> {
     pub(super) read: ReadKey<R>,
     /// Entries that the cache has room for beside those that are there; `None` for any number.
     pub(super) room: fn(&mut R) -> Option<usize>,
+    /// The labels of the entries, and how often each was found.
+    uses: fn(&mut R) -> Vec<(Arc<str>, u64)>,
 }
 
 /// Reads a key from its JSON form.
@@ -136,6 +140,7 @@ pub(super) trait Holds<K: CacheableKernel<D>, D>: Sized + 'static {
     fn has(&mut self, key: &K::Key) -> bool;
     fn make(&mut self, key: &K::Key) -> Result<u64, Error>;
     fn room(&mut self) -> Option<usize>;
+    fn uses(&mut self) -> Vec<(Arc<str>, u64)>;
 }
 
 struct KeyOf<K: CacheableKernel<D>, D> {
@@ -181,6 +186,7 @@ impl Warming {
                 Ok(Box::new(KeyOf::<K, D> { key, device: PhantomData }))
             },
             room: R::room,
+            uses: R::uses,
         };
         let mut kernels = self.kernels();
         kernels.written.insert(TypeId::of::<K>(), written);
@@ -194,6 +200,20 @@ impl Warming {
     pub(super) fn warmable<R: 'static>(&self, cache: &str) -> Option<Arc<Warmable<R>>> {
         let found = self.kernels().warmable.get(&(TypeId::of::<R>(), cache.to_owned())).cloned();
         found?.downcast().ok()
+    }
+
+    /// The entries of all registered kernels in a registry.
+    pub(super) fn uses<R: 'static>(&self, registry: &mut R) -> Vec<Uses> {
+        let caches: Vec<_> =
+            self.kernels().warmable.iter().map(|((_, cache), any)| (cache.clone(), any.clone())).collect();
+        // Under no lock: keys are formatted.
+        let of_registry =
+            caches.into_iter().filter_map(|(cache, any)| Some((cache, any.downcast::<Warmable<R>>().ok()?)));
+        of_registry.map(|(cache, kernel)| (cache, (kernel.uses)(registry))).collect()
+    }
+
+    pub(super) fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn set_phase(&self, phase: Cow<'static, str>) {

@@ -11,6 +11,7 @@
 //! no handle and no path in it, so that it can be carried to other machines.
 
 mod algebra;
+mod coverage;
 mod error;
 mod kernels;
 mod read;
@@ -18,10 +19,12 @@ mod ready;
 mod record;
 mod recording;
 mod registries;
+mod replace;
 mod warm;
 mod writer;
 
 pub use algebra::ManifestDiff;
+pub use coverage::{CacheCoverage, Coverage, KeyCoverage};
 pub use error::ManifestError;
 pub use kernels::WarmKeys;
 pub(crate) use kernels::Warming;
@@ -29,5 +32,7 @@ pub use read::Manifest;
 pub use ready::Ready;
 pub use record::Record;
 pub use recording::RecordingReport;
+#[doc(hidden)]
+pub use replace::replace_file;
 pub use warm::{WarmOptions, WarmProgress, WarmReport, WarmTarget, WarmUp};
 pub use writer::ManifestWriter;

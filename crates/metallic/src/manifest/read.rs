@@ -2,14 +2,15 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 
 use rustc_hash::FxBuildHasher;
 
 use super::error::ManifestError;
 use super::record::{Header, Record, VERSION};
+use super::replace::replace_file;
 
 /// Longer lines are passed over: a key is no reason to use up the memory.
 const LONGEST_LINE: u64 = 1 << 20;
@@ -157,27 +158,14 @@ impl Manifest {
         Ok(())
     }
 
-    /// Writes the manifest to a file, in place of what it held: whoever reads it meanwhile, or after a crash, finds the one or the
-    /// other.
+    /// Writes the manifest to a file, in place of what it held: a reader, or a crash, finds the old content or the new one. Follows
+    /// symbolic links, and writes to pipes and devices.
     ///
     /// # Errors
     /// [`ManifestError::File`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), ManifestError> {
         let path = path.as_ref();
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(format!(".{}.new", std::process::id()));
-        let beside = Path::new(&beside);
-        let write = || {
-            let mut file = BufWriter::new(File::create(beside)?);
-            self.write(&mut file)?;
-            file.into_inner()?.sync_all()?;
-            fs::rename(beside, path)
-        };
-        let written = write();
-        if written.is_err() {
-            // What is left of it is of no use.
-            let _ = fs::remove_file(beside);
-        }
+        let written = replace_file(path, |file| self.write(file));
         written.map_err(|source| ManifestError::File { action: "write", path: path.to_owned(), source })
     }
 }

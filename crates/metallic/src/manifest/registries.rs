@@ -4,6 +4,7 @@ use std::any::TypeId;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::coverage::Coverage;
 use super::kernels::Holds;
 use super::read::Manifest;
 use super::ready::Ready;
@@ -74,6 +75,15 @@ impl<D: 'static> SharedRegistry<D> {
     pub fn warm_up(&self, manifest: &Manifest, memory: Option<u64>) -> WarmUp<Self> {
         WarmUp::new(&mut self.clone(), manifest, memory)
     }
+
+    /// Compares the keys of registered kernels that were warmed up with those that were used. What was evicted before is known only if
+    /// it was warmed up or was there when the warm-up was over. O(n): one look at each entry.
+    pub fn coverage(&self) -> Coverage {
+        let warming = self.supervisor().warming().clone();
+        let caches = warming.uses(&mut self.clone());
+        let seen = warming.seen().clone();
+        seen.coverage(caches)
+    }
 }
 
 impl<D: 'static> CacheRegistry<D> {
@@ -100,6 +110,15 @@ impl<D: 'static> CacheRegistry<D> {
     /// Begins a warm-up in slices. `memory` is the bytes that resources may take.
     pub fn warm_up(&mut self, manifest: &Manifest, memory: Option<u64>) -> WarmUp<Self> {
         WarmUp::new(self, manifest, memory)
+    }
+
+    /// Compares the keys of registered kernels that were warmed up with those that were used. What was evicted before is known only if
+    /// it was warmed up or was there when the warm-up was over. O(n): one look at each entry.
+    pub fn coverage(&mut self) -> Coverage {
+        let warming = self.supervisor().warming().clone();
+        let caches = warming.uses(self);
+        let seen = warming.seen().clone();
+        seen.coverage(caches)
     }
 }
 
@@ -136,6 +155,10 @@ where
         self.create_by_key::<K>(key).map(|resource| K::resource_bytes(&resource))
     }
 
+    fn uses(&mut self) -> Vec<(Arc<str>, u64)> {
+        self.uses_of::<K>()
+    }
+
     fn room(&mut self) -> Option<usize> {
         let capacity = self.eviction_policy::<K>().capacity()?;
         let entries = self.metrics::<K>().map_or(0, |metrics| metrics.size);
@@ -150,6 +173,10 @@ impl<K: PortableKernel<D>, D: 'static> Holds<K, D> for CacheRegistry<D> {
 
     fn make(&mut self, key: &K::Key) -> Result<u64, Error> {
         self.create_by_key::<K>(key.clone()).map(|resource| K::resource_bytes(resource))
+    }
+
+    fn uses(&mut self) -> Vec<(Arc<str>, u64)> {
+        self.cache::<K>().map(|cache| cache.entry_labels().collect()).unwrap_or_default()
     }
 
     fn room(&mut self) -> Option<usize> {

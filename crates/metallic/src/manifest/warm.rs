@@ -158,7 +158,10 @@ impl Began {
     }
 
     /// Reports the end.
-    pub(super) fn end(self, registry: &impl WarmTarget, report: WarmReport) -> WarmReport {
+    pub(super) fn end(self, registry: &mut impl WarmTarget, report: WarmReport) -> WarmReport {
+        let warming = self.supervisor.warming();
+        let uses = warming.uses(registry);
+        warming.seen().ready(uses);
         let context = registry.reports();
         let duration_ns = context.ns_since(self.at);
         let report = WarmReport { duration: Duration::from_nanos(duration_ns), ..report };

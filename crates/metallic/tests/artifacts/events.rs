@@ -7,7 +7,7 @@ use std::time::Duration;
 use metallic::caching::{ManualClock, SharedRegistry};
 use metallic::creation::{ArtifactStore, StoreEvents};
 use metallic_instrumentation::{EventData, EventSink, Recorder, RemoteFailed};
-use metallic_store::{DiskOptions, DiskStore, MemoryStore, StoreAction};
+use metallic_store::{DiskOptions, DiskStore, LayeredStore, MemoryStore, StoreAction};
 
 use crate::kernels::{Code, Key, Kind, Machine};
 
@@ -19,6 +19,7 @@ fn told(recorder: &Recorder) -> Vec<String> {
         }
         EventData::ArtifactMissed(e) => Some(format!("missed: {}", e.cause)),
         EventData::ArtifactWritten(e) => Some(format!("written {} bytes of {}", e.bytes, e.cache)),
+        EventData::ArtifactNotWritten(e) => Some(format!("not written to {}: {}", e.level, e.cause)),
         EventData::ArtifactRejected(e) => Some(format!("rejected: {}", e.cause)),
         EventData::ResourceCreated(e) => Some(format!("created, loaded: {}", e.loaded)),
         _ => None,
@@ -94,4 +95,33 @@ fn the_stores_own_events_go_where_they_are_sent() {
     let gone = RemoteFailed { level, operation, error: "the server is gone".to_owned() };
     assert_eq!(failed.data, gone.into());
     assert!(Duration::from_nanos(failed.timestamp.unwrap()) > Duration::from_secs(1_700_000_000));
+}
+
+#[test]
+fn what_a_store_does_not_keep_is_told_once() {
+    let small = |observer: &Arc<Recorder>| {
+        let events = StoreEvents::new(observer.clone() as Arc<dyn EventSink>);
+        Arc::new(MemoryStore::with_limit(100).with_observer(Arc::new(events)))
+    };
+    let of_store = Arc::new(Recorder::default());
+    let (_, registry, events) = registry("550", small(&of_store));
+    registry.get_or_create::<Code>(&Key::new(Kind::Typed, 7), None).unwrap();
+    assert_eq!(
+        told(&events),
+        ["missed: absent", "not written to memory: too_long", "created, loaded: false"]
+    );
+    assert_eq!(told(&of_store), [""; 0], "the registry has told it");
+}
+
+#[test]
+fn what_a_level_does_not_keep_in_the_background_is_told_by_the_level() {
+    let of_level = Arc::new(Recorder::default());
+    let events = StoreEvents::new(of_level.clone() as Arc<dyn EventSink>);
+    let remote = Arc::new(MemoryStore::with_limit(100).with_observer(Arc::new(events)));
+    let store = Arc::new(LayeredStore::new(Arc::new(MemoryStore::new())).with_remote(remote));
+    let (_, registry, events) = registry("550", store.clone());
+    registry.get_or_create::<Code>(&Key::new(Kind::Typed, 7), None).unwrap();
+    store.flush();
+    assert_eq!(told(&of_level), ["not written to memory: too_long"]);
+    assert!(told(&events).contains(&"written 200 bytes of code".to_owned()));
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests throughout; clippy knows only those in functions marked so")]
 
 mod arming;
+mod coverage;
 mod manifest_algebra;
 mod manifest_files;
 mod portable_keys;

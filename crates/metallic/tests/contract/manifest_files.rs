@@ -126,3 +126,38 @@ fn a_recording_goes_on_in_the_manifest_of_the_last_one() {
     let counts: Vec<_> = Manifest::open(file.path()).unwrap().records().map(|record| record.count).collect();
     assert_eq!(counts, [2, 1]);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_manifest_is_saved_through_a_link_and_into_a_pipe() {
+    use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
+
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let manifest = recorded(&ScriptedDevice::new(), 1..=2);
+    fs::write(at("old"), "old").unwrap();
+    fs::set_permissions(at("old"), fs::Permissions::from_mode(0o640)).unwrap();
+    symlink("old", at("link")).unwrap();
+    symlink(at("link"), at("second link")).unwrap();
+    symlink("new", at("dangling")).unwrap();
+    for (link, target) in [("second link", "old"), ("dangling", "new")] {
+        manifest.save(at(link)).unwrap();
+        assert!(fs::symlink_metadata(at(link)).unwrap().is_symlink(), "{link} stays a link");
+        assert_eq!(fs::read(at(target)).unwrap(), text_of(&manifest));
+    }
+    assert_eq!(fs::metadata(at("old")).unwrap().permissions().mode() & 0o777, 0o640);
+    symlink("circle", at("circle")).unwrap();
+    assert!(manifest.save(at("circle")).is_err());
+
+    let pipe = at("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::read(pipe).unwrap()
+    });
+    manifest.save(&pipe).unwrap();
+    assert_eq!(reader.join().unwrap(), text_of(&manifest));
+    assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo(), "it stays a pipe");
+    // Nothing else was left in the folder.
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 7);
+}

@@ -27,6 +27,7 @@ mod spec_examples;
 mod spec_kernels;
 mod spec_recipes;
 mod vec_device;
+mod verification;
 
 #[path = "../source/mod.rs"]
 mod source;

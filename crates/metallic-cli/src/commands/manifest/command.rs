@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use metallic::manifest::{Manifest, Record};
 use serde_json::{Value, json};
 
-use super::coverage::Uses;
+use super::coverage::{self, Uses};
 use crate::args::{ManifestArgs, ManifestCommand};
 use crate::error::Error;
 use crate::input::LogReader;
@@ -50,7 +50,7 @@ pub fn run(args: &ManifestArgs, out: &mut dyn Write) -> Result<(), Error> {
             if *json {
                 return write_json(&json!({"schema": 1, "coverage": coverage}), out);
             }
-            Ok(coverage.write(out)?)
+            Ok(coverage::write(&coverage, out)?)
         }
     }
 }

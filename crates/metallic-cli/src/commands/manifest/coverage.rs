@@ -1,12 +1,11 @@
 //! Which keys of a manifest a run has used.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use metallic::manifest::Manifest;
+use metallic::manifest::{CacheCoverage, Coverage, KeyCoverage, Manifest};
 use metallic_instrumentation::{Event, EventData};
-use serde::Serialize;
 
 use crate::label::CacheNames;
 use crate::table::Table;
@@ -30,36 +29,6 @@ struct KeyUse {
     /// Before the first warm-up was over; the creation by the warm-up itself is one of them.
     before: u64,
     after: u64,
-}
-
-/// The keys that a warm-up and a run do not share.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Coverage {
-    /// `true` if the log has the end of a warm-up. Otherwise no use is before it.
-    pub has_warm_up: bool,
-    /// By cache.
-    pub caches: BTreeMap<String, CacheCoverage>,
-    /// All caches together.
-    pub total: CacheCoverage,
-    /// The labels of the keys that were warmed and never used.
-    pub never_used: Vec<String>,
-    /// The labels of the keys that were used and never warmed.
-    pub never_warmed: Vec<String>,
-    /// The labels of the keys that were used before warm-up was over.
-    pub used_before_ready: Vec<String>,
-}
-
-/// Numbers of keys.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct CacheCoverage {
-    /// In the manifest, and used.
-    pub warmed_and_used: u64,
-    /// In the manifest, and not used.
-    pub never_used: u64,
-    /// Used, and not in the manifest.
-    pub never_warmed: u64,
-    /// Used before warm-up was over.
-    pub used_before_ready: u64,
 }
 
 impl Uses {
@@ -100,86 +69,62 @@ impl Uses {
     /// The result over the whole log.
     pub(super) fn coverage(&self) -> Coverage {
         let has_warm_up = self.warm_ups > 0;
-        let mut coverage = Coverage { has_warm_up, ..Coverage::default() };
+        let mut coverage = Coverage::new(has_warm_up);
         let used = self.keys.keys().map(|label| &**label).filter(|label| self.has(label));
         let labels: HashSet<&str> = self.warmed.iter().map(|label| &**label).chain(used).collect();
         for label in labels {
-            let (is_warmed, is_used) = (self.warmed.contains(label), self.has(label));
+            let is_warmed = self.warmed.contains(label);
             let before = self.keys.get(label).map_or(0, |used| used.before);
-            let one = CacheCoverage {
-                warmed_and_used: u64::from(is_warmed && is_used),
-                never_used: u64::from(is_warmed && !is_used),
-                never_warmed: u64::from(!is_warmed),
-                used_before_ready: u64::from(has_warm_up && before > u64::from(is_warmed)),
+            let key = KeyCoverage {
+                is_warmed,
+                is_used: Some(self.has(label)),
+                is_used_before_ready: has_warm_up && before > u64::from(is_warmed),
             };
-            let cache = self.names.split(label).0;
-            coverage.caches.entry(cache.to_owned()).or_default().add(one);
-            coverage.total.add(one);
-            for (is_in, list) in [
-                (one.never_used, &mut coverage.never_used),
-                (one.never_warmed, &mut coverage.never_warmed),
-                (one.used_before_ready, &mut coverage.used_before_ready),
-            ] {
-                if is_in > 0 {
-                    list.push(label.to_owned());
-                }
-            }
+            coverage.note(self.names.split(label).0, label, key);
         }
-        [&mut coverage.never_used, &mut coverage.never_warmed, &mut coverage.used_before_ready]
-            .into_iter()
-            .for_each(|list| list.sort());
         coverage
-    }
-}
-
-impl CacheCoverage {
-    fn add(&mut self, other: Self) {
-        self.warmed_and_used += other.warmed_and_used;
-        self.never_used += other.never_used;
-        self.never_warmed += other.never_warmed;
-        self.used_before_ready += other.used_before_ready;
     }
 }
 
 /// Labels of a kind in the text; JSON has all.
 const LISTED: usize = 20;
 
-impl Coverage {
-    /// Writes it for a terminal.
-    ///
-    /// # Errors
-    /// The writer's.
-    pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        let mut table =
-            Table::new(["cache", "warmed and used", "never used", "never warmed", "used before ready"]);
-        let total = ("total".to_owned(), &self.total);
-        for (cache, figures) in
-            self.caches.iter().map(|(cache, figures)| (printable(cache, 40), figures)).chain([total])
-        {
-            let CacheCoverage { warmed_and_used, never_used, never_warmed, used_before_ready } = *figures;
-            let figures = [warmed_and_used, never_used, never_warmed, used_before_ready].map(count);
-            table.row([cache].into_iter().chain(figures));
-        }
-        table.write(out, 0)?;
-        if !self.has_warm_up {
-            writeln!(out, "\nno warm-up ends in the log")?;
-        }
-        for (title, labels) in [
-            ("warmed and never used", &self.never_used),
-            ("used and never warmed", &self.never_warmed),
-            ("used before warm-up was over", &self.used_before_ready),
-        ] {
-            if labels.is_empty() {
-                continue;
-            }
-            writeln!(out, "\n{title}:")?;
-            for label in labels.iter().take(LISTED) {
-                writeln!(out, "  {}", printable(label, usize::MAX))?;
-            }
-            if let Some(more) = labels.len().checked_sub(LISTED).filter(|more| *more > 0) {
-                writeln!(out, "  and {} more; --json has all", count(more as u64))?;
-            }
-        }
-        Ok(())
+/// Writes a coverage for a terminal.
+///
+/// # Errors
+/// The writer's.
+pub(in crate::commands) fn write(coverage: &Coverage, out: &mut dyn Write) -> io::Result<()> {
+    let has_gone = coverage.total.gone > 0;
+    let titles = ["cache", "warmed and used", "never used", "never warmed", "used before ready", "gone"];
+    let columns = if has_gone { 6 } else { 5 };
+    let mut table = Table::new(titles.into_iter().take(columns));
+    let total = ("total".to_owned(), &coverage.total);
+    let caches = coverage.caches.iter().map(|(cache, figures)| (printable(cache, 40), figures));
+    for (cache, figures) in caches.chain([total]) {
+        let &CacheCoverage { warmed_and_used, never_used, never_warmed, used_before_ready, gone, .. } =
+            figures;
+        let figures = [warmed_and_used, never_used, never_warmed, used_before_ready, gone].map(count);
+        table.row([cache].into_iter().chain(figures).take(columns));
     }
+    table.write(out, 0)?;
+    if !coverage.has_warm_up {
+        writeln!(out, "\nno warm-up ends in the log")?;
+    }
+    for (title, labels) in [
+        ("warmed and never used", &coverage.never_used),
+        ("used and never warmed", &coverage.never_warmed),
+        ("used before warm-up was over", &coverage.used_before_ready),
+    ] {
+        if labels.is_empty() {
+            continue;
+        }
+        writeln!(out, "\n{title}:")?;
+        for label in labels.iter().take(LISTED) {
+            writeln!(out, "  {}", printable(label, usize::MAX))?;
+        }
+        if let Some(more) = labels.len().checked_sub(LISTED).filter(|more| *more > 0) {
+            writeln!(out, "  and {} more; --json has all", count(more as u64))?;
+        }
+    }
+    Ok(())
 }

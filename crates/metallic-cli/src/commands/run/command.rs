@@ -212,13 +212,14 @@ impl Task for Job<'_> {
                 caches::set(&registry, policy);
             }
         }
-        let serving = contract.begin(&registry, session.workers())?;
+        let serving = contract.begin(&registry, &session.workload(), session.workers())?;
         // From here on there are results to lose. A second signal ends the program at once.
         signals::listen(Second::Kills)?;
         let progress = Progress::steps((session.prompts.len() * session.passes) as u64, "running");
         let mut ended = session.serve(&device, &registry, &serving, &progress);
         progress.finish();
-        let (figures, mut unwritten) = serving.end();
+        let (mut figures, mut unwritten) = serving.end();
+        figures.coverage = figures.warm_up.as_ref().map(|_| registry.coverage());
         let mut rows = caches::rows(&registry);
         rows.append(&mut ended.kv_caches);
         rows.extend(

@@ -1,5 +1,6 @@
 //! A run in which nothing is created while serving: recorded, warmed up, armed.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
@@ -14,8 +15,8 @@ use metallic::kernels::gemm::GemmKernel;
 use metallic::kernels::kv_cache_write::KvCacheWriteKernel;
 use metallic::kernels::layer_norm::LayerNormKernel;
 use metallic::kernels::scaled_dot_product_attention::ScaledDotProductAttentionKernel;
-use metallic::manifest::{Manifest, ManifestWriter, WarmOptions, WarmReport};
-use metallic_transformer::engine::TransformerDevice;
+use metallic::manifest::{Coverage, Manifest, ManifestWriter, WarmOptions, WarmReport};
+use metallic_transformer::engine::{TransformerDevice, Workload};
 use serde::Serialize;
 
 use crate::args::{Arm, ContractArgs};
@@ -36,6 +37,8 @@ pub struct ContractFigures {
     pub violations: Option<u64>,
     /// The first of them.
     pub first_violations: Vec<String>,
+    /// The keys that were warmed up and those that were used, with `--warm` or `--warm-model`.
+    pub coverage: Option<Coverage>,
 }
 
 /// A recording.
@@ -101,11 +104,30 @@ impl<'a> Plan<'a> {
         Ok(Self { args, manifest })
     }
 
+    /// The keys of the manifest, and those that the model lists; `None` if neither is asked for.
+    fn manifest<D: TransformerDevice>(
+        &self,
+        workload: &Workload,
+    ) -> Result<Option<Cow<'_, Manifest>>, Error> {
+        let known = self.manifest.as_ref().map(Cow::Borrowed);
+        if !self.args.warm_model {
+            return Ok(known);
+        }
+        let mut manifest = known.map_or_else(Manifest::new, Cow::into_owned);
+        manifest.merge(&workload.manifest::<D>()?);
+        Ok(Some(Cow::Owned(manifest)))
+    }
+
     /// Records, and warms up.
     ///
     /// # Errors
     /// A file cannot be written.
-    pub(super) fn begin<D>(&self, registry: &SharedRegistry<D>, workers: usize) -> Result<Serving<'a>, Error>
+    pub(super) fn begin<D>(
+        &self,
+        registry: &SharedRegistry<D>,
+        workload: &Workload,
+        workers: usize,
+    ) -> Result<Serving<'a>, Error>
     where
         D: TransformerDevice + Send + Sync,
     {
@@ -119,7 +141,8 @@ impl<'a> Plan<'a> {
         if let Some(path) = &args.record {
             supervisor.record(ManifestWriter::append_to(path)?);
         }
-        let warm_up = self.manifest.as_ref().map(|manifest| {
+        let manifest = self.manifest::<D>(workload)?;
+        let warm_up = manifest.as_ref().map(|manifest| {
             let progress = Progress::steps(manifest.len() as u64, "warming up");
             let report = registry.warm(
                 manifest,
@@ -133,7 +156,7 @@ impl<'a> Plan<'a> {
             ..ContractFigures::default()
         };
         // A rehearsal creates what no manifest can have. What the manifest could have and has not, is for the run to meet.
-        let armed = args.arm.and(self.manifest.as_ref());
+        let armed = args.arm.and(manifest.as_ref());
         let armed = armed.map(|_| supervisor.arm_portable("rehearsal", Contract::Refuse));
         supervisor.set_phase("loading");
         let state = State { waiting: workers, is_lost: false, armed, failure: None, figures };
@@ -161,7 +184,8 @@ struct State {
 }
 
 /// The arguments of a run without a contract.
-static NO_CONTRACT: ContractArgs = ContractArgs { record: None, warm: None, arm: None, ready_file: None };
+static NO_CONTRACT: ContractArgs =
+    ContractArgs { record: None, warm: None, warm_model: false, arm: None, ready_file: None };
 
 impl Serving<'_> {
     /// A run without a contract.
@@ -184,7 +208,8 @@ impl Serving<'_> {
 
     /// Returns `true` if workers are to rehearse, so that they create nothing afterwards.
     pub(super) fn is_rehearsed(&self) -> bool {
-        self.args.warm.is_some() || self.args.arm.is_some() || self.args.ready_file.is_some()
+        let ContractArgs { warm, warm_model, arm, ready_file, .. } = self.args;
+        warm.is_some() || *warm_model || arm.is_some() || ready_file.is_some()
     }
 
     /// Notes that `workers` workers are ready, or never will be. The last of them arms the run, if all are.

@@ -16,7 +16,7 @@ use super::contract::Serving;
 use super::prompts::Prompt;
 use crate::error::Error;
 use crate::progress::Progress;
-use metallic_transformer::engine::{Decoder, Encoder, TransformerDevice};
+use metallic_transformer::engine::{Decoder, Encoder, TransformerDevice, Workload};
 use metallic_transformer::model::{Gpt2, Model};
 
 /// The work of a run.
@@ -73,6 +73,11 @@ impl Session<'_> {
     /// The number of workers that are started.
     pub fn workers(&self) -> usize {
         self.workers.get().min(self.prompts.len())
+    }
+
+    /// The work as the model's kernels list keys for it.
+    pub(super) fn workload(&self) -> Workload {
+        Workload::of(self.model, self.dtype, self.lengths(), self.tokens)
     }
 
     /// Does it, with the caches of this registry. A worker that fails ends the session for all.

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::answers::{Quantiles, Throughput};
 use super::caches::CacheRow;
 use super::figures::{PromptFigures, Run};
+use crate::commands::manifest::write_coverage;
 use crate::table::Table;
 use crate::units::{bytes, count, counted, duration, nanoseconds, percent, printable};
 
@@ -86,6 +87,10 @@ fn write_contract(run: &Run, out: &mut dyn Write) -> io::Result<()> {
         if let Some(first) = figures.first_violations.first() {
             writeln!(out, "the first: {first}")?;
         }
+    }
+    if let Some(coverage) = &figures.coverage {
+        writeln!(out)?;
+        write_coverage(coverage, out)?;
     }
     if let Some(recorded) = &figures.recorded {
         writeln!(

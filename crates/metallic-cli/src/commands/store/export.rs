@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::Path;
 
+use metallic::manifest::replace_file;
 use metallic_store::{Bundle, BundleSigner, Digest};
 use serde::Serialize;
 
@@ -43,12 +44,13 @@ pub(super) fn run(args: &ExportArgs, out: &mut dyn Write) -> Result<(), Error> {
     if ids.is_empty() {
         return Err(Error::NotFound("there is nothing to export".to_owned()));
     }
-    let (bundle, report) = Bundle::export(&store, ids, signer.as_ref());
+    let file = args.out.display().to_string();
+    let (bundle, report) = Bundle::export(&store, ids, signer.as_ref())
+        .map_err(|error| Error::content(&*file, error.to_string()))?;
     if report.moved == 0 {
         return Err(Error::NotFound("there is nothing whole to export".to_owned()));
     }
-    let file = args.out.display().to_string();
-    write_whole(&args.out, &bundle).map_err(|error| Error::file(&*file, error))?;
+    replace_file(&args.out, |out| out.write_all(&bundle)).map_err(|error| Error::file(&*file, error))?;
 
     let public = signer.map(|signer| Digest(signer.public()).to_string());
     if args.folder.json {
@@ -66,25 +68,6 @@ pub(super) fn run(args: &ExportArgs, out: &mut dyn Write) -> Result<(), Error> {
         None => writeln!(out, "not signed: it can be imported by --trust alone")?,
     }
     Ok(())
-}
-
-/// Writes a file that is there whole or not at all.
-fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
-    let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
-    let mut partial = std::ffi::OsString::from(".");
-    partial.push(name);
-    partial.push(format!(".{}", std::process::id()));
-    let partial = path.with_file_name(partial);
-    let written = fs::File::create_new(&partial).and_then(|mut file| {
-        file.write_all(content)?;
-        file.sync_all()
-    });
-    let renamed = written.and_then(|()| fs::rename(&partial, path));
-    if renamed.is_err() {
-        // The reason for this is the error that is returned.
-        let _ = fs::remove_file(&partial);
-    }
-    renamed
 }
 
 /// The signer of a seed in a file, which only its owner may be able to read.

@@ -27,6 +27,10 @@ pub(super) enum Behaviour {
     FailsFirst(usize),
     /// Takes nothing before the collection is made.
     WantsCollection,
+    /// Works, and closes each connection after its first answer.
+    ClosesAfterAnswer,
+    /// Works, and answers with a long page to everything but what is asked for and there.
+    TalksMuch,
 }
 
 impl std::fmt::Debug for Behaviour {
@@ -41,6 +45,8 @@ impl std::fmt::Debug for Behaviour {
             Self::Closes => f.write_str("closes"),
             Self::FailsFirst(times) => write!(f, "fails {times} times"),
             Self::WantsCollection => f.write_str("wants a collection"),
+            Self::ClosesAfterAnswer => f.write_str("closes after an answer"),
+            Self::TalksMuch => f.write_str("talks much"),
         }
     }
 }
@@ -122,10 +128,19 @@ fn serve(stream: TcpStream, protocol: Protocol, behaviour: Behaviour, state: &Mu
                 reader.consume(asked);
                 writer.write_all(answer).ok()?;
             }
-            Behaviour::Works | Behaviour::FailsFirst(_) | Behaviour::WantsCollection => match protocol {
-                Protocol::Http => http(&mut reader, &mut writer, behaviour, state)?,
-                Protocol::Redis => redis(&mut reader, &mut writer, state)?,
-            },
+            Behaviour::Works
+            | Behaviour::FailsFirst(_)
+            | Behaviour::WantsCollection
+            | Behaviour::ClosesAfterAnswer
+            | Behaviour::TalksMuch => {
+                match protocol {
+                    Protocol::Http => http(&mut reader, &mut writer, behaviour, state)?,
+                    Protocol::Redis => redis(&mut reader, &mut writer, state)?,
+                }
+                if behaviour == Behaviour::ClosesAfterAnswer {
+                    return None;
+                }
+            }
         }
     }
 }
@@ -181,6 +196,10 @@ fn http(
         _ => ("405 Method Not Allowed", Vec::new()),
     };
     drop(state);
+    let answer = match behaviour {
+        Behaviour::TalksMuch if status != "200 OK" && !status.starts_with("204") => vec![b'x'; 200_000],
+        _ => answer,
+    };
     // In one piece, or the client's kernel waits for more before it acknowledges the first.
     let mut response = format!("HTTP/1.1 {status}\r\ndate: {DATE}\r\n");
     if !status.starts_with("204") {

@@ -74,4 +74,9 @@ impl<Key, R> KeyedCache<Key, R> {
     pub(in crate::caching) fn entry_labels(&self) -> impl Iterator<Item = (Arc<str>, u64)> + '_ {
         self.cache.entries_by_use().map(|(key, uses)| (self.format_label(key), uses))
     }
+
+    /// All entries, with their labels.
+    pub(in crate::caching) fn labelled_entries(&self) -> impl Iterator<Item = (&Key, Arc<str>, &R)> + '_ {
+        self.cache.entries().map(|entry| (&entry.key, self.format_label(&entry.key), &entry.resource))
+    }
 }

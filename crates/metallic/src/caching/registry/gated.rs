@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use super::CacheRegistry;
 use crate::caching::gate::CreationGate;
+use crate::caching::kernel::CacheableKernel;
 use crate::caching::slot::SlotContext;
 #[cfg(feature = "manifest")]
-use crate::{
-    caching::{kernel::CacheableKernel, keyed_cache::Formatted, reporting::label},
-    error::Error,
-};
+use crate::caching::{keyed_cache::Formatted, reporting::label};
+use crate::error::Error;
 
 /// The label of a key of kernel `K`, whose cache has this name.
 #[cfg(feature = "manifest")]
@@ -19,7 +18,6 @@ pub(crate) fn key_label<K: CacheableKernel<D>, D>(cache: &str, key: &K::Key) -> 
 
 impl<D: 'static> CacheRegistry<D> {
     /// [`get_or_create`](Self::get_or_create) by a key that no caller of the program asks for.
-    #[cfg(feature = "manifest")]
     pub(crate) fn create_by_key<K: CacheableKernel<D>>(
         &mut self,
         key: K::Key,
@@ -36,6 +34,11 @@ impl<D: 'static> CacheRegistry<D> {
 
     pub(crate) fn gate(&self) -> Option<&Arc<dyn CreationGate>> {
         self.gate.as_ref()
+    }
+
+    /// A registry of the same device, with nothing in it and no one to tell.
+    pub(crate) fn detached(&self) -> Self {
+        Self { device: self.device.clone(), ..Self::default() }
     }
 
     /// The context that the registry reports through, and takes the time from.

@@ -94,26 +94,26 @@ impl SharedRegistry {
 impl<D: 'static> SharedRegistry<D> {
     /// A registry that makes resources on `device` when a caller names none.
     pub fn with_device(device: D) -> Self {
-        Self::build(Some(device), TimeSource::default(), None)
+        Self::build(Some(Arc::new(device)), TimeSource::default(), None)
     }
 
     /// A registry with a custom clock, and a device or none.
     pub fn with_clock(device: Option<D>, clock: impl Clock + 'static) -> Self {
-        Self::build(device, TimeSource::Clock(Arc::new(clock)), None)
+        Self::build(device.map(Arc::new), TimeSource::Clock(Arc::new(clock)), None)
     }
 
     /// A registry with a name in the event log, and a device or none.
     pub fn named(name: impl Into<CacheName>, device: Option<D>) -> Self {
-        Self::build(device, TimeSource::default(), Some(name.into()))
+        Self::build(device.map(Arc::new), TimeSource::default(), Some(name.into()))
     }
 
-    fn build(device: Option<D>, time: TimeSource, name: Option<CacheName>) -> Self {
+    fn build(device: Option<Arc<D>>, time: TimeSource, name: Option<CacheName>) -> Self {
         Self(Arc::new(Inner {
             kernels: SharedTable::default(),
             keyed: Mutex::default(),
             sink: Mutex::default(),
             gate: RwLock::default(),
-            device: RwLock::new(device.map(Arc::new)),
+            device: RwLock::new(device),
             policies_to_come: Mutex::default(),
             attachment: RwLock::default(),
             time,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::SharedCore;
-use super::node::uses;
+use super::node::{Node, uses};
 use crate::caching::gate::{Asked, Caller, CreationGate, Finished, Passage};
 use crate::caching::keyed_cache::KernelKeyOf;
 use crate::caching::reporting::{Ended, Reporter};
@@ -65,13 +65,22 @@ impl<Key, R> SharedCore<Key, R> {
 
     /// The labels of all entries, and how often each was found.
     pub(in crate::caching) fn entry_labels(&self) -> Vec<(Arc<str>, u64)> {
+        let labelled = self.labelled_entries().into_iter().map(|(_, label, node)| {
+            let found = uses(&node).map_or(0, |uses| uses.reuse_count);
+            (label, found)
+        });
+        labelled.collect()
+    }
+
+    /// All entries, with their labels.
+    pub(in crate::caching) fn labelled_entries(&self) -> Vec<(Arc<Key>, Arc<str>, Arc<Node<R>>)> {
         let state = self.lock();
         let entries: Vec<_> =
             state.cache.entries().map(|entry| (entry.key.clone(), entry.resource.clone())).collect();
         drop(state);
         let labelled = entries.into_iter().map(|(key, node)| {
-            let found = uses(&node).map_or(0, |uses| uses.reuse_count);
-            (node.label(|| self.label(&key)), found)
+            let label = node.label(|| self.label(&key));
+            (key, label, node)
         });
         labelled.collect()
     }

@@ -29,6 +29,7 @@ pub(super) struct Plan<R> {
 pub(super) struct Planned<R> {
     job: Box<dyn Job<R>>,
     label: Arc<str>,
+    cache: String,
     cost_ns: u64,
     bytes: u64,
     order: u64,
@@ -103,7 +104,8 @@ impl<R: WarmTarget> Plan<R> {
         };
         let label = job.label(cache);
         self.supervisor.note_warmth(label.clone(), Warmth::Pending);
-        Some(Planned { job, label, cost_ns: record.cost_ns, bytes: record.bytes, order: record.order })
+        let (cost_ns, bytes, order) = (record.cost_ns, record.bytes, record.order);
+        Some(Planned { job, label, cache: cache.clone(), cost_ns, bytes, order })
     }
 
     fn warmable(&self, cache: &str) -> Option<Arc<Warmable<R>>> {
@@ -133,6 +135,10 @@ impl<R> Plan<R> {
         self.done += 1;
         let mut warmth = Warmth::Ready;
         let mut taken = 0;
+        if let Ended::Present | Ended::Created { .. } = ended {
+            let was_present = matches!(ended, Ended::Present);
+            self.supervisor.warming().seen().warmed(&key.cache, &key.label, was_present);
+        }
         match ended {
             Ended::Present => self.report.present += 1,
             Ended::Created { bytes, duration_ns } => {
@@ -146,8 +152,7 @@ impl<R> Plan<R> {
             }
             Ended::Refused => {
                 warmth = Warmth::Failed;
-                let cache = key.label.split(':').next().unwrap_or_default();
-                self.report.skip(format!("keys of `{cache}` that the device refuses"));
+                self.report.skip(format!("keys of `{}` that the device refuses", key.cache));
             }
             Ended::Failed(error) => {
                 warmth = Warmth::Failed;

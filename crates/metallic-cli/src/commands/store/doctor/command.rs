@@ -2,6 +2,7 @@ use std::cmp::Reverse;
 use std::io::Write;
 
 use metallic_store::ArtifactStore;
+use metallic_store::remote::redacted_url;
 use serde::Serialize;
 
 use super::{Clues, Examined, examine_base, examine_folder, examine_server};
@@ -31,7 +32,7 @@ pub(in crate::commands::store) fn run(args: &DoctorArgs, out: &mut dyn Write) ->
         let mut local: Vec<_> = ids.iter().filter_map(|id| opened.disk.info(id).ok()).collect();
         local.sort_by_key(|info| Reverse(info.cost));
         let local = local.iter().map(|info| info.id).collect();
-        let clues = Clues { place: without_password(&url), has_secret: secret.is_some(), local };
+        let clues = Clues { place: redacted_url(&url), has_secret: secret.is_some(), local };
         levels.push(examine_server(remote, &clues));
     }
 
@@ -48,14 +49,4 @@ pub(in crate::commands::store) fn run(args: &DoctorArgs, out: &mut dyn Write) ->
         }
     }
     if failures.is_empty() { Ok(()) } else { Err(Error::Checks(failures)) }
-}
-
-/// A URL that may be printed.
-fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let end = rest.find(['/', '?']).unwrap_or(rest.len());
-    match rest[..end].rsplit_once('@') {
-        Some((_, host)) => format!("{scheme}://{host}{}", &rest[end..]),
-        None => url.to_owned(),
-    }
 }

@@ -3,13 +3,13 @@
 use std::sync::{Arc, PoisonError};
 
 use super::{SharedRegistry, lock};
+use crate::caching::clock::TimeSource;
+use crate::caching::entries::hash_of;
 use crate::caching::gate::CreationGate;
+use crate::caching::kernel::CacheableKernel;
+use crate::caching::kernel_cache::Asker;
 use crate::caching::slot::SlotContext;
-#[cfg(feature = "manifest")]
-use crate::{
-    caching::{entries::hash_of, kernel::CacheableKernel, kernel_cache::Asker},
-    error::Error,
-};
+use crate::error::Error;
 
 impl<D: 'static> SharedRegistry<D> {
     /// Has each creation ask `gate` first, in caches that exist and in those to come.
@@ -40,13 +40,38 @@ impl<D: 'static> SharedRegistry<D> {
     }
 
     /// [`get_or_create`](Self::get_or_create) by a key that no caller of the program asks for.
-    #[cfg(feature = "manifest")]
     pub(crate) fn create_by_key<K>(&self, key: &K::Key) -> Result<K::CachedResource, Error>
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
         let by = Asker { outer: None, caller: None };
         self.create_as::<K>(key, hash_of(key), None, None, by)
+    }
+
+    /// A registry of the same device, with nothing in it and no one to tell.
+    pub(crate) fn detached(&self) -> Self {
+        Self::build(self.device(), TimeSource::default(), None)
+    }
+
+    /// The entries of kernel `K`, with their labels.
+    pub(crate) fn entries_of<K>(&self) -> Vec<(K::Key, Arc<str>, K::CachedResource)>
+    where
+        K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
+    {
+        let entries = self.find::<K>().map(|kernel| kernel.core.labelled_entries()).unwrap_or_default();
+        entries
+            .into_iter()
+            .map(|(key, label, node)| (K::Key::clone(&key), label, node.resource.clone()))
+            .collect()
+    }
+
+    /// The labels of the entries of kernel `K`, and how often each was found.
+    #[cfg(feature = "manifest")]
+    pub(crate) fn uses_of<K>(&self) -> Vec<(Arc<str>, u64)>
+    where
+        K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
+    {
+        self.find::<K>().map(|kernel| kernel.core.entry_labels()).unwrap_or_default()
     }
 
     /// The context that the registry reports through, and takes the time from.

@@ -4,4 +4,4 @@ mod command;
 mod coverage;
 
 pub use command::run;
-pub use coverage::{CacheCoverage, Coverage};
+pub use coverage::{CacheCoverage, Coverage, Uses};

@@ -26,7 +26,7 @@ cp scripts/report-page/* "$target/report-page-checker/"
 (cd "$target/report-page-checker" && npm ci --silent --no-audit --no-fund)
 
 cargo build --quiet -p metallic-cli --bin metallic --example demo_log
-"$target/debug/examples/demo_log" "$folder/demo.jsonl"
+"$target/debug/examples/demo_log" "$folder/demo.jsonl" 16000
 # What a careless or hostile program may leave in a log.
 cat >>"$folder/demo.jsonl" <<'LINES'
 not an event

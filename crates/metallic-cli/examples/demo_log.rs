@@ -8,9 +8,9 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use metallic::caching::{CacheRegistry, CacheableKernel, EvictionPolicy, ManualClock};
+use metallic::caching::{CacheRegistry, CacheableKernel, Clock, EvictionPolicy, ManualClock};
 use metallic::error::MetalError;
-use metallic_instrumentation::JsonlExporter;
+use metallic_instrumentation::{Event, EventSink, JsonlExporter, KvCacheResized, KvCacheTruncated};
 
 /// Seconds from the Unix epoch to when the engine was started: 2026-11-02, 08:00 UTC.
 const STARTED: u64 = 1_793_606_400;
@@ -130,6 +130,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         // Three times of day: short prompts, then long documents, then a second model beside the first.
         let phase = step * 3 / steps.max(1);
         serve(&mut registry, &mut dice, step, phase)?;
+        converse(&*log, &clock, step);
         clock.advance(Duration::from_micros(1_500 + dice.roll(2_500)));
         if step == steps * 2 / 3 {
             // The second model is loaded: what was compiled for the first one's old weights goes.
@@ -140,6 +141,35 @@ fn main() -> Result<(), Box<dyn Error>> {
     log.flush()?;
     println!("{} events in {path}", log.stats().written);
     Ok(())
+}
+
+/// The KV cache of one conversation after another. It has no device here, so that its events are made by hand.
+fn converse(log: &dyn EventSink, clock: &ManualClock, step: u64) {
+    const LENGTH: u64 = 1500;
+    let (turn, at) = (step / LENGTH, step % LENGTH);
+    let now = clock.now().as_nanos() as u64;
+    let positions = |turn: u64| 64 << (turn % 5);
+    if at == 0 && turn > 0 {
+        log.record(&Event::at(
+            now,
+            KvCacheTruncated { cache: "kv_cache".into(), from: positions(turn - 1), to: 0 },
+        ));
+    }
+    if at == 0 && (turn == 0 || positions(turn) > positions(turn - 1)) {
+        let bytes = positions(turn) << 16;
+        log.record(&Event::at(
+            now,
+            KvCacheResized {
+                cache: "kv_cache".into(),
+                layers: 32,
+                len: 0,
+                capacity: positions(turn),
+                bytes,
+                peak_bytes: bytes + (bytes >> 1),
+                duration_ns: 400_000,
+            },
+        ));
+    }
 }
 
 /// One step of the engine.

@@ -105,7 +105,8 @@ pub struct ReportArgs {
     /// Logs: files, plain, `.zst` or `.gz`, with what rotation left beside them; `-` is standard input.
     #[arg(required = true, value_name = "LOG")]
     pub logs: Vec<PathBuf>,
-    /// Write one page with plots to this file, which needs nothing else to be looked at.
+    /// Write one page with plots to this file, which needs nothing else to be looked at. It has the advice of `replay`, which takes
+    /// memory by the look-up: up to two million of them.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
     /// Fail with exit code 3 unless this holds: CACHE.FIGURE, an operator, a number; the cache `total` is the sum of all. Figures:

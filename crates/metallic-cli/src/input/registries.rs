@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use metallic_instrumentation::{Event, EventData, LogOpened};
+use metallic_instrumentation::{Event, EventData, LogOpened, RegistryOpened};
 use serde::Serialize;
 
 use crate::units::utc;
@@ -21,17 +21,23 @@ pub struct ProcessFigures {
     pub process_id: u32,
     /// When its log was begun, in nanoseconds since the Unix epoch.
     pub opened_unix_ns: u64,
-    /// The devices that it named.
+    /// The devices that it and its registries named.
     pub devices: Vec<String>,
+}
+
+impl ProcessFigures {
+    /// The program and its version.
+    pub fn name(&self) -> String {
+        let version = self.version.as_ref().map(|version| format!(" {version}"));
+        format!("{}{}", self.program, version.unwrap_or_default())
+    }
 }
 
 /// In words, for a heading.
 impl fmt::Display for ProcessFigures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { program, version, library, process_id, opened_unix_ns, devices } = self;
-        write!(f, "{program}")?;
-        version.iter().try_for_each(|version| write!(f, " {version}"))?;
-        write!(f, " (metallic {library}, process {process_id})")?;
+        let Self { library, process_id, opened_unix_ns, devices, .. } = self;
+        write!(f, "{} (metallic {library}, process {process_id})", self.name())?;
         if !devices.is_empty() {
             write!(f, " on {}", devices.join(", "))?;
         }
@@ -70,12 +76,21 @@ impl Registries {
         }
         self.latest = self.latest.max(event.timestamp.unwrap_or(0));
         let id = RegistryId { process: self.processes.len() as u32, number: event.registry };
-        if let EventData::RegistryOpened(opened) = &event.data
-            && let Some(name) = &opened.name
-        {
-            self.names.insert(id, name.to_string());
+        if let EventData::RegistryOpened(opened) = &event.data {
+            self.opened(id, opened);
         }
         id
+    }
+
+    fn opened(&mut self, id: RegistryId, opened: &RegistryOpened) {
+        if let Some(name) = &opened.name {
+            self.names.insert(id, name.to_string());
+        }
+        if let (Some(device), Some(process)) = (&opened.device, self.processes.last_mut())
+            && !process.devices.contains(device)
+        {
+            process.devices.push(device.clone());
+        }
     }
 
     fn open(&mut self, header: &LogOpened) {

@@ -13,8 +13,8 @@ use crate::units::{count, printable};
 
 /// The uses of keys in a log, beside a manifest. Only caches that the manifest has keys of are looked at: the keys of others
 /// cannot be in it.
-#[derive(Debug)]
-pub(super) struct Uses {
+#[derive(Debug, Default)]
+pub struct Uses {
     names: CacheNames,
     caches: HashSet<String>,
     warmed: HashSet<String>,
@@ -22,6 +22,8 @@ pub(super) struct Uses {
     keys: HashMap<Arc<str>, KeyUse>,
     /// Events of the end of a warm-up.
     warm_ups: u64,
+    /// Without a manifest: when each key was first created, until a warm-up is over.
+    created: Option<HashMap<Arc<str>, u64>>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,25 +34,45 @@ struct KeyUse {
 }
 
 impl Uses {
+    /// No uses yet of a log whose manifest is not known: what was created in the time of its first warm-up is taken for
+    /// warmed.
+    pub fn without_manifest() -> Self {
+        Self { created: Some(HashMap::new()), ..Self::default() }
+    }
+
     /// No uses yet.
-    pub(super) fn of(manifest: &Manifest) -> Self {
+    pub fn of(manifest: &Manifest) -> Self {
         let mut names = CacheNames::default();
         manifest.records().for_each(|record| names.learn(&record.cache));
         Self {
             names,
             caches: manifest.records().map(|record| record.cache.clone()).collect(),
             warmed: manifest.records().map(|record| record.label.clone()).collect(),
-            keys: HashMap::new(),
-            warm_ups: 0,
+            ..Self::default()
         }
     }
 
     /// Takes the next event of a log.
-    pub(super) fn take(&mut self, event: &Event) {
+    pub fn take(&mut self, event: &Event) {
         match &event.data {
-            EventData::WarmUpFinished(_) => self.warm_ups += 1,
+            EventData::WarmUpFinished(warm_up) => {
+                self.warm_ups += 1;
+                let began = event.timestamp.map(|end| end.saturating_sub(warm_up.duration_ns));
+                if let (Some(created), Some(began)) = (self.created.take(), began) {
+                    let warmed = created.into_iter().filter(|(_, at)| *at >= began);
+                    self.warmed = warmed.map(|(label, _)| label.to_string()).collect();
+                    self.caches =
+                        self.warmed.iter().map(|label| self.names.split(label).0.to_owned()).collect();
+                }
+            }
+            EventData::ResourceCreated(created) if self.created.is_some() => {
+                self.names.learn(&created.cache);
+                if let (Some(all), Some(at)) = (&mut self.created, event.timestamp) {
+                    all.entry(created.cache_key.clone()).or_insert(at);
+                }
+            }
             EventData::ResourceCacheAccess(access)
-                if self.caches.contains(self.names.split(&access.cache_key).0) =>
+                if self.created.is_some() || self.caches.contains(self.names.split(&access.cache_key).0) =>
             {
                 let used = self.keys.entry(access.cache_key.clone()).or_default();
                 let counter = if self.warm_ups == 0 { &mut used.before } else { &mut used.after };
@@ -61,16 +83,20 @@ impl Uses {
     }
 
     /// Returns `true` if the key with this label was used, by more than its warm-up.
-    pub(super) fn has(&self, label: &str) -> bool {
+    pub fn has(&self, label: &str) -> bool {
         let warmed_up = u64::from(self.warm_ups > 0 && self.warmed.contains(label));
         self.keys.get(label).is_some_and(|used| used.after > 0 || used.before > warmed_up)
     }
 
     /// The result over the whole log.
-    pub(super) fn coverage(&self) -> Coverage {
+    pub fn coverage(&self) -> Coverage {
         let has_warm_up = self.warm_ups > 0;
         let mut coverage = Coverage::new(has_warm_up);
-        let used = self.keys.keys().map(|label| &**label).filter(|label| self.has(label));
+        let used = self
+            .keys
+            .keys()
+            .map(|label| &**label)
+            .filter(|label| self.has(label) && self.caches.contains(self.names.split(label).0));
         let labels: HashSet<&str> = self.warmed.iter().map(|label| &**label).chain(used).collect();
         for label in labels {
             let is_warmed = self.warmed.contains(label);

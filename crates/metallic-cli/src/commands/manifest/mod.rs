@@ -4,4 +4,5 @@ mod command;
 mod coverage;
 
 pub use command::run;
+pub use coverage::Uses;
 pub(in crate::commands) use coverage::write as write_coverage;

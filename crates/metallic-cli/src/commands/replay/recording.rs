@@ -94,7 +94,7 @@ impl Recorder {
             EventData::ResourceCacheSummary(summary) => {
                 self.cache(registry, &summary.cache, at).summary(&summary);
             }
-            EventData::EventsDropped(dropped) => self.dropped += dropped.count,
+            EventData::EventsDropped(dropped) => self.dropped = self.dropped.saturating_add(dropped.count),
             _ => {}
         }
     }

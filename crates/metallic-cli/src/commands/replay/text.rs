@@ -11,10 +11,11 @@ use super::plot::{Line, draw};
 use super::recording::Recording;
 use super::results::CacheReplay;
 use super::simulation::Outcome;
+use super::summary::{Summary, name};
 use super::trace::Trace;
 use crate::table::Table;
 use crate::terminal;
-use crate::units::{bytes as size, count, counted, nanoseconds, printable};
+use crate::units::{bytes as size, count, counted, nanoseconds};
 
 pub(super) fn write(out: &mut dyn Write, recording: &Recording, replay: &CacheReplay) -> io::Result<()> {
     let (trace, sweep) = (&recording.trace, &replay.sweep);
@@ -216,46 +217,23 @@ fn write_advice(
     setting.code.lines().try_for_each(|line| writeln!(out, "    {line}"))
 }
 
-/// Longest name of a cache, in columns.
-const NAME: usize = 40;
-
 /// A line for each cache: what it spent, what could be saved, what to do.
 pub(super) fn write_summary(out: &mut dyn Write, input: &Input, caches: &[CacheReplay]) -> io::Result<()> {
     let mut table = Table::new(["cache", "accesses", "evicted", "creating", "to save", "advice"])
         .ending_in_text()
         .may_lack(["accesses", "evicted"]);
     for replay in caches {
-        let recording = &input.recordings[replay.recording];
-        let trace = &recording.trace;
-        let spent = replay.recorded.as_ref().map(|outcome| nanoseconds(outcome.cost_ns));
-        let present = recording.policies.last().filter(|_| replay.recorded.is_some());
-        let (saves, advice) = match &replay.advice {
-            Advice::Leave(_) => (None, "leave it as it is".to_owned()),
-            Advice::Refused(_) => (None, "none, see below".to_owned()),
-            Advice::Set(Setting { candidate, capacity, saves, .. }) => {
-                let present = present.map_or_else(String::new, |policy| format!(" (is {policy})"));
-                (Some(amount(trace, *saves)), format!("{}{present}", candidate.policy(*capacity)))
-            }
-        };
+        let line = Summary::of(&input.recordings[replay.recording], replay);
         table.row([
-            name(recording),
-            count(trace.len() as u64),
-            replay.recorded.map_or("-".to_owned(), |outcome| count(outcome.evictions)),
-            spent.filter(|_| trace.is_costed()).unwrap_or("?".to_owned()),
-            saves.unwrap_or("-".to_owned()),
-            advice,
+            line.cache,
+            count(line.accesses),
+            line.evictions.map_or("-".to_owned(), count),
+            line.spent.unwrap_or("?".to_owned()),
+            line.saves.unwrap_or("-".to_owned()),
+            line.advice,
         ]);
     }
     table.write(out, 0)
-}
-
-/// The cache, with its registry if several have one of this name.
-fn name(recording: &Recording) -> String {
-    let name = printable(&recording.trace.cache, NAME);
-    match &recording.registry_name {
-        Some(registry) => format!("{name} in {}", printable(registry, NAME)),
-        None => name,
-    }
 }
 
 fn title(candidate: Candidate) -> String {

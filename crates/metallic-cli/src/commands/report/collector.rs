@@ -7,7 +7,9 @@ use metallic_instrumentation::{
     ResourceCreated,
 };
 
+use super::clock::LogClock;
 use super::keys::{KeyLedger, Presence};
+use super::kv::KvTally;
 use super::tally::Tally;
 use crate::input::{Registries, RegistryId};
 use crate::label::CacheNames;
@@ -26,12 +28,11 @@ pub struct Collector {
     pub(super) registries: Registries,
     places: HashMap<Box<str>, usize>,
     pub(super) caches: Vec<Tally>,
+    pub(super) kv_caches: Vec<KvTally>,
     pub(super) keys: KeyLedger,
     pub(super) events: u64,
     pub(super) dropped: u64,
-    /// `true` if the log has times; known from its first event.
-    pub(super) timed: Option<bool>,
-    latest: u64,
+    pub(super) clock: LogClock,
     pub(super) span: Option<(u64, u64)>,
 }
 
@@ -46,11 +47,11 @@ impl Collector {
             registries: Registries::default(),
             places: HashMap::new(),
             caches: Vec::new(),
+            kv_caches: Vec::new(),
             keys: KeyLedger::new(keys),
             events: 0,
             dropped: 0,
-            timed: None,
-            latest: 0,
+            clock: LogClock::default(),
             span: None,
         }
     }
@@ -63,7 +64,7 @@ impl Collector {
             self.end_predecessors(registry);
             return;
         }
-        let time = self.time_of(event);
+        let time = self.time_of(event, registry);
         match &event.data {
             EventData::ResourceCacheAccess(access) => self.access(registry, access, time),
             EventData::ResourceCreated(created) => self.creation(registry, created, time),
@@ -99,6 +100,15 @@ impl Collector {
                 let pool = if tally.is_pool { "pool, " } else { "" };
                 tally.member(registry).policy = Some(format!("{pool}{policy}").into());
             }
+            EventData::KvCacheResized(resized) => {
+                self.kv_cache(&resized.cache, |tally| tally.resized(registry, resized, time));
+            }
+            EventData::KvCacheTruncated(truncated) => {
+                self.kv_cache(&truncated.cache, |tally| tally.truncated(registry, truncated, time));
+            }
+            EventData::KvCacheRefused(refused) => {
+                self.kv_cache(&refused.cache, |tally| tally.refused(refused));
+            }
             EventData::EventsDropped(dropped) => self.dropped = self.dropped.saturating_add(dropped.count),
             _ => {}
         }
@@ -110,19 +120,29 @@ impl Collector {
         let is_over = |registry: RegistryId| {
             registry.process < opened.process && self.registries.lane_of(registry).process == lane
         };
-        self.caches.iter_mut().for_each(|tally| tally.end(is_over, self.latest));
+        let latest = self.clock.latest();
+        self.caches.iter_mut().for_each(|tally| tally.end(is_over, latest));
+        self.kv_caches.iter_mut().for_each(|tally| tally.end(is_over, latest));
     }
 
     /// The time of an event, or its number in a log without times.
-    fn time_of(&mut self, event: &Event) -> u64 {
-        let timed = *self.timed.get_or_insert(event.timestamp.is_some());
-        let time = if timed { event.timestamp.unwrap_or(self.latest) } else { self.events };
+    fn time_of(&mut self, event: &Event, registry: RegistryId) -> u64 {
+        let time = self.clock.time_of(event, registry, self.events);
         self.events += 1;
-        self.latest = time;
         let (first, last) = self.span.get_or_insert((time, time));
         *first = time.min(*first);
         *last = time.max(*last);
         time
+    }
+
+    /// Does this to the figures of the KV cache with this name; nothing if there are too many.
+    fn kv_cache(&mut self, name: &str, add: impl FnOnce(&mut KvTally)) {
+        let known = self.kv_caches.iter().position(|tally| tally.name() == name);
+        let place = known.unwrap_or(self.kv_caches.len());
+        if place == self.kv_caches.len() && place < Self::CACHES {
+            self.kv_caches.push(KvTally::new(name));
+        }
+        self.kv_caches.get_mut(place).map(add);
     }
 
     /// The place of the figures of the cache with this name.
@@ -164,7 +184,7 @@ impl Collector {
         }
         let Some(key) = self.keys.get_mut(&access.cache_key, registry) else { return };
         key.hits += 1;
-        if let (Some(true), Some(before)) = (self.timed, key.used_at) {
+        if let (Some(true), Some(before)) = (self.clock.timed, key.used_at) {
             tally.idle_at_hit.add(time.saturating_sub(before));
         }
         key.used_at = key.used_at.max(Some(time));
@@ -175,7 +195,7 @@ impl Collector {
         let ns = creation.duration_ns;
         let created = creation.outcome == CreationOutcome::Created;
         let tally = &mut self.caches[cache];
-        tally.creation(registry, ns, created, time);
+        tally.creation(registry, creation, time);
         if creation.loaded {
             tally.loads.add(ns);
         }

@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use metallic_instrumentation::Event;
+
 use super::collector::Collector;
 use super::figures::Report;
 use super::html;
@@ -25,10 +27,15 @@ pub fn run(args: &ReportArgs, out: &mut dyn Write) -> Result<(), Error> {
     if args.json && matches!(page, Some(html::Page::Stdout)) {
         return Err(Error::Usage("--json and --html -: standard output takes one of them".to_owned()));
     }
-    let report = collect(LogReader::new(sources), args.keys)?;
-    if let Some(page) = page {
-        page.write(&report, out)?;
-    }
+    let log = LogReader::new(sources);
+    let report = match page {
+        Some(page) => {
+            let contents = html::Contents::read(log, args.keys)?;
+            page.write(&contents, out)?;
+            contents.report
+        }
+        None => collect(log, args.keys)?,
+    };
     if args.json {
         serde_json::to_writer_pretty(&mut *out, &report)?;
         writeln!(out)?;
@@ -44,15 +51,32 @@ pub fn run(args: &ReportArgs, out: &mut dyn Write) -> Result<(), Error> {
 /// # Errors
 /// The log cannot be read, or holds no event.
 pub fn collect(mut log: LogReader, keys: usize) -> Result<Report, Error> {
+    let collector = read(&mut log, keys, |_| {})?;
+    conclude(collector, &log)
+}
+
+/// Reads a log to its end, and hands each event on.
+pub(super) fn read(
+    log: &mut LogReader,
+    keys: usize,
+    mut then: impl FnMut(Event),
+) -> Result<Collector, Error> {
     let mut collector = Collector::new(keys);
-    let file = log.first_name().to_owned();
-    for event in &mut log {
-        collector.add(&event?);
+    for event in log {
+        let event = event?;
+        collector.add(&event);
+        then(event);
     }
+    Ok(collector)
+}
+
+/// The report of a log that was read to its end.
+pub(super) fn conclude(collector: Collector, log: &LogReader) -> Result<Report, Error> {
     let report = collector.report(log.files(), log.lines(), log.skipped());
     if report.events > 0 {
         return Ok(report);
     }
+    let file = log.files().first().map_or("", String::as_str);
     let lines: u64 = report.skipped.iter().map(|file| file.lines).sum();
     let first = report
         .skipped

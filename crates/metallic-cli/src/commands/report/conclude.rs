@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::collections::hash_map::Entry;
+use std::mem;
 
 use metallic_instrumentation::Skipped;
 use rustc_hash::FxHashMap;
@@ -15,6 +16,7 @@ use super::figures::{
     Spread,
 };
 use super::keys::KeyFigures;
+use super::kv::KvTally;
 use super::member::Member;
 use super::tally::{Lookups, Tally};
 use crate::input::{Registries, SkippedIn};
@@ -27,10 +29,16 @@ impl Collector {
     /// The report of what was read of these files. `lines` is the number of their lines, `skipped` those that are not events.
     pub fn report(mut self, files: &[String], lines: u64, skipped: &[SkippedIn]) -> Report {
         // Buckets of all caches are of one width, so that they can be added up.
-        let shift = self.caches.iter().map(|tally| tally.buckets.shift()).max().unwrap_or(0);
+        let shifts = self.caches.iter().map(|tally| tally.buckets.shift());
+        let shift = shifts.chain(self.kv_caches.iter().map(|tally| tally.buckets.shift())).max().unwrap_or(0);
         for tally in &mut self.caches {
             tally.buckets.coarsen_to(shift);
         }
+        for tally in &mut self.kv_caches {
+            tally.buckets.coarsen_to(shift);
+        }
+        let mut kv_caches: Vec<_> = mem::take(&mut self.kv_caches).into_iter().map(KvTally::finish).collect();
+        kv_caches.sort_by(|a, b| a.cache.cmp(&b.cache));
         let mut caches: Vec<_> =
             self.caches.iter().map(|tally| cache_figures(tally, &self.registries)).collect();
         caches.sort_by(|a, b| {
@@ -38,8 +46,8 @@ impl Collector {
                 .cmp(&(a.creation_ns.sum, a.misses))
                 .then_with(|| a.cache.cmp(&b.cache))
         });
-        let dearest_keys = self.top_keys(|key| key.creation_ns);
-        let rebuilt_keys = self.top_keys(|key| key.rebuilt_ns);
+        let dearest_keys = self.top_keys(NAMED_KEYS, |key| key.creation_ns);
+        let rebuilt_keys = self.top_keys(NAMED_KEYS, |key| key.rebuilt_ns);
         Report {
             schema: Report::SCHEMA,
             files: files.to_vec(),
@@ -48,18 +56,21 @@ impl Collector {
             events: self.events,
             dropped_events: self.dropped,
             skipped: skipped.iter().map(|file| skipped_lines(&file.file, &file.skipped)).collect(),
-            axis: if self.timed == Some(false) { Axis::Events } else { Axis::Time },
+            axis: if self.clock.timed == Some(false) { Axis::Events } else { Axis::Time },
             span: self.span,
+            clock_steps_back: self.clock.steps,
+            longest_step_back_ns: self.clock.longest_step,
             bucket: 1 << shift,
             keys: self.coverage(&dearest_keys, &rebuilt_keys),
             caches,
+            kv_caches,
             dearest_keys,
             rebuilt_keys,
         }
     }
 
-    /// The keys for which `cost` is highest, summed over the registries; those without any left out.
-    fn top_keys(&self, cost: impl Fn(&KeyFigures) -> u64) -> Vec<Key> {
+    /// The `most` keys for which `cost` is highest, summed over the registries; those without any left out.
+    pub(super) fn top_keys(&self, most: usize, cost: impl Fn(&KeyFigures) -> u64) -> Vec<Key> {
         let mut by_label: FxHashMap<&str, Cow<'_, KeyFigures>> = FxHashMap::default();
         for key in self.keys.iter().filter(|key| cost(key) > 0) {
             match by_label.entry(&key.label) {
@@ -71,9 +82,9 @@ impl Collector {
         let order = |a: &Cow<'_, KeyFigures>, b: &Cow<'_, KeyFigures>| {
             cost(b).cmp(&cost(a)).then_with(|| a.label.cmp(&b.label))
         };
-        if keys.len() > NAMED_KEYS {
-            keys.select_nth_unstable_by(NAMED_KEYS, order);
-            keys.truncate(NAMED_KEYS);
+        if keys.len() > most {
+            keys.select_nth_unstable_by(most, order);
+            keys.truncate(most);
         }
         keys.sort_by(order);
         keys.iter().map(|figures| key(figures)).collect()
@@ -114,12 +125,17 @@ fn cache_figures(tally: &Tally, registries: &Registries) -> CacheFigures {
         tally.reasons.iter().map(|(reason, count)| (reason.to_string(), *count)).collect()
     };
     reasons.sort_by_key(|(_, count)| Reverse(*count));
+    // Memory is known only if each entry that went was named, with its size.
+    let gone = total(reasons.iter().map(|(_, count)| *count)).saturating_add(tally.cleared);
+    let is_sized = tally.peak_bytes > 0 && total(tally.departures.values().copied()) >= gone;
     CacheFigures {
         cache: tally.name.to_string(),
         policy: policies(tally),
         registries: tally.members.iter().map(|member| registry_figures(member, registries)).collect(),
         entries: tally.entries,
         peak_entries: tally.peak_entries,
+        bytes: is_sized.then_some(tally.bytes),
+        peak_bytes: is_sized.then_some(tally.peak_bytes),
         hits: lookups.hits,
         misses: lookups.misses,
         hit_rate: rate(lookups),
@@ -182,10 +198,12 @@ fn series(tally: &Tally, by_summaries: bool) -> Vec<Moment> {
         let lookups = if by_summaries { bucket.summaries } else { bucket.accesses };
         let quiet =
             lookups.count() == 0 && bucket.creation_ns == 0 && bucket.evicted == 0 && bucket.created == 0;
-        if quiet && (bucket.entries.is_none() || bucket.entries == entries) {
+        let last = bucket.entries.map(|level| level.last);
+        let peak = bucket.entries.map(|level| level.peak);
+        if quiet && (last.is_none() || (last == entries && peak == entries)) && bucket.bytes.is_none() {
             continue;
         }
-        entries = bucket.entries.or(entries);
+        entries = last.or(entries);
         moments.push(Moment {
             at,
             hits: lookups.hits,
@@ -194,6 +212,8 @@ fn series(tally: &Tally, by_summaries: bool) -> Vec<Moment> {
             creation_ns: bucket.creation_ns,
             evicted: bucket.evicted,
             entries,
+            peak_entries: peak,
+            bytes: bucket.bytes,
         });
     }
     moments

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::kv::KvCacheFigures;
+use super::level::Level;
 use crate::input::ProcessFigures;
 
 /// All that a report says. `metallic report --json` prints it as one JSON object; tables and page are made of it.
@@ -29,10 +31,17 @@ pub struct Report {
     pub axis: Axis,
     /// The moment of the first event and that of the last; `null` without events.
     pub span: Option<(u64, u64)>,
+    /// The number of times that the log's clock went back by more than 10 seconds. Behind that, moments are counted on from
+    /// where it was.
+    pub clock_steps_back: u64,
+    /// The longest of those steps.
+    pub longest_step_back_ns: u64,
     /// The width of the buckets of [`CacheFigures::series`], in the unit of the axis.
     pub bucket: u64,
     /// One for each cache, those that spent most on creation first.
     pub caches: Vec<CacheFigures>,
+    /// One for each KV cache.
+    pub kv_caches: Vec<KvCacheFigures>,
     /// The keys whose creations took longest, the longest first.
     pub dearest_keys: Vec<Key>,
     /// The keys that were created again after a policy had evicted them, those that cost most first.
@@ -82,6 +91,10 @@ pub struct CacheFigures {
     pub entries: Option<u64>,
     /// The most entries there ever were.
     pub peak_entries: u64,
+    /// The size of the resources at the end, in bytes; `null` if the log does not say, or not of all that were removed.
+    pub bytes: Option<u64>,
+    /// The most bytes there ever were; `null` as above.
+    pub peak_bytes: Option<u64>,
     /// Look-ups that found an entry.
     pub hits: u64,
     /// Look-ups that did not.
@@ -204,6 +217,10 @@ pub struct Moment {
     pub evicted: u64,
     /// Entries at its end; `null` if nothing before says.
     pub entries: Option<u64>,
+    /// The most entries in it; `null` if nothing in it says.
+    pub peak_entries: Option<u64>,
+    /// The size of the resources, in bytes; `null` if nothing in it says.
+    pub bytes: Option<Level>,
 }
 
 /// The cost of one key.

@@ -22,6 +22,7 @@ pub(super) struct Member {
     pub(super) creations: Creations,
     pub(super) evicted: u64,
     pub(super) entries: Option<u64>,
+    pub(super) bytes: u64,
     pub(super) policy: Option<Box<str>>,
 }
 
@@ -35,6 +36,7 @@ impl Member {
             creations: Creations::default(),
             evicted: 0,
             entries: None,
+            bytes: 0,
             policy: None,
         }
     }

@@ -8,6 +8,7 @@
 
 pub mod buckets;
 mod check;
+mod clock;
 mod collector;
 mod command;
 mod conclude;
@@ -16,6 +17,8 @@ mod figures;
 pub mod html;
 mod idle_rows;
 pub mod keys;
+mod kv;
+mod level;
 mod member;
 mod tables;
 mod tally;
@@ -24,4 +27,6 @@ pub use check::Check;
 pub use collector::Collector;
 pub use command::{collect, run};
 pub use figures::*;
+pub use kv::{KvCacheFigures, KvMoment};
+pub use level::Level;
 pub use tables::write_tables;

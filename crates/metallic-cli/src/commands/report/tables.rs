@@ -6,7 +6,7 @@ use super::figures::{Axis, CacheFigures, CountedBy, Key, Report};
 use super::idle_rows::idle_rows;
 use crate::table::Table;
 use crate::terminal;
-use crate::units::{count, duration, lines_text, percent, printable, utc};
+use crate::units::{bytes, count, counted, duration, lines_text, percent, printable, utc};
 
 /// Longest key in a table, in columns, however wide the terminal is.
 const KEY: usize = 200;
@@ -24,6 +24,10 @@ pub fn write_tables(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     if report.caches.iter().any(|cache| cache.registries.len() > 1) {
         section("The same by registry", out)?;
         registries(report).write(out, 2)?;
+    }
+    if !report.kv_caches.is_empty() {
+        section("KV caches", out)?;
+        kv_caches(report).write(out, 2)?;
     }
     section("Creation", out)?;
     creation(report).write(out, 2)?;
@@ -99,6 +103,26 @@ fn caches(report: &Report) -> Table {
             count(cache.evictions),
             count(cache.removals),
             cache.policy.as_deref().map_or("?".to_owned(), |policy| printable(policy, KEY)),
+        ]);
+    }
+    table
+}
+
+fn kv_caches(report: &Report) -> Table {
+    let titles =
+        ["cache", "positions", "room", "at most", "bytes", "peak bytes", "resized", "rolled back", "refused"];
+    let mut table = Table::new(titles).may_lack(["refused", "rolled back", "room"]);
+    for cache in &report.kv_caches {
+        table.row([
+            printable(&cache.cache, 40),
+            count(cache.peak_positions),
+            count(cache.capacity),
+            count(cache.peak_capacity),
+            bytes(cache.bytes),
+            bytes(cache.peak_bytes),
+            count(cache.resized),
+            count(cache.truncated),
+            count(cache.refused),
         ]);
     }
     table
@@ -226,6 +250,13 @@ pub(super) fn notes(report: &Report) -> Vec<String> {
     }
     if report.axis == Axis::Events {
         notes.push("The log has no times: moments are numbers of events.".to_owned());
+    }
+    if report.clock_steps_back > 0 {
+        notes.push(format!(
+            "The log's clock went back {}, by up to {}. Times after that are counted on from where it was.",
+            counted(report.clock_steps_back, "time", "times"),
+            duration(report.longest_step_back_ns)
+        ));
     }
     for cache in &report.caches {
         cache_notes(cache, &mut notes);

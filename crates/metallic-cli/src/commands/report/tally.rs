@@ -1,12 +1,16 @@
 //! The figures of one cache that are kept while its events are read.
 
 use std::collections::BTreeMap;
+use std::mem;
 
-use metallic_instrumentation::{CacheEviction, EntryRemoved, RemovalCause, ResourceCacheSummary};
+use metallic_instrumentation::{
+    CacheEviction, CreationOutcome, EntryRemoved, RemovalCause, ResourceCacheSummary, ResourceCreated,
+};
 use rustc_hash::FxHashMap;
 
 use super::buckets::{Buckets, Merge};
 use super::durations::{Durations, IdleAges};
+use super::level::Level;
 use super::member::Member;
 use crate::input::RegistryId;
 
@@ -15,7 +19,7 @@ const REASONS: usize = 16;
 /// The reason under which further ones are counted.
 pub(super) const OTHER_REASONS: &str = "other reasons";
 /// The first buckets are 1.05 ms wide.
-const FIRST_SHIFT: u32 = 20;
+pub(super) const FIRST_SHIFT: u32 = 20;
 
 /// The figures of one cache in one span of time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,8 +31,9 @@ pub(super) struct Bucket {
     pub(super) created: u64,
     pub(super) creation_ns: u64,
     pub(super) evicted: u64,
-    /// Entries after the last event that says.
-    pub(super) entries: Option<u64>,
+    pub(super) entries: Option<Level>,
+    /// Of the resources.
+    pub(super) bytes: Option<Level>,
 }
 
 impl Merge for Bucket {
@@ -38,7 +43,8 @@ impl Merge for Bucket {
         self.created += later.created;
         self.creation_ns = self.creation_ns.saturating_add(later.creation_ns);
         self.evicted = self.evicted.saturating_add(later.evicted);
-        self.entries = later.entries.or(self.entries);
+        self.entries.merge(later.entries);
+        self.bytes.merge(later.bytes);
     }
 }
 
@@ -101,6 +107,9 @@ pub(super) struct Tally {
     /// Of all registries; `None` if the log says it of none.
     pub(super) entries: Option<u64>,
     pub(super) peak_entries: u64,
+    /// Of the resources of all registries.
+    pub(super) bytes: u64,
+    pub(super) peak_bytes: u64,
     /// The idle times of entries when a policy evicted them.
     pub(super) idle_at_eviction: IdleAges,
     /// The idle times of entries when they were hit.
@@ -128,6 +137,8 @@ impl Tally {
             cleared: 0,
             entries: None,
             peak_entries: 0,
+            bytes: 0,
+            peak_bytes: 0,
             idle_at_eviction: IdleAges::default(),
             idle_at_hit: IdleAges::default(),
             buckets: Buckets::new(FIRST_SHIFT),
@@ -163,16 +174,19 @@ impl Tally {
         self.buckets.at(time).accesses.add(one);
     }
 
-    pub(super) fn creation(&mut self, registry: RegistryId, ns: u64, created: bool, time: u64) {
+    pub(super) fn creation(&mut self, registry: RegistryId, creation: &ResourceCreated, time: u64) {
+        let ns = creation.duration_ns;
         self.creations.add(ns);
         let bucket = self.buckets.at(time);
         bucket.creation_ns = bucket.creation_ns.saturating_add(ns);
         let member = self.member(registry);
         member.creations.add(ns);
         let entries = member.entries;
-        if created {
+        if creation.outcome == CreationOutcome::Created {
+            let bytes = member.bytes.saturating_add(creation.bytes);
             self.buckets.at(time).created += 1;
             self.set_entries(registry, entries.unwrap_or(0).saturating_add(1), time);
+            self.set_bytes(registry, bytes, time);
         } else {
             self.failed += 1;
         }
@@ -204,7 +218,10 @@ impl Tally {
         if let RemovalCause::SizeLimit | RemovalCause::IdleTimeout = removed.cause {
             self.idle_at_eviction.add(removed.idle_ns);
         }
-        if let Some(entries) = self.member(registry).entries {
+        let member = self.member(registry);
+        let (entries, bytes) = (member.entries, member.bytes.saturating_sub(removed.bytes));
+        self.set_bytes(registry, bytes, time);
+        if let Some(entries) = entries {
             self.set_entries(registry, entries.saturating_sub(1), time);
         }
     }
@@ -214,7 +231,20 @@ impl Tally {
         let all = self.entries.unwrap_or(0).saturating_sub(before).saturating_add(entries);
         self.entries = Some(all);
         self.peak_entries = self.peak_entries.max(all);
-        self.buckets.at(time).entries = Some(all);
+        Level::set(&mut self.buckets.at(time).entries, all);
+        if entries == 0 {
+            self.set_bytes(registry, 0, time);
+        }
+    }
+
+    fn set_bytes(&mut self, registry: RegistryId, bytes: u64, time: u64) {
+        let before = mem::replace(&mut self.member(registry).bytes, bytes);
+        if before == bytes {
+            return;
+        }
+        self.bytes = self.bytes.saturating_sub(before).saturating_add(bytes);
+        self.peak_bytes = self.peak_bytes.max(self.bytes);
+        Level::set(&mut self.buckets.at(time).bytes, self.bytes);
     }
 
     /// The registries for which this holds are gone, with their entries.

@@ -149,7 +149,8 @@ impl InProgress {
     pub(super) fn removed(&mut self, removed: &EntryRemoved, at: Option<u64>) {
         let key = self.id(&removed.cache_key);
         if let Some(logged) = self.measured[key as usize].hits.take() {
-            self.unlogged_hits += removed.reuse_count.saturating_sub(logged);
+            let unlogged = removed.reuse_count.saturating_sub(logged);
+            self.unlogged_hits = self.unlogged_hits.saturating_add(unlogged);
         }
         match removed.cause {
             // Under every policy what it was made from had changed: it is gone as if the caller had removed it.
@@ -170,12 +171,13 @@ impl InProgress {
         } else if cleared.size_after == 0 {
             self.recording.trace.push_step(at, StepKind::Clear);
         } else {
-            self.recording.unknown_removals += cleared.count;
+            let unknown = self.recording.unknown_removals.saturating_add(cleared.count);
+            self.recording.unknown_removals = unknown;
         }
     }
 
     pub(super) fn evicted(&mut self, eviction: &CacheEviction, at: Option<u64>) {
-        self.recording.evictions += eviction.count;
+        self.recording.evictions = self.recording.evictions.saturating_add(eviction.count);
         if eviction.reason.starts_with("idle_timeout") {
             self.recording.trace.push_step(at, StepKind::ExpireIdle);
         }
@@ -227,7 +229,7 @@ impl InProgress {
         } else if self.total.is_none() {
             self.recording.earlier = total - expected;
         } else {
-            self.missing_between_summaries += total - expected;
+            self.missing_between_summaries = self.missing_between_summaries.saturating_add(total - expected);
         }
         self.total = Some(total);
         self.since_total = 0;

@@ -1,9 +1,9 @@
 //! Bars from left to right, each under its name: for names as long as keys are.
 
-use plotters::prelude::{Rectangle, Text};
+use std::fmt::Write as _;
 
-use super::ink::{Drawn, Ink, SCALE, Size, from_left, svg, to_right};
-use crate::units::printable;
+use super::ink::Ink;
+use super::markup::escaped;
 
 /// A bar.
 pub(super) struct Bar {
@@ -12,77 +12,55 @@ pub(super) struct Bar {
     pub(super) length: f64,
     /// The length, as text.
     pub(super) figure: String,
+    /// A command that tells more.
+    pub(super) command: Option<String>,
 }
-
-/// Height of a line of a name, and of the bar with what is around it, in pixels.
-const LINE: i32 = 16;
-const BAR: i32 = 19;
-/// A name takes no more lines than that.
-const LINES: usize = 2;
 
 /// Draws bars, the longest of which takes the whole width.
-pub(super) fn bars(class: &str, width: i32, title: &str, description: &str, bars: &[Bar]) -> String {
-    let text_size = if width < 500 { 12 } else { 13 };
-    let figure_width = bars.iter().map(|bar| bar.figure.chars().count()).max().unwrap_or(0) as i32 * 8 + 8;
-    // Few letters are wider than 0.58 of the font's height, on average.
-    let letters = (f64::from(width - figure_width) / (0.58 * f64::from(text_size))) as usize;
-    let names: Vec<Vec<String>> = bars.iter().map(|bar| wrapped(&bar.name, letters)).collect();
-    let height = names.iter().map(|lines| LINE * lines.len() as i32 + BAR).sum();
-    svg(class, Size { width, height }, title, description, |area| {
-        let longest = bars.iter().map(|bar| bar.length).fold(0.0, f64::max).max(f64::MIN_POSITIVE);
-        let (name_style, figure_style) =
-            (from_left(&Ink::Text.text(text_size)), to_right(&Ink::Muted.text(text_size)));
-        let right = width * SCALE;
-        let mut top = 0;
-        for (bar, lines) in bars.iter().zip(names) {
-            area.draw(&Text::new(bar.figure.clone(), (right, top + LINE / 2 * SCALE), figure_style.clone()))?;
-            for line in lines {
-                area.draw(&Text::new(line, (0, top + LINE / 2 * SCALE), name_style.clone()))?;
-                top += LINE * SCALE;
-            }
-            let (from, to) = (top + SCALE, top + 10 * SCALE);
-            let end = (f64::from(right) * bar.length / longest).max(f64::from(2 * SCALE)) as i32;
-            area.draw(&Rectangle::new([(0, from), (right, to)], Ink::Grid.fill()))?;
-            area.draw(&Rectangle::new([(0, from), (end, to)], bar.ink.fill()))?;
-            top += BAR * SCALE;
-        }
-        Drawn::Ok(())
-    })
+pub(super) fn bars(bars: &[Bar]) -> String {
+    let longest = bars.iter().map(|bar| bar.length).fold(0.0, f64::max).max(f64::MIN_POSITIVE);
+    let mut html = "<ol class=\"bars\">".to_owned();
+    for Bar { ink, name, length, figure, command } in bars {
+        let (name, figure) = (escaped(name), escaped(figure));
+        let row = format!("<code>{name}</code><span>{figure}</span>");
+        let _ = match command {
+            Some(command) => write!(
+                html,
+                "<li><details><summary>{row}</summary><code class=\"command\">{}</code></details>",
+                escaped(command)
+            ),
+            None => write!(html, "<li><div>{row}</div>"),
+        };
+        let percent = (length / longest * 100.0).max(0.4);
+        let _ = write!(html, "<i><i class=\"{}\" style=\"width:{percent:.1}%\"></i></i></li>", ink.class());
+    }
+    html + "</ol>"
 }
 
-/// A name in lines of at most `width` letters, broken behind a comma or a brace where there is one.
-fn wrapped(name: &str, width: usize) -> Vec<String> {
-    let name = printable(name, width * LINES);
-    let mut lines = Vec::new();
-    let mut rest = &*name;
-    while rest.chars().count() > width && lines.len() + 1 < LINES {
-        let hard = rest.char_indices().nth(width).map_or(rest.len(), |(at, _)| at);
-        let soft = rest[..hard].rfind([',', '{', ' ', ':']).map(|at| at + 1);
-        // What is left must fit into the lines that are left.
-        let fits = |at: &usize| rest[*at..].chars().count() <= width * (LINES - lines.len() - 1);
-        let (line, after) = rest.split_at(soft.filter(fits).unwrap_or(hard));
-        lines.push(line.to_owned());
-        rest = after;
+/// The command that tells the life of a key of this log. There is none for a log that is standard input, nor for a key that the
+/// report has cut or a shell would not take as it is.
+pub(super) fn explain(log: Option<&str>, key: &str, is_whole: bool) -> Option<String> {
+    let log = log.filter(|log| *log != "-" && is_whole)?;
+    if [log, key].iter().any(|text| text.chars().any(char::is_control)) {
+        return None;
     }
-    lines.push(rest.to_owned());
-    lines
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    let log = if log.chars().all(is_plain) && !log.starts_with('-') { log.to_owned() } else { quoted(log) };
+    Some(format!("metallic explain {log} {}", quoted(key)))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::wrapped;
+    use super::explain;
 
     #[test]
-    fn a_name_is_broken_behind_a_comma() {
-        assert_eq!(wrapped("Key{m:1,n:2,k:3}", 12), ["Key{m:1,n:2,", "k:3}"]);
-        assert_eq!(wrapped("short", 12), ["short"]);
-    }
-
-    #[test]
-    fn a_name_that_is_too_long_keeps_both_ends() {
-        let lines = wrapped(&format!("{}{}", "a".repeat(50), "b".repeat(50)), 10);
-        assert_eq!(lines.len(), 2);
-        assert!(lines[0].starts_with('a') && lines[1].ends_with('b'));
-        assert!(lines.iter().all(|line| line.chars().count() <= 10));
+    fn a_command_can_be_pasted_into_a_shell() {
+        let command = |log, key| explain(Some(log), key, true);
+        assert_eq!(command("a/log.jsonl", "c:K{m:1}").unwrap(), "metallic explain a/log.jsonl 'c:K{m:1}'");
+        assert_eq!(command("my log", "c:it's").unwrap(), r"metallic explain 'my log' 'c:it'\''s'");
+        assert_eq!(command("-", "c:k"), None);
+        assert_eq!(command("log", "c:\u{1b}"), None);
+        assert_eq!(explain(Some("log"), "c:cut", false), None);
     }
 }

@@ -9,6 +9,11 @@ use plotters::prelude::{
 
 use super::ink::{Area, Drawn, Ink, SCALE, Size};
 
+/// What is around the data, in pixels.
+const MARGIN_TOP: i32 = 10;
+const MARGIN_RIGHT: i32 = 16;
+const X_LABELS: i32 = 26;
+
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Scale, Scale>>;
 
 /// From 0 to a maximum, with the ticks that were chosen for it.
@@ -57,6 +62,12 @@ pub(super) struct Column {
     pub(super) y: (f64, f64),
 }
 
+/// Where a plot of this size has its data, in pixels: left, top, width, height.
+pub(super) fn plot_area(size: Size) -> [i32; 4] {
+    let left = if size.width < 500 { 58 } else { 60 };
+    [left, MARGIN_TOP, size.width - left - MARGIN_RIGHT, size.height - MARGIN_TOP - X_LABELS]
+}
+
 /// Draws lines.
 pub(super) fn lines(area: &Area<'_>, size: Size, axes: &Axes<'_>, lines: &[Line]) -> Drawn {
     let mut chart = axes.draw(area, size)?;
@@ -90,10 +101,10 @@ impl Axes<'_> {
         let narrow = size.width < 500;
         let y_max = self.y_ticks.last().copied().unwrap_or(1.0);
         let mut chart = ChartBuilder::on(area)
-            .margin_top(10 * SCALE)
-            .margin_right(16 * SCALE)
-            .x_label_area_size(26 * SCALE)
-            .y_label_area_size(if narrow { 52 } else { 60 } * SCALE)
+            .margin_top(MARGIN_TOP * SCALE)
+            .margin_right(MARGIN_RIGHT * SCALE)
+            .x_label_area_size(X_LABELS * SCALE)
+            .y_label_area_size(plot_area(size)[0] * SCALE)
             .build_cartesian_2d(
                 Scale { max: self.x_max, ticks: self.x_ticks.clone() },
                 Scale { max: y_max, ticks: self.y_ticks.clone() },

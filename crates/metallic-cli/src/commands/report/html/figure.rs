@@ -1,4 +1,4 @@
-//! A plot on the page: its title, a sentence on what it says, the plot wide and narrow, and its figures as a table.
+//! A plot on the page: its title, a sentence on what it says, the plot, and its figures as a table.
 
 use super::ink::Size;
 use super::markup::escaped;
@@ -12,16 +12,15 @@ pub(super) struct Figure {
     pub(super) id: String,
     pub(super) title: String,
     pub(super) sentence: String,
-    pub(super) legend: String,
     pub(super) plots: String,
     pub(super) table: String,
 }
 
 impl Figure {
     pub(super) fn html(&self) -> String {
-        let Self { id, title, sentence, legend, plots, table } = self;
+        let Self { id, title, sentence, plots, table } = self;
         format!(
-            "<figure id=\"{id}\"><figcaption><h2>{}</h2><p>{}</p></figcaption>\n{legend}<div class=\"plot\">{plots}</div>\n\
+            "<figure id=\"{id}\"><figcaption><h2>{}</h2><p>{}</p></figcaption>\n<div class=\"plot\">{plots}</div>\n\
              <details><summary>The figures</summary>\n{table}</details></figure>\n",
             escaped(title),
             escaped(sentence),

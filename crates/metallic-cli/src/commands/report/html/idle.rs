@@ -3,10 +3,11 @@
 use super::chart::{Axes, Column, columns};
 use super::figure::{Figure, SIZES};
 use super::ink::{Ink, svg};
-use super::legend::legend;
+use super::legend::swatch;
 use super::markup::{Table, count};
 use super::ticks::round_ticks;
 use super::timeline::lanes_of;
+use super::zones::{Zone, zones};
 use crate::commands::report::figures::{CacheFigures, Report};
 use crate::commands::report::idle_rows::{IdleRow, idle_rows};
 use crate::units::{percent, round_duration};
@@ -15,6 +16,14 @@ use crate::units::{percent, round_duration};
 const PLOTS: usize = 6;
 /// Of what was hit again there is no cache's colour.
 const HIT: Ink = Ink::Muted;
+
+/// What the colours of these plots mean; nothing if there are none.
+pub(super) fn legend(report: &Report) -> String {
+    let some = report.caches.iter().any(|cache| !cache.idle_at_eviction.is_empty());
+    let hit = format!("<li>{}hit again, share of hits</li>", swatch(HIT));
+    let text = "<li>Idle ages: in the cache's colour, the share of evictions</li>";
+    if some { format!("<ul class=\"legend\">{text}{hit}</ul>\n") } else { String::new() }
+}
 
 /// One plot for each of the caches that evicted most.
 pub(super) fn idle_ages(report: &Report) -> Vec<Figure> {
@@ -34,8 +43,17 @@ fn figure(n: usize, ink: Ink, cache: &CacheFigures) -> Figure {
     let shares: Vec<_> =
         rows.iter().map(|row| (share(row.evicted, totals.0), share(row.hit, totals.1))).collect();
     let description = "Columns by idle age: the share of evictions and the share of hits at that age.";
+    let hover: Vec<Zone> = (0..rows.len())
+        .map(|at| {
+            let (row, n) = (&rows[at], rows.len() as f64);
+            let counts =
+                [format!("hit again: {}", count(row.hit)), format!("evicted: {}", count(row.evicted))];
+            let lines = [format!("idle for {}", row.label)].into_iter().chain(counts).collect();
+            Zone { from: at as f64 / n, to: (at + 1) as f64 / n, lines }
+        })
+        .collect();
     let plots = SIZES.map(|(class, size)| {
-        svg(class, size, &title, description, |area| {
+        svg(class, size, &title, description, &zones(size, &hover), |area| {
             let every = rows.len().div_ceil(if size.width < 500 { 5 } else { 9 });
             let top = shares.iter().map(|(evicted, hit)| evicted.max(*hit)).fold(0.0, f64::max);
             let axes = Axes {
@@ -57,7 +75,6 @@ fn figure(n: usize, ink: Ink, cache: &CacheFigures) -> Figure {
         id: format!("idle-ages-{n}"),
         sentence: sentence(&rows, totals.0),
         title,
-        legend: legend([("evicted, share of evictions", ink), ("hit again, share of hits", HIT)]),
         plots: plots.concat(),
         table: table.finish(),
     }

@@ -7,7 +7,6 @@ use plotters::prelude::{
     DrawingArea, IntoDrawingArea, IntoFont, RGBColor, SVGBackend, ShapeStyle, TextStyle,
 };
 use plotters::style::Color;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::markup::escaped;
 
@@ -66,6 +65,14 @@ impl Ink {
         }
     }
 
+    /// The class of an element with this background.
+    pub(super) fn class(self) -> String {
+        match self {
+            Self::Series(n) => format!("s{}", n % SERIES),
+            _ => "muted".to_owned(),
+        }
+    }
+
     /// Areas of this colour.
     pub(super) fn fill(self) -> ShapeStyle {
         self.placeholder().filled()
@@ -83,16 +90,6 @@ impl Ink {
     }
 }
 
-/// Text that begins at its place.
-pub(super) fn from_left(style: &TextStyle<'static>) -> TextStyle<'static> {
-    style.pos(Pos::new(HPos::Left, VPos::Center))
-}
-
-/// Text that ends at its place.
-pub(super) fn to_right(style: &TextStyle<'static>) -> TextStyle<'static> {
-    style.pos(Pos::new(HPos::Right, VPos::Center))
-}
-
 /// The size of a plot on the page, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Size {
@@ -100,12 +97,14 @@ pub(super) struct Size {
     pub(super) height: i32,
 }
 
-/// Draws one SVG element of this class. `title` and `description` are for readers who cannot see it.
+/// Draws one SVG element of this class. `title` and `description` are for readers who cannot see it; `over` is markup that is
+/// laid over the drawing.
 pub(super) fn svg(
     class: &str,
     size: Size,
     title: &str,
     description: &str,
+    over: &str,
     draw: impl FnOnce(&Area<'_>) -> Drawn,
 ) -> String {
     let (width, height) = ((size.width * SCALE) as u32, (size.height * SCALE) as u32);
@@ -120,11 +119,12 @@ pub(super) fn svg(
         drawing = drawing.replace(&format!("\"#{r:02X}{g:02X}{b:02X}\""), &format!("\"{}\"", ink.css()));
     }
     let body = drawing.split_once('>').map_or("", |(_, body)| body);
+    let body = body.trim_end().strip_suffix("</svg>").unwrap_or(body);
     let mut svg = String::with_capacity(body.len() + 300);
     let _ = write!(
         svg,
         "<svg class=\"{class}\" viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{title}. {description}\">\
-         <title>{title}</title>{body}",
+         <title>{title}</title>{body}{over}</svg>",
         title = escaped(title),
         description = escaped(description),
     );

@@ -16,9 +16,5 @@ pub(super) fn legend<'a>(entries: impl IntoIterator<Item = (&'a str, Ink)>) -> S
 
 /// A small area of the colour.
 pub(super) fn swatch(ink: Ink) -> String {
-    let class = match ink {
-        Ink::Series(n) => format!("s{n}"),
-        _ => "muted".to_owned(),
-    };
-    format!("<i class=\"swatch {class}\" aria-hidden=\"true\"></i>")
+    format!("<i class=\"swatch {}\" aria-hidden=\"true\"></i>", ink.class())
 }

@@ -29,7 +29,8 @@ pub(super) fn count(n: u64) -> String {
 /// A table: titles, then rows. The first column holds names, the others figures.
 pub(super) struct Table {
     html: String,
-    columns: usize,
+    titles: Vec<String>,
+    is_stacking: bool,
 }
 
 impl Table {
@@ -42,7 +43,14 @@ impl Table {
             let _ = write!(html, "<th scope=\"col\">{}</th>", escaped(title));
         }
         html.push_str("</tr></thead><tbody>\n");
-        Self { html, columns: titles.len() }
+        Self { html, titles: titles.iter().map(|title| escaped(title)).collect(), is_stacking: false }
+    }
+
+    /// On a narrow screen, each row is to be a block in which each figure has its title.
+    pub(super) fn stacking(mut self) -> Self {
+        self.is_stacking = true;
+        self.html = self.html.replacen("<table>", "<table class=\"stacking\">", 1);
+        self
     }
 
     /// Adds a row whose first cell is a name from the log.
@@ -58,13 +66,11 @@ impl Table {
     /// Adds a row whose first cell is this markup.
     pub(super) fn row_html(&mut self, name: &str, figures: impl IntoIterator<Item = String>) {
         let _ = write!(self.html, "<tr><th scope=\"row\">{name}</th>");
-        let mut columns = 1;
-        for figure in figures {
-            let _ = write!(self.html, "<td>{}</td>", escaped(&figure));
-            columns += 1;
-        }
-        for _ in columns..self.columns {
-            self.html.push_str("<td></td>");
+        let mut figures = figures.into_iter();
+        for title in &self.titles[1..] {
+            let figure = figures.next().unwrap_or_default();
+            let label = if self.is_stacking { format!(" data-title=\"{title}\"") } else { String::new() };
+            let _ = write!(self.html, "<td{label}>{}</td>", escaped(&figure));
         }
         self.html.push_str("</tr>\n");
     }

@@ -1,48 +1,109 @@
 //! The top of the page: what was read, the figures that matter most, and the caches.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
+use super::ink::Ink;
 use super::legend::swatch;
 use super::markup::{Table, count, escaped};
-use super::timeline::lanes_of;
+use super::timeline::{kv_lanes_of, lanes_of};
 use crate::commands::report::figures::{Axis, CacheFigures, Report};
 use crate::commands::report::tables::notes;
-use crate::units::{duration, lines_text, percent, total, utc};
+use crate::units::{bytes, duration, lines_text, percent, total, utc};
+
+/// The title of the document: it tells this page from another.
+pub(super) fn title(report: &Report) -> String {
+    let log = report.files.last().map_or("", String::as_str);
+    let log = Path::new(log).file_name().map_or(log.into(), |name| name.to_string_lossy());
+    let program = report.processes.last().map(|process| format!(", {}", process.name()));
+    let at = began(report).map(|at| format!(", {at}"));
+    escaped(&format!("{log}{}{}: what the caches did", program.unwrap_or_default(), at.unwrap_or_default()))
+}
+
+/// When the log begins, if it says.
+fn began(report: &Report) -> Option<String> {
+    utc(report.span.filter(|_| report.axis == Axis::Time)?.0)
+}
+
+/// Processes and registries that are named; of more, there is the number.
+const NAMED: usize = 8;
 
 /// The heading, and what was read.
 pub(super) fn header(report: &Report) -> String {
-    let mut what = format!("{} events in {} lines", count(report.events), count(report.lines));
+    let mut facts = vec![("Log", report.files.join(", "))];
+    for process in report.processes.iter().take(NAMED) {
+        facts.push(("Program", process.to_string()));
+    }
+    if let Some(more) = report.processes.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        facts.push(("Program", format!("and {more} other processes")));
+    }
     if let (Axis::Time, Some((first, last))) = (report.axis, report.span) {
-        let _ = write!(what, " over {}", duration(last - first));
-        if let Some(first) = utc(first) {
-            let _ = write!(what, ", from {first}");
+        let from = began(report).map(|at| format!("from {at}, ")).unwrap_or_default();
+        facts.push(("Time", format!("{from}over {}", duration(last - first))));
+    }
+    let mut registries: Vec<&str> = Vec::new();
+    for registry in report.caches.iter().flat_map(|cache| &cache.registries) {
+        if !registries.contains(&&*registry.name) && registries.len() <= NAMED {
+            registries.push(&registry.name);
         }
     }
-    let mut lines = format!("<p>{}.</p>", escaped(&what));
-    let _ = write!(lines, "<p>{}</p>", escaped(&report.files.join(", ")));
-    for process in &report.processes {
-        let _ = write!(lines, "<p>{}</p>", escaped(&process.to_string()));
+    match registries.len() {
+        0 => {}
+        1..=NAMED => {
+            facts.push((if registries.len() == 1 { "Registry" } else { "Registries" }, registries.join(", ")))
+        }
+        _ => facts.push(("Registries", format!("{}, and more", registries[..NAMED].join(", ")))),
     }
-    format!("<header><h1>What the caches did</h1>{lines}</header>\n")
+    facts.push(("Events", format!("{} in {} lines", count(report.events), count(report.lines))));
+    let facts = facts.iter().map(|(name, fact)| format!("<dt>{name}</dt><dd>{}</dd>", escaped(fact)));
+    let of = report.processes.last().map(|process| format!(" of {}", escaped(&process.program)));
+    format!(
+        "<header><h1>What the caches{} did</h1><dl>{}</dl></header>\n",
+        of.unwrap_or_default(),
+        facts.collect::<String>()
+    )
+}
+
+/// The colours of the caches, and what the script offers for all plots over time.
+pub(super) fn legend(report: &Report) -> String {
+    let caches = lanes_of(report).map(|(name, ink, _)| (name, ink));
+    let kv = kv_lanes_of(report).map(|(ink, cache)| (cache.cache.clone(), ink));
+    let all: Vec<(String, Ink)> = caches.chain(kv).collect();
+    format!(
+        "<div id=\"tools\">{}<p class=\"script\" hidden><label><input type=\"checkbox\" id=\"log\"> logarithmic</label> \
+         <button type=\"button\" id=\"all\" hidden>all of the time</button> <output>Drag over a plot to zoom.</output></p></div>\n",
+        super::legend::legend(all.iter().map(|(name, ink)| (&**name, *ink)))
+    )
 }
 
 /// The sums over all caches.
 pub(super) fn tiles(report: &Report) -> String {
     let sum = |figure: fn(&CacheFigures) -> u64| total(report.caches.iter().map(figure));
-    let (hits, misses) = (sum(|cache| cache.hits), sum(|cache| cache.misses));
-    let rate = match hits.saturating_add(misses) {
-        0 => "–".to_owned(),
-        lookups => percent(hits as f64 / lookups as f64),
+    let created = sum(|cache| cache.creation_ns.sum);
+    let share = match (report.axis, report.span) {
+        (Axis::Time, Some((first, last))) if last > first => {
+            format!("for {} of log, ", duration(last - first))
+        }
+        _ => String::new(),
     };
-    let tiles = [
-        ("creation time", duration(sum(|cache| cache.creation_ns.sum)), failed(sum(|cache| cache.failed))),
-        (
-            "built again",
-            duration(sum(|cache| cache.rebuilt_ns)),
-            format!("{} entries, after eviction", count(sum(|cache| cache.rebuilt))),
-        ),
-        ("hit rate", rate, format!("{} hits, {} misses", count(hits), count(misses))),
-    ];
+    let mut tiles =
+        vec![("creation time", duration(created), format!("{share}{}", failed(sum(|cache| cache.failed))))];
+    let rebuilt = sum(|cache| cache.rebuilt);
+    if rebuilt > 0 {
+        let ns = sum(|cache| cache.rebuilt_ns);
+        let entries = if rebuilt == 1 { "entry" } else { "entries" };
+        tiles.push(("built again after eviction", duration(ns), format!("{} {entries}", count(rebuilt))));
+    }
+    if let Some(longest) = report.caches.iter().max_by_key(|cache| cache.creation_ns.max) {
+        tiles.push(("longest creation", duration(longest.creation_ns.max), format!("in {}", longest.cache)));
+    }
+    let memory = report.caches.iter().filter_map(|cache| cache.peak_bytes);
+    let memory = total(memory.chain(report.kv_caches.iter().map(|cache| cache.peak_bytes)));
+    if memory > 0 {
+        tiles.push(("memory", bytes(memory), "at most, the peaks of all caches".to_owned()));
+    }
+    let (hits, misses) = (sum(|cache| cache.hits), sum(|cache| cache.misses));
+    tiles.push(("misses", count(misses), format!("of {} look-ups", count(hits.saturating_add(misses)))));
     let mut html = "<dl class=\"tiles\">".to_owned();
     for (name, figure, detail) in tiles {
         let (figure, detail) = (escaped(&figure), escaped(&detail));
@@ -59,50 +120,119 @@ fn failed(failed: u64) -> String {
     }
 }
 
-/// The caches, a row for each.
+/// A column of the table of caches: its title and its figures.
+type Cells = (&'static str, fn(&CacheFigures) -> String);
+
+/// The caches, a row for each. A column in which all figures would be nothing is left out.
 pub(super) fn caches(report: &Report) -> String {
-    const TITLES: [&str; 14] = [
-        "cache",
-        "entries",
-        "peak",
-        "hits",
-        "misses",
-        "hit rate",
-        "evicted",
-        "created",
-        "failed",
-        "creation time",
-        "p50",
-        "p95",
-        "max",
-        "policy",
+    let any = |figure: fn(&CacheFigures) -> bool| report.caches.iter().any(figure);
+    fn some(ns: Option<u64>) -> String {
+        ns.map_or("–".to_owned(), duration)
+    }
+    let columns: [(bool, Cells); 13] = [
+        (true, ("creation time", |cache| duration(cache.creation_ns.sum))),
+        (true, ("hit rate", |cache| cache.hit_rate.map_or("–".to_owned(), percent))),
+        (true, ("hits", |cache| count(cache.hits))),
+        (true, ("misses", |cache| count(cache.misses))),
+        (true, ("entries", |cache| cache.entries.map_or("–".to_owned(), count))),
+        (true, ("peak", |cache| count(cache.peak_entries))),
+        (
+            any(|cache| cache.bytes.is_some()),
+            ("peak bytes", |cache| cache.peak_bytes.map_or("–".to_owned(), bytes)),
+        ),
+        (any(|cache| cache.evictions > 0), ("evicted", |cache| count(cache.evictions))),
+        (any(|cache| cache.loads > 0), ("loaded", |cache| count(cache.loads))),
+        (any(|cache| cache.failed > 0), ("failed", |cache| count(cache.failed))),
+        (true, ("p50", |cache| some(cache.creation_ns.p50))),
+        (true, ("p95", |cache| some(cache.creation_ns.p95))),
+        (true, ("max", |cache| duration(cache.creation_ns.max))),
     ];
-    let mut table = Table::new("The caches", &TITLES);
+    let columns: Vec<Cells> =
+        columns.into_iter().filter(|(is_shown, _)| *is_shown).map(|(_, cells)| cells).collect();
+    let titles: Vec<&str> = ["cache"].into_iter().chain(columns.iter().map(|(title, _)| *title)).collect();
+    let mut table = Table::new("The caches", &titles).stacking();
     for (_, ink, caches) in lanes_of(report) {
         for cache in caches {
-            let some = |ns: Option<u64>| ns.map_or("–".to_owned(), duration);
-            let name = format!("{}{}", swatch(ink), escaped(&cache.cache));
-            table.row_html(
-                &name,
-                [
-                    cache.entries.map_or("–".to_owned(), count),
-                    count(cache.peak_entries),
-                    count(cache.hits),
-                    count(cache.misses),
-                    cache.hit_rate.map_or("–".to_owned(), percent),
-                    count(cache.evictions),
-                    count(cache.creations - cache.failed),
-                    count(cache.failed),
-                    duration(cache.creation_ns.sum),
-                    some(cache.creation_ns.p50),
-                    some(cache.creation_ns.p95),
-                    duration(cache.creation_ns.max),
-                    cache.policy.clone().unwrap_or("unknown".to_owned()),
-                ],
-            );
+            let policy = match cache.policy.as_deref() {
+                None => "policy unknown",
+                Some("none") => "no policy",
+                Some(policy) => policy,
+            };
+            let name = format!("{}{}<small>{}</small>", swatch(ink), escaped(&cache.cache), escaped(policy));
+            table.row_html(&name, columns.iter().map(|(_, figure)| figure(cache)));
         }
     }
-    format!("<section id=\"caches\"><h2>The caches</h2>\n{}</section>\n", table.finish())
+    format!(
+        "<section id=\"caches\"><h2>The caches</h2>\n{}{}{}</section>\n",
+        table.finish(),
+        kv_caches(report),
+        registries(report)
+    )
+}
+
+fn kv_caches(report: &Report) -> String {
+    if report.kv_caches.is_empty() {
+        return String::new();
+    }
+    let titles = [
+        "KV cache",
+        "positions",
+        "room",
+        "most room",
+        "bytes",
+        "peak bytes",
+        "resized",
+        "rolled back",
+        "refused",
+    ];
+    let mut table = Table::new("KV caches", &titles).stacking();
+    for (ink, cache) in kv_lanes_of(report) {
+        let name =
+            format!("{}{}<small>{} layers</small>", swatch(ink), escaped(&cache.cache), count(cache.layers));
+        table.row_html(
+            &name,
+            [
+                count(cache.peak_positions),
+                count(cache.capacity),
+                count(cache.peak_capacity),
+                bytes(cache.bytes),
+                bytes(cache.peak_bytes),
+                count(cache.resized),
+                count(cache.truncated),
+                count(cache.refused),
+            ],
+        );
+    }
+    table.finish()
+}
+
+/// Rows of the table of registries.
+const REGISTRIES: usize = 256;
+
+/// The caches that several registries have, by registry.
+fn registries(report: &Report) -> String {
+    let several: Vec<_> = report.caches.iter().filter(|cache| cache.registries.len() > 1).collect();
+    if several.is_empty() {
+        return String::new();
+    }
+    let titles = ["cache in registry", "creation time", "created", "hits", "misses", "entries", "evicted"];
+    let mut table = Table::new("The same by registry", &titles).stacking();
+    let rows =
+        several.iter().flat_map(|cache| cache.registries.iter().map(move |registry| (cache, registry)));
+    for (cache, registry) in rows.take(REGISTRIES) {
+        table.row(
+            &format!("{} in {}", cache.cache, registry.name),
+            [
+                duration(registry.creation_ns),
+                count(registry.creations),
+                count(registry.hits),
+                count(registry.misses),
+                registry.entries.map_or("–".to_owned(), count),
+                count(registry.evictions),
+            ],
+        );
+    }
+    format!("<details><summary>The same by registry</summary>\n{}</details>", table.finish())
 }
 
 /// The gaps of the log: lines passed over, and the notes.

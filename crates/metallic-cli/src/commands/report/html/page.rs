@@ -5,34 +5,53 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process;
 
-use super::markup::escaped;
-use super::{idle, over_time, overview, rankings};
-use crate::commands::report::figures::Report;
+use super::contents::Contents;
+use super::{advice, data, idle, keys, over_time, overview, quantities, rankings, script};
 use crate::error::Error;
 
 const STYLE: &str = include_str!("style.css");
 
 /// The report as one HTML document.
-pub fn page(report: &Report) -> String {
-    let over_time = [over_time::hit_rate, over_time::misses, over_time::creation_time, over_time::entries];
-    let rankings = [rankings::dearest_keys, rankings::rebuilt_keys, rankings::evictions];
-    let drawn = over_time.iter().chain(&rankings).filter_map(|figure| figure(report));
-    let figures: String = drawn.chain(idle::idle_ages(report)).map(|figure| figure.html()).collect();
+pub fn page(contents: &Contents) -> String {
+    let report = &contents.report;
+    let figures = |figures: Vec<super::figure::Figure>| -> String {
+        figures.iter().map(super::figure::Figure::html).collect()
+    };
+    let over_time = quantities::QUANTITIES.iter().filter_map(|quantity| over_time::figure(report, quantity));
+    let rankings =
+        [rankings::dearest_keys, rankings::rebuilt_keys].iter().filter_map(|figure| figure(report));
+    let evictions = rankings::evictions(report).into_iter().chain(idle::idle_ages(report));
+    let groups = [
+        ("time", overview::legend(report), figures(over_time.collect())),
+        ("dear", String::new(), figures(rankings.collect()) + &keys::keys(contents)),
+        ("gone", idle::legend(report), figures(evictions.collect())),
+    ];
+    let [time, dear, gone] = groups.map(|(id, legend, figures)| match figures.is_empty() {
+        true => figures,
+        false => format!("{legend}<div id=\"{id}\" class=\"figures\">\n{figures}</div>\n"),
+    });
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; \
+         script-src '{hash}'; img-src data:\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <link rel=\"icon\" href=\"data:,\">\n\
-         <title>What the caches did: {title}</title>\n<style>\n{STYLE}</style></head>\n<body>\n{header}<main>\n{tiles}{caches}\
-         <div class=\"figures\">\n{figures}</div>\n{caveats}</main>\n\
-         <footer><p>Made by <code>metallic report</code> {version}.</p></footer>\n</body></html>\n",
-        title = escaped(report.files.last().map_or("", String::as_str)),
+         <title>{title}</title>\n<style>\n{STYLE}</style></head>\n<body>\n{header}<main>\n{tiles}{advice}{caches}\
+         {time}{dear}{gone}{coverage}{caveats}</main>\n\
+         <footer><p>Made by <code>metallic report</code> {version}.</p></footer>\n\
+         <script type=\"application/json\" id=\"data\">{data}</script>\n<script>{script}</script>\n</body></html>\n",
+        hash = script::hash(),
+        title = overview::title(report),
         header = overview::header(report),
         tiles = overview::tiles(report),
+        advice = advice::advice(contents),
         caches = overview::caches(report),
+        coverage = advice::coverage(contents),
         caveats = overview::caveats(report),
         version = env!("CARGO_PKG_VERSION"),
+        data = data::data(report),
+        script = script::SCRIPT,
     )
 }
 
@@ -79,8 +98,8 @@ impl Page {
     ///
     /// # Errors
     /// It could not be written.
-    pub fn write(&self, report: &Report, out: &mut dyn Write) -> Result<(), Error> {
-        let html = page(report);
+    pub fn write(&self, contents: &Contents, out: &mut dyn Write) -> Result<(), Error> {
+        let html = page(contents);
         match self {
             Self::Stdout => Ok(out.write_all(html.as_bytes())?),
             Self::Stream(path) => {

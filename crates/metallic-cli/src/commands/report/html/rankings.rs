@@ -1,12 +1,12 @@
 //! The plots of what is most: eviction reasons, dear keys, keys that were built again.
 
-use super::bars::{Bar, bars};
-use super::figure::{Figure, SIZES};
+use super::bars::{Bar, bars, explain};
+use super::figure::Figure;
 use super::ink::Ink;
-use super::legend::legend;
 use super::markup::{Table, count};
 use super::timeline::lanes_of;
 use crate::commands::report::figures::{Key, Report};
+use crate::commands::report::keys::KeyLedger;
 use crate::units::{duration, percent, total as sum};
 
 /// Keys in a plot; the table has them all.
@@ -28,6 +28,7 @@ pub(super) fn evictions(report: &Report) -> Option<Figure> {
                     ),
                     length: *entries as f64,
                     figure: count(*entries),
+                    command: None,
                 });
             }
         }
@@ -35,7 +36,7 @@ pub(super) fn evictions(report: &Report) -> Option<Figure> {
     let total = sum(report.caches.iter().map(|cache| cache.evictions));
     let misses = sum(report.caches.iter().map(|cache| cache.misses));
     let sentence = format!("{} entries left, for {} misses.", count(total), count(misses));
-    ranking("evictions", "Evictions by reason", sentence, report, all, table.finish())
+    ranking("evictions", "Evictions by reason", sentence, all, table.finish())
 }
 
 pub(super) fn dearest_keys(report: &Report) -> Option<Figure> {
@@ -59,7 +60,7 @@ pub(super) fn dearest_keys(report: &Report) -> Option<Figure> {
         }
     };
     let all = key_bars(report, &report.dearest_keys, |key| key.creation_ns);
-    ranking("dearest-keys", "Keys that cost most to create", sentence, report, all, table.finish())
+    ranking("dearest-keys", "Keys that cost most to create", sentence, all, table.finish())
 }
 
 pub(super) fn rebuilt_keys(report: &Report) -> Option<Figure> {
@@ -82,7 +83,7 @@ pub(super) fn rebuilt_keys(report: &Report) -> Option<Figure> {
         percent(ns as f64 / total.max(1) as f64)
     );
     let all = key_bars(report, &report.rebuilt_keys, |key| key.rebuilt_ns);
-    ranking("rebuilt-keys", "Keys evicted and then built again", sentence, report, all, table.finish())
+    ranking("rebuilt-keys", "Keys evicted and then built again", sentence, all, table.finish())
 }
 
 fn key_bars(report: &Report, keys: &[Key], cost: fn(&Key) -> u64) -> Vec<Bar> {
@@ -97,6 +98,11 @@ fn key_bars(report: &Report, keys: &[Key], cost: fn(&Key) -> u64) -> Vec<Bar> {
             name: without_cache(report, &key.key).to_owned(),
             length: cost(key) as f64,
             figure: duration(cost(key)),
+            command: explain(
+                report.files.last().map(String::as_str),
+                &key.key,
+                key.key.len() < KeyLedger::LABEL,
+            ),
         })
         .collect()
 }
@@ -108,31 +114,13 @@ fn without_cache<'a>(report: &Report, key: &'a str) -> &'a str {
 }
 
 /// A figure of the longest bars.
-fn ranking(
-    id: &str,
-    title: &str,
-    sentence: String,
-    report: &Report,
-    mut all: Vec<Bar>,
-    table: String,
-) -> Option<Figure> {
+fn ranking(id: &str, title: &str, sentence: String, mut all: Vec<Bar>, table: String) -> Option<Figure> {
     if all.is_empty() {
         return None;
     }
     all.sort_by(|a, b| b.length.total_cmp(&a.length));
     all.truncate(BARS);
-    let description = format!("The longest bar is {}: {}.", all[0].name, all[0].figure);
-    let plots = SIZES.map(|(class, size)| bars(class, size.width, title, &description, &all)).concat();
-    let used = lanes_of(report).filter(|(_, ink, _)| all.iter().any(|bar| bar.ink == *ink));
-    let used: Vec<_> = used.map(|(name, ink, _)| (name, ink)).collect();
-    Some(Figure {
-        id: id.to_owned(),
-        title: title.to_owned(),
-        sentence,
-        legend: legend(used.iter().map(|(name, ink)| (&**name, *ink))),
-        plots,
-        table,
-    })
+    Some(Figure { id: id.to_owned(), title: title.to_owned(), sentence, plots: bars(&all), table })
 }
 
 /// A reason in words: `size_limit_exceeded_max_64` is `more than 64 entries`.

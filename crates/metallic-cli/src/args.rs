@@ -1,6 +1,7 @@
 //! The command line.
 
 mod contract;
+mod diff;
 mod manifest;
 mod run;
 mod store;
@@ -8,6 +9,7 @@ mod store;
 use std::path::PathBuf;
 
 pub use contract::{Arm, ContractArgs};
+pub use diff::DiffArgs;
 pub use manifest::{ManifestArgs, ManifestCommand};
 pub use run::{DevicesArgs, ElementType, RunArgs};
 pub use store::*;
@@ -15,7 +17,7 @@ pub use store::*;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::commands::report::Check;
+use crate::commands::report::{Check, Collector, Report};
 use crate::error::Error;
 
 /// Run a transformer out of the caches; see, explain and tune the caches of any program that uses metallic, from the event
@@ -35,6 +37,7 @@ const EXAMPLES: &str = "Examples:
   METALLIC_METRICS_JSONL_PATH=log.jsonl ./engine   a program that uses metallic writes its log
   metallic report log.jsonl                        what the caches did, and what it cost
   metallic replay log.jsonl                        what other policies and capacities would have done
+  metallic diff before.jsonl after.jsonl           what appeared, vanished or got dearer
   metallic explain log.jsonl gemm:GemmKey{m:64}    why this key missed
   metallic top --follow log.jsonl                  watch the log grow
 
@@ -58,6 +61,8 @@ pub enum Command {
     Devices(DevicesArgs),
     /// Say what the caches did and what it cost, as tables or as one HTML page.
     Report(ReportArgs),
+    /// Say what changed from one log to another: keys that are new, gone, or dearer.
+    Diff(DiffArgs),
     /// Replay the recorded accesses under every policy and many capacities, and advise.
     Replay(ReplayArgs),
     /// Tell the life of one key, and why it missed.
@@ -91,13 +96,16 @@ pub struct ReportArgs {
     pub html: Option<PathBuf>,
     /// Fail with exit code 3 unless this holds: CACHE.FIGURE, an operator, a number; the cache `total` is the sum of all. Figures:
     /// hits, misses, hit_rate (0 to 1), entries, peak_entries, evictions, removals, creations, failed, loads (from
-    /// a store of artifacts, among the creations), load_seconds, creation_seconds, max_creation_seconds, rebuilt, rebuilt_seconds. May be given several times.
+    /// a store of artifacts, among the creations), load_seconds, creation_seconds, max_creation_seconds, created_bytes, rebuilt, rebuilt_seconds. May be given several times.
     #[arg(long = "check", value_name = "CONDITION")]
-    pub checks: Vec<Check>,
+    pub checks: Vec<Check<Report>>,
     /// How many keys to keep figures of; beyond that, only the dearest ones. 200000 take about 50 MB.
     #[arg(long, value_name = "N", default_value_t = 200_000)]
     pub keys: usize,
-    /// Print JSON instead of tables.
+    /// How many keys to name, the dearest first; `diff` can only compare the keys that a saved report names.
+    #[arg(long, value_name = "N", default_value_t = Collector::NAMED)]
+    pub top: usize,
+    /// Print JSON instead of tables. Its schema is docs/schemas/report.schema.json.
     #[arg(long)]
     pub json: bool,
 }

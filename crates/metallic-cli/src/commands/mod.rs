@@ -2,6 +2,7 @@
 
 pub mod completions;
 pub mod devices;
+pub mod diff;
 pub mod explain;
 pub mod man;
 pub mod manifest;

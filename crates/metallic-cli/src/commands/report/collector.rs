@@ -33,11 +33,16 @@ pub struct Collector {
     pub(super) timed: Option<bool>,
     latest: u64,
     pub(super) span: Option<(u64, u64)>,
+    /// The number of keys in each list of the report.
+    pub(super) named: usize,
 }
 
 impl Collector {
     /// The number of caches that are told apart.
     pub const CACHES: usize = 64;
+
+    /// The number of keys in each list of a report, unless another is asked for.
+    pub const NAMED: usize = 20;
 
     /// No events yet; the figures of at most `keys` keys will be kept.
     pub fn new(keys: usize) -> Self {
@@ -52,7 +57,14 @@ impl Collector {
             timed: None,
             latest: 0,
             span: None,
+            named: Self::NAMED,
         }
+    }
+
+    /// The same, whose report names this many keys in each of its lists.
+    #[must_use]
+    pub fn naming(self, named: usize) -> Self {
+        Self { named, ..self }
     }
 
     /// Takes in the next event.
@@ -176,6 +188,7 @@ impl Collector {
         let created = creation.outcome == CreationOutcome::Created;
         let tally = &mut self.caches[cache];
         tally.creation(registry, ns, created, time);
+        tally.created_bytes = tally.created_bytes.saturating_add(creation.bytes);
         if creation.loaded {
             tally.loads.add(ns);
         }

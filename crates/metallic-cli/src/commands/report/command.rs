@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use super::check::Check;
 use super::collector::Collector;
 use super::figures::Report;
 use super::html;
@@ -9,6 +10,7 @@ use super::tables::write_tables;
 use crate::args::ReportArgs;
 use crate::error::Error;
 use crate::input::{LogReader, Source, sources};
+use crate::json;
 use crate::overwrite;
 
 /// Runs the command.
@@ -25,33 +27,44 @@ pub fn run(args: &ReportArgs, out: &mut dyn Write) -> Result<(), Error> {
     if args.json && matches!(page, Some(html::Page::Stdout)) {
         return Err(Error::Usage("--json and --html -: standard output takes one of them".to_owned()));
     }
-    let report = collect(LogReader::new(sources), args.keys)?;
+    let collector = Collector::new(args.keys).naming(args.top);
+    let (report, ()) = collect_with(LogReader::new(sources), collector, |_| ())?;
     if let Some(page) = page {
         page.write(&report, out)?;
     }
     if args.json {
-        serde_json::to_writer_pretty(&mut *out, &report)?;
-        writeln!(out)?;
+        json::write(json::REPORT, &report, out)?;
     } else if args.html.is_none() {
         write_tables(&report, out)?;
     }
-    let broken: Vec<String> = args.checks.iter().filter_map(|check| check.broken(&report)).collect();
-    if broken.is_empty() { Ok(()) } else { Err(Error::Checks(broken)) }
+    Check::all(&args.checks, &report)
 }
 
 /// The report of a log, with the figures of at most `keys` keys at any time.
 ///
 /// # Errors
 /// The log cannot be read, or holds no event.
-pub fn collect(mut log: LogReader, keys: usize) -> Result<Report, Error> {
-    let mut collector = Collector::new(keys);
+pub fn collect(log: LogReader, keys: usize) -> Result<Report, Error> {
+    Ok(collect_with(log, Collector::new(keys), |_| ())?.0)
+}
+
+/// The report of a log, and what `look` sees in the figures that it is made of.
+///
+/// # Errors
+/// The log cannot be read, or holds no event.
+pub fn collect_with<T>(
+    mut log: LogReader,
+    mut collector: Collector,
+    look: impl FnOnce(&Collector) -> T,
+) -> Result<(Report, T), Error> {
     let file = log.first_name().to_owned();
     for event in &mut log {
         collector.add(&event?);
     }
+    let seen = look(&collector);
     let report = collector.report(log.files(), log.lines(), log.skipped());
     if report.events > 0 {
-        return Ok(report);
+        return Ok((report, seen));
     }
     let lines: u64 = report.skipped.iter().map(|file| file.lines).sum();
     let first = report

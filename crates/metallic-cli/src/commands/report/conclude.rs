@@ -20,9 +20,6 @@ use super::tally::{Lookups, Tally};
 use crate::input::{Registries, SkippedIn};
 use crate::units::total;
 
-/// The number of keys in each list of a report.
-const NAMED_KEYS: usize = 20;
-
 impl Collector {
     /// The report of what was read of these files. `lines` is the number of their lines, `skipped` those that are not events.
     pub fn report(mut self, files: &[String], lines: u64, skipped: &[SkippedIn]) -> Report {
@@ -38,10 +35,9 @@ impl Collector {
                 .cmp(&(a.creation_ns.sum, a.misses))
                 .then_with(|| a.cache.cmp(&b.cache))
         });
-        let dearest_keys = self.top_keys(|key| key.creation_ns);
-        let rebuilt_keys = self.top_keys(|key| key.rebuilt_ns);
+        let dearest_keys = self.top_keys(self.named, |key| key.creation_ns);
+        let rebuilt_keys = self.top_keys(self.named, |key| key.rebuilt_ns);
         Report {
-            schema: Report::SCHEMA,
             files: files.to_vec(),
             processes: self.registries.processes().to_vec(),
             lines,
@@ -58,8 +54,15 @@ impl Collector {
         }
     }
 
-    /// The keys for which `cost` is highest, summed over the registries; those without any left out.
-    fn top_keys(&self, cost: impl Fn(&KeyFigures) -> u64) -> Vec<Key> {
+    /// All keys there are figures of that were created, or were to be, summed over the registries; the dearest first.
+    pub fn created_keys(&self) -> Vec<Key> {
+        self.top_keys(usize::MAX, |key| {
+            key.created.saturating_add(key.failed).saturating_add(key.creation_ns)
+        })
+    }
+
+    /// The `named` keys for which `cost` is highest, summed over the registries; those without any left out.
+    fn top_keys(&self, named: usize, cost: impl Fn(&KeyFigures) -> u64) -> Vec<Key> {
         let mut by_label: FxHashMap<&str, Cow<'_, KeyFigures>> = FxHashMap::default();
         for key in self.keys.iter().filter(|key| cost(key) > 0) {
             match by_label.entry(&key.label) {
@@ -71,9 +74,9 @@ impl Collector {
         let order = |a: &Cow<'_, KeyFigures>, b: &Cow<'_, KeyFigures>| {
             cost(b).cmp(&cost(a)).then_with(|| a.label.cmp(&b.label))
         };
-        if keys.len() > NAMED_KEYS {
-            keys.select_nth_unstable_by(NAMED_KEYS, order);
-            keys.truncate(NAMED_KEYS);
+        if keys.len() > named {
+            keys.select_nth_unstable_by(named, order);
+            keys.truncate(named);
         }
         keys.sort_by(order);
         keys.iter().map(|figures| key(figures)).collect()
@@ -132,6 +135,7 @@ fn cache_figures(tally: &Tally, registries: &Registries) -> CacheFigures {
         failed: tally.failed,
         loads: tally.loads.count,
         load_ns: tally.loads.ns,
+        created_bytes: tally.created_bytes,
         creation_ns: Spread {
             sum: tally.creations.sum(),
             p50: tally.creations.quantile(0.5),

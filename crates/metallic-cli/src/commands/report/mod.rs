@@ -4,7 +4,7 @@
 //! events --Collector--> figures of each cache and key --conclude--> Report --> tables | JSON | page
 //! ```
 //!
-//! One pass, in memory that does not grow with the log. [`Report`] is the schema of `--json`.
+//! One pass, in memory that does not grow with the log. [`Report`] is what `--json` prints.
 
 pub mod buckets;
 mod check;
@@ -20,8 +20,8 @@ mod member;
 mod tables;
 mod tally;
 
-pub use check::Check;
+pub use check::{Check, Subject, TOTAL};
 pub use collector::Collector;
-pub use command::{collect, run};
+pub use command::{collect, collect_with, run};
 pub use figures::*;
 pub use tables::write_tables;

@@ -23,6 +23,7 @@ use super::verify::verify;
 use crate::args::{ElementType, RunArgs};
 use crate::devices::{self, Choice, DeviceCache, DeviceCaches, Task, Wanted};
 use crate::error::Error;
+use crate::json;
 use crate::progress::Progress;
 use metallic_store::ArtifactStore;
 use metallic_transformer::engine::TransformerDevice;
@@ -39,8 +40,7 @@ const TOKENS: usize = 32;
 pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<(), Error> {
     let (run, failure) = collect(args)?;
     if args.json {
-        serde_json::to_writer(&mut *out, &run)?;
-        writeln!(out)?;
+        json::write(json::RUN, &run, out)?;
     } else {
         text::write(&run, out)?;
     }
@@ -111,7 +111,6 @@ pub fn collect(args: &RunArgs) -> Result<(Run, Option<Error>), Error> {
     let shape = loaded.model.shape();
     let (cold, warm) = outcome.passes.split_at(1);
     let run = Run {
-        schema: 2,
         device: DeviceFigures { kind, name, why },
         model: ModelFigures {
             source: loaded.source.clone(),

@@ -16,6 +16,7 @@ mod name;
 mod named;
 mod opening;
 mod removal;
+mod span;
 
 pub use artifact::{
     ArtifactEvicted, ArtifactFound, ArtifactMissed, ArtifactRejected, ArtifactWritten, RemoteFailed,
@@ -26,6 +27,7 @@ pub use look_up::{CreationOutcome, ResourceCacheAccess, ResourceCacheSummary, Re
 pub use name::CacheName;
 pub use opening::{CacheKind, CacheOpened, CachePolicyChanged, LogOpened, RegistryOpened};
 pub use removal::{CacheCleared, CacheEviction, EntryRemoved, RemovalCause};
+pub use span::SpanEnded;
 
 /// One thing that a cache did, with its time.
 #[derive(Clone, Debug, PartialEq)]
@@ -176,6 +178,8 @@ events! {
     CreationViolation,
     /// The end of a warm-up.
     WarmUpFinished,
+    /// A step of the program that ended.
+    SpanEnded,
 }
 
 impl EventKind {

@@ -3,7 +3,7 @@ use metallic_instrumentation::{
     CacheEviction, CacheKind, CacheOpened, CachePolicyChanged, CreationOutcome, CreationViolation,
     EntryRemoved, Event, EventData, EventSink, EventsDropped, JsonlExporter, JsonlReader, KvCacheRefused,
     KvCacheResized, KvCacheTruncated, LogOpened, RegistryOpened, RemoteFailed, RemovalCause,
-    ResourceCacheAccess, ResourceCacheSummary, ResourceCreated, ViolationMode, ViolationVerdict,
+    ResourceCacheAccess, ResourceCacheSummary, ResourceCreated, SpanEnded, ViolationMode, ViolationVerdict,
     WarmUpFinished,
 };
 use proptest::prelude::*;
@@ -122,6 +122,7 @@ fn others() -> impl Strategy<Value = EventData> {
     ];
     let rest = prop_oneof![
         data!(EventsDropped { count: n() }),
+        data!(SpanEnded { name: text(), label: maybe(), thread: maybe(), duration_ns: n() }),
         data!(LogOpened {
             program: text(),
             version: maybe(),

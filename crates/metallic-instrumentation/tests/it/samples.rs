@@ -6,7 +6,7 @@ use metallic_instrumentation::{
     CacheEviction, CacheKind, CacheOpened, CachePolicyChanged, CreationOutcome, CreationViolation,
     EntryRemoved, Event, EventData, EventKind, EventsDropped, KvCacheRefused, KvCacheResized,
     KvCacheTruncated, LogOpened, RegistryOpened, RemoteFailed, RemovalCause, ResourceCacheAccess,
-    ResourceCacheSummary, ResourceCreated, ViolationMode, ViolationVerdict, WarmUpFinished,
+    ResourceCacheSummary, ResourceCreated, SpanEnded, ViolationMode, ViolationVerdict, WarmUpFinished,
 };
 
 /// An access without a time; its number stands in its bytes.
@@ -162,6 +162,13 @@ pub(crate) fn one_of_each() -> Vec<Event> {
             skipped: 5,
             left_out: 4,
             duration_ns: 3,
+        }
+        .into(),
+        SpanEnded {
+            name: "token".into(),
+            label: Some("prompt 1, token 2".to_owned()),
+            thread: Some("worker 1".to_owned()),
+            duration_ns: 12,
         }
         .into(),
     ];

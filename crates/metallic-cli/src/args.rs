@@ -5,6 +5,7 @@ mod diff;
 mod manifest;
 mod run;
 mod store;
+mod trace;
 
 use std::path::PathBuf;
 
@@ -13,6 +14,7 @@ pub use diff::DiffArgs;
 pub use manifest::{ManifestArgs, ManifestCommand};
 pub use run::{DevicesArgs, ElementType, RunArgs};
 pub use store::*;
+pub use trace::TraceArgs;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -39,6 +41,7 @@ const EXAMPLES: &str = "Examples:
   metallic replay log.jsonl                        what other policies and capacities would have done
   metallic diff before.jsonl after.jsonl           what appeared, vanished or got dearer
   metallic explain log.jsonl gemm:GemmKey{m:64}    why this key missed
+  metallic trace log.jsonl > trace.json            a time line for https://ui.perfetto.dev
   metallic top --follow log.jsonl                  watch the log grow
 
 A LOG is a file, plain, `.zst` or `.gz`, or `-` for standard input. With `log.jsonl` go `log.jsonl.1`, `log.jsonl.2` and so on,
@@ -67,6 +70,8 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Tell the life of one key, and why it missed.
     Explain(ExplainArgs),
+    /// Write a log as a time line for Perfetto: creations, removals, entries, and the steps that waited.
+    Trace(TraceArgs),
     /// Watch a log that grows.
     Top(TopArgs),
     /// List, explain, check, ship and remove the artifacts that are kept for the next run.
@@ -116,12 +121,7 @@ pub struct ReportArgs {
   metallic replay log.jsonl
   metallic replay log.jsonl --cache gemm --capacities 64,128,256
   metallic replay --format arc OLTP.lis --capacities 1000,2000,5000,10000,15000
-  cut -f3 requests.tsv | metallic replay --format keys -",
-    after_long_help = concat!("Examples:
-  metallic replay log.jsonl
-  metallic replay log.jsonl --cache gemm --capacities 64,128,256
-  metallic replay --format arc OLTP.lis --capacities 1000,2000,5000,10000,15000
-  cut -f3 requests.tsv | metallic replay --format keys -\n\n", include_str!("commands/replay/schema.txt")))]
+  cut -f3 requests.tsv | metallic replay --format keys -")]
 pub struct ReplayArgs {
     /// Logs, or traces in another format; `-` is standard input.
     #[arg(required = true, value_name = "LOG")]
@@ -147,7 +147,7 @@ pub struct ReplayArgs {
     /// Threads; by default as many as the machine has cores.
     #[arg(long, value_name = "N")]
     pub jobs: Option<usize>,
-    /// Print JSON instead of tables and plots. `--help` shows its schema.
+    /// Print JSON instead of tables and plots. Its schema is docs/schemas/replay.schema.json.
     #[arg(long)]
     pub json: bool,
 }
@@ -174,12 +174,7 @@ pub enum TraceFormat {
   metallic explain log.jsonl 'gemm:GemmKey{m:64,n:64,k:1024}'
   metallic explain log.jsonl 'GemmKey{m:64,n:64,k:1024}' --json
   metallic explain log.jsonl --like m:4096
-  metallic explain log.jsonl --list gemm --group-by m",
-    after_long_help = concat!("Examples:
-  metallic explain log.jsonl 'gemm:GemmKey{m:64,n:64,k:1024}'
-  metallic explain log.jsonl 'GemmKey{m:64,n:64,k:1024}' --json
-  metallic explain log.jsonl --like m:4096
-  metallic explain log.jsonl --list gemm --group-by m\n\n", include_str!("commands/explain/schema.txt")))]
+  metallic explain log.jsonl --list gemm --group-by m")]
 pub struct ExplainArgs {
     /// The log.
     #[arg(value_name = "LOG")]
@@ -196,7 +191,7 @@ pub struct ExplainArgs {
     /// Sum the listed keys up by the value of this field, such as `m` or `shape.0`.
     #[arg(long, value_name = "FIELD")]
     pub group_by: Option<String>,
-    /// Print JSON instead of text. `--help` shows its schema.
+    /// Print JSON instead of text. Its schemas are docs/schemas/explain.schema.json and explain-list.schema.json.
     #[arg(long)]
     pub json: bool,
 }

@@ -9,6 +9,7 @@ use metallic_instrumentation::{
 
 use super::keys::{KeyLedger, Presence};
 use super::tally::Tally;
+use super::waits::Waits;
 use crate::input::{Registries, RegistryId};
 use crate::label::CacheNames;
 use crate::units::{count, nanoseconds};
@@ -35,6 +36,7 @@ pub struct Collector {
     pub(super) span: Option<(u64, u64)>,
     /// The number of keys in each list of the report.
     pub(super) named: usize,
+    pub(super) waits: Waits,
 }
 
 impl Collector {
@@ -58,6 +60,7 @@ impl Collector {
             latest: 0,
             span: None,
             named: Self::NAMED,
+            waits: Waits::default(),
         }
     }
 
@@ -110,6 +113,9 @@ impl Collector {
                 let policy = policy(&changed.strategy, limits, changed.max_idle_generations);
                 let pool = if tally.is_pool { "pool, " } else { "" };
                 tally.member(registry).policy = Some(format!("{pool}{policy}").into());
+            }
+            EventData::SpanEnded(span) if self.timed == Some(true) => {
+                self.waits.step(registry.process, span, time, self.named);
             }
             EventData::EventsDropped(dropped) => self.dropped = self.dropped.saturating_add(dropped.count),
             _ => {}
@@ -185,6 +191,7 @@ impl Collector {
     fn creation(&mut self, registry: RegistryId, creation: &ResourceCreated, time: u64) {
         let cache = self.place(&creation.cache);
         let ns = creation.duration_ns;
+        self.waits.creation(registry.process, creation, time);
         let created = creation.outcome == CreationOutcome::Created;
         let tally = &mut self.caches[cache];
         tally.creation(registry, ns, created, time);

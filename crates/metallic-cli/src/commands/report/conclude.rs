@@ -47,6 +47,7 @@ impl Collector {
             axis: if self.timed == Some(false) { Axis::Events } else { Axis::Time },
             span: self.span,
             bucket: 1 << shift,
+            steps: self.waits.figures(),
             keys: self.coverage(&dearest_keys, &rebuilt_keys),
             caches,
             dearest_keys,

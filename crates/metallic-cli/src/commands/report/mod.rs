@@ -19,6 +19,7 @@ pub mod keys;
 mod member;
 mod tables;
 mod tally;
+mod waits;
 
 pub use check::{Check, Subject, TOTAL};
 pub use collector::Collector;

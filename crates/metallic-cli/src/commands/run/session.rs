@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use metallic::Dtype;
 use metallic::caching::{Registry, ResourceCache, SharedRegistry};
+use metallic::slots::Spans;
 
 use super::answers::{Answer, Continuation, Timing};
 use super::board::{Board, Outcome};
@@ -82,7 +83,9 @@ impl Session<'_> {
         let kv_caches = thread::scope(|scope| {
             let mut started = Vec::new();
             for number in 1..=self.workers() {
-                let (device, cache, board) = (device.clone(), ResourceCache::from(registry.local()), &board);
+                let (device, mut local, board) = (device.clone(), registry.local(), &board);
+                let spans = local.slot_mut(Spans::default).clone();
+                let cache = ResourceCache::from(local);
                 let work = move || {
                     let worked = match self.model {
                         Model::Gpt2(model) => {
@@ -91,10 +94,15 @@ impl Session<'_> {
                                 1 => decoder,
                                 _ => decoder.with_kv_cache_name(format!("kv_cache_{number}")),
                             };
-                            self.write(model, decoder, board, serving, progress)
+                            self.write(model, decoder, board, serving, (&spans, progress))
                         }
                         Model::Bert(model) => self
-                            .embed(Encoder::new(model, device, cache, self.dtype), board, serving, progress)
+                            .embed(
+                                Encoder::new(model, device, cache, self.dtype),
+                                board,
+                                serving,
+                                (&spans, progress),
+                            )
                             .map(|()| None),
                     };
                     worked.unwrap_or_else(|failure| {
@@ -126,7 +134,7 @@ impl Session<'_> {
         mut decoder: Decoder<'_, D, G>,
         board: &Board,
         serving: &Serving<'_>,
-        progress: &Progress,
+        (spans, progress): (&Spans, &Progress),
     ) -> Result<Option<CacheRow>, Error> {
         let longest = self.longest();
         let wanted = longest.saturating_add(self.tokens).saturating_sub(1);
@@ -143,8 +151,9 @@ impl Session<'_> {
         // The first prompt of a worker is the one that waits for this memory.
         let mut reserving = start.elapsed();
         while let Some(turn) = board.take() {
-            let (continuation, mut timing) =
-                self.continue_prompt(model, &mut decoder, &self.prompts[turn.prompt])?;
+            let span = spans.begin();
+            let (continuation, mut timing) = self.continue_prompt(model, &mut decoder, turn.prompt, spans)?;
+            span.end("prompt", || format!("prompt {}", turn.prompt + 1));
             timing.first += mem::take(&mut reserving);
             turn.end(Answer::Continuation(continuation), timing)?;
             progress.add(1);
@@ -167,16 +176,18 @@ impl Session<'_> {
         &self,
         model: &Gpt2,
         decoder: &mut Decoder<'_, D, G>,
-        prompt: &Prompt,
+        prompt: usize,
+        spans: &Spans,
     ) -> Result<(Continuation, Timing), Error> {
         let mut continuation = Continuation::default();
         let mut timing = Timing::default();
         decoder.restart();
-        let mut ids = prompt.ids.as_slice();
+        let mut ids = self.prompts[prompt].ids.as_slice();
         let mut next;
         loop {
-            let start = Instant::now();
+            let (start, span) = (Instant::now(), spans.begin());
             let logits = decoder.feed(ids)?;
+            span.end("token", || format!("prompt {}, token {}", prompt + 1, continuation.ids.len() + 1));
             next = [likeliest(&logits)?];
             if continuation.ids.is_empty() {
                 timing.first = start.elapsed();
@@ -201,7 +212,7 @@ impl Session<'_> {
         mut encoder: Encoder<'_, D, G>,
         board: &Board,
         serving: &Serving<'_>,
-        progress: &Progress,
+        (spans, progress): (&Spans, &Progress),
     ) -> Result<(), Error> {
         let start = Instant::now();
         let arrival = serving.arrival();
@@ -215,7 +226,9 @@ impl Session<'_> {
         let mut reserving = start.elapsed();
         while let Some(turn) = board.take() {
             let (start, ids) = (Instant::now(), &self.prompts[turn.prompt].ids);
+            let span = spans.begin();
             let embedding = encoder.embed(ids)?;
+            span.end("embedding", || format!("prompt {}", turn.prompt + 1));
             let first = start.elapsed() + mem::take(&mut reserving);
             if embedding.iter().any(|x| !x.is_finite()) {
                 return Err(Error::Deviation("an embedding has elements that are not numbers".to_owned()));

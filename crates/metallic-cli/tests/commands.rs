@@ -182,8 +182,17 @@ fn errors_are_one_line_with_file_line_and_cause() {
 
 #[test]
 fn the_help_of_each_command_has_an_example() {
-    let commands: [&[&str]; 9] =
-        [&[], &["report"], &["diff"], &["trace"], &["replay"], &["explain"], &["top"], &["completions"], &["man"]];
+    let commands: [&[&str]; 9] = [
+        &[],
+        &["report"],
+        &["diff"],
+        &["trace"],
+        &["replay"],
+        &["explain"],
+        &["top"],
+        &["completions"],
+        &["man"],
+    ];
     for command in commands {
         let args: Vec<&str> = command.iter().copied().chain(["--help"]).collect();
         let text = stdout(&metallic(&args, b""));

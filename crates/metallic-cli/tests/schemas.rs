@@ -133,8 +133,11 @@ fn what_the_commands_over_a_run_print_is_what_their_schemas_say() {
     let folder = tempfile::tempdir().unwrap();
     let [log, other, manifest, saved] =
         ["a.jsonl", "b.jsonl", "m.jsonl", "a.json"].map(|name| folder.path().join(name));
+    let prompts = folder.path().join("prompts.txt");
+    fs::write(&prompts, "1,2,3\n4,5\n").unwrap();
     let run = |log: &Path, rest: &[&str]| {
-        let args = ["run", "--device", "host", "--tokens", "2", "--events", text(log)];
+        let args =
+            ["run", "--device", "host", "--tokens", "2", "--ids", text(&prompts), "--events", text(log)];
         valid(&[&args, rest].concat())
     };
     let first = run(&log, &["--record", text(&manifest), "--policy", "gemm=lru:2", "--verify", "--logits"]);

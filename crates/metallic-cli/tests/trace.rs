@@ -177,6 +177,6 @@ fn the_report_says_which_step_waited_for_which_creation() {
         (&2.into(), &2.into(), &85_000.into())
     );
     let text = String::from_utf8(metallic("report", &log(), &[]).stdout).unwrap();
-    assert!(text.contains("Steps that waited longest") && text.contains("token: 1"), "{text}");
+    assert!(text.contains("Steps that waited longest") && text.contains("token 1 "), "{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 80 || line.contains(": ")), "{text}");
 }

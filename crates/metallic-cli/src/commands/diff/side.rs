@@ -75,11 +75,14 @@ impl From<&Key> for KeySide {
     }
 }
 
-/// Returns `true` if what begins like this is one of the program's documents, or was one before another program laid it out
-/// anew. A line of a log begins with one of its own members.
+/// Returns `true` if what begins like this is one of the program's documents, or was one before another program laid it out or
+/// sorted it anew. A line of a log begins with one of its own members.
 fn is_document(start: &[u8]) -> bool {
     let Some(rest) = start.trim_ascii_start().strip_prefix(b"{") else { return false };
-    rest.starts_with(b"\n") || rest.starts_with(b"\r") || rest.trim_ascii_start().starts_with(b"\"schema\"")
+    let first = rest.trim_ascii_start();
+    rest.starts_with(b"\n")
+        || rest.starts_with(b"\r")
+        || [&b"\"schema\""[..], b"\"axis\""].iter().any(|name| first.starts_with(name))
 }
 
 fn parse(name: &str, text: &str) -> Result<Report, Error> {

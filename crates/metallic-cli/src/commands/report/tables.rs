@@ -233,7 +233,7 @@ fn waits(report: &Report) -> Table {
         .may_lack(["took", "most for", "creations"]);
     for wait in &report.steps.longest_waits {
         let step = match &wait.label {
-            Some(label) => format!("{}: {label}", wait.step),
+            Some(label) => format!("{} {label}", wait.step),
             None => wait.step.clone(),
         };
         table.row([

@@ -153,7 +153,7 @@ impl Session<'_> {
         while let Some(turn) = board.take() {
             let span = spans.begin();
             let (continuation, mut timing) = self.continue_prompt(model, &mut decoder, turn.prompt, spans)?;
-            span.end("prompt", || format!("prompt {}", turn.prompt + 1));
+            span.end("prompt", || format!("{}", turn.prompt + 1));
             timing.first += mem::take(&mut reserving);
             turn.end(Answer::Continuation(continuation), timing)?;
             progress.add(1);
@@ -187,7 +187,7 @@ impl Session<'_> {
         loop {
             let (start, span) = (Instant::now(), spans.begin());
             let logits = decoder.feed(ids)?;
-            span.end("token", || format!("prompt {}, token {}", prompt + 1, continuation.ids.len() + 1));
+            span.end("token", || format!("{}, prompt {}", continuation.ids.len() + 1, prompt + 1));
             next = [likeliest(&logits)?];
             if continuation.ids.is_empty() {
                 timing.first = start.elapsed();
@@ -228,7 +228,7 @@ impl Session<'_> {
             let (start, ids) = (Instant::now(), &self.prompts[turn.prompt].ids);
             let span = spans.begin();
             let embedding = encoder.embed(ids)?;
-            span.end("embedding", || format!("prompt {}", turn.prompt + 1));
+            span.end("embedding", || format!("{}", turn.prompt + 1));
             let first = start.elapsed() + mem::take(&mut reserving);
             if embedding.iter().any(|x| !x.is_finite()) {
                 return Err(Error::Deviation("an embedding has elements that are not numbers".to_owned()));

@@ -133,7 +133,7 @@ impl Timeline {
                 let thread = span.thread.clone().unwrap_or_else(|| "steps".to_owned());
                 let track = self.place(Track::Steps { process: registry.process, thread });
                 let name = match &span.label {
-                    Some(label) => format!("{} ({label})", span.name),
+                    Some(label) => format!("{} {label}", span.name),
                     None => span.name.to_string(),
                 };
                 let end = at.saturating_add(span.duration_ns);

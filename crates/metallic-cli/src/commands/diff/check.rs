@@ -22,6 +22,7 @@ impl Subject for Diff {
         "rebuilt",
         "rebuilt_seconds",
     ];
+    const MISSING: &str = "there is no cache";
     const UNKNOWN: &str =
         "that is not known: there were no look-ups, or a report does not name all of its keys";
 

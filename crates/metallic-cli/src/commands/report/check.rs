@@ -10,6 +10,8 @@ use crate::error::Error;
 pub trait Subject {
     /// The names of the figures.
     const FIGURES: &[&str];
+    /// The beginning of the message about a cache that is not there.
+    const MISSING: &str;
     /// Why a figure is not a number, in words.
     const UNKNOWN: &str;
 
@@ -111,7 +113,7 @@ impl<S: Subject> Check<S> {
     pub fn broken(&self, subject: &S) -> Option<String> {
         let Self { text, cache, figure, operator, limit, .. } = self;
         let Some(value) = subject.figure(cache, figure) else {
-            return Some(format!("check {text}: there is no cache `{cache}`"));
+            return Some(format!("check {text}: {} `{cache}`", S::MISSING));
         };
         if value.is_nan() {
             return Some(format!("check {text}: {}", S::UNKNOWN));
@@ -147,6 +149,7 @@ impl Subject for Report {
         }
         names
     };
+    const MISSING: &str = "the log has no cache";
     const UNKNOWN: &str = "there were no look-ups";
 
     fn figure(&self, cache: &str, figure: &str) -> Option<f64> {

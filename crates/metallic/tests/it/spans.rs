@@ -26,7 +26,10 @@ fn a_step_is_reported_with_the_time_of_its_begin_and_one_that_is_dropped_is_not(
         })
         .collect();
     let [(Some(100), true, span)] = spans.as_slice() else { panic!("{spans:?}") };
-    assert_eq!((&*span.name, span.label.as_deref(), span.duration_ns), ("token", Some("prompt 1, token 2"), 7));
+    assert_eq!(
+        (&*span.name, span.label.as_deref(), span.duration_ns),
+        ("token", Some("prompt 1, token 2"), 7)
+    );
     assert_eq!(span.thread.as_deref(), std::thread::current().name());
 }
 

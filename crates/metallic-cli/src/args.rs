@@ -1,23 +1,27 @@
 //! The command line.
 
 mod contract;
+mod diff;
 mod manifest;
 mod run;
 mod store;
+mod trace;
 mod values;
 
 use std::path::PathBuf;
 
 pub use contract::{Arm, ContractArgs};
+pub use diff::DiffArgs;
 pub use manifest::{ManifestArgs, ManifestCommand};
 pub use run::{DevicesArgs, ElementType, RunArgs};
 pub use store::*;
+pub use trace::TraceArgs;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::commands::report::Check;
+use crate::commands::report::{Check, Collector, Report};
 use crate::error::Error;
 
 /// Run a transformer out of the caches; see, explain and tune the caches of any program that uses metallic, from the event
@@ -37,7 +41,9 @@ const EXAMPLES: &str = "Examples:
   METALLIC_METRICS_JSONL_PATH=log.jsonl ./engine   a program that uses metallic writes its log
   metallic report log.jsonl                        what the caches did, and what it cost
   metallic replay log.jsonl                        what other policies and capacities would have done
+  metallic diff before.jsonl after.jsonl           what appeared, vanished or got dearer
   metallic explain log.jsonl gemm:GemmKey{m:64}    why this key missed
+  metallic trace log.jsonl > trace.json            a time line for https://ui.perfetto.dev
   metallic top --follow log.jsonl                  watch the log grow
 
 A LOG is a file, plain, `.zst` or `.gz`, or `-` for standard input. With `log.jsonl` go `log.jsonl.1`, `log.jsonl.2` and so on,
@@ -77,10 +83,14 @@ pub enum Command {
     Devices(DevicesArgs),
     /// Say what the caches did and what it cost, as tables or as one HTML page.
     Report(ReportArgs),
+    /// Say what changed from one log to another: keys that are new, gone, or dearer.
+    Diff(DiffArgs),
     /// Replay the recorded accesses under every policy and many capacities, and advise.
     Replay(ReplayArgs),
     /// Tell the life of one key, and why it missed.
     Explain(ExplainArgs),
+    /// Write a log as a time line for Perfetto: creations, removals, entries, and the steps that waited.
+    Trace(TraceArgs),
     /// Watch a log that grows.
     Top(TopArgs),
     /// List, explain, check, ship and remove the artifacts that are kept for the next run.
@@ -111,13 +121,16 @@ pub struct ReportArgs {
     pub html: Option<PathBuf>,
     /// Fail with exit code 3 unless this holds: CACHE.FIGURE, an operator, a number; the cache `total` is the sum of all. Figures:
     /// hits, misses, hit_rate (0 to 1), entries, peak_entries, evictions, removals, creations, failed, loads (from
-    /// a store of artifacts, among the creations), load_seconds, creation_seconds, max_creation_seconds, rebuilt, rebuilt_seconds. May be given several times.
+    /// a store of artifacts, among the creations), load_seconds, creation_seconds, max_creation_seconds, created_bytes, rebuilt, rebuilt_seconds. May be given several times.
     #[arg(long = "check", value_name = "CONDITION")]
-    pub checks: Vec<Check>,
+    pub checks: Vec<Check<Report>>,
     /// How many keys to keep figures of; beyond that, only the dearest ones. 200000 take about 50 MB.
     #[arg(long, value_name = "N", default_value_t = 200_000)]
     pub keys: usize,
-    /// Print JSON instead of tables.
+    /// How many keys to name, the dearest first; `diff` can only compare the keys that a saved report names.
+    #[arg(long, value_name = "N", default_value_t = Collector::NAMED)]
+    pub top: usize,
+    /// Print JSON instead of tables. Its schema is docs/schemas/report.schema.json.
     #[arg(long)]
     pub json: bool,
 }
@@ -128,12 +141,7 @@ pub struct ReportArgs {
   metallic replay log.jsonl
   metallic replay log.jsonl --cache gemm --capacities 64,128,256
   metallic replay --format arc OLTP.lis --capacities 1000,2000,5000,10000,15000
-  cut -f3 requests.tsv | metallic replay --format keys -",
-    after_long_help = concat!("Examples:
-  metallic replay log.jsonl
-  metallic replay log.jsonl --cache gemm --capacities 64,128,256
-  metallic replay --format arc OLTP.lis --capacities 1000,2000,5000,10000,15000
-  cut -f3 requests.tsv | metallic replay --format keys -\n\n", include_str!("commands/replay/schema.txt")))]
+  cut -f3 requests.tsv | metallic replay --format keys -")]
 pub struct ReplayArgs {
     /// Logs, or traces in another format; `-` is standard input.
     #[arg(required = true, value_name = "LOG")]
@@ -160,7 +168,7 @@ pub struct ReplayArgs {
     /// Threads; by default as many as the machine has cores.
     #[arg(long, value_name = "N")]
     pub jobs: Option<usize>,
-    /// Print JSON instead of tables and plots. `--help` shows its schema.
+    /// Print JSON instead of tables and plots. Its schema is docs/schemas/replay.schema.json.
     #[arg(long)]
     pub json: bool,
 }
@@ -187,12 +195,7 @@ pub enum TraceFormat {
   metallic explain log.jsonl 'gemm:GemmKey{m:64,n:64,k:1024}'
   metallic explain log.jsonl 'GemmKey{m:64,n:64,k:1024}' --json
   metallic explain log.jsonl --like m:4096
-  metallic explain log.jsonl --list gemm --group-by m",
-    after_long_help = concat!("Examples:
-  metallic explain log.jsonl 'gemm:GemmKey{m:64,n:64,k:1024}'
-  metallic explain log.jsonl 'GemmKey{m:64,n:64,k:1024}' --json
-  metallic explain log.jsonl --like m:4096
-  metallic explain log.jsonl --list gemm --group-by m\n\n", include_str!("commands/explain/schema.txt")))]
+  metallic explain log.jsonl --list gemm --group-by m")]
 pub struct ExplainArgs {
     /// The log.
     #[arg(value_name = "LOG")]
@@ -209,7 +212,7 @@ pub struct ExplainArgs {
     /// Sum the listed keys up by the value of this field, such as `m` or `shape.0`.
     #[arg(long, value_name = "FIELD")]
     pub group_by: Option<String>,
-    /// Print JSON instead of text. `--help` shows its schema.
+    /// Print JSON instead of text. Its schemas are docs/schemas/explain.schema.json and explain-list.schema.json.
     #[arg(long)]
     pub json: bool,
 }

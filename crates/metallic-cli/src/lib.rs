@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! model, prompts, device --metallic-transformer--> run --> out, and a log
-//! LOG... --input--> events, with file and line --> report | replay | explain | top --> out
+//! LOG... --input--> events, with file and line --> report | diff | replay | explain | trace | top --> out
 //! ```
 //!
 //! [`commands`] has a module for each command, with a function `run`. [`devices`] chooses what a model runs on, from the backends
@@ -17,6 +17,7 @@ pub mod commands;
 pub mod devices;
 pub mod error;
 pub mod input;
+pub mod json;
 pub mod label;
 mod overwrite;
 mod paragraph;
@@ -29,7 +30,7 @@ pub mod terminal;
 mod units;
 
 use args::{Args, Command, RunArgs};
-use commands::{completions, explain, man, manifest, replay, report, run, top};
+use commands::{completions, diff, explain, man, manifest, replay, report, run, top, trace};
 pub use error::Error;
 
 /// Runs the command, which writes its results to `out`.
@@ -41,8 +42,10 @@ pub fn run(args: Args, out: &mut dyn Write) -> Result<(), Error> {
         Command::Run(args) => run::run(&args, out),
         Command::Devices(args) => commands::devices::run(&args, out),
         Command::Report(args) => report::run(&args, out),
+        Command::Diff(args) => diff::run(&args, out),
         Command::Replay(args) => replay::run(&args, out),
         Command::Explain(args) => explain::run(&args, out),
+        Command::Trace(args) => trace::run(&args, out),
         Command::Top(args) => top::run(&args, out),
         Command::Store(args) => commands::store::run(&args.command, out),
         Command::Completions(args) => completions::run(&args, out),

@@ -16,6 +16,7 @@ mod name;
 mod named;
 mod opening;
 mod removal;
+mod span;
 mod verification;
 
 pub use artifact::{
@@ -28,6 +29,7 @@ pub use look_up::{CreationOutcome, ResourceCacheAccess, ResourceCacheSummary, Re
 pub use name::CacheName;
 pub use opening::{CacheKind, CacheOpened, CachePolicyChanged, LogOpened, RegistryOpened};
 pub use removal::{CacheCleared, CacheEviction, EntryRemoved, RemovalCause};
+pub use span::SpanEnded;
 pub use verification::IncompleteKey;
 
 /// One thing that a cache did, with its time.
@@ -183,6 +185,8 @@ events! {
     WarmUpFinished,
     /// A key that does not say all of what its resource is made of.
     IncompleteKey,
+    /// A step of the program that ended.
+    SpanEnded,
 }
 
 impl EventKind {

@@ -134,7 +134,8 @@ impl EventSink for MetricsExporter {
             | EventKind::EventsDropped
             | EventKind::LogOpened
             | EventKind::RegistryOpened
-            | EventKind::WarmUpFinished => false,
+            | EventKind::WarmUpFinished
+            | EventKind::SpanEnded => false,
             _ => true,
         }
     }

@@ -123,6 +123,14 @@ impl EventSink for TracingExporter {
                 max_idle_generations = e.max_idle_generations,
                 min_entries = e.min_entries
             ),
+            EventData::SpanEnded(e) => emit!(
+                DEBUG,
+                "SpanEnded",
+                name = &*e.name,
+                label = e.label.as_deref(),
+                thread = e.thread.as_deref(),
+                duration_ns = e.duration_ns
+            ),
             EventData::EventsDropped(e) => emit!(WARN, "EventsDropped", count = e.count),
             EventData::KvCacheResized(e) => emit!(
                 DEBUG,

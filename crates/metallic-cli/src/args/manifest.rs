@@ -25,7 +25,7 @@ pub enum ManifestCommand {
     Show {
         /// The manifest.
         manifest: PathBuf,
-        /// Print JSON instead of a table.
+        /// Print JSON instead of a table. Its schema is docs/schemas/manifest-show.schema.json.
         #[arg(long)]
         json: bool,
     },
@@ -44,7 +44,7 @@ pub enum ManifestCommand {
         first: PathBuf,
         /// The other.
         second: PathBuf,
-        /// Print JSON instead of text.
+        /// Print JSON instead of text. Its schema is docs/schemas/manifest-diff.schema.json.
         #[arg(long)]
         json: bool,
     },
@@ -65,7 +65,7 @@ pub enum ManifestCommand {
         manifest: PathBuf,
         /// The log of a run.
         log: PathBuf,
-        /// Print JSON instead of text.
+        /// Print JSON instead of text. Its schema is docs/schemas/manifest-coverage.schema.json.
         #[arg(long)]
         json: bool,
     },

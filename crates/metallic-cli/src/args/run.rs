@@ -34,7 +34,7 @@ first one whose name, interface or driver has NAME in it, `wgpu:2` the one of th
 /// Arguments of `run`.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES,
-    after_long_help = format!("{EXAMPLES}\n\n{POLICIES}\n\n{}", include_str!("../commands/run/schema.txt")))]
+    after_long_help = format!("{EXAMPLES}\n\n{POLICIES}"))]
 pub struct RunArgs {
     /// The device to run on: `auto`, `host`, `wgpu`, `wgpu:NAME`, `wgpu:NUMBER` or `software`.
     #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = Proposes::devices(),
@@ -83,10 +83,10 @@ pub struct RunArgs {
     #[arg(long, conflicts_with_all = ["store", "store_remote", "trust_remote"])]
     pub no_store: bool,
     /// Compute everything again in f64, and fail if a logit is off by more than 0.001, or an element of a vector by more than
-    /// 0.0001; f16 may be off by more, as the schema in `--help` says.
+    /// 0.0001; f16 may be off by more, as the schema of `--json` says.
     #[arg(long)]
     pub verify: bool,
-    /// Print JSON instead of tables. `--help` shows its schema.
+    /// Print JSON instead of tables. Its schema is docs/schemas/run.schema.json.
     #[arg(long)]
     pub json: bool,
     /// With the logits of the last position of each prompt in the JSON.
@@ -103,7 +103,7 @@ pub struct RunArgs {
   metallic devices
   metallic devices --json")]
 pub struct DevicesArgs {
-    /// Print JSON instead of text.
+    /// Print JSON instead of text. Its schema is docs/schemas/devices.schema.json.
     #[arg(long)]
     pub json: bool,
 }

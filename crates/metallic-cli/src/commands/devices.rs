@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use crate::args::DevicesArgs;
 use crate::devices::Devices;
 use crate::error::Error;
+use crate::json;
 
 /// Runs the command.
 ///
@@ -13,8 +14,7 @@ use crate::error::Error;
 pub fn run(args: &DevicesArgs, out: &mut dyn Write) -> Result<(), Error> {
     let devices = Devices::list()?;
     if args.json {
-        serde_json::to_writer(&mut *out, &devices)?;
-        return Ok(writeln!(out)?);
+        return json::write(json::DEVICES, &devices, out);
     }
     Ok(write(&devices, out)?)
 }

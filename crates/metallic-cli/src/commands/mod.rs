@@ -2,6 +2,7 @@
 
 pub mod completions;
 pub mod devices;
+pub mod diff;
 pub mod explain;
 pub mod man;
 pub mod manifest;
@@ -10,3 +11,4 @@ pub mod report;
 pub mod run;
 pub mod store;
 pub mod top;
+pub mod trace;

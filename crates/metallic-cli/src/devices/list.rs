@@ -11,8 +11,6 @@ use crate::error::Error;
 /// All devices, and which of them `--device auto` takes: the schema of `metallic devices --json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Devices {
-    /// The version of this schema.
-    pub schema: u32,
     /// The device that `--device auto` takes.
     pub auto: String,
     /// `host` or `wgpu`: what kind of device that is.
@@ -46,7 +44,6 @@ impl Devices {
     pub fn list() -> Result<Self, Error> {
         let choice = Choice::make(&Wanted::Auto, None, 0)?;
         Ok(Self {
-            schema: 1,
             auto: choice.name,
             auto_kind: choice.device.kind(),
             why: choice.why,

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::fmt;
 
 use metallic_instrumentation::{Event, EventData, LogOpened, RegistryOpened};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::units::utc;
 
 /// One process that wrote to a log, as its header says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessFigures {
     /// The program's name, if there is a header.
     pub program: String,

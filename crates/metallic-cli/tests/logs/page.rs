@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::made::{Numbered, Work, dice, open_log, write};
 use metallic::caching::{CacheRegistry, EvictionPolicy, ManualClock};
+use metallic_cli::commands::report::Collector;
 use metallic_cli::commands::report::html::{Contents, page};
 use metallic_cli::input::LogReader;
 use metallic_instrumentation::{
@@ -20,7 +21,8 @@ fn contents(events: &[Event]) -> Contents {
     let folder = tempfile::tempdir().expect("there is room for temporary files");
     let path = folder.path().join("serving.jsonl");
     write(&path, events);
-    Contents::read(LogReader::open(&[path]).expect("the log is there"), 1000).expect("the log has events")
+    Contents::read(LogReader::open(&[path]).expect("the log is there"), Collector::new(1000))
+        .expect("the log has events")
 }
 
 fn access(key: &str, hit: bool, at: u64) -> Event {

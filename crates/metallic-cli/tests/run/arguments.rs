@@ -150,9 +150,9 @@ fn nothing_said_means_run_with_what_is_meant_by_default() {
 }
 
 #[test]
-fn the_help_has_the_policies_the_schema_and_an_example() {
+fn the_help_has_the_policies_and_an_example_and_names_the_schema() {
     let help = stdout(&["run", "--help"], "");
-    for part in ["Examples:\n", "metallic run", "hybrid:N:TIME", "JSON (schema 2), one object:"] {
+    for part in ["Examples:\n", "metallic run", "hybrid:N:TIME", "docs/schemas/run.schema.json"] {
         assert!(help.contains(part), "{part}: {help}");
     }
 }

@@ -3,7 +3,7 @@ use metallic_instrumentation::{
     CacheCleared, CacheEviction, CacheKind, CacheOpened, CachePolicyChanged, CreationOutcome,
     CreationViolation, EntryRemoved, Event, EventData, EventSink, EventsDropped, JsonlExporter, JsonlReader,
     KvCacheRefused, KvCacheResized, KvCacheTruncated, LogOpened, RegistryOpened, RemoteFailed, RemovalCause,
-    ResourceCacheAccess, ResourceCacheSummary, ResourceCreated, ViolationMode, ViolationVerdict,
+    ResourceCacheAccess, ResourceCacheSummary, ResourceCreated, SpanEnded, ViolationMode, ViolationVerdict,
     WarmUpFinished,
 };
 use proptest::prelude::*;
@@ -124,6 +124,7 @@ fn others() -> impl Strategy<Value = EventData> {
     let rest = prop_oneof![
         data!(EventsDropped { count: n() }),
         data!(IncompleteKey { cache: text(), cache_key: text(), differing_parts: list() }),
+        data!(SpanEnded { name: text(), label: maybe(), thread: maybe(), duration_ns: n() }),
         data!(LogOpened {
             program: text(),
             version: maybe(),

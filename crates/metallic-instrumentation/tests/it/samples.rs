@@ -6,7 +6,7 @@ use metallic_instrumentation::{
     CacheCleared, CacheEviction, CacheKind, CacheOpened, CachePolicyChanged, CreationOutcome,
     CreationViolation, EntryRemoved, Event, EventData, EventKind, EventsDropped, IncompleteKey,
     KvCacheRefused, KvCacheResized, KvCacheTruncated, LogOpened, RegistryOpened, RemoteFailed, RemovalCause,
-    ResourceCacheAccess, ResourceCacheSummary, ResourceCreated, ViolationMode, ViolationVerdict,
+    ResourceCacheAccess, ResourceCacheSummary, ResourceCreated, SpanEnded, ViolationMode, ViolationVerdict,
     WarmUpFinished,
 };
 
@@ -176,6 +176,13 @@ pub(crate) fn one_of_each() -> Vec<Event> {
             cache: "a".into(),
             cache_key: "a:K{m:1}".into(),
             differing_parts: vec!["options".to_owned()],
+        }
+        .into(),
+        SpanEnded {
+            name: "token".into(),
+            label: Some("prompt 1, token 2".to_owned()),
+            thread: Some("worker 1".to_owned()),
+            duration_ns: 12,
         }
         .into(),
     ];

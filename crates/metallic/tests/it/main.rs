@@ -23,6 +23,7 @@ mod prepared_tensors_model;
 mod registry;
 mod slot_reports;
 mod slots;
+mod spans;
 mod spec_examples;
 mod spec_kernels;
 mod spec_recipes;

@@ -22,8 +22,7 @@ arguments are wrong; 3, `verify` found damage or `doctor` a failure, a line on s
 
 /// Arguments of `store`.
 #[derive(Debug, ClapArgs)]
-#[command(after_help = format!("{EXAMPLES}\n\n{CODES}"),
-    after_long_help = format!("{EXAMPLES}\n\n{CODES}\n\n{}", include_str!("../../commands/store/schema.txt")))]
+#[command(after_help = format!("{EXAMPLES}\n\n{CODES}"))]
 pub struct StoreCommands {
     /// The command.
     #[command(subcommand)]
@@ -60,7 +59,7 @@ pub struct FolderArgs {
     /// caches.
     #[arg(long, value_name = "DIR")]
     pub store: Option<PathBuf>,
-    /// Print JSON instead of text. `metallic store --help` shows its schema.
+    /// Print JSON instead of text. The schemas are docs/schemas/store-*.schema.json.
     #[arg(long)]
     pub json: bool,
 }
@@ -185,7 +184,7 @@ pub struct DoctorArgs {
     /// A base that is only read: a folder, or a bundle. May be given several times.
     #[arg(long = "base", value_name = "PATH")]
     pub bases: Vec<PathBuf>,
-    /// Print JSON instead of text. `metallic store --help` shows its schema.
+    /// Print JSON instead of text. The schemas are docs/schemas/store-*.schema.json.
     #[arg(long)]
     pub json: bool,
 }

@@ -10,6 +10,7 @@ use super::text;
 use crate::args::ExplainArgs;
 use crate::error::Error;
 use crate::input::{LogReader, SkippedIn};
+use crate::json;
 use crate::units::{lines_text, printable};
 
 /// Runs the command.
@@ -31,8 +32,7 @@ pub fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<(), Error> {
         return Err(Error::NotFound(format!("{}: no event in it names a key", args.log.display())));
     }
     if args.json {
-        serde_json::to_writer(&mut *out, &document(&found, log.files(), log.skipped()))?;
-        writeln!(out)?;
+        json::write(json::EXPLAIN, &document(&found, log.files(), log.skipped()), out)?;
     } else {
         write_heading(&log, out)?;
         text::write(out, &found)?;
@@ -69,9 +69,7 @@ fn write_list(
     }
     let rows = list.finish();
     if args.json {
-        let document = json!({"schema": 1, "files": log.files(), "keys": rows});
-        serde_json::to_writer(&mut *out, &document)?;
-        writeln!(out)?;
+        json::write(json::EXPLAIN_LIST, &json!({"files": log.files(), "keys": rows}), out)?;
     } else {
         write_heading(&log, out)?;
         if !rows.is_empty() {
@@ -101,7 +99,6 @@ fn document(found: &Found, files: &[String], skipped: &[SkippedIn]) -> Value {
         skipped.iter().map(|skipped| json!({"file": skipped.file, "lines": skipped.skipped.total()}));
     let totals = found.life.as_ref().map(|life| life.totals).unwrap_or_default();
     json!({
-        "schema": 1,
         "files": files,
         "cache": found.cache,
         "key": found.key,

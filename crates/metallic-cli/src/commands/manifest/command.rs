@@ -10,6 +10,7 @@ use super::coverage::{self, Uses};
 use crate::args::{ManifestArgs, ManifestCommand};
 use crate::error::Error;
 use crate::input::LogReader;
+use crate::json;
 use crate::table::Table;
 use crate::units::{bytes, count, duration, printable};
 
@@ -48,7 +49,7 @@ pub fn run(args: &ManifestArgs, out: &mut dyn Write) -> Result<(), Error> {
             let manifest = Manifest::open(manifest)?;
             let coverage = uses(&manifest, std::slice::from_ref(log))?.coverage();
             if *json {
-                return write_json(&json!({"schema": 1, "coverage": coverage}), out);
+                return json::write(json::MANIFEST_COVERAGE, &json!({"coverage": coverage}), out);
             }
             Ok(coverage::write(&coverage, out)?)
         }
@@ -79,7 +80,8 @@ fn show(manifest: &Manifest, is_json: bool, out: &mut dyn Write) -> Result<(), E
     records.sort_by_key(|record| (std::cmp::Reverse(record.cost_ns), record.order));
     if is_json {
         let records: Vec<Value> = records.iter().map(|record| json!(record)).collect();
-        return write_json(&json!({"schema": 1, "records": records, "skipped": manifest.skipped()}), out);
+        let body = json!({"records": records, "skipped": manifest.skipped()});
+        return json::write(json::MANIFEST_SHOW, &body, out);
     }
     let mut table = Table::new(["key", "cost", "bytes", "created", "phase"]).ending_in_text();
     for record in &records {
@@ -103,13 +105,12 @@ fn show(manifest: &Manifest, is_json: bool, out: &mut dyn Write) -> Result<(), E
 fn diff(first: &Manifest, second: &Manifest, is_json: bool, out: &mut dyn Write) -> Result<(), Error> {
     let diff = first.diff(second);
     if is_json {
-        let document = json!({
-            "schema": 1,
+        let body = json!({
             "only_first": diff.only_first,
             "only_second": diff.only_second,
             "common": diff.common,
         });
-        return write_json(&document, out);
+        return json::write(json::MANIFEST_DIFF, &body, out);
     }
     for (sign, records) in [('-', &diff.only_first), ('+', &diff.only_second)] {
         for record in records {
@@ -117,9 +118,4 @@ fn diff(first: &Manifest, second: &Manifest, is_json: bool, out: &mut dyn Write)
         }
     }
     Ok(writeln!(out, "{} keys in both", count(diff.common as u64))?)
-}
-
-fn write_json(document: &Value, out: &mut dyn Write) -> Result<(), Error> {
-    serde_json::to_writer(&mut *out, document)?;
-    Ok(writeln!(out)?)
 }

@@ -17,8 +17,7 @@ pub fn run(args: &ReplayArgs, out: &mut dyn Write) -> Result<(), Error> {
     let input = load(args)?;
     let (caches, left_out) = replay(&input, args)?;
     if args.json {
-        serde_json::to_writer(&mut *out, &json::document(&input, &caches, left_out))?;
-        return Ok(writeln!(out)?);
+        return crate::json::write(crate::json::REPLAY, &json::document(&input, &caches, left_out), out);
     }
     if args.format == TraceFormat::Auto {
         let format = match input.format {

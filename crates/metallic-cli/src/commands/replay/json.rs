@@ -1,4 +1,4 @@
-//! The JSON of `--json`. Its schema is described in `schema.txt`, which `metallic replay --help` shows.
+//! The JSON of `--json`, whose schema is `docs/schemas/replay.schema.json`.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -14,9 +14,6 @@ use super::trace::Trace;
 use crate::args::TraceFormat;
 use metallic::caching::EvictionPolicy;
 
-/// The number that is raised when a field changes its meaning or leaves.
-const SCHEMA: u32 = 2;
-
 pub(super) fn document(input: &Input, caches: &[CacheReplay], left_out: usize) -> Value {
     let format = match input.format {
         TraceFormat::Keys => "keys",
@@ -29,7 +26,6 @@ pub(super) fn document(input: &Input, caches: &[CacheReplay], left_out: usize) -
         json!({"file": skipped.file, "lines": skipped.skipped.total(), "first": first})
     });
     json!({
-        "schema": SCHEMA,
         "format": format,
         "files": input.files,
         "dropped": input.dropped,

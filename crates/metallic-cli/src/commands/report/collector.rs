@@ -11,6 +11,7 @@ use super::clock::LogClock;
 use super::keys::{KeyLedger, Presence};
 use super::kv::KvTally;
 use super::tally::Tally;
+use super::waits::Waits;
 use crate::input::{Registries, RegistryId};
 use crate::label::CacheNames;
 use crate::units::{count, nanoseconds};
@@ -34,11 +35,17 @@ pub struct Collector {
     pub(super) dropped: u64,
     pub(super) clock: LogClock,
     pub(super) span: Option<(u64, u64)>,
+    /// The number of keys in each list of the report.
+    pub(super) named: usize,
+    pub(super) waits: Waits,
 }
 
 impl Collector {
     /// The number of caches that are told apart.
     pub const CACHES: usize = 64;
+
+    /// The number of keys in each list of a report, unless another is asked for.
+    pub const NAMED: usize = 20;
 
     /// No events yet; the figures of at most `keys` keys will be kept.
     pub fn new(keys: usize) -> Self {
@@ -53,7 +60,15 @@ impl Collector {
             dropped: 0,
             clock: LogClock::default(),
             span: None,
+            named: Self::NAMED,
+            waits: Waits::default(),
         }
+    }
+
+    /// The same, whose report names this many keys in each of its lists.
+    #[must_use]
+    pub fn naming(self, named: usize) -> Self {
+        Self { named, ..self }
     }
 
     /// Takes in the next event.
@@ -108,6 +123,9 @@ impl Collector {
             }
             EventData::KvCacheRefused(refused) => {
                 self.kv_cache(&refused.cache, |tally| tally.refused(refused));
+            }
+            EventData::SpanEnded(span) if self.clock.timed == Some(true) => {
+                self.waits.step(registry.process, span, time, self.named);
             }
             EventData::EventsDropped(dropped) => self.dropped = self.dropped.saturating_add(dropped.count),
             _ => {}
@@ -193,9 +211,11 @@ impl Collector {
     fn creation(&mut self, registry: RegistryId, creation: &ResourceCreated, time: u64) {
         let cache = self.place(&creation.cache);
         let ns = creation.duration_ns;
+        self.waits.creation(registry.process, creation, time);
         let created = creation.outcome == CreationOutcome::Created;
         let tally = &mut self.caches[cache];
         tally.creation(registry, creation, time);
+        tally.created_bytes = tally.created_bytes.saturating_add(creation.bytes);
         if creation.loaded {
             tally.loads.add(ns);
         }

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use metallic_instrumentation::Event;
 
+use super::check::Check;
 use super::collector::Collector;
 use super::figures::Report;
 use super::html;
@@ -11,6 +12,7 @@ use super::tables::write_tables;
 use crate::args::ReportArgs;
 use crate::error::Error;
 use crate::input::{LogReader, Source, sources};
+use crate::json;
 use crate::overwrite;
 
 /// Runs the command.
@@ -27,23 +29,21 @@ pub fn run(args: &ReportArgs, out: &mut dyn Write) -> Result<(), Error> {
     if args.json && matches!(page, Some(html::Page::Stdout)) {
         return Err(Error::Usage("--json and --html -: standard output takes one of them".to_owned()));
     }
-    let log = LogReader::new(sources);
+    let (mut log, collector) = (LogReader::new(sources), Collector::new(args.keys).naming(args.top));
     let report = match page {
         Some(page) => {
-            let contents = html::Contents::read(log, args.keys)?;
+            let contents = html::Contents::read(log, collector)?;
             page.write(&contents, out)?;
             contents.report
         }
-        None => collect(log, args.keys)?,
+        None => conclude(read(&mut log, collector, |_| {})?, &log)?,
     };
     if args.json {
-        serde_json::to_writer_pretty(&mut *out, &report)?;
-        writeln!(out)?;
+        json::write(json::REPORT, &report, out)?;
     } else if args.html.is_none() {
         write_tables(&report, out)?;
     }
-    let broken: Vec<String> = args.checks.iter().filter_map(|check| check.broken(&report)).collect();
-    if broken.is_empty() { Ok(()) } else { Err(Error::Checks(broken)) }
+    Check::all(&args.checks, &report)
 }
 
 /// The report of a log, with the figures of at most `keys` keys at any time.
@@ -51,17 +51,18 @@ pub fn run(args: &ReportArgs, out: &mut dyn Write) -> Result<(), Error> {
 /// # Errors
 /// The log cannot be read, or holds no event.
 pub fn collect(mut log: LogReader, keys: usize) -> Result<Report, Error> {
-    let collector = read(&mut log, keys, |_| {})?;
-    conclude(collector, &log)
+    conclude(read(&mut log, Collector::new(keys), |_| {})?, &log)
 }
 
 /// Reads a log to its end, and hands each event on.
-pub(super) fn read(
+///
+/// # Errors
+/// The log cannot be read.
+pub fn read(
     log: &mut LogReader,
-    keys: usize,
+    mut collector: Collector,
     mut then: impl FnMut(Event),
 ) -> Result<Collector, Error> {
-    let mut collector = Collector::new(keys);
     for event in log {
         let event = event?;
         collector.add(&event);
@@ -71,7 +72,10 @@ pub(super) fn read(
 }
 
 /// The report of a log that was read to its end.
-pub(super) fn conclude(collector: Collector, log: &LogReader) -> Result<Report, Error> {
+///
+/// # Errors
+/// The log holds no event.
+pub fn conclude(collector: Collector, log: &LogReader) -> Result<Report, Error> {
     let report = collector.report(log.files(), log.lines(), log.skipped());
     if report.events > 0 {
         return Ok(report);

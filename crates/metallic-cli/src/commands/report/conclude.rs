@@ -22,9 +22,6 @@ use super::tally::{Lookups, Tally};
 use crate::input::{Registries, SkippedIn};
 use crate::units::total;
 
-/// The number of keys in each list of a report.
-const NAMED_KEYS: usize = 20;
-
 impl Collector {
     /// The report of what was read of these files. `lines` is the number of their lines, `skipped` those that are not events.
     pub fn report(mut self, files: &[String], lines: u64, skipped: &[SkippedIn]) -> Report {
@@ -46,10 +43,9 @@ impl Collector {
                 .cmp(&(a.creation_ns.sum, a.misses))
                 .then_with(|| a.cache.cmp(&b.cache))
         });
-        let dearest_keys = self.top_keys(NAMED_KEYS, |key| key.creation_ns);
-        let rebuilt_keys = self.top_keys(NAMED_KEYS, |key| key.rebuilt_ns);
+        let dearest_keys = self.top_keys(self.named, |key| key.creation_ns);
+        let rebuilt_keys = self.top_keys(self.named, |key| key.rebuilt_ns);
         Report {
-            schema: Report::SCHEMA,
             files: files.to_vec(),
             processes: self.registries.processes().to_vec(),
             lines,
@@ -61,12 +57,20 @@ impl Collector {
             clock_steps_back: self.clock.steps,
             longest_step_back_ns: self.clock.longest_step,
             bucket: 1 << shift,
+            steps: self.waits.figures(),
             keys: self.coverage(&dearest_keys, &rebuilt_keys),
             caches,
             kv_caches,
             dearest_keys,
             rebuilt_keys,
         }
+    }
+
+    /// All keys there are figures of that were created, or were to be, summed over the registries; the dearest first.
+    pub fn created_keys(&self) -> Vec<Key> {
+        self.top_keys(usize::MAX, |key| {
+            key.created.saturating_add(key.failed).saturating_add(key.creation_ns)
+        })
     }
 
     /// The `most` keys for which `cost` is highest, summed over the registries; those without any left out.
@@ -148,6 +152,7 @@ fn cache_figures(tally: &Tally, registries: &Registries) -> CacheFigures {
         failed: tally.failed,
         loads: tally.loads.count,
         load_ns: tally.loads.ns,
+        created_bytes: tally.created_bytes,
         creation_ns: Spread {
             sum: tally.creations.sum(),
             p50: tally.creations.quantile(0.5),

@@ -1,6 +1,6 @@
 //! The figures of a report: the schema of `metallic report --json`.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::kv::KvCacheFigures;
 use super::level::Level;
@@ -8,12 +8,9 @@ use crate::input::ProcessFigures;
 
 /// All that a report says. `metallic report --json` prints it as one JSON object; tables and page are made of it.
 ///
-/// Times and durations are in nanoseconds. Fields are added, but not changed, while [`schema`](Self::schema) stays
-/// the same.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// Times and durations are in nanoseconds. Fields are added, but not changed, while [`REPORT`](crate::json::REPORT) stays the same.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// The name and the version of this schema: [`Report::SCHEMA`].
-    pub schema: &'static str,
     /// The files that were read, in their order; `-` is standard input.
     pub files: Vec<String>,
     /// The processes that wrote them, in the order of their headers; empty where a log has no header.
@@ -33,14 +30,17 @@ pub struct Report {
     pub span: Option<(u64, u64)>,
     /// The number of times that the log's clock went back by more than 10 seconds. Behind that, moments are counted on from
     /// where it was.
+    #[serde(default)]
     pub clock_steps_back: u64,
     /// The longest of those steps.
+    #[serde(default)]
     pub longest_step_back_ns: u64,
     /// The width of the buckets of [`CacheFigures::series`], in the unit of the axis.
     pub bucket: u64,
     /// One for each cache, those that spent most on creation first.
     pub caches: Vec<CacheFigures>,
     /// One for each KV cache.
+    #[serde(default)]
     pub kv_caches: Vec<KvCacheFigures>,
     /// The keys whose creations took longest, the longest first.
     pub dearest_keys: Vec<Key>,
@@ -48,15 +48,66 @@ pub struct Report {
     pub rebuilt_keys: Vec<Key>,
     /// The completeness of the figures of keys.
     pub keys: KeyCoverage,
+    /// The steps of the program, as far as it says in the log when they were, and what they waited for.
+    #[serde(default)]
+    pub steps: Steps,
 }
 
-impl Report {
-    /// The value of [`schema`](Self::schema).
-    pub const SCHEMA: &str = "metallic-report-2";
+/// The steps of a program: tokens, frames, requests.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Steps {
+    /// Their kinds, by name.
+    pub kinds: Vec<Step>,
+    /// Those that waited longest for creations, the longest first. A creation within several steps of one thread counts for the
+    /// innermost.
+    pub longest_waits: Vec<Wait>,
+    /// `true` if there were steps on several threads: the log does not say which of those at work waited for a creation, and all of
+    /// them count.
+    pub several_threads: bool,
+}
+
+/// One kind of step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// Its name.
+    pub name: String,
+    /// Their number.
+    pub count: u64,
+    /// Their durations; p50, p95 and p99 are off by 3.2 % at most.
+    pub duration_ns: Spread,
+    /// 99 % of them took no longer; `null` if there are none.
+    pub p99_ns: Option<u64>,
+    /// How many of them waited for a creation.
+    pub waited: u64,
+    /// How long all of these waited.
+    pub waited_ns: u64,
+}
+
+/// A step that waited for creations.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wait {
+    /// The kind of step.
+    pub step: String,
+    /// What tells it from others of its kind; `null` if the log does not say.
+    pub label: Option<String>,
+    /// The name of its thread; `null` if the log does not say.
+    pub thread: Option<String>,
+    /// When it began.
+    pub at: u64,
+    /// How long it took.
+    pub duration_ns: u64,
+    /// How much of that went by during creations.
+    pub waited_ns: u64,
+    /// The creations that ended within it.
+    pub creations: u64,
+    /// The key of the longest of them.
+    pub key: String,
+    /// How long that one took.
+    pub key_ns: u64,
 }
 
 /// The unit of the moments of a report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Axis {
     /// Nanoseconds.
@@ -66,7 +117,7 @@ pub enum Axis {
 }
 
 /// Lines of one file that are not events.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SkippedLines {
     /// The file.
     pub file: String,
@@ -79,7 +130,7 @@ pub struct SkippedLines {
 }
 
 /// The figures of the caches of one name, of all registries together.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CacheFigures {
     /// Its name.
     pub cache: String,
@@ -120,6 +171,9 @@ pub struct CacheFigures {
     pub loads: u64,
     /// The time that those took, which is part of `creation_ns`.
     pub load_ns: u64,
+    /// Device memory of all that was created, in bytes; 0 if the kernels do not tell.
+    #[serde(default)]
+    pub created_bytes: u64,
     /// The durations of the creations; p50 and p95 are off by 3.2 % at most.
     pub creation_ns: Spread,
     /// Creations of entries that a policy had evicted.
@@ -142,7 +196,7 @@ pub struct CacheFigures {
 }
 
 /// The figures of the cache of one registry.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegistryFigures {
     /// Its name, or its number, with its process if there are several.
     pub name: String,
@@ -167,7 +221,7 @@ pub struct RegistryFigures {
 }
 
 /// The source of the hits and misses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CountedBy {
     /// `ResourceCacheAccess` events.
@@ -177,7 +231,7 @@ pub enum CountedBy {
 }
 
 /// A distribution of durations.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spread {
     /// Their sum.
     pub sum: u64,
@@ -190,7 +244,7 @@ pub struct Spread {
 }
 
 /// A bar of a histogram of idle ages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IdleBar {
     /// The shortest age in it.
     pub from: u64,
@@ -201,7 +255,7 @@ pub struct IdleBar {
 }
 
 /// The figures of one cache in one bucket of time. Empty buckets are left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moment {
     /// When the bucket begins.
     pub at: u64,
@@ -224,7 +278,7 @@ pub struct Moment {
 }
 
 /// The cost of one key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Key {
     /// The key as it is in the log, with its cache's name; cut after 240 bytes.
     pub key: String,
@@ -247,7 +301,7 @@ pub struct Key {
 }
 
 /// The completeness of the figures of keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyCoverage {
     /// Keys there are figures of.
     pub tracked: u64,

@@ -2,7 +2,7 @@
 
 use metallic_instrumentation::{KvCacheRefused, KvCacheResized, KvCacheTruncated};
 use rustc_hash::FxHashMap;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::buckets::{Buckets, Merge};
 use super::level::Level;
@@ -11,7 +11,7 @@ use crate::input::RegistryId;
 use crate::units::total;
 
 /// The figures of the KV caches of one name, of all registries together.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KvCacheFigures {
     /// Its name.
     pub cache: String,
@@ -40,7 +40,7 @@ pub struct KvCacheFigures {
 }
 
 /// The figures of one KV cache in one bucket of time. Empty buckets are left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KvMoment {
     /// When the bucket begins.
     pub at: u64,

@@ -1,11 +1,11 @@
 //! A quantity that stays as it is until an event changes it, over one span of time.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::buckets::Merge;
 
 /// What a quantity was in one span of time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Level {
     /// The last value.
     pub last: u64,

@@ -4,7 +4,7 @@
 //! events --Collector--> figures of each cache and key --conclude--> Report --> tables | JSON | page
 //! ```
 //!
-//! One pass, in memory that does not grow with the log. [`Report`] is the schema of `--json`.
+//! One pass, in memory that does not grow with the log. [`Report`] is what `--json` prints.
 
 pub mod buckets;
 mod check;
@@ -22,10 +22,11 @@ mod level;
 mod member;
 mod tables;
 mod tally;
+mod waits;
 
-pub use check::Check;
+pub use check::{Check, Subject, TOTAL};
 pub use collector::Collector;
-pub use command::{collect, run};
+pub use command::{collect, conclude, read, run};
 pub use figures::*;
 pub use kv::{KvCacheFigures, KvMoment};
 pub use level::Level;

@@ -43,6 +43,14 @@ pub fn write_tables(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         section("Keys evicted and then created again", out)?;
         rebuilt_keys(report).write(out, 2)?;
     }
+    if !report.steps.kinds.is_empty() {
+        section("Steps of the program", out)?;
+        steps(report).write(out, 2)?;
+    }
+    if !report.steps.longest_waits.is_empty() {
+        section("Steps that waited longest for creations", out)?;
+        waits(report).write(out, 2)?;
+    }
     for cache in report.caches.iter().filter(|cache| !cache.idle_at_eviction.is_empty()) {
         section(&format!("How long entries of {} were idle", name(cache)), out)?;
         idle_ages(cache).write(out, 2)?;
@@ -224,6 +232,46 @@ fn rebuilt_keys(report: &Report) -> Table {
     table
 }
 
+fn steps(report: &Report) -> Table {
+    let mut table = Table::new(["step", "number", "p50", "p95", "p99", "max", "waited", "waiting"])
+        .may_lack(["p95", "max", "p50"]);
+    let some = |ns: Option<u64>| ns.map_or("-".to_owned(), duration);
+    for step in &report.steps.kinds {
+        table.row([
+            printable(&step.name, 40),
+            count(step.count),
+            some(step.duration_ns.p50),
+            some(step.duration_ns.p95),
+            some(step.p99_ns),
+            duration(step.duration_ns.max),
+            count(step.waited),
+            duration(step.waited_ns),
+        ]);
+    }
+    table
+}
+
+fn waits(report: &Report) -> Table {
+    let mut table = Table::new(["step", "took", "waited", "creations", "most for", "key"])
+        .ending_in_text()
+        .may_lack(["took", "most for", "creations"]);
+    for wait in &report.steps.longest_waits {
+        let step = match &wait.label {
+            Some(label) => format!("{} {label}", wait.step),
+            None => wait.step.clone(),
+        };
+        table.row([
+            printable(&step, KEY),
+            duration(wait.duration_ns),
+            duration(wait.waited_ns),
+            count(wait.creations),
+            duration(wait.key_ns),
+            printable(&wait.key, KEY),
+        ]);
+    }
+    table
+}
+
 fn label(key: &Key) -> String {
     printable(&key.key, KEY)
 }
@@ -260,6 +308,13 @@ pub(super) fn notes(report: &Report) -> Vec<String> {
     }
     for cache in &report.caches {
         cache_notes(cache, &mut notes);
+    }
+    if report.steps.several_threads && !report.steps.longest_waits.is_empty() {
+        notes.push(
+            "There were steps on several threads: a creation counts for all that were at work then, since the log does not say \
+             which thread it was on."
+                .to_owned(),
+        );
     }
     let keys = &report.keys;
     if keys.forgotten > 0 {

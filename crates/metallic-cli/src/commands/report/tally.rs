@@ -92,6 +92,8 @@ pub(super) struct Tally {
     /// Creations, failed ones among them.
     pub(super) creations: Durations,
     pub(super) failed: u64,
+    /// Device memory of all that was created.
+    pub(super) created_bytes: u64,
     /// Creations that loaded an artifact from a store, and compiled nothing.
     pub(super) loads: Creations,
     /// Creations of entries that a policy had evicted.
@@ -129,6 +131,7 @@ impl Tally {
             places: FxHashMap::default(),
             creations: Durations::default(),
             failed: 0,
+            created_bytes: 0,
             loads: Creations::default(),
             rebuilt: Creations::default(),
             unexplained: Creations::default(),

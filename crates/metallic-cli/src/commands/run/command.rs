@@ -22,6 +22,7 @@ use super::verify::verify;
 use crate::args::{ElementType, RunArgs};
 use crate::devices::{self, Choice, DeviceCache, DeviceCaches, Task, Wanted};
 use crate::error::Error;
+use crate::json;
 use crate::progress::Progress;
 use crate::signals::{self, Second};
 use metallic_store::ArtifactStore;
@@ -43,8 +44,7 @@ const MAX_PASSES: usize = 100_000;
 pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<(), Error> {
     let (run, failure) = collect(args)?;
     if args.json {
-        serde_json::to_writer(&mut *out, &run)?;
-        writeln!(out)?;
+        json::write(json::RUN, &run, out)?;
     } else {
         text::write(&run, out)?;
     }
@@ -121,7 +121,6 @@ pub fn collect(args: &RunArgs) -> Result<(Run, Option<Error>), Error> {
     let [cold, warm] = Latencies::cold_and_warm(outcome.passes.iter().flat_map(Pass::timings));
     let (first, later) = outcome.passes.split_at(1);
     let run = Run {
-        schema: 2,
         device: DeviceFigures { kind, name, why },
         model: ModelFigures {
             source: loaded.source.clone(),

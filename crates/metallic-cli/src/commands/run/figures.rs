@@ -14,8 +14,6 @@ use metallic_transformer::model::{Loaded, Model};
 /// A run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Run {
-    /// The version of this schema.
-    pub schema: u32,
     /// The device.
     pub device: DeviceFigures,
     /// The model.

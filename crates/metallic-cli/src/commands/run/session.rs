@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use metallic::Dtype;
 use metallic::caching::{Registry, ResourceCache, SharedRegistry};
+use metallic::slots::Spans;
 
 use super::answers::{Answer, Continuation, Timing};
 use super::board::{Board, Outcome};
@@ -107,8 +108,10 @@ impl Session<'_> {
         let kv_caches = thread::scope(|scope| {
             let mut started = Vec::new();
             for number in 1..=self.workers() {
-                let creations: &(dyn Fn() -> Creations + Sync) = &creations;
-                let (device, cache, board) = (device.clone(), ResourceCache::from(registry.local()), &board);
+                let (device, mut local, board) = (device.clone(), registry.local(), &board);
+                let spans = local.slot_mut(Spans::default).clone();
+                let watch = Watch { creations: &creations, spans, progress };
+                let cache = ResourceCache::from(local);
                 let work = move || {
                     let worked = match self.model {
                         Model::Gpt2(model) => {
@@ -117,16 +120,10 @@ impl Session<'_> {
                                 1 => decoder,
                                 _ => decoder.with_kv_cache_name(format!("kv_cache_{number}")),
                             };
-                            self.write(model, decoder, board, serving, creations, progress)
+                            self.write(model, decoder, board, serving, &watch)
                         }
                         Model::Bert(model) => self
-                            .embed(
-                                Encoder::new(model, device, cache, self.dtype),
-                                board,
-                                serving,
-                                creations,
-                                progress,
-                            )
+                            .embed(Encoder::new(model, device, cache, self.dtype), board, serving, &watch)
                             .map(|()| None),
                     };
                     worked.unwrap_or_else(|failure| {
@@ -158,12 +155,11 @@ impl Session<'_> {
         mut decoder: Decoder<'_, D, G>,
         board: &Board,
         serving: &Serving<'_>,
-        creations: &dyn Fn() -> Creations,
-        progress: &Progress,
+        watch: &Watch<'_>,
     ) -> Result<Option<CacheRow>, Error> {
         let longest = self.longest();
         let wanted = longest.saturating_add(self.tokens).saturating_sub(1);
-        let (start, mut before) = (Instant::now(), Some(creations()));
+        let (start, mut before) = (Instant::now(), Some((watch.creations)()));
         let arrival = serving.arrival();
         let reserved = decoder.reserve(longest, model.config.shape.positions.min(wanted));
         let ready = reserved.and_then(|()| match serving.is_rehearsed() {
@@ -176,22 +172,23 @@ impl Session<'_> {
         // The first prompt of a worker is the one that waits for this memory.
         let mut reserving = start.elapsed();
         while let Some(turn) = board.take() {
-            let before = before.take().unwrap_or_else(creations);
+            let before = before.take().unwrap_or_else(watch.creations);
+            let span = watch.spans.begin();
             let (continuation, mut timing) =
-                self.continue_prompt(model, &mut decoder, &self.prompts[turn.prompt], board)?;
+                self.continue_prompt(model, &mut decoder, turn.prompt, (board, &watch.spans))?;
+            span.end("prompt", || format!("{}", turn.prompt + 1));
             timing.first += mem::take(&mut reserving);
-            timing.is_cold = creations() != before;
+            timing.is_cold = (watch.creations)() != before;
             turn.end(Answer::Continuation(continuation), timing)?;
-            progress.add(1);
+            watch.progress.add(1);
         }
         Ok(decoder.kv_cache().map(CacheRow::of_kv_cache))
     }
 
     /// The error of a prompt, `what` of which is not a number.
-    fn not_a_number(&self, prompt: &Prompt, what: &str) -> Error {
-        let at = self.prompts.iter().position(|other| std::ptr::eq(other, prompt));
-        let number = at.map_or(0, |at| at + 1);
-        let line = prompt.line.map_or_else(String::new, |line| format!(" (line {line})"));
+    fn not_a_number(&self, prompt: usize, what: &str) -> Error {
+        let number = prompt + 1;
+        let line = self.prompts[prompt].line.map_or_else(String::new, |line| format!(" (line {line})"));
         let weights = self.model.not_finite().map_or_else(String::new, |weight| {
             format!("; nor are all of the model's weights, `{}` first", weight.name())
         });
@@ -213,17 +210,18 @@ impl Session<'_> {
         &self,
         model: &Gpt2,
         decoder: &mut Decoder<'_, D, G>,
-        prompt: &Prompt,
-        board: &Board,
+        prompt: usize,
+        (board, spans): (&Board, &Spans),
     ) -> Result<(Continuation, Timing), Error> {
         let mut continuation = Continuation::default();
         let mut timing = Timing::default();
         decoder.restart();
-        let mut ids = prompt.ids.as_slice();
+        let mut ids = self.prompts[prompt].ids.as_slice();
         let mut next;
         loop {
-            let start = Instant::now();
+            let (start, span) = (Instant::now(), spans.begin());
             let logits = decoder.feed(ids)?;
+            span.end("token", || format!("{}, prompt {}", continuation.ids.len() + 1, prompt + 1));
             next = [likeliest(&logits).ok_or_else(|| self.not_a_number(prompt, "a logit"))?];
             if continuation.ids.is_empty() {
                 timing.first = start.elapsed();
@@ -251,10 +249,9 @@ impl Session<'_> {
         mut encoder: Encoder<'_, D, G>,
         board: &Board,
         serving: &Serving<'_>,
-        creations: &dyn Fn() -> Creations,
-        progress: &Progress,
+        watch: &Watch<'_>,
     ) -> Result<(), Error> {
-        let (start, mut before) = (Instant::now(), Some(creations()));
+        let (start, mut before) = (Instant::now(), Some((watch.creations)()));
         let arrival = serving.arrival();
         let ready = encoder.reserve(self.longest()).and_then(|()| match serving.is_rehearsed() {
             true => encoder.rehearse(self.lengths()),
@@ -265,20 +262,30 @@ impl Session<'_> {
         serving.wait();
         let mut reserving = start.elapsed();
         while let Some(turn) = board.take() {
-            let before = before.take().unwrap_or_else(creations);
+            let before = before.take().unwrap_or_else(watch.creations);
             let (start, ids) = (Instant::now(), &self.prompts[turn.prompt].ids);
+            let span = watch.spans.begin();
             let embedding = encoder.embed(ids)?;
+            span.end("embedding", || format!("{}", turn.prompt + 1));
             let first = start.elapsed() + mem::take(&mut reserving);
             if embedding.iter().any(|x| !x.is_finite()) {
-                return Err(self.not_a_number(&self.prompts[turn.prompt], "an element of its vector"));
+                return Err(self.not_a_number(turn.prompt, "an element of its vector"));
             }
-            let is_cold = creations() != before;
+            let is_cold = (watch.creations)() != before;
             let timing = Timing { first, rest: Vec::new(), tokens: ids.len(), is_cold };
             turn.end(Answer::Embedding(embedding), timing)?;
-            progress.add(1);
+            watch.progress.add(1);
         }
         Ok(())
     }
+}
+
+/// The things that a worker tells of its turns.
+struct Watch<'a> {
+    /// Counts what was created so far, in all caches.
+    creations: &'a (dyn Fn() -> Creations + Sync),
+    spans: Spans,
+    progress: &'a Progress,
 }
 
 /// The token with the largest logit; of several, the first. `None` if one is not a number.

@@ -13,12 +13,12 @@ use super::folder;
 use super::listing::{find, list, name, target};
 use crate::args::ExportArgs;
 use crate::error::Error;
+use crate::json;
 use crate::overwrite;
 use crate::units::bytes;
 
 #[derive(Serialize)]
 struct Json {
-    schema: u32,
     file: String,
     exported: u64,
     bytes: u64,
@@ -56,8 +56,8 @@ pub(super) fn run(args: &ExportArgs, out: &mut dyn Write) -> Result<(), Error> {
     if args.folder.json {
         let failed = report.failed.iter().map(|(id, cause)| (id.to_string(), cause.clone())).collect();
         let (exported, bytes) = (report.moved, bundle.len() as u64);
-        serde_json::to_writer(&mut *out, &Json { schema: 1, file, exported, bytes, signer: public, failed })?;
-        return Ok(writeln!(out)?);
+        let body = Json { file, exported, bytes, signer: public, failed };
+        return json::write(json::STORE_EXPORT, &body, out);
     }
     for (id, cause) in &report.failed {
         writeln!(out, "left out  {}  {cause}", name(id))?;

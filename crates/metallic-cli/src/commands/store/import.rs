@@ -11,10 +11,10 @@ use super::listing::name;
 use super::removal::Evictions;
 use crate::args::ImportArgs;
 use crate::error::Error;
+use crate::json;
 
 #[derive(Serialize)]
 struct Json {
-    schema: u32,
     folder: String,
     imported: u64,
     evicted: Vec<String>,
@@ -35,15 +35,13 @@ pub(super) fn run(args: &ImportArgs, out: &mut dyn Write) -> Result<(), Error> {
 
     let folder = store.folder().display().to_string();
     if args.folder.json {
-        let json = Json {
-            schema: 1,
+        let body = Json {
             folder,
             imported: report.moved,
             evicted: evicted.iter().map(ToString::to_string).collect(),
             failed: report.failed.iter().map(|(id, cause)| (id.to_string(), cause.clone())).collect(),
         };
-        serde_json::to_writer(&mut *out, &json)?;
-        writeln!(out)?;
+        json::write(json::STORE_IMPORT, &body, out)?;
     } else {
         for (id, cause) in &report.failed {
             writeln!(out, "not imported  {}  {cause}", name(id))?;

@@ -8,10 +8,10 @@ use super::folder;
 use super::listing::{DamageJson, EntryJson, list, totals, write_table};
 use crate::args::LsArgs;
 use crate::error::Error;
+use crate::json;
 
 #[derive(Serialize)]
 struct Json {
-    schema: u32,
     folder: String,
     entries: Vec<EntryJson>,
     unreadable: Vec<DamageJson>,
@@ -28,14 +28,12 @@ pub(super) fn run(args: &LsArgs, out: &mut dyn Write) -> Result<(), Error> {
         let damage = |listed: &super::listing::Listed| {
             listed.info.as_ref().err().map(|cause| DamageJson::new(&listed.id, cause))
         };
-        let json = Json {
-            schema: 1,
+        let body = Json {
             folder: store.folder().display().to_string(),
             entries: infos().map(EntryJson::from).collect(),
             unreadable: listed.iter().filter_map(damage).collect(),
         };
-        serde_json::to_writer(&mut *out, &json)?;
-        return Ok(writeln!(out)?);
+        return json::write(json::STORE_LS, &body, out);
     }
     if !listed.is_empty() {
         write_table(&listed, out)?;

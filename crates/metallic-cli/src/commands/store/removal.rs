@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::listing::{EntryJson, Listed, totals, write_table};
 use crate::error::Error;
+use crate::json;
 
 /// Takes down what a store evicts, and what it could not.
 #[derive(Default)]
@@ -38,7 +39,6 @@ pub(super) struct Removal {
 
 #[derive(Serialize)]
 struct Json {
-    schema: u32,
     folder: String,
     removed: Vec<EntryJson>,
     removed_unreadable: Vec<String>,
@@ -54,23 +54,21 @@ impl Removal {
     ///
     /// # Errors
     /// Something could not be removed.
-    pub(super) fn report(&self, store: &DiskStore, json: bool, out: &mut dyn Write) -> Result<(), Error> {
+    pub(super) fn report(&self, store: &DiskStore, is_json: bool, out: &mut dyn Write) -> Result<(), Error> {
         let folder = store.folder().display().to_string();
         let foreign = store.foreign().map_err(|error| Error::file(&*folder, error))?;
         let foreign: Vec<_> = foreign.iter().map(|path| path.display().to_string()).collect();
         let infos = || self.removed.iter().filter_map(|listed| listed.info.as_ref().ok());
-        if json {
+        if is_json {
             let unreadable = self.removed.iter().filter(|listed| listed.info.is_err());
-            let json = Json {
-                schema: 1,
+            let body = Json {
                 folder: folder.clone(),
                 removed: infos().map(EntryJson::from).collect(),
                 removed_unreadable: unreadable.map(|listed| listed.id.to_string()).collect(),
                 failed: self.failed.clone(),
                 foreign,
             };
-            serde_json::to_writer(&mut *out, &json)?;
-            writeln!(out)?;
+            json::write(json::STORE_REMOVAL, &body, out)?;
         } else {
             if !self.removed.is_empty() {
                 write_table(&self.removed, out)?;

@@ -10,12 +10,12 @@ use super::folder;
 use super::listing::{DamageJson, EntryJson, find, hex, kind, label, name, nanos, target};
 use crate::args::ShowArgs;
 use crate::error::Error;
+use crate::json;
 use crate::paragraph::write_wrapped;
 use crate::units::{bytes, duration, printable, utc};
 
 #[derive(Serialize)]
 struct Json {
-    schema: u32,
     entries: Vec<Shown>,
 }
 
@@ -36,8 +36,8 @@ pub(super) fn run(args: &ShowArgs, out: &mut dyn Write) -> Result<(), Error> {
             target: target(&store, info).map(|target| target.to_string()),
             damage: store.read(&info.id).err().map(|cause| DamageJson::new(&info.id, &cause)),
         };
-        serde_json::to_writer(&mut *out, &Json { schema: 1, entries: found.iter().map(shown).collect() })?;
-        return Ok(writeln!(out)?);
+        let body = Json { entries: found.iter().map(shown).collect() };
+        return json::write(json::STORE_SHOW, &body, out);
     }
     for (number, info) in found.iter().enumerate() {
         if number > 0 {

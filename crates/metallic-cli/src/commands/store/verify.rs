@@ -10,12 +10,12 @@ use super::folder;
 use super::listing::{DamageJson, list, name};
 use crate::args::VerifyArgs;
 use crate::error::Error;
+use crate::json;
 use crate::paragraph::write_wrapped;
 use crate::units::{bytes, printable};
 
 #[derive(Serialize)]
 struct Json {
-    schema: u32,
     folder: String,
     verified: u64,
     bytes: u64,
@@ -66,16 +66,14 @@ pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<(), Error> {
     }
 
     if args.folder.json {
-        let json = Json {
-            schema: 1,
+        let body = Json {
             folder: store.folder().display().to_string(),
             verified,
             bytes: size,
             damaged: damaged.iter().map(|(id, cause)| DamageJson::new(id, cause)).collect(),
             removed: args.remove && still_there.is_empty(),
         };
-        serde_json::to_writer(&mut *out, &json)?;
-        writeln!(out)?;
+        json::write(json::STORE_VERIFY, &body, out)?;
     } else {
         for (id, cause) in &damaged {
             let done = if removed.contains(id) { "removed" } else { "damaged" };

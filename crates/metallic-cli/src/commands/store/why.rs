@@ -9,13 +9,13 @@ use super::folder;
 use super::listing::{EntryJson, find, is_named, label, list, name, without_cache};
 use crate::args::WhyArgs;
 use crate::error::Error;
+use crate::json;
 use crate::paragraph::write_wrapped;
 use crate::units::printable;
 
 /// JSON of the command.
 #[derive(Serialize)]
 struct Json {
-    schema: u32,
     asked: Asked,
     found: bool,
     cause: Option<&'static str>,
@@ -51,8 +51,7 @@ pub(super) fn run(args: &WhyArgs, out: &mut dyn Write) -> Result<(), Error> {
     let why = store.why(&asked);
     let others: Vec<_> = why.siblings.iter().filter_map(|sibling| store.info(&sibling.id).ok()).collect();
     if args.folder.json {
-        serde_json::to_writer(&mut *out, &json(&asked, &why, &others))?;
-        return Ok(writeln!(out)?);
+        return json::write(json::STORE_WHY, &body(&asked, &why, &others), out);
     }
 
     writeln!(
@@ -141,7 +140,7 @@ fn asked(key: &ArtifactKey, layers: &[(String, String)]) -> Result<ArtifactKey, 
     Ok(key.with_fingerprint(fingerprint))
 }
 
-fn json(asked: &ArtifactKey, why: &Why, others: &[EntryInfo]) -> Json {
+fn body(asked: &ArtifactKey, why: &Why, others: &[EntryInfo]) -> Json {
     let text = |text: &str| text.to_owned();
     let layers = asked.fingerprint().layers();
     let other = |info: &EntryInfo| Other {
@@ -155,7 +154,6 @@ fn json(asked: &ArtifactKey, why: &Why, others: &[EntryInfo]) -> Json {
     };
     let cause = why.outcome.as_ref().err();
     Json {
-        schema: 1,
         asked: Asked {
             id: asked.id().to_string(),
             cache: text(asked.cache()),

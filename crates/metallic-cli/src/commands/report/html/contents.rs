@@ -3,6 +3,7 @@
 use metallic::manifest::Coverage;
 use metallic_instrumentation::EventKind;
 
+use super::super::collector::Collector;
 use super::super::command::{conclude, read};
 use super::super::figures::{Key, Report};
 use crate::args::{ReplayArgs, TraceFormat};
@@ -32,14 +33,14 @@ pub struct Contents {
 }
 
 impl Contents {
-    /// Reads a log, with the figures of at most `keys` keys at any time.
+    /// Reads a log into a collector that has none of it yet.
     ///
     /// # Errors
     /// The log cannot be read, or holds no event.
-    pub fn read(mut log: LogReader, keys: usize) -> Result<Self, Error> {
+    pub fn read(mut log: LogReader, collector: Collector) -> Result<Self, Error> {
         let mut accesses = 0;
         let mut replayed = Some((Recorder::default(), Uses::without_manifest()));
-        let collector = read(&mut log, keys, |event| {
+        let collector = read(&mut log, collector, |event| {
             accesses += u64::from(event.kind() == EventKind::ResourceCacheAccess);
             if accesses > REPLAYED {
                 replayed = None;

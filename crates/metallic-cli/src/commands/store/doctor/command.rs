@@ -8,11 +8,11 @@ use serde::Serialize;
 use super::{Clues, Examined, examine_base, examine_folder, examine_server};
 use crate::args::DoctorArgs;
 use crate::error::Error;
+use crate::json;
 use crate::store;
 
 #[derive(Serialize)]
 struct Json {
-    schema: u32,
     levels: Vec<Examined>,
     failures: usize,
 }
@@ -38,8 +38,7 @@ pub(in crate::commands::store) fn run(args: &DoctorArgs, out: &mut dyn Write) ->
 
     let failures: Vec<_> = levels.iter().flat_map(Examined::failures).collect();
     if args.json {
-        serde_json::to_writer(&mut *out, &Json { schema: 1, failures: failures.len(), levels })?;
-        writeln!(out)?;
+        json::write(json::STORE_DOCTOR, &Json { failures: failures.len(), levels }, out)?;
     } else {
         for (number, level) in levels.iter().enumerate() {
             if number > 0 {

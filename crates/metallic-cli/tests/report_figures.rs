@@ -7,7 +7,7 @@ use std::time::Duration;
 use metallic::caching::{CacheRegistry, CacheableKernel, EvictionPolicy, ManualClock};
 use metallic::error::MetalError;
 use metallic_cli::Error;
-use metallic_cli::commands::report::{Axis, CountedBy, Report, collect, html, write_tables};
+use metallic_cli::commands::report::{Axis, Collector, CountedBy, Report, collect, html, write_tables};
 use metallic_cli::commands::top::{Live, Screen, draw};
 use metallic_cli::input::LogReader;
 use metallic_cli::progress::Progress;

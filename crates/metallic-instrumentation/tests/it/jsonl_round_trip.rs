@@ -1,10 +1,10 @@
 use metallic_instrumentation::{
     ArtifactEvicted, ArtifactFound, ArtifactMissed, ArtifactNotWritten, ArtifactRejected, ArtifactWritten,
     CacheCleared, CacheEviction, CacheKind, CacheOpened, CachePolicyChanged, CreationOutcome,
-    CreationViolation, EntryRemoved, Event, EventData, EventSink, EventsDropped, JsonlExporter, JsonlReader,
-    KvCacheRefused, KvCacheResized, KvCacheTruncated, LogOpened, RegistryOpened, RemoteFailed, RemovalCause,
-    ResourceCacheAccess, ResourceCacheSummary, ResourceCreated, SpanEnded, ViolationMode, ViolationVerdict,
-    WarmUpFinished,
+    CreationViolation, EntryRemoved, Event, EventData, EventSink, EventsDropped, IncompleteKey,
+    JsonlExporter, JsonlReader, KvCacheRefused, KvCacheResized, KvCacheTruncated, LogOpened, RegistryOpened,
+    RemoteFailed, RemovalCause, ResourceCacheAccess, ResourceCacheSummary, ResourceCreated, SpanEnded,
+    ViolationMode, ViolationVerdict, WarmUpFinished,
 };
 use proptest::prelude::*;
 

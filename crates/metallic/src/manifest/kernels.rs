@@ -121,8 +121,11 @@ pub(super) struct Warmable<R> {
     /// Entries that the cache has room for beside those that are there; `None` for any number.
     pub(super) room: fn(&mut R) -> Option<usize>,
     /// The labels of the entries, and how often each was found.
-    uses: fn(&mut R) -> Vec<(Arc<str>, u64)>,
+    uses: ReadUses<R>,
 }
+
+/// Returns the labels of the entries of a cache, and how often each was found.
+type ReadUses<R> = fn(&mut R) -> Vec<(Arc<str>, u64)>;
 
 /// Reads a key from its JSON form.
 type ReadKey<R> = fn(&str) -> Result<Box<dyn Job<R>>, serde_json::Error>;

@@ -10,7 +10,7 @@ use metallic_instrumentation::{EventData, Recorder};
 #[test]
 fn a_step_is_reported_with_the_time_of_its_begin_and_one_that_is_dropped_is_not() {
     let (clock, recorder) = (ManualClock::new(), Arc::new(Recorder::new()));
-    let mut registry = CacheRegistry::<()>::new().with_clock(clock.clone()).with_sink(recorder.clone());
+    let mut registry = CacheRegistry::<()>::default().with_clock(clock.clone()).with_sink(recorder.clone());
     let spans = registry.slot_mut(Spans::default).clone();
     clock.advance(Duration::from_nanos(100));
     let token = spans.begin();
@@ -35,7 +35,7 @@ fn a_step_is_reported_with_the_time_of_its_begin_and_one_that_is_dropped_is_not(
 
 #[test]
 fn without_a_sink_no_label_is_made_and_a_local_has_steps_too() {
-    let registry = SharedRegistry::<()>::new();
+    let registry = SharedRegistry::<()>::default();
     let mut local = registry.local();
     local.slot_mut(Spans::default).begin().end("frame", || panic!("no one wants it"));
     let recorder = Arc::new(Recorder::new());

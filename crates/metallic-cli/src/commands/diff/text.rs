@@ -87,6 +87,9 @@ fn rate(rate: Option<f64>) -> String {
     rate.map_or("-".to_owned(), percent)
 }
 
+/// The title of a figure, what takes it out, and how it is written.
+type Named = (&'static str, fn(&Figures) -> u64, fn(u64) -> String);
+
 fn total(diff: &Diff) -> Table {
     let (before, after) = (diff.total.before.unwrap_or_default(), diff.total.after.unwrap_or_default());
     let mut table = Table::new(["", "before", "after", "change"]);
@@ -95,7 +98,7 @@ fn total(diff: &Diff) -> Table {
         std::cmp::Ordering::Less => format!("+{}", text(after - before)),
         std::cmp::Ordering::Greater => format!("-{}", text(before - after)),
     };
-    let figures: [(&str, fn(&Figures) -> u64, fn(u64) -> String); 8] = [
+    let figures: [Named; 8] = [
         ("creations", |figures| figures.creations, count),
         ("failed", |figures| figures.failed, count),
         ("rebuilt", |figures| figures.rebuilt, count),

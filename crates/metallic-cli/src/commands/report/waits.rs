@@ -113,8 +113,8 @@ impl Waits {
     }
 
     pub(super) fn figures(&self) -> Steps {
-        let step = |(name, kind): (&Box<str>, &Kind)| Step {
-            name: name.to_string(),
+        let step = |name: &str, kind: &Kind| Step {
+            name: name.to_owned(),
             count: kind.durations.count(),
             duration_ns: Spread {
                 sum: kind.durations.sum(),
@@ -127,7 +127,7 @@ impl Waits {
             waited_ns: kind.waited_ns,
         };
         Steps {
-            kinds: self.kinds.iter().map(step).collect(),
+            kinds: self.kinds.iter().map(|(name, kind)| step(name, kind)).collect(),
             longest_waits: self.longest.clone(),
             several_threads: self.threads.len() > 1,
         }

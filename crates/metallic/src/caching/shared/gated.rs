@@ -9,6 +9,9 @@ use crate::caching::keyed_cache::KernelKeyOf;
 use crate::caching::reporting::{Ended, Reporter};
 use crate::error::Error;
 
+/// The key of an entry, its label, and its resource.
+pub(in crate::caching) type Labelled<Key, R> = (Arc<Key>, Arc<str>, Arc<Node<R>>);
+
 impl<Key, R> SharedCore<Key, R> {
     /// Says that this is the cache of a kernel.
     pub(in crate::caching) fn of_kernel(self, kernel: KernelKeyOf<Key>) -> Self {
@@ -73,7 +76,7 @@ impl<Key, R> SharedCore<Key, R> {
     }
 
     /// All entries, with their labels.
-    pub(in crate::caching) fn labelled_entries(&self) -> Vec<(Arc<Key>, Arc<str>, Arc<Node<R>>)> {
+    pub(in crate::caching) fn labelled_entries(&self) -> Vec<Labelled<Key, R>> {
         let state = self.lock();
         let entries: Vec<_> =
             state.cache.entries().map(|entry| (entry.key.clone(), entry.resource.clone())).collect();

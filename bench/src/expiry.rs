@@ -1,4 +1,4 @@
-//! The one operation that makes k of n entries leave because they were idle.
+//! The one operation that evicts k of n entries because they were idle.
 
 use std::rc::Rc;
 use std::time::Duration;

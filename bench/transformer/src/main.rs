@@ -1,4 +1,4 @@
-//! What the caches cost a transformer, and how fast it is beside candle, on the same threads in the same run.
+//! Measures what the caches cost a transformer, and how fast it is next to candle, on the same threads in the same run.
 //!
 //! `cargo run --release -p transformer-bench [-- [--small] [--rounds N]]`; `RAYON_NUM_THREADS` sets the threads of all. Mesa's
 //! own disk cache is switched off, or the first pass on its driver would depend on earlier runs.
@@ -181,7 +181,7 @@ fn shares(model: &Gpt2, subjects: &mut [(&str, Box<dyn Subject + '_>)], passes: 
     println!();
 }
 
-/// What a look-up that hits takes, in seconds: the median of some runs over plans as a model has them.
+/// The time of a look-up that hits, in seconds: the median of some runs over plans as a model has them.
 fn hit() -> f64 {
     let mut cache = ResourceCache::with_device(NullDevice);
     let params: Vec<_> = [(2304, 768), (768, 768), (3072, 768), (768, 3072), (50_257, 768)]
@@ -219,7 +219,7 @@ fn host(threads: usize) -> HostDevice {
     HostDevice::with_threads(NonZeroUsize::new(threads).expect("there is a thread"))
 }
 
-/// That both compute the same model.
+/// Checks that both compute the same model.
 fn agree(one: &mut dyn Subject, other: &mut dyn Subject) {
     for ids in [&[1_u32, 5, 9, 200][..], &[7], &[42]] {
         let (one, other) = (one.feed(ids), other.feed(ids));

@@ -1,4 +1,4 @@
-//! Who runs the model.
+//! The engines that run the model.
 
 use metallic::Dtype;
 use metallic::caching::{CacheMetrics, ResourceCache};
@@ -10,7 +10,7 @@ use metallic_wgpu::WgpuDevice;
 use crate::candle_gpt2::CandleGpt2;
 use crate::null_device::NullDevice;
 
-/// What caches did.
+/// The counters of caches.
 #[derive(Clone, Copy, Default)]
 pub struct LookUps {
     pub hits: u64,
@@ -28,7 +28,7 @@ impl LookUps {
 
 /// A device, and the caches it has of its own.
 pub trait Device: TransformerDevice {
-    /// What they did.
+    /// Their counters.
     fn own_look_ups(&self) -> LookUps {
         LookUps::default()
     }

@@ -2,8 +2,8 @@
 //!
 //! Without the feature `checks`, which is on by default, there is only [`mod@reference`], and no dependency for random cases.
 //!
-//! For whoever writes a device: [`check_all`] in a test of it compares every operation with a reference in `f64`, over random
-//! shapes, strides and values from a fixed seed, and asks for what the definitions promise beside the numbers: that elements
+//! For the author of a device: [`check_all`] in a test of it compares every operation with a reference in `f64`, over random
+//! shapes, strides and values from a fixed seed, and asks for what the definitions promise besides the numbers: that elements
 //! outside a result stay as they were, that wrong calls are errors that change nothing, that calls of one bucket share a plan.
 //! A check panics with the operation, the smallest case that fails, and the worst deviation in it.
 //!

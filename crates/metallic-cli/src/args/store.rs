@@ -22,7 +22,7 @@ pub struct StoreArgs {
     /// Nothing is read from it without the secret METALLIC_STORE_SECRET or --trust-remote.
     #[arg(long, value_name = "URL")]
     pub store_remote: Option<String>,
-    /// Accept what the server has without a secret: whoever can write to it can then run code here.
+    /// Accept what the server has without a secret: anyone who can write to it can then run code here.
     #[arg(long)]
     pub trust_remote: bool,
 }

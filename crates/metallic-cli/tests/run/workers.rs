@@ -20,7 +20,7 @@ fn run(model: &Path, device: &[&str], workers: &str, more: &[&str]) -> Value {
     program::json(&[&args[..], device, more].concat(), PROMPTS)
 }
 
-/// What the prompts got, without times.
+/// The continuations of the prompts, without times.
 fn answers(run: &Value) -> Vec<Value> {
     let mut prompts = run["prompts"].as_array().expect("there are prompts").clone();
     for prompt in &mut prompts {

@@ -1,4 +1,4 @@
-//! How far a result is from the reference, beside how far it may be.
+//! Compares how far a result is from the reference with how far it may be.
 
 use metallic::tensor::Dtype;
 

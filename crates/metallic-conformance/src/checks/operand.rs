@@ -53,7 +53,7 @@ impl Spread {
     }
 }
 
-/// Matrices in a tensor of their own.
+/// Matrices in their own tensor.
 pub(crate) struct Matrices<T> {
     pub(crate) tensor: T,
     pub(crate) layout: MatrixLayout,

@@ -35,7 +35,7 @@ impl Runs<KvCacheWriteKernel> for HostDevice {
     }
 }
 
-/// One thread does it: it is a copy, of a few rows as a rule.
+/// One thread does it: it is a copy, usually of a few rows.
 fn write<E: Element>(width: usize, call: KvCacheWriteCall<'_, HostTensor>) {
     let KvCacheWriteCall { batch, positions, position, capacity, k, v, keys, values } = call;
     let copy = |from: MatrixRef<'_, HostTensor>, to: &mut HostTensor| {

@@ -1,4 +1,4 @@
-//! The tensors of a model as they stand in a safetensors file.
+//! The tensors of a model as they are in a safetensors file.
 
 use std::fs;
 use std::path::Path;

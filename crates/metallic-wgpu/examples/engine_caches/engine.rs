@@ -6,7 +6,7 @@ use std::ops::Deref;
 use metallic::error::Error;
 use pollster::FutureExt;
 
-/// What both forms of the caches do. A value is one thread's; what it holds is shared by all.
+/// The face of both forms of the caches. A value is one thread's; what it holds is shared by all.
 pub(crate) trait EngineCaches: Sized + Send {
     const FORM: &'static str;
     /// The file it is in.

@@ -72,7 +72,7 @@ fn ops() -> Vec<Op> {
     (0..24).map(op).collect()
 }
 
-/// What a dispatch wants of the caches.
+/// The look-ups of one dispatch.
 fn ask<C: EngineCaches>(
     gpu: &Gpu,
     caches: &mut C,

@@ -240,7 +240,7 @@ fn two_sources_of_one_name_are_two_pipelines_and_have_two_labels() {
     assert_eq!(labels.len(), 2, "{events}");
 }
 
-/// What a creation of [`Slow`] does while it is under way.
+/// The work of a creation of [`Slow`] while it is under way.
 static MEANWHILE: Mutex<Option<Box<dyn FnOnce() + Send>>> = Mutex::new(None);
 
 /// A kernel of the device whose creation lasts as long as a test wants.

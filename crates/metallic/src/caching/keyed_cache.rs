@@ -2,24 +2,21 @@
 
 mod arrival;
 mod gated;
+mod get_or_create;
 mod remove;
 mod report;
 
 use std::fmt::{self, Debug};
-use std::hash::Hash;
-use std::panic::Location;
 use std::sync::Arc;
 
 use equivalent::Equivalent;
-use metallic_instrumentation::{CacheKind, CacheName, RemovalCause, SinkGuard};
+use metallic_instrumentation::{CacheKind, CacheName, SinkGuard};
 
 use super::cache::{Cache, Departures};
 use super::clock::TimeSource;
-use super::entries::hash_of;
-use super::gate::{Caller, CreationGate, KernelKey};
+use super::gate::{CreationGate, KernelKey};
 use super::order::{EntryId, Order, Uses};
 use super::policy::EvictionPolicy;
-use super::query::Query;
 use super::reporting::{CacheCounters, CacheEvent, CacheMetrics, LastEvent};
 use crate::error::Error;
 
@@ -45,7 +42,7 @@ pub struct KeyedCache<Key, R> {
     fast_path_until: u64,
     reporting: Option<Box<Reporting>>,
     gate: Option<Arc<dyn CreationGate>>,
-    /// What a gate knows keys by; `None` if it is not the cache of a kernel.
+    /// Makes of a key what a gate knows it by; `None` if it is not the cache of a kernel.
     kernel: Option<KernelKeyOf<Key>>,
     format: LabelFormat<Key>,
     /// The label of the key whose creation failed last.
@@ -301,111 +298,6 @@ impl<Key, R> KeyedCache<Key, R> {
             LastEvent::Evicted { count, reason } => Some(CacheEvent::Evicted { count, reason }),
             LastEvent::Cleared { count } => Some(CacheEvent::Cleared { count }),
         }
-    }
-}
-
-impl<Key: Eq + Hash, R> KeyedCache<Key, R> {
-    /// The resource with this key: from the cache, or else made by `make` and inserted. The key is built from the query only
-    /// then.
-    ///
-    /// # Errors
-    /// The error of `make`: nothing was inserted then, the miss is counted, and entries that made room stay evicted.
-    ///
-    /// # Panics
-    /// If `make` does: nothing was inserted then, and the miss is counted. The cache can be used as before.
-    #[track_caller]
-    pub fn get_or_create_with<Q: Query<Key> + ?Sized, E: fmt::Display>(
-        &mut self,
-        query: &Q,
-        make: impl FnOnce() -> Result<R, E>,
-    ) -> Result<&mut R, E> {
-        let hash = hash_of(query);
-        if let Some(now) = self.fast_stamp() {
-            if let Some(id) = self.find(hash, query) {
-                return Ok(self.hit(id, now));
-            }
-        }
-        self.get_or_create_slow(hash, query, make, Some(Location::caller()))
-    }
-
-    /// The resource with this key: from the cache, or else made by `make` and inserted.
-    ///
-    /// # Panics
-    /// As [`get_or_create_with`](Self::get_or_create_with).
-    #[track_caller]
-    pub fn get_or_make<Q: Query<Key> + ?Sized>(&mut self, query: &Q, make: impl FnOnce() -> R) -> &mut R {
-        let made: Result<&mut R, std::convert::Infallible> = self.get_or_create_with(query, || Ok(make()));
-        match made {
-            Ok(resource) => resource,
-            Err(never) => match never {},
-        }
-    }
-
-    /// The resource with this key, if it is there: a hit, or nothing.
-    pub fn get<Q: Hash + Equivalent<Key> + ?Sized>(&mut self, query: &Q) -> Option<&mut R> {
-        let (now, found) = self.look_up(hash_of(query), query);
-        let id = found?;
-        self.hit_slow(id, now);
-        Some(self.resource_mut(id))
-    }
-
-    /// Inserts a resource that was made elsewhere, and returns the one it replaces. Counts neither a hit nor a miss beyond the
-    /// miss that every insertion is.
-    pub fn insert_made(&mut self, key: Key, resource: R) -> Option<R> {
-        let hash = hash_of(&key);
-        let (now, found) = self.look_up(hash, &key);
-        let replaced = found.and_then(|_| self.remove_found(hash, &key, RemovalCause::Removed, now));
-        let mut arrival = Arrival::new(self, |cache| cache, key, hash, now, None);
-        arrival.begin();
-        arrival.commit(resource, 0);
-        replaced
-    }
-
-    /// The resource with this key, if a look-up would find it: an entry that was idle for too long is hidden. Does not count as
-    /// a hit, does not affect recency, and evicts nothing.
-    pub fn peek<Q: Hash + Equivalent<Key> + ?Sized>(&self, query: &Q) -> Option<&R> {
-        let id = self.find(hash_of(query), query)?;
-        let expires = self.cache.would_expire(id, self.cache.time().stamp());
-        (!expires).then(|| self.resource(id))
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn get_or_create_slow<Q: Query<Key> + ?Sized, E: fmt::Display>(
-        &mut self,
-        hash: u64,
-        query: &Q,
-        make: impl FnOnce() -> Result<R, E>,
-        caller: Option<Caller>,
-    ) -> Result<&mut R, E> {
-        let (now, found) = self.look_up(hash, query);
-        let id = match found {
-            Some(id) => {
-                self.hit_slow(id, now);
-                id
-            }
-            None => {
-                let key = query.to_key();
-                // The caller's errors have no place for a refusal: the contract hears of the creation, and that is all.
-                let passage = self.admit(&key, caller, false).ok().flatten();
-                let mut arrival = Arrival::new(self, |cache| cache, key, hash, now, passage);
-                arrival.begin();
-                match make() {
-                    Ok(resource) => arrival.commit(resource, 0).0,
-                    Err(error) => {
-                        arrival.fail(&error.to_string());
-                        return Err(error);
-                    }
-                }
-            }
-        };
-        Ok(self.resource_mut(id))
-    }
-
-    /// Panics if the structures of this cache disagree with each other. O(n), for tests.
-    #[doc(hidden)]
-    pub fn validate(&self) {
-        self.cache.validate();
     }
 }
 

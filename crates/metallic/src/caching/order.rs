@@ -12,6 +12,7 @@ mod s3_fifo;
 mod sieve;
 #[cfg(test)]
 mod tests;
+mod victims;
 
 use generations::Generations;
 use heap::{LastUse, RecencyHeap};
@@ -22,6 +23,7 @@ pub(super) use renumbering::Renumbering;
 use renumbering::renumber_array;
 use s3_fifo::S3Fifo;
 use sieve::Sieve;
+use victims::Victims;
 
 use super::policy::{EvictionPolicy, VictimOrder};
 
@@ -64,41 +66,13 @@ pub(super) fn all_told(_: EntryId) -> Option<Uses> {
 /// The order of the entries of one cache.
 pub(super) struct Order {
     nodes: Nodes,
-    /// Who is evicted to make room.
+    /// Finds the entry to evict to make room.
     victims: Victims,
     /// Recency order in the shared form, while a policy needs it.
     heap: Option<RecencyHeap>,
     /// While a policy limits idle generations.
     generations: Option<Generations>,
     is_shared: bool,
-}
-
-/// The state of an algorithm besides the histories.
-enum Victims {
-    LeastRecent,
-    Oldest(CreationList),
-    Sieve(Sieve),
-    S3Fifo(Box<S3Fifo>),
-}
-
-impl Victims {
-    fn insert(&mut self, id: EntryId, hash: u64) {
-        match self {
-            Self::LeastRecent => {}
-            Self::Oldest(list) => list.insert(id),
-            Self::Sieve(sieve) => sieve.insert(id),
-            Self::S3Fifo(queues) => queues.insert(id, hash),
-        }
-    }
-
-    fn remove(&mut self, id: EntryId) {
-        match self {
-            Self::LeastRecent => {}
-            Self::Oldest(list) => list.remove(id),
-            Self::Sieve(sieve) => sieve.remove(id),
-            Self::S3Fifo(queues) => queues.remove(id),
-        }
-    }
 }
 
 impl Order {
@@ -304,12 +278,7 @@ impl Order {
     pub(super) fn clear(&mut self) {
         self.nodes.clear();
         let places = self.nodes.places();
-        match &mut self.victims {
-            Victims::LeastRecent => {}
-            Victims::Oldest(list) => *list = CreationList::new(places, &[]),
-            Victims::Sieve(sieve) => *sieve = Sieve::new(places, &[], |_| 0),
-            Victims::S3Fifo(queues) => queues.clear(places),
-        }
+        self.victims.clear(places);
         if let Some(heap) = &mut self.heap {
             *heap = RecencyHeap::new(places, std::iter::empty());
         }
@@ -338,12 +307,7 @@ impl Order {
         if let Some(generations) = &mut self.generations {
             generations.renumber(map, places);
         }
-        match &mut self.victims {
-            Victims::LeastRecent => {}
-            Victims::Oldest(list) => list.renumber(map, places),
-            Victims::Sieve(sieve) => sieve.renumber(map, places),
-            Victims::S3Fifo(queues) => queues.renumber(map, places),
-        }
+        self.victims.renumber(map, places);
         renumbering
     }
 
@@ -371,12 +335,7 @@ impl Order {
     #[cold]
     fn add_place(&mut self, capacity: usize) {
         self.nodes.add_place(capacity);
-        match &mut self.victims {
-            Victims::LeastRecent => {}
-            Victims::Oldest(list) => list.add_place(capacity),
-            Victims::Sieve(sieve) => sieve.add_place(capacity),
-            Victims::S3Fifo(queues) => queues.add_place(capacity),
-        }
+        self.victims.add_place(capacity);
         if let Some(heap) = &mut self.heap {
             heap.add_place(capacity);
         }

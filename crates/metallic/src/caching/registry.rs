@@ -95,7 +95,7 @@ pub struct CacheRegistry<D = Device> {
     slots: TypeTable<dyn CacheRegistrySlot, NEAR_SLOTS>,
     device: Option<Arc<D>>,
     time: TimeSource,
-    /// That of [`TimeSource::hit_stamp_before`] for stamps of `time`.
+    /// The limit of [`TimeSource::hit_stamp_before`] for stamps of `time`.
     hit_limit: u64,
     sink: Option<SinkGuard>,
     gate: Option<Arc<dyn CreationGate>>,

@@ -90,7 +90,7 @@ pub(super) struct SharedCore<Key, R> {
     made_on: AtomicU64,
     name: CacheName,
     format: LabelFormat<Key>,
-    /// What a gate knows keys by; `None` if it is not the cache of a kernel.
+    /// Makes of a key what a gate knows it by; `None` if it is not the cache of a kernel.
     kernel: Option<KernelKeyOf<Key>>,
     kind: CacheKind,
     time: TimeSource,

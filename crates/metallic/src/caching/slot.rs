@@ -14,7 +14,7 @@ use super::policy::EvictionPolicy;
 use super::reporting::CacheMetrics;
 use crate::error::Error;
 
-/// A value that lives in a registry beside the caches: allocations of a KV cache, prepared tensors, anything an engine
+/// A value that lives in a registry next to the caches: allocations of a KV cache, prepared tensors, anything an engine
 /// keeps for as long as it keeps its pipelines.
 ///
 /// ```
@@ -114,7 +114,7 @@ impl SlotContext {
 
     /// The type of the kernel or slot that was in the registry before, and has the [`cache_name`](CacheRegistrySlot::cache_name)
     /// of this slot. Then this slot should report nothing, and name no [`cache_name`](CacheRegistrySlot::cache_name) any
-    /// more: it would pass for the other. It stands in the context that the slot is first connected with.
+    /// more: it would pass for the other. It is in the context that the slot is first connected with.
     pub fn name_taken_by(&self) -> Option<&'static str> {
         self.name_taken_by
     }

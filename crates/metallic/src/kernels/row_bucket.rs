@@ -2,8 +2,8 @@
 
 use crate::error::MetalError;
 
-/// A number of rows (tokens, as a rule) rounded up to a power of two. One row has a bucket of its own, since generating token
-/// by token deserves a plan of its own.
+/// A number of rows (usually tokens) rounded up to a power of two. One row has its own bucket, since generating token
+/// by token deserves its own plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(
     feature = "portable",
@@ -13,7 +13,7 @@ use crate::error::MetalError;
 pub struct RowBucket(usize);
 
 impl RowBucket {
-    /// The bucket of a number of rows. No rows at all have a bucket of their own.
+    /// The bucket of a number of rows. No rows at all have their own bucket.
     pub const fn of(rows: usize) -> Self {
         Self(match (rows, rows.checked_next_power_of_two()) {
             (0, _) => 0,

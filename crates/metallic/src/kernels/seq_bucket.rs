@@ -15,7 +15,7 @@ pub struct SeqKBucket(usize);
 impl SeqKBucket {
     const STEP: usize = 256;
 
-    /// The bucket of a length. No keys at all have a bucket of their own, of length zero.
+    /// The bucket of a length. No keys at all have their own bucket, of length zero.
     pub const fn of(length: usize) -> Self {
         Self(match length {
             0 => 0,

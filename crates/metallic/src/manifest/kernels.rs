@@ -118,7 +118,7 @@ pub(super) struct Written {
 pub(super) struct Warmable<R> {
     pub(super) schema: u32,
     pub(super) read: ReadKey<R>,
-    /// Entries that the cache has room for beside those that are there; `None` for any number.
+    /// Entries that the cache has room for besides those that are there; `None` for any number.
     pub(super) room: fn(&mut R) -> Option<usize>,
     /// The labels of the entries, and how often each was found.
     uses: ReadUses<R>,

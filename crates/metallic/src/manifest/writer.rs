@@ -29,7 +29,7 @@ impl ManifestWriter {
         Self::open(path.as_ref(), true)
     }
 
-    /// Goes on with a file, or begins it. A torn last line in it is left as it is, on a line of its own.
+    /// Goes on with a file, or begins it. A torn last line in it is left as it is, on its own line.
     ///
     /// # Errors
     /// As [`create`](Self::create); [`ManifestError::AnotherVersion`].

@@ -26,7 +26,7 @@ pub enum PreparedLayout {
         /// Columns of a panel.
         columns: u32,
     },
-    /// In a way of the caller's own, which the name alone stands for.
+    /// In a custom way, which the name alone stands for.
     Named(&'static str),
 }
 
@@ -46,7 +46,7 @@ impl PreparedForm {
         Self { layout: PreparedLayout::Packed { rows, columns }, dtype }
     }
 
-    /// In a way of the caller's own.
+    /// In a custom way.
     pub const fn named(name: &'static str, dtype: Dtype) -> Self {
         Self { layout: PreparedLayout::Named(name), dtype }
     }

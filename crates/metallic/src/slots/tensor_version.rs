@@ -97,7 +97,7 @@ impl<S> Versioned<S> {
     }
 }
 
-/// A clone changes on its own, and so has an identity of its own.
+/// A clone changes on its own, and so has its own identity.
 impl<S: Clone> Clone for Versioned<S> {
     fn clone(&self) -> Self {
         Self::new(self.source.clone())

@@ -55,7 +55,7 @@ impl ScriptedDevice {
         Self::build(false)
     }
 
-    /// A device whose creations make their threads sleep. For measurements: tests should have a clock of their own.
+    /// A device whose creations make their threads sleep. For measurements: tests should have their own clock.
     pub fn sleeping() -> Self {
         Self::build(true)
     }
@@ -121,7 +121,7 @@ impl ScriptedDevice {
         change(script.scenes.entry(id).or_insert(default));
     }
 
-    /// Creates what the script says of this key. For kernels with keys of their own, which number them.
+    /// Creates what the script says of this key. For kernels with their own keys, which number them.
     ///
     /// # Errors
     /// As the script says.

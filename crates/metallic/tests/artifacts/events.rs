@@ -1,4 +1,4 @@
-//! What a log tells of artifacts.
+//! Artifacts in a log.
 
 use std::fs;
 use std::sync::Arc;

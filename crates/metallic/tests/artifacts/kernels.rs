@@ -82,7 +82,7 @@ impl Machine {
     }
 }
 
-/// What compiling a key gives, always.
+/// The one result of compiling a key.
 pub(crate) fn code(key: &Key) -> Vec<u8> {
     let source = key.source();
     source.bytes().cycle().take(200).enumerate().map(|(at, byte)| byte ^ at as u8).collect()

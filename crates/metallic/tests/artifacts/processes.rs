@@ -9,7 +9,7 @@ use crate::kernels::{Code, Key, Kind, Machine, code};
 const FOLDER: &str = "METALLIC_ARTIFACTS_TEST_FOLDER";
 const WORD: &str = "compiled: ";
 
-/// What a child process does: nothing in an ordinary run of the tests.
+/// The work of a child process: nothing in an ordinary run of the tests.
 #[test]
 fn child() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };

@@ -5,7 +5,7 @@ use metallic::kernels::{Operation, RowBucket, RunsAll, SeqKBucket};
 use metallic::{Dtype, PortableKernel};
 use proptest::prelude::*;
 
-/// That this compiles says it of every device.
+/// Compiles, which says it of every device.
 #[expect(dead_code, reason = "it is there to be compiled")]
 fn schemas<D: RunsAll>() -> [u32; 7] {
     macro_rules! schemas {

@@ -1,4 +1,4 @@
-//! What a recording has, and what it has not.
+//! The contents of a recording.
 
 use metallic::caching::{CacheableKernel, EvictionPolicy};
 use metallic::error::MetalError;

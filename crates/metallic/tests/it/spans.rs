@@ -40,6 +40,8 @@ fn without_a_sink_no_label_is_made_and_a_local_has_steps_too() {
     local.slot_mut(Spans::default).begin().end("frame", || panic!("no one wants it"));
     let recorder = Arc::new(Recorder::new());
     registry.set_sink(Some(recorder.clone()));
+    // A local's slots have the sink that the registry had when they came into being.
+    let mut local = registry.local();
     local.slot_mut(Spans::default).begin().end("frame", || "1".to_owned());
     assert!(recorder.events().iter().any(|event| matches!(&event.data, EventData::SpanEnded(_))));
 }

@@ -96,11 +96,11 @@ impl Naive {
         CacheOpened {
             cache: self.name.into(),
             kind: CacheKind::Kernel,
-            strategy: self.strategy().into(),
-            max_entries: self.max_entries().map(|max| max as u64),
-            max_idle_ns: self.max_idle().map(nanoseconds),
+            strategy: self.policy.strategy().into(),
+            max_entries: self.policy.max_entries().map(|max| max as u64),
+            max_idle_ns: self.policy.max_idle().map(nanoseconds),
             max_idle_generations: self.policy.generations.map(u64::from),
-            min_entries: self.min_entries() as u64,
+            min_entries: self.policy.min_entries() as u64,
         }
     }
 
@@ -228,7 +228,7 @@ impl Naive {
         let idle = self.idle_keys();
         // One event for all, with the limit that all of them exceed.
         let is_timed_out = |entry: &Entry| !idle.contains(&entry.key) || self.is_timed_out(entry);
-        let reason = match (self.max_idle(), self.policy.generations) {
+        let reason = match (self.policy.max_idle(), self.policy.generations) {
             (Some(max_idle), _) if self.entries.iter().all(is_timed_out) => {
                 EvictionReason::IdleTimeout(max_idle)
             }
@@ -258,7 +258,7 @@ impl Naive {
 
     fn is_timed_out(&self, entry: &Entry) -> bool {
         let idle = Duration::from_nanos(self.now() - entry.used_at);
-        self.max_idle().is_some_and(|max_idle| idle > max_idle)
+        self.policy.max_idle().is_some_and(|max_idle| idle > max_idle)
     }
 
     /// Those that expire, from the one unused for longest.
@@ -270,7 +270,7 @@ impl Naive {
         let idle = self.entries.iter().filter(|entry| self.is_timed_out(entry) || past(entry));
         let mut idle: Vec<_> = idle.map(|entry| (entry.used_seq, entry.key)).collect();
         idle.sort();
-        idle.truncate(self.entries.len().saturating_sub(self.min_entries()));
+        idle.truncate(self.entries.len().saturating_sub(self.policy.min_entries()));
         idle.into_iter().map(|(_, key)| key).collect()
     }
 
@@ -289,11 +289,11 @@ impl Naive {
         }
         let changed = CachePolicyChanged {
             cache: self.name.into(),
-            strategy: self.strategy().into(),
-            max_entries: self.max_entries().map(|max| max as u64),
-            max_idle_ns: self.max_idle().map(nanoseconds),
+            strategy: self.policy.strategy().into(),
+            max_entries: self.policy.max_entries().map(|max| max as u64),
+            max_idle_ns: self.policy.max_idle().map(nanoseconds),
             max_idle_generations: self.policy.generations.map(u64::from),
-            min_entries: self.min_entries() as u64,
+            min_entries: self.policy.min_entries() as u64,
         };
         self.report(self.now(), changed);
     }
@@ -329,7 +329,7 @@ impl Naive {
     }
 
     pub(super) fn capacity(&self) -> Option<usize> {
-        self.max_entries().map(|max| max.max(self.min_entries().saturating_add(1)))
+        self.policy.max_entries().map(|max| max.max(self.policy.min_entries().saturating_add(1)))
     }
 
     /// LRU: the oldest use leaves; FIFO: the oldest creation. Both let go of one entry a miss; the others go down to where
@@ -384,7 +384,7 @@ impl Naive {
         }
         self.evictions += count;
         self.last_event = Some(CacheEvent::Evicted { count, reason });
-        let (cache, strategy) = (self.name.into(), self.strategy().into());
+        let (cache, strategy) = (self.name.into(), self.policy.strategy().into());
         let size_after = self.entries.len() as u64;
         self.report(self.now(), CacheEviction { cache, strategy, count, reason: text.into(), size_after });
     }
@@ -423,39 +423,6 @@ impl Naive {
     pub(super) fn next_in_sequence(&mut self) -> u64 {
         self.sequence += 1;
         self.sequence
-    }
-
-    fn strategy(&self) -> &'static str {
-        match self.policy.start {
-            Start::None => "none",
-            Start::SizeLimitedLru(_) => "size_limited_lru",
-            Start::Lru => "lru",
-            Start::Fifo => "fifo",
-            Start::IdleTimeout(_) => "idle_timeout",
-            Start::Hybrid(..) => "hybrid",
-            Start::S3Fifo(_) => "s3_fifo",
-            Start::Sieve(_) => "sieve",
-        }
-    }
-
-    fn max_entries(&self) -> Option<usize> {
-        self.policy.max.or(match self.policy.start {
-            Start::SizeLimitedLru(max) | Start::Hybrid(max, _) | Start::S3Fifo(max) | Start::Sieve(max) => {
-                Some(max)
-            }
-            _ => None,
-        })
-    }
-
-    fn max_idle(&self) -> Option<Duration> {
-        self.policy.idle.or(match self.policy.start {
-            Start::IdleTimeout(idle) | Start::Hybrid(_, idle) => Some(idle),
-            _ => None,
-        })
-    }
-
-    pub(super) fn min_entries(&self) -> usize {
-        self.policy.min.unwrap_or(0)
     }
 }
 

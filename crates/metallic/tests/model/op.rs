@@ -68,6 +68,41 @@ pub(crate) struct Policy {
     pub(crate) min: Option<usize>,
 }
 
+impl Policy {
+    pub(super) fn strategy(&self) -> &'static str {
+        match self.start {
+            Start::None => "none",
+            Start::SizeLimitedLru(_) => "size_limited_lru",
+            Start::Lru => "lru",
+            Start::Fifo => "fifo",
+            Start::IdleTimeout(_) => "idle_timeout",
+            Start::Hybrid(..) => "hybrid",
+            Start::S3Fifo(_) => "s3_fifo",
+            Start::Sieve(_) => "sieve",
+        }
+    }
+
+    pub(super) fn max_entries(&self) -> Option<usize> {
+        self.max.or(match self.start {
+            Start::SizeLimitedLru(max) | Start::Hybrid(max, _) | Start::S3Fifo(max) | Start::Sieve(max) => {
+                Some(max)
+            }
+            _ => None,
+        })
+    }
+
+    pub(super) fn max_idle(&self) -> Option<Duration> {
+        self.idle.or(match self.start {
+            Start::IdleTimeout(idle) | Start::Hybrid(_, idle) => Some(idle),
+            _ => None,
+        })
+    }
+
+    pub(super) fn min_entries(&self) -> usize {
+        self.min.unwrap_or(0)
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Start {
     None,

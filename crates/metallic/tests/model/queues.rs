@@ -84,7 +84,7 @@ impl Naive {
     fn evict_small(&mut self) -> u64 {
         let mut evicted = 0;
         while let Some(tail) = self.tail(Queue::Small) {
-            if evicted > 0 && self.entries.len() <= self.min_entries() {
+            if evicted > 0 && self.entries.len() <= self.policy.min_entries() {
                 break;
             }
             if self.entries[tail].frequency > 1 {

@@ -1,4 +1,4 @@
-//! What other caches were found to do wrong, one test each.
+//! Bugs that were found in other caches, one test each.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};

@@ -1,6 +1,8 @@
 //! Resources that are created in the background, and waited for by threads.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+mod closures;
+mod creators;
+
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
@@ -367,109 +369,4 @@ fn a_ticket_hands_out_nothing_of_a_lost_device() {
     }
     assert_eq!(*queued.wait().unwrap(), 3, "on the new device");
     assert_eq!(next.creations(), 1);
-}
-
-#[test]
-fn without_creator_threads_whoever_asks_creates() {
-    let (registry, script) = registry(0);
-    let notes = note(&script, 1..5);
-    let ticket = registry.prefetch::<Scripted>(&1);
-    assert!(ticket.try_get().is_none());
-    assert_eq!(script.creations(), 0);
-    ticket.wait().unwrap();
-    registry.prefetch::<Scripted>(&2).wait_timeout(Duration::ZERO).unwrap();
-    registry.prefetch::<Scripted>(&3).detach();
-    drop(registry.prefetch::<Scripted>(&4));
-    let here = thread::current().id();
-    assert_eq!(*notes.lock().unwrap(), [(1, here), (2, here), (3, here)]);
-}
-
-#[test]
-fn what_is_queued_is_created_though_the_number_of_threads_falls_to_none() {
-    let (registry, script) = registry(2);
-    let (one, two) = (Held::on(&script, 1), Held::on(&script, 2));
-    let tickets: Vec<_> = (1..5).map(|key| registry.prefetch::<Scripted>(&key)).collect();
-    one.begun();
-    two.begun();
-    registry.set_creator_threads(0);
-    assert_eq!(registry.creator_threads(), 0);
-    one.end();
-    two.end();
-    while !tickets.iter().all(metallic::caching::Ticket::is_ready) {
-        thread::yield_now();
-    }
-}
-
-#[test]
-fn creations_run_at_once_up_to_the_number_of_threads() {
-    let (registry, script) = registry(1);
-    let meeting = Arc::new(std::sync::Barrier::new(3));
-    for key in 1..4 {
-        let meeting = meeting.clone();
-        script.on(key, move || {
-            meeting.wait();
-            Ok(())
-        });
-    }
-    let tickets: Vec<_> = (1..4).map(|key| registry.prefetch::<Scripted>(&key)).collect();
-    registry.set_creator_threads(3);
-    assert!(tickets.iter().all(|ticket| ticket.wait_timeout(Duration::MAX).is_ok()));
-}
-
-/// Says when it is dropped.
-struct Sentinel(Arc<AtomicBool>);
-
-impl Drop for Sentinel {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
-}
-
-#[test]
-fn a_closure_makes_in_the_background_what_a_cache_without_a_kernel_keeps() {
-    #[derive(Debug, thiserror::Error)]
-    #[error("line {0}")]
-    struct Syntax(u32);
-
-    let (registry, script) = registry(1);
-    let shaders = registry.cache::<String, u32>("shader").unwrap();
-    assert_eq!(shaders.prefetch_with("a".into(), || Ok(1)).wait().unwrap(), 1);
-    assert_eq!(shaders.prefetch_with("a".into(), || Ok(2)).wait().unwrap(), 1);
-    let error = shaders.prefetch_with("b".into(), || Err(Error::kernel(Syntax(7)))).wait().unwrap_err();
-    assert_eq!(error.to_string(), "cannot create `shader:\"b\"`");
-    assert_eq!(error.downcast_ref::<Syntax>().unwrap().0, 7);
-    let error = shaders.prefetch_with("c".into(), || panic!("c")).wait().unwrap_err();
-    assert!(matches!(error.root(), Error::Panicked { .. }));
-
-    let held = Held::on(&script, 1);
-    let ticket = registry.prefetch::<Scripted>(&1);
-    held.begun();
-    let dropped = Arc::<AtomicBool>::default();
-    let sentinel = Sentinel(dropped.clone());
-    let unwanted = shaders.prefetch_with("d".into(), move || {
-        let _ = &sentinel;
-        Ok(4)
-    });
-    let late = shaders.prefetch_with("e".into(), || Ok(5));
-    assert!(!dropped.load(Ordering::SeqCst));
-    drop(unwanted);
-    assert!(dropped.load(Ordering::SeqCst), "with what it was to be made of");
-    registry.device_lost(None);
-    held.end();
-    assert!(
-        matches!(late.wait().unwrap_err().root(), Error::DeviceLost),
-        "it was to be made on the lost one"
-    );
-    assert!(ticket.wait().is_err());
-    let counters = shaders.counters();
-    assert_eq!((counters.hits, counters.misses, counters.failed_creations), (0, 3, 2));
-}
-
-#[test]
-fn a_kernel_whose_name_is_taken_has_tickets_that_say_so() {
-    let (registry, _) = registry(1);
-    let _taken = registry.cache::<u32, u32>("scripted").unwrap();
-    let ticket = registry.prefetch::<Scripted>(&1);
-    assert!(ticket.is_ready());
-    assert!(matches!(ticket.wait().unwrap_err().root(), Error::DuplicateCacheName { .. }));
 }

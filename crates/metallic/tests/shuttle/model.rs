@@ -178,7 +178,7 @@ impl Model {
     }
 }
 
-/// What the cache was like in the end.
+/// The state of the cache at the end.
 struct End {
     residents: Vec<(u32, u64)>,
     evictions: u64,
@@ -224,7 +224,7 @@ impl Search<'_> {
     }
 }
 
-/// What one thread sees, with times that order operations that do not overlap.
+/// The look-ups of one thread, with times that order operations that do not overlap.
 struct Watch {
     now: Arc<AtomicU64>,
     serial: Arc<AtomicU64>,

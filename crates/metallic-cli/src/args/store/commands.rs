@@ -162,7 +162,7 @@ pub struct ImportArgs {
     /// Accept it if this public key has signed it: 64 hexadecimal digits, as `export` prints them. May be given several times.
     #[arg(long = "signer", value_name = "KEY", required_unless_present = "trust", value_parser = public_key)]
     pub signers: Vec<[u8; 32]>,
-    /// Accept it whoever made it: a driver is going to execute what is in it.
+    /// Accept it from anyone: a driver is going to execute what is in it.
     #[arg(long, conflicts_with = "signers")]
     pub trust: bool,
     /// Where, and how.

@@ -11,7 +11,7 @@ use crate::label::CacheNames;
 use crate::table::Table;
 use crate::units::{count, printable};
 
-/// The uses of keys in a log, beside a manifest. Only caches that the manifest has keys of are looked at: the keys of others
+/// The uses of keys in a log, compared with a manifest. Only caches that the manifest has keys of are looked at: the keys of others
 /// cannot be in it.
 #[derive(Debug, Default)]
 pub struct Uses {

@@ -20,14 +20,16 @@ pub mod keys;
 mod kv;
 mod level;
 mod member;
+mod reading;
 mod tables;
 mod tally;
 mod waits;
 
 pub use check::{Check, Subject, TOTAL};
 pub use collector::Collector;
-pub use command::{collect, conclude, read, run};
+pub use command::run;
 pub use figures::*;
 pub use kv::{KvCacheFigures, KvMoment};
 pub use level::Level;
+pub use reading::{collect, conclude, read};
 pub use tables::write_tables;

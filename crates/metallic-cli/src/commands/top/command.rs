@@ -1,4 +1,4 @@
-//! The command itself: the terminal, the keys and the log, four times a second.
+//! The command itself: the terminal, the keys and the log, four times per second.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;

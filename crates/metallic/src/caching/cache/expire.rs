@@ -32,7 +32,7 @@ impl<Key, R> Cache<Key, R> {
             self.order.clamp_uses(now);
         }
         let mut last = None;
-        // Entries leave in recency order, and an entry used later is idle for no more time and no more generations.
+        // Entries are evicted in recency order, and an entry used later is idle for no more time and no more generations.
         while self.len() > self.policy.min_entries() {
             let entries = &self.entries;
             let mut uses = |id| uses(&entries.get(id).resource);

@@ -62,7 +62,7 @@ impl<Key, R> Departures<Key, R> {
         self.first.iter().chain(&self.others)
     }
 
-    /// The entry that left, where one was to leave.
+    /// The entry that was removed, where one was to be.
     pub(in crate::caching) fn into_first(mut self) -> Option<Departed<Key, R>> {
         self.first.take()
     }

@@ -47,7 +47,7 @@ impl<Key, R> Cache<Key, R> {
         Reservation { began: now, size: 0, is_extra: false }
     }
 
-    /// Evicts until one more entry fits beside those that are there and those that places are reserved for.
+    /// Evicts until one more entry fits besides those that are there and those that places are reserved for.
     #[inline(always)]
     pub(super) fn make_room(
         &mut self,

@@ -1,4 +1,4 @@
-//! What a cache tells its gate.
+//! The reports of a cache to its gate.
 
 use std::sync::Arc;
 

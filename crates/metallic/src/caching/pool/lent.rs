@@ -12,11 +12,11 @@ use crate::caching::entries::{Entry, hash_of};
 use crate::caching::keyed_cache::nothing_newer;
 use crate::caching::order::EntryHistory;
 
-/// An item of a [`Pool`](super::Pool), lent to whoever has this. It is returned when this is dropped, also by a panic, unless its
+/// An item of a [`Pool`](super::Pool), lent to the holder of this. It is returned when this is dropped, also by a panic, unless its
 /// device was lost since it was lent ([`SharedRegistry::device_lost`](crate::caching::SharedRegistry::device_lost)). It may outlive
 /// the registry and be dropped on another thread.
 ///
-/// Whether an item that a panic returns is fit for the next holder is for the pool's user to know; [`detach`](Self::detach) keeps
+/// The pool's user must know whether an item that a panic returns is fit for the next holder; [`detach`](Self::detach) keeps
 /// it out.
 pub struct Lent<Key, R> {
     core: Arc<PoolCore<Key, R>>,

@@ -104,7 +104,7 @@ impl<D: 'static> Registry<D> for LocalRegistry<D> {
 }
 
 /// A [`Registry`] with a method for each kernel of this library, such as `get_or_create_gemm`, so that callers name
-/// parameters and not types. Each method stands beside its kernel. Kernels of other crates add theirs by a trait:
+/// parameters and not types. Each method is next to its kernel. Kernels of other crates add theirs by a trait:
 ///
 /// ```
 /// # use metallic::caching::CacheableKernel;
@@ -143,7 +143,7 @@ pub struct ResourceCache<D: 'static = Device, G = CacheRegistry<D>> {
 }
 
 impl ResourceCache {
-    /// Over a new registry without a device of its own.
+    /// Over a new registry without a device.
     pub fn new() -> Self {
         Self::default()
     }

@@ -1,4 +1,4 @@
-//! Caches come into being, each with a name of its own.
+//! Caches come into being, each under its own name.
 
 use std::any::{Any, type_name};
 use std::fmt;

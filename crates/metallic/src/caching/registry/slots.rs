@@ -11,7 +11,7 @@ impl<D: 'static> CacheRegistry<D> {
         self.slot_and_device(init).0
     }
 
-    /// [`slot_mut`](Self::slot_mut), and the registry's device beside it.
+    /// [`slot_mut`](Self::slot_mut), and the registry's device.
     pub(crate) fn slot_and_device<T: CacheRegistrySlot>(
         &mut self,
         init: impl FnOnce() -> T,

@@ -107,14 +107,14 @@ pub enum CacheEvent {
         /// The name of the cache and the key.
         cache_key: Arc<str>,
     },
-    /// The policy made entries leave, with no look-up after it.
+    /// The policy evicted entries, with no look-up after it.
     Evicted {
         /// Entries that left.
         count: u64,
         /// Why.
         reason: EvictionReason,
     },
-    /// The caller made entries leave.
+    /// The caller removed entries.
     Cleared {
         /// Entries that left.
         count: u64,

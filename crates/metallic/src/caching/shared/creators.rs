@@ -63,7 +63,7 @@ impl Creators {
         Self::with_limit((processors / 2).max(1))
     }
 
-    /// No threads: whoever asks creates.
+    /// No threads: the caller creates.
     pub(in crate::caching) fn none() -> Arc<Self> {
         Self::with_limit(0)
     }

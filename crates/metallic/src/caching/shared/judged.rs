@@ -22,7 +22,7 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
     /// removed and dropped.
     ///
     /// # Errors
-    /// That of `is_current`, which is called under the lock: the entry stays, and nothing is counted.
+    /// The panic of `is_current`, which is called under the lock: the entry stays, and nothing is counted.
     fn find_current(
         &self,
         hash: u64,
@@ -121,7 +121,7 @@ impl<Key, R> SharedCore<Key, R> {
 /// A clone is a view for another thread of the same entries.
 pub(crate) struct JudgedCache<Key: Clone + Eq + Hash, R> {
     core: Arc<SharedCore<Key, R>>,
-    /// What this thread has used, in a view. Without it every hit takes the lock, and the order of use is exact.
+    /// The entries that this thread has used, in a view. Without it every hit takes the lock, and the order of use is exact.
     local: Option<LocalCache<Key, R>>,
     /// The type of the cache that had the name before.
     refused_for: Option<&'static str>,

@@ -103,7 +103,7 @@ impl<R: Clone + Send + Sync + 'static> Ticket<R> {
     }
 }
 
-/// What a ticket is for that failed before there was a cache.
+/// The task of a ticket that failed before there was a cache.
 struct Nothing;
 
 impl<R> Maker<R> for Nothing {

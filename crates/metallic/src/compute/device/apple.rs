@@ -33,7 +33,7 @@ pub fn system_default_device() -> Result<Device, MetalError> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{domain} {code}: {description}")]
 pub struct NsError {
-    /// Who reported it, such as `MTLLibraryErrorDomain`.
+    /// The domain that reported it, such as `MTLLibraryErrorDomain`.
     pub domain: String,
     /// The number of the error within its domain.
     pub code: isize,

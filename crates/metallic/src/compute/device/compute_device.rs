@@ -7,7 +7,7 @@ use crate::creation::Supervisor;
 use crate::error::MetalError;
 use crate::tensor::{Dtype, Tensor};
 
-/// A device with memory of its own. Work is done in the order in which it was asked for, though not necessarily at once:
+/// A device with its own memory. Work is done in the order in which it was asked for, though not necessarily at once:
 /// [`read`](Self::read) and [`synchronize`](Self::synchronize) wait for it, and an error of the device itself may come from a
 /// later call than the one that caused it.
 ///

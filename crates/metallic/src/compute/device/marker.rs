@@ -1,4 +1,4 @@
-//! The default device of systems whose devices all are crates of their own.
+//! The default device of systems whose devices are all in other crates.
 
 use crate::error::MetalError;
 
@@ -6,7 +6,7 @@ use crate::error::MetalError;
 /// this marker, which has neither memory nor a driver.
 ///
 /// Code that names no device is checked and run everywhere with it: registries hold it, kernels are handed it. It is not a
-/// [`ComputeDevice`](super::ComputeDevice); those are in crates of their own, such as `metallic-host` and `metallic-wgpu`.
+/// [`ComputeDevice`](super::ComputeDevice); those are in their own crates, such as `metallic-host` and `metallic-wgpu`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Device;

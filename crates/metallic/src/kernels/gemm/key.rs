@@ -6,7 +6,7 @@ use crate::tensor::Dtype;
 /// A product `op(A) op(B)`, where `op(A)` is `[m, k]`, `op(B)` is `[k, n]` and the result is `[m, n]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GemmParams {
-    /// The rows of the result: tokens, as a rule.
+    /// The rows of the result, usually tokens.
     pub m: usize,
     /// The columns of the result.
     pub n: usize,

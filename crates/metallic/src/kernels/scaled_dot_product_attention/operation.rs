@@ -22,7 +22,7 @@ pub struct AttentionCall<'a, T> {
     pub seq_q: usize,
     /// The number of keys, within the key's bucket; if causal, no fewer than queries.
     pub seq_k: usize,
-    /// The factor of the scores: as a rule `1 / sqrt(head_dim)`.
+    /// The factor of the scores: usually `1 / sqrt(head_dim)`.
     pub scale: f32,
     /// `[seq_q, heads * head_dim]`.
     pub q: MatrixRef<'a, T>,

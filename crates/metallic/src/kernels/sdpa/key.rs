@@ -29,7 +29,7 @@ pub struct SdpaParams {
     pub head_dim: usize,
     /// The type of all elements, the mask's included: [`Dtype::F32`] or [`Dtype::F16`].
     pub dtype: Dtype,
-    /// The factor of the scores: as a rule `1 / sqrt(head_dim)`.
+    /// The factor of the scores: usually `1 / sqrt(head_dim)`.
     pub scale: f32,
     /// `true` if a mask is added to the scores.
     pub masked: bool,

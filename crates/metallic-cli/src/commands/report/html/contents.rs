@@ -4,8 +4,8 @@ use metallic::manifest::Coverage;
 use metallic_instrumentation::EventKind;
 
 use super::super::collector::Collector;
-use super::super::command::{conclude, read};
 use super::super::figures::{Key, Report};
+use super::super::reading::{conclude, read};
 use crate::args::{ReplayArgs, TraceFormat};
 use crate::commands::manifest::Uses;
 use crate::commands::replay::{Input, Recorder, Summary, replay};

@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process;
 
+use metallic::manifest::replace_file;
+
 use super::contents::Contents;
 use super::{advice, data, idle, keys, over_time, overview, quantities, rankings, script};
 use crate::error::Error;
@@ -60,10 +62,8 @@ pub fn page(contents: &Contents) -> String {
 pub enum Page {
     /// Standard output.
     Stdout,
-    /// A device, a pipe or the like, which is written to directly.
-    Stream(PathBuf),
-    /// A file, which the page replaces once it is complete.
-    File(PathBuf),
+    /// A file, which the page replaces once it is complete; or a device, a pipe or the like, which is written to directly.
+    Path(PathBuf),
 }
 
 impl Page {
@@ -77,21 +77,17 @@ impl Page {
         }
         let failed = |error| Error::file(path.display().to_string(), error);
         match fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() => Err(failed(io::ErrorKind::IsADirectory.into())),
-            Ok(metadata) if !metadata.is_file() => Ok(Self::Stream(path.to_owned())),
+            Ok(metadata) if metadata.is_dir() => return Err(failed(io::ErrorKind::IsADirectory.into())),
+            Ok(metadata) if !metadata.is_file() => {}
             Ok(_) => {
                 OpenOptions::new().write(true).open(path).map_err(failed)?;
                 // A link stays one.
-                let path = fs::canonicalize(path).map_err(failed)?;
-                probe(&path).map_err(failed)?;
-                Ok(Self::File(path))
+                probe(&fs::canonicalize(path).map_err(failed)?).map_err(failed)?;
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                probe(path).map_err(failed)?;
-                Ok(Self::File(path.to_owned()))
-            }
-            Err(error) => Err(failed(error)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => probe(path).map_err(failed)?,
+            Err(error) => return Err(failed(error)),
         }
+        Ok(Self::Path(path.to_owned()))
     }
 
     /// Writes the page. A file keeps its old content until the page is complete.
@@ -102,44 +98,17 @@ impl Page {
         let html = page(contents);
         match self {
             Self::Stdout => Ok(out.write_all(html.as_bytes())?),
-            Self::Stream(path) => {
-                let written = OpenOptions::new().write(true).open(path);
-                let written = written.and_then(|mut file| file.write_all(html.as_bytes()));
-                written.map_err(|error| Error::file(path.display().to_string(), error))
-            }
-            Self::File(path) => {
-                replace(path, html.as_bytes()).map_err(|error| Error::file(path.display().to_string(), error))
-            }
+            Self::Path(path) => replace_file(path, |file| file.write_all(html.as_bytes()))
+                .map_err(|error| Error::file(path.display().to_string(), error)),
         }
     }
 }
 
-/// The name of the file that is written first: in the same folder, so that it can take the place of the other.
-fn beside(path: &Path) -> PathBuf {
+/// Checks that a file can be made in the folder of this one.
+fn probe(path: &Path) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.tmp", process::id()));
-    path.with_file_name(name)
-}
-
-/// Checks that a file can be made beside this one.
-fn probe(path: &Path) -> io::Result<()> {
-    let beside = beside(path);
-    File::create_new(&beside)?;
-    fs::remove_file(beside)
-}
-
-fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    let beside = beside(path);
-    let mut file = File::create_new(&beside)?;
-    let written = file.write_all(content).and_then(|()| {
-        if let Ok(old) = fs::metadata(path) {
-            file.set_permissions(old.permissions())?;
-        }
-        fs::rename(&beside, path)
-    });
-    if written.is_err() {
-        // What went wrong first is what is reported.
-        let _ = fs::remove_file(&beside);
-    }
-    written
+    let probed = path.with_file_name(name);
+    File::create_new(&probed)?;
+    fs::remove_file(probed)
 }

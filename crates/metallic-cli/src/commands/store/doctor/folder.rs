@@ -28,7 +28,7 @@ pub fn examine_folder(store: &DiskStore, has_secret: bool) -> Examined {
     match store.foreign() {
         Ok(foreign) => findings.extend(foreign.first().map(|first| {
             let detail = format!("{} files are not a store's, such as {}", foreign.len(), first.display());
-            Finding::warning("foreign", detail, "They are never touched; give the store a folder of its own.")
+            Finding::warning("foreign", detail, "They are never touched; give the store its own folder.")
         })),
         Err(error) => findings.push(Finding::failure("foreign", format!("it cannot be listed: {error}"), "")),
     }

@@ -41,7 +41,7 @@ fn trust(store: &RemoteStore, has_secret: bool) -> Finding {
         Ok(_) if has_secret => Finding::ok(CHECK, "entries are authenticated by the secret"),
         Ok(_) => Finding::ok(
             CHECK,
-            "entries are taken without a secret: whoever can write to it can run code here",
+            "entries are taken without a secret: anyone who can write to it can run code here",
         ),
     }
 }

@@ -1,0 +1,55 @@
+//! The threads that create in the background.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use super::{Held, note, registry};
+use crate::kernels::Scripted;
+
+#[test]
+fn without_creator_threads_whoever_asks_creates() {
+    let (registry, script) = registry(0);
+    let notes = note(&script, 1..5);
+    let ticket = registry.prefetch::<Scripted>(&1);
+    assert!(ticket.try_get().is_none());
+    assert_eq!(script.creations(), 0);
+    ticket.wait().unwrap();
+    registry.prefetch::<Scripted>(&2).wait_timeout(Duration::ZERO).unwrap();
+    registry.prefetch::<Scripted>(&3).detach();
+    drop(registry.prefetch::<Scripted>(&4));
+    let here = thread::current().id();
+    assert_eq!(*notes.lock().unwrap(), [(1, here), (2, here), (3, here)]);
+}
+
+#[test]
+fn what_is_queued_is_created_though_the_number_of_threads_falls_to_none() {
+    let (registry, script) = registry(2);
+    let (one, two) = (Held::on(&script, 1), Held::on(&script, 2));
+    let tickets: Vec<_> = (1..5).map(|key| registry.prefetch::<Scripted>(&key)).collect();
+    one.begun();
+    two.begun();
+    registry.set_creator_threads(0);
+    assert_eq!(registry.creator_threads(), 0);
+    one.end();
+    two.end();
+    while !tickets.iter().all(metallic::caching::Ticket::is_ready) {
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn creations_run_at_once_up_to_the_number_of_threads() {
+    let (registry, script) = registry(1);
+    let meeting = Arc::new(std::sync::Barrier::new(3));
+    for key in 1..4 {
+        let meeting = meeting.clone();
+        script.on(key, move || {
+            meeting.wait();
+            Ok(())
+        });
+    }
+    let tickets: Vec<_> = (1..4).map(|key| registry.prefetch::<Scripted>(&key)).collect();
+    registry.set_creator_threads(3);
+    assert!(tickets.iter().all(|ticket| ticket.wait_timeout(Duration::MAX).is_ok()));
+}

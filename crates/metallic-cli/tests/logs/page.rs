@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::made::{Numbered, Work, dice, open_log, write};
 use metallic::caching::{CacheRegistry, EvictionPolicy, ManualClock};
+use metallic::slots::Spans;
 use metallic_cli::commands::report::Collector;
 use metallic_cli::commands::report::html::{Contents, page};
 use metallic_cli::input::LogReader;
@@ -190,4 +191,19 @@ fn a_clock_that_goes_back_is_noted_and_time_goes_on() {
     let (first, last) = report.span.expect("it has times");
     assert!(last - first < 3_000 * MS, "two seconds are not an hour: {}", last - first);
     assert!(page(&contents).contains("clock went back 1 time, by up to 1.00 h"));
+}
+
+#[test]
+fn creations_and_steps_of_many_seconds_are_no_clock_that_goes_back() {
+    let (clock, recorder) = (ManualClock::new(), Arc::new(Recorder::new()));
+    let sink = Arc::new(Numbered { number: 1, sink: recorder.clone() });
+    let mut registry = CacheRegistry::with_device(clock.clone()).with_clock(clock.clone()).with_sink(sink);
+    let spans = registry.slot_mut(Spans::default).clone();
+    let frame = spans.begin();
+    for key in [20_000_000, 30_000_000, 20_000_000] {
+        registry.get_or_create::<Work>(&key, None).expect("it can be made");
+    }
+    frame.end("frame", || "1".to_owned());
+    registry.get_or_create::<Work>(&40_000_000, None).expect("it can be made");
+    assert_eq!(contents(&recorder.events()).report.clock_steps_back, 0);
 }

@@ -1,6 +1,6 @@
 //! The moments of a log, whose clock may go back.
 
-use metallic_instrumentation::Event;
+use metallic_instrumentation::{Event, EventData};
 use rustc_hash::FxHashMap;
 
 use crate::input::RegistryId;
@@ -41,8 +41,9 @@ impl LogClock {
             None => self.latest,
             Some(read) => {
                 let hands = self.registries.entry(registry).or_default();
-                let time = read.saturating_add(hands.behind);
-                let back = hands.latest.saturating_sub(time);
+                let reported = reported_at(event, read);
+                let end = |behind: u64| reported.map(|at| at.saturating_add(behind));
+                let back = end(hands.behind).map_or(0, |end| hands.latest.saturating_sub(end));
                 if back >= LEAST_STEP {
                     self.steps += 1;
                     self.longest_step = self.longest_step.max(back);
@@ -50,9 +51,8 @@ impl LogClock {
                         hands.behind = hands.behind.saturating_add(back);
                     }
                 }
-                let time = read.saturating_add(hands.behind);
-                hands.latest = hands.latest.max(time);
-                time
+                hands.latest = hands.latest.max(end(hands.behind).unwrap_or(0));
+                read.saturating_add(hands.behind)
             }
         };
         self.latest
@@ -61,5 +61,15 @@ impl LogClock {
     /// The time of the event before.
     pub(super) fn latest(&self) -> u64 {
         self.latest
+    }
+}
+
+/// When an event with the time `read` was reported, if it says so: it may have the time at which something long began.
+fn reported_at(event: &Event, read: u64) -> Option<u64> {
+    match &event.data {
+        EventData::SpanEnded(span) => Some(read.saturating_add(span.duration_ns)),
+        EventData::ResourceCacheAccess(access) => access.hit.then_some(read),
+        EventData::ResourceCacheSummary(_) => None,
+        _ => Some(read),
     }
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use unicode_width::UnicodeWidthStr;
 
 use crate::terminal::{Look, TITLE, look, styled};
-use crate::units::shortened;
+use crate::units::shortened_apart;
 
 /// Rows under titles. The first column is aligned to the left, the others, which are figures, to the right, but for the last
 /// one if it is said to be text.
@@ -21,7 +21,7 @@ pub struct Table {
 }
 
 /// Texts keep so many columns as long as another column can be left out instead.
-const TEXT: usize = 18;
+const TEXT: usize = 20;
 /// Columns between two columns of a table.
 const GAP: usize = 2;
 
@@ -57,12 +57,22 @@ impl Table {
 
     fn write_for(&self, out: &mut dyn Write, indent: usize, look: Look) -> io::Result<()> {
         let (columns, lacking) = self.columns_in(look.columns.saturating_sub(indent));
-        for row in [&self.titles].into_iter().chain(&self.rows) {
-            let is_head = std::ptr::eq(row, &self.titles);
+        let rows = || [&self.titles].into_iter().chain(&self.rows);
+        let texts: Vec<Vec<String>> = columns
+            .iter()
+            .map(|(column, width)| match self.is_text(*column) {
+                true => {
+                    shortened_apart(rows().map(|row| row.get(*column).map_or("", String::as_str)), *width)
+                }
+                false => Vec::new(),
+            })
+            .collect();
+        for (number, row) in rows().enumerate() {
+            let is_head = number == 0;
             let mut line = " ".repeat(indent);
             for (place, (column, width)) in columns.iter().enumerate() {
                 let Some(cell) = row.get(*column) else { break };
-                let cell = if self.is_text(*column) { shortened(cell, *width) } else { cell.clone() };
+                let cell = texts[place].get(number).unwrap_or(cell).clone();
                 let space = " ".repeat(width.saturating_sub(cell.width()));
                 line.extend(std::iter::repeat_n(' ', if place > 0 { GAP } else { 0 }));
                 let cell = if is_head { styled(&cell, TITLE, look) } else { cell };
@@ -152,6 +162,24 @@ mod tests {
         assert_eq!(
             text(&table, 34),
             "  key                       misses\n  gemm:GemmKey{m:…,k:1024}       7\n  (34 columns are too few for: hits)\n"
+        );
+    }
+
+    #[test]
+    fn texts_that_differ_in_their_middles_lose_what_they_share() {
+        let mut table = Table::new(["key", "hits"]);
+        for m in [64, 128] {
+            let key =
+                format!("tensor_preparation:PreparedTensorKey{{version:{m},form:Transposed,dtype:F32}}");
+            table.row([key, count(m)]);
+        }
+        table.row(["gelu:GeluKey".to_owned(), count(1)]);
+        assert_eq!(
+            text(&table, 50),
+            "  key                                         hits\n  \
+             tensor_prepara…version:64,form:Transposed…    64\n  \
+             tensor_prepara…version:128,form:Transpose…   128\n  \
+             gelu:GeluKey                                   1\n"
         );
     }
 

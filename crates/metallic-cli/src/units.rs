@@ -1,5 +1,7 @@
 //! The form of figures in tables and plots.
 
+use std::collections::HashMap;
+
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// A count with its thousands apart: `1_234_567`, as it can be pasted into code.
@@ -167,14 +169,46 @@ pub(crate) fn shortened(text: &str, width: usize) -> String {
     }
     let head = width.saturating_sub(1) * 2 / 3;
     let tail = width.saturating_sub(1) - head;
-    let fitting = |c: &char, left: &mut usize| {
-        *left = left.checked_sub(c.width().unwrap_or(0))?;
-        Some(*c)
-    };
-    let begin: String = text.chars().scan(head, |left, c| fitting(&c, left)).collect();
-    let mut end: Vec<char> = text.chars().rev().scan(tail, |left, c| fitting(&c, left)).collect();
+    let mut end: Vec<char> = fitting(text.chars().rev(), tail).collect();
     end.reverse();
-    begin.chars().chain(['…']).chain(end).collect()
+    fitting(text.chars(), head).chain(['…']).chain(end).collect()
+}
+
+/// Texts of at most `width` columns each. Those that would be the same without their middles lose what they share, and show what
+/// they differ in.
+pub(crate) fn shortened_apart<'a>(texts: impl Iterator<Item = &'a str> + Clone, width: usize) -> Vec<String> {
+    let mut shared: HashMap<String, &str> = HashMap::new();
+    for text in texts.clone() {
+        let begin = shared.entry(shortened(text, width)).or_insert(text);
+        let same = begin.chars().zip(text.chars()).take_while(|(a, b)| a == b);
+        *begin = &text[..same.map(|(c, _)| c.len_utf8()).sum()];
+    }
+    let apart = |text: &str| {
+        let short = shortened(text, width);
+        let begin = shared[&short];
+        if begin.len() == text.len() {
+            return short;
+        }
+        // From the beginning of the field in which they differ.
+        let begin = &text[..begin.rfind(|c: char| "{(,".contains(c)).map_or(begin.len(), |place| place + 1)];
+        let room = width.saturating_sub(1);
+        let least = room / 3;
+        let differing = match &text[begin.len()..] {
+            whole if whole.width() <= room - least => whole.to_owned(),
+            long => fitting(long.chars(), (room - least).saturating_sub(1)).chain(['…']).collect(),
+        };
+        let head = room.saturating_sub(differing.width());
+        fitting(begin.chars(), head).chain(['…']).chain(differing.chars()).collect()
+    };
+    texts.map(apart).collect()
+}
+
+/// The first characters, as far as they fit into this many columns.
+fn fitting(chars: impl Iterator<Item = char>, columns: usize) -> impl Iterator<Item = char> {
+    chars.scan(columns, |left, c| {
+        *left = left.checked_sub(c.width().unwrap_or(0))?;
+        Some(c)
+    })
 }
 
 fn is_bidi_control(c: char) -> bool {

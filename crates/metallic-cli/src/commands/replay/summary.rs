@@ -23,6 +23,8 @@ pub struct Summary {
     pub saves: Option<String>,
     /// The policy to set, in words, or to leave it.
     pub advice: String,
+    /// The policy that it is to replace, if the log says so.
+    pub present: Option<String>,
     /// The reasons to leave it, or for which there is no advice.
     pub reasons: Vec<String>,
     /// The code that sets the policy.
@@ -39,8 +41,7 @@ impl Summary {
             Advice::Leave(reason) => (None, "leave it as it is".to_owned(), vec![reason.clone()], None),
             Advice::Refused(reasons) => (None, "none, see below".to_owned(), reasons.clone(), None),
             Advice::Set(Setting { candidate, capacity, saves, code, .. }) => {
-                let present = present.map_or_else(String::new, |policy| format!(" (is {policy})"));
-                let advice = format!("{}{present}", candidate.policy(*capacity));
+                let advice = candidate.policy(*capacity).to_string();
                 (Some(amount(trace, *saves)), advice, Vec::new(), Some(code.clone()))
             }
         };
@@ -50,6 +51,7 @@ impl Summary {
             evictions: replay.recorded.map(|outcome| outcome.evictions),
             spent: spent.filter(|_| trace.is_costed()),
             saves,
+            present: present.filter(|_| code.is_some()).map(ToString::to_string),
             advice,
             reasons,
             code,

@@ -219,9 +219,10 @@ fn write_advice(
 
 /// A line for each cache: what it spent, what could be saved, what to do.
 pub(super) fn write_summary(out: &mut dyn Write, input: &Input, caches: &[CacheReplay]) -> io::Result<()> {
-    let mut table = Table::new(["cache", "accesses", "evicted", "creating", "to save", "advice"])
-        .ending_in_text()
-        .may_lack(["accesses", "evicted"]);
+    let mut table =
+        Table::new(["cache", "accesses", "evicted", "creating", "to save", "instead of", "advice"])
+            .ending_in_text()
+            .may_lack(["accesses", "evicted", "instead of"]);
     for replay in caches {
         let line = Summary::of(&input.recordings[replay.recording], replay);
         table.row([
@@ -230,6 +231,7 @@ pub(super) fn write_summary(out: &mut dyn Write, input: &Input, caches: &[CacheR
             line.evictions.map_or("-".to_owned(), count),
             line.spent.unwrap_or("?".to_owned()),
             line.saves.unwrap_or("-".to_owned()),
+            line.present.unwrap_or("-".to_owned()),
             line.advice,
         ]);
     }

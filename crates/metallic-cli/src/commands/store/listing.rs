@@ -76,7 +76,8 @@ pub(super) fn is_named(id: &EntryId, text: &str) -> bool {
 fn is_labelled(info: &EntryInfo, text: &str) -> bool {
     let squeeze = |text: &str| text.split_whitespace().collect::<String>();
     let (label, text) = (squeeze(&info.label), squeeze(text));
-    !label.is_empty() && (label == text || format!("{}:{label}", info.key.cache()) == text)
+    let cache = info.key.cache();
+    !label.is_empty() && without_cache(&label, cache) == without_cache(&text, cache)
 }
 
 /// The name of an entry in a line: its label, or else what there is instead.

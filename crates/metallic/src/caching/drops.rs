@@ -23,6 +23,12 @@ pub(super) fn run_each<T>(items: impl IntoIterator<Item = T>, mut step: impl FnM
     }
 }
 
+/// The result of `work`; `None` if it panicked.
+pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Option<T> {
+    // The payload's `Drop` may panic, too.
+    catch_unwind(AssertUnwindSafe(work)).map_err(mem::forget).ok()
+}
+
 /// A value of a caller, whose `Drop` may panic: while another panic is under way, as from the value before it in a vector, that
 /// would end the process, and is lost instead.
 pub(super) struct Foreign<T>(Option<T>);

@@ -2,11 +2,12 @@
 
 use std::any::{Any, TypeId};
 use std::panic::Location;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use metallic_instrumentation::{CacheName, CreationOutcome, CreationViolation};
 
 use super::policy::EvictionPolicy;
+use super::sync::RwLock;
 use crate::error::Error;
 
 /// The place in a program that asked for a resource.
@@ -19,6 +20,16 @@ pub(crate) trait CreationGate: Any + Send + Sync {
     /// # Errors
     /// [`Error::CreationRefused`], if the creation may not be, and can be refused.
     fn admit(&self, asked: &Asked<'_>) -> Result<Option<Box<dyn Passage>>, Error>;
+}
+
+/// The gate that a registry has at the moment, for slots of other threads: no one can tell those of another.
+pub(super) type CurrentGate = RwLock<Option<Arc<dyn CreationGate>>>;
+
+impl CreationGate for CurrentGate {
+    fn admit(&self, asked: &Asked<'_>) -> Result<Option<Box<dyn Passage>>, Error> {
+        let gate = self.read().unwrap_or_else(PoisonError::into_inner).clone();
+        gate.map_or(Ok(None), |gate| gate.admit(asked))
+    }
 }
 
 /// A creation that a gate has let go on.

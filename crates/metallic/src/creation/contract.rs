@@ -7,6 +7,7 @@ use metallic_instrumentation::{CreationViolation, ViolationMode};
 
 use super::scope::Scope;
 use super::supervisor::Supervisor;
+use crate::error::violation_text;
 
 /// The treatment of creations in an armed scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,14 +55,27 @@ impl Armed {
         self
     }
 
-    /// The number of creations since the scope was armed, refused ones included.
+    /// The number of creations since the scope was armed, refused ones included. One that goes on counts when it is over.
     pub fn violations(&self) -> u64 {
         self.scope.violations()
     }
 
-    /// The first violations, at most 64.
+    /// The first violations, at most 64. Of those that follow, refused ones alone name the nearest key: it is not looked for at the cost
+    /// of creations that go on.
     pub fn first_violations(&self) -> Vec<CreationViolation> {
         self.scope.first_violations()
+    }
+
+    /// # Panics
+    /// If there was a violation, or is one.
+    #[track_caller]
+    pub(super) fn assert_none(&self) {
+        if let (violations, Some(first)) = self.scope.begun() {
+            panic!(
+                "{violations} creations where there were to be none; the first: {}",
+                violation_text(&first)
+            );
+        }
     }
 }
 

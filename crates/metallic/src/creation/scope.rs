@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use metallic_instrumentation::CreationViolation;
 
@@ -25,6 +25,8 @@ pub(super) struct Scope {
 #[derive(Default)]
 struct Noted {
     first: Vec<CreationViolation>,
+    /// Of creations that are not over.
+    under_way: Vec<Arc<CreationViolation>>,
     budget: Option<usize>,
     /// When the budget was spent within the last hour, in nanoseconds of the caches' clock.
     spent: VecDeque<u64>,
@@ -63,6 +65,28 @@ impl Scope {
             Contract::Warn if !is_within => Contract::Count,
             contract => contract,
         }
+    }
+
+    /// Returns `true` if the next violation is one of the first, which are kept.
+    pub(super) fn keeps_more(&self) -> bool {
+        let noted = self.noted();
+        noted.first.len() + noted.under_way.len() < KEPT
+    }
+
+    /// The number of violations and the first of them, those included whose creations are not over.
+    pub(super) fn begun(&self) -> (u64, Option<CreationViolation>) {
+        let noted = self.noted();
+        let first = noted.first.first().or(noted.under_way.first().map(|violation| &**violation));
+        (self.violations() + noted.under_way.len() as u64, first.cloned())
+    }
+
+    /// Keeps in mind that a creation goes on, until it is [forgotten](Self::forget).
+    pub(super) fn begin(&self, violation: &Arc<CreationViolation>) {
+        self.noted().under_way.push(violation.clone());
+    }
+
+    pub(super) fn forget(&self, violation: &Arc<CreationViolation>) {
+        self.noted().under_way.retain(|other| !Arc::ptr_eq(other, violation));
     }
 
     pub(super) fn note(&self, violation: &CreationViolation) {

@@ -13,7 +13,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::contract::{Armed, Contract};
 use super::scope::Scope;
 use crate::caching::CreationGate;
-use crate::error::violation_text;
 
 use self::known::Known;
 pub(crate) use self::known::Warmth;
@@ -68,7 +67,8 @@ impl Supervisor {
     /// Runs `work`, which is to create nothing. For tests.
     ///
     /// # Panics
-    /// If there was a creation meanwhile, on whichever thread, when `work` has returned. The message says which.
+    /// If a creation began meanwhile, on whichever thread and whether it is over or not, when `work` has returned. The message says
+    /// which.
     #[track_caller]
     pub fn assert_no_creation<T>(&self, work: impl FnOnce() -> T) -> T {
         let armed = self.arm("assert_no_creation", Contract::Count);
@@ -131,21 +131,6 @@ impl Supervisor {
     fn state(&self) -> MutexGuard<'_, State> {
         // No code of others runs under the lock.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Armed {
-    /// # Panics
-    /// If there was a violation.
-    #[track_caller]
-    pub(super) fn assert_none(&self) {
-        let violations = self.violations();
-        if let Some(first) = self.first_violations().first() {
-            panic!(
-                "{violations} creations where there were to be none; the first: {}",
-                violation_text(first)
-            );
-        }
     }
 }
 

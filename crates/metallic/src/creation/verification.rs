@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::BuildHasher;
 use std::num::NonZeroU64;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use metallic_instrumentation::{CacheName, EventKind, IncompleteKey};
 use rustc_hash::FxBuildHasher;
 
-use crate::caching::{CacheRegistry, CacheableKernel, Composition, SharedRegistry, SlotContext};
+use crate::caching::{CacheRegistry, CacheableKernel, Composition, SharedRegistry, SlotContext, caught};
 use crate::error::{Error, chain};
 
 /// The entries whose resources are created again.
@@ -50,7 +49,7 @@ pub struct VerifyReport {
     /// Keys whose resources are all the same thing: something is in the key that it does not depend on. Of all entries, sampled or
     /// not.
     pub over_specific: Vec<Vec<Arc<str>>>,
-    /// Keys whose creation failed, with the errors.
+    /// Keys whose creation failed, or whose resource does not even say what it is made of but panics, with the errors.
     pub failed: Vec<(Arc<str>, String)>,
 }
 
@@ -87,7 +86,7 @@ impl<D: 'static> SharedRegistry<D> {
     /// Creates a sample of the resources of kernel `K` again, on the registry's device and outside of all locks, and compares what they
     /// are made of with those in the cache: a difference says that the key lacks something that the creation depends on.
     ///
-    /// Takes what these creations take, and needs as much memory for a while. Nothing is inserted, counted as a miss, loaded from a store
+    /// Takes what these creations take, and the memory of one of them at a time, besides what they ask the registry for. Nothing is inserted, counted as a miss, loaded from a store
     /// or refused. A look-up does nothing for it.
     ///
     /// ```
@@ -130,8 +129,13 @@ impl<D: 'static> SharedRegistry<D> {
     {
         let again = self.detached();
         let entries = self.entries_of::<K>().into_iter();
-        let entries = entries.map(|(key, label, resource)| (key, label, K::composition(&resource)));
-        let create = |key: &K::Key| again.create_by_key::<K>(key).map(|made| K::composition(&made));
+        let entries =
+            entries.map(|(key, label, resource)| (key, label, caught(|| K::composition(&resource))));
+        let create = |key: &K::Key| {
+            let made = again.create_by_key::<K>(key).map(|made| K::composition(&made));
+            again.clear_cache::<K>();
+            made
+        };
         verify(CacheName::from_static(K::CACHE_NAME), entries, sample, create, &self.context())
     }
 }
@@ -142,15 +146,20 @@ impl<D: 'static> CacheRegistry<D> {
         let Some(cache) = self.cache::<K>() else { return VerifyReport::default() };
         let mut again = self.detached();
         let entries = cache.labelled_entries();
-        let entries = entries.map(|(key, label, resource)| (key.clone(), label, K::composition(resource)));
-        let create = |key: &K::Key| again.create_by_key::<K>(key.clone()).map(|made| K::composition(made));
+        let entries =
+            entries.map(|(key, label, resource)| (key.clone(), label, caught(|| K::composition(resource))));
+        let create = |key: &K::Key| {
+            let made = again.create_by_key::<K>(key.clone()).map(|made| K::composition(made));
+            again.clear_cache::<K>();
+            made
+        };
         verify(cache.name().clone(), entries, sample, create, &self.context())
     }
 }
 
 fn verify<Key>(
     cache: CacheName,
-    entries: impl Iterator<Item = (Key, Arc<str>, Option<Composition>)>,
+    entries: impl Iterator<Item = (Key, Arc<str>, Option<Option<Composition>>)>,
     sample: &Sample,
     mut create: impl FnMut(&Key) -> Result<Option<Composition>, Error>,
     context: &SlotContext,
@@ -158,17 +167,26 @@ fn verify<Key>(
     let mut report = VerifyReport::default();
     let mut by_composition = BTreeMap::<String, Vec<Arc<str>>>::new();
     for (key, label, kept) in entries {
-        let Some(kept) = kept else {
-            report.unknown += 1;
-            continue;
+        let kept = match kept {
+            Some(Some(kept)) => kept,
+            Some(None) => {
+                report.unknown += 1;
+                continue;
+            }
+            None => {
+                report
+                    .failed
+                    .push((label, "the composition of the resource that is kept panicked".to_owned()));
+                continue;
+            }
         };
         by_composition.entry(kept.to_string()).or_default().push(label.clone());
         if !sample.has(&label) {
             continue;
         }
-        match catch_unwind(AssertUnwindSafe(|| create(&key))) {
-            Ok(Ok(Some(created))) if created == kept => report.same += 1,
-            Ok(Ok(created)) => {
+        match caught(|| create(&key)) {
+            Some(Ok(Some(created))) if created == kept => report.same += 1,
+            Some(Ok(created)) => {
                 let created = created.unwrap_or_default();
                 let differing = created.differing_parts(&kept);
                 context.report(EventKind::IncompleteKey, context.now(), || IncompleteKey {
@@ -178,12 +196,8 @@ fn verify<Key>(
                 });
                 report.incomplete.push((label, created.changes_from(&kept)));
             }
-            Ok(Err(error)) => report.failed.push((label, chain(&error))),
-            Err(panic) => {
-                // Its `Drop` may panic, too.
-                std::mem::forget(panic);
-                report.failed.push((label, "the creation panicked".to_owned()));
-            }
+            Some(Err(error)) => report.failed.push((label, chain(&error))),
+            None => report.failed.push((label, "the creation panicked".to_owned())),
         }
     }
     report.over_specific = by_composition.into_values().filter(|keys| keys.len() > 1).collect();

@@ -31,7 +31,7 @@ impl Manifest {
     }
 
     /// Reads a file. A torn last line, and any line that is damaged or of another version, is counted in
-    /// [`skipped`](Self::skipped) and passed over.
+    /// [`skipped`](Self::skipped) and passed over. A pipe is read to its end, a device is not read.
     ///
     /// # Errors
     /// [`ManifestError::File`]; [`ManifestError::NotAManifest`] if it has lines, and none of them belongs to a manifest.
@@ -39,6 +39,7 @@ impl Manifest {
         let path = path.as_ref();
         let failed = |action| move |source| ManifestError::File { action, path: path.to_owned(), source };
         let file = File::open(path).map_err(failed("open"))?;
+        refuse_device(&file).map_err(failed("read"))?;
         let (manifest, lines) = Self::read_lines(BufReader::new(file)).map_err(failed("read"))?;
         match lines {
             Lines { all, known: 0 } if all > 0 => {
@@ -190,6 +191,21 @@ pub(super) fn last_version(mut source: impl BufRead) -> io::Result<u32> {
         line.clear();
     }
     Ok(version)
+}
+
+/// A device may have no end. Pipes do, and are read.
+fn refuse_device(file: &File) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        let kind = file.metadata()?.file_type();
+        if kind.is_char_device() || kind.is_block_device() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a device"));
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = file;
+    Ok(())
 }
 
 /// Reads to the end of the line without keeping it.

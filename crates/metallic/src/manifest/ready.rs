@@ -1,14 +1,21 @@
 //! The end of a warm-up, which can be waited for.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use crate::caching::caught;
+
 /// Says whether warm-up is over: as a value, by waiting, or as a future. A clone says the same.
-#[derive(Clone, Default)]
-pub struct Ready(Arc<Inner>);
+#[derive(Default)]
+pub struct Ready {
+    inner: Arc<Inner>,
+    /// Its place among the wakers; 0 if it was not polled.
+    place: u64,
+}
 
 #[derive(Default)]
 struct Inner {
@@ -22,7 +29,9 @@ struct State {
     running: usize,
     /// Warm-ups that are over.
     finished: usize,
-    wakers: Vec<Waker>,
+    last_place: u64,
+    /// That of each future's last poll.
+    wakers: BTreeMap<u64, Waker>,
 }
 
 impl State {
@@ -34,32 +43,37 @@ impl State {
 impl Ready {
     /// Returns `true` if a warm-up is over, and none is under way.
     pub fn is_ready(&self) -> bool {
-        self.state().is_ready()
+        self.inner.lock().is_ready()
     }
 
     /// Blocks until it is ready.
     pub fn wait(&self) {
-        let state = self.state();
-        let waited = self.0.changed.wait_while(state, |state| !state.is_ready());
+        let state = self.inner.lock();
+        let waited = self.inner.changed.wait_while(state, |state| !state.is_ready());
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
     pub(super) fn begin(&self) {
-        self.state().running += 1;
+        self.inner.lock().running += 1;
     }
 
     pub(super) fn end(&self) {
-        let mut state = self.state();
+        let mut state = self.inner.lock();
         state.running -= 1;
         state.finished += 1;
-        let wakers = if state.is_ready() { std::mem::take(&mut state.wakers) } else { Vec::new() };
+        let wakers = if state.is_ready() { std::mem::take(&mut state.wakers) } else { BTreeMap::new() };
         drop(state);
-        self.0.changed.notify_all();
-        wakers.into_iter().for_each(Waker::wake);
+        self.inner.changed.notify_all();
+        for waker in wakers.into_values() {
+            // One that panics keeps no other from being woken.
+            caught(|| waker.wake());
+        }
     }
+}
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -67,14 +81,36 @@ impl Future for Ready {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut state = self.state();
+        let ready = self.get_mut();
+        // The code of wakers is another's: it runs under no lock.
+        let waker = cx.waker().clone();
+        let mut state = ready.inner.lock();
         if state.is_ready() {
             return Poll::Ready(());
         }
-        if !state.wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
-            state.wakers.push(cx.waker().clone());
+        if ready.place == 0 {
+            state.last_place += 1;
+            ready.place = state.last_place;
         }
+        let before = state.wakers.insert(ready.place, waker);
+        drop(state);
+        drop(before);
         Poll::Pending
+    }
+}
+
+impl Clone for Ready {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), place: 0 }
+    }
+}
+
+impl Drop for Ready {
+    fn drop(&mut self) {
+        if self.place > 0 {
+            let waker = self.inner.lock().wakers.remove(&self.place);
+            drop(waker);
+        }
     }
 }
 

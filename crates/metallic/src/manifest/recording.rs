@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::kernels::Warming;
+use super::kernels::{Warming, Written};
 use super::record::Record as Line;
 use super::writer::ManifestWriter;
-use crate::caching::KernelKey;
+use crate::caching::{KernelKey, caught};
 use crate::creation::{Record, Recorder};
 
 /// The figures of a recording.
@@ -18,7 +18,7 @@ pub struct RecordingReport {
     /// Creations of keys that cannot be carried, by cache: of kernels that are not registered, or whose keys are not read back
     /// from JSON as they were.
     pub not_portable: BTreeMap<String, u64>,
-    /// Records that could not be written.
+    /// Records that could not be written, not even at the end.
     pub lost: u64,
     /// The first error of the destination.
     pub error: Option<String>,
@@ -33,23 +33,30 @@ pub(super) struct Recording {
 struct State {
     writer: ManifestWriter,
     /// By cache, schema and key: creations that the manifest does not have yet.
-    again: HashMap<(String, u32, String), Line>,
+    known: HashMap<(String, u32, String), Known>,
     order: u64,
     report: RecordingReport,
 }
 
+struct Known {
+    /// With the number of creations that are not written.
+    line: Line,
+    /// `true` if the key is in the manifest.
+    is_written: bool,
+}
+
 impl Recording {
     pub(super) fn new(warming: Arc<Warming>, writer: ManifestWriter) -> Self {
-        let state = State { writer, again: HashMap::new(), order: 0, report: RecordingReport::default() };
+        let state = State { writer, known: HashMap::new(), order: 0, report: RecordingReport::default() };
         Self { warming, state: Arc::new(Mutex::new(state)) }
     }
 
     /// Writes what is missing.
     pub(super) fn finish(&self) -> RecordingReport {
         let mut state = locked(&self.state);
-        let again = std::mem::take(&mut state.again);
-        for line in again.into_values().filter(|line| line.count > 0) {
-            state.write(&line);
+        for mut known in std::mem::take(&mut state.known).into_values() {
+            state.write(&mut known);
+            state.report.lost += u64::from(known.line.count > 0);
         }
         state.report.clone()
     }
@@ -58,7 +65,9 @@ impl Recording {
 impl Recorder for Recording {
     fn take_down(&self, cache: &str, label: &Arc<str>, key: KernelKey<'_>) -> Option<Record> {
         let written = self.warming.written(key.kernel);
-        let json = written.and_then(|written| Some((written.schema, (written.json)(key.key)?)));
+        // A key that panics cannot be carried.
+        let json = |written: Written| caught(|| (written.json)(key.key)).flatten();
+        let json = written.and_then(|written| Some((written.schema, json(written)?)));
         let phase = self.warming.phase();
         let mut state = locked(&self.state);
         let Some((schema, json)) = json else {
@@ -79,20 +88,34 @@ impl State {
     fn created(&mut self, line: Line) {
         let (cache, schema, key) = line.identity();
         let identity = (cache.to_owned(), schema, key.to_owned());
-        if let Some(again) = self.again.get_mut(&identity) {
-            again.count += 1;
-            again.cost_ns = again.cost_ns.max(line.cost_ns);
-            return;
+        let mut known = match self.known.remove(&identity) {
+            None => Known { line, is_written: false },
+            Some(mut known) => {
+                known.line.count += 1;
+                known.line.cost_ns = known.line.cost_ns.max(line.cost_ns);
+                known
+            }
+        };
+        if !known.is_written {
+            self.write(&mut known);
         }
-        self.write(&line);
-        self.report.keys += 1;
-        self.again.insert(identity, Line { count: 0, ..line });
+        self.known.insert(identity, known);
     }
 
-    fn write(&mut self, line: &Line) {
-        if let Err(error) = self.writer.append(line) {
-            self.report.lost += 1;
-            self.report.error.get_or_insert_with(|| error.to_string());
+    /// Writes what the manifest does not have.
+    fn write(&mut self, known: &mut Known) {
+        if known.line.count == 0 {
+            return;
+        }
+        match self.writer.append(&known.line) {
+            Ok(()) => {
+                self.report.keys += u64::from(!known.is_written);
+                known.is_written = true;
+                known.line.count = 0;
+            }
+            Err(error) => {
+                self.report.error.get_or_insert_with(|| error.to_string());
+            }
         }
     }
 }

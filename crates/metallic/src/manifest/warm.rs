@@ -81,7 +81,7 @@ impl<R: WarmTarget> WarmUp<R> {
     }
 
     /// Creates for as long as `slice`, going by recorded costs: the costliest key that fits into the rest of the slice is next.
-    /// A key that fits into no slice has one for itself.
+    /// A key that fits into no slice has one for itself: each call creates a key at least, if there is one that may be.
     ///
     /// # Panics
     /// Never: a creation that panics has failed.
@@ -116,7 +116,7 @@ impl<R: WarmTarget> WarmUp<R> {
             let progress = self.plan.progress();
             let may_exceed = may_exceed(&progress);
             let rest = limit.map(|limit| saturating_ns(limit).saturating_sub(context.ns_since(began)));
-            if progress.is_over() || rest == Some(0) {
+            if progress.is_over() || rest == Some(0) && !may_exceed {
                 return progress;
             }
             let Some(key) = self.plan.next(Turn { limit_ns: rest, may_exceed }) else {

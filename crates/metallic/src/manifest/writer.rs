@@ -41,6 +41,10 @@ impl ManifestWriter {
         let failed = |source| ManifestError::File { action: "open", path: path.to_owned(), source };
         // Truncated only once it is this writer's.
         let file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(failed)?;
+        if !file.metadata().map_err(failed)?.is_file() {
+            // A pipe or a device may have no end, and cannot be gone on with.
+            return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")));
+        }
         let claim = Claim::new(path)?;
         if anew {
             file.set_len(0).map_err(failed)?;

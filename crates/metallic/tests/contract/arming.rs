@@ -1,6 +1,7 @@
 //! Scopes that are armed against creations.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use metallic::caching::{EvictionPolicy, SharedRegistry};
@@ -261,4 +262,46 @@ fn assert_no_creation_panics_with_the_violation() {
     let (mut private, _) = private(&ScriptedDevice::new());
     private.get_or_create::<Tile>(&(1, 1), None).unwrap();
     private.assert_no_creation(|registry| registry.get_or_create::<Tile>(&(1, 1), None).map(|_| ()).unwrap());
+}
+
+#[test]
+fn a_creation_that_is_not_over_fails_the_assertion_that_there_is_none() {
+    let registry: SharedRegistry = SharedRegistry::new();
+    let cache = registry.cache::<u32, u32>("closures").unwrap();
+    let ((begin, begun), (end, ended)) = (channel::<()>(), channel::<()>());
+    let panic = catch_unwind(AssertUnwindSafe(|| {
+        registry.assert_no_creation(|| {
+            let create = move || {
+                begin.send(()).unwrap();
+                ended.recv().unwrap();
+                Ok(1)
+            };
+            let ticket = cache.prefetch_with(1, create);
+            begun.recv().unwrap();
+            ticket.detach();
+        });
+    }));
+    end.send(()).unwrap();
+    let message = *panic.unwrap_err().downcast::<String>().unwrap();
+    assert!(
+        message.starts_with("1 creations where there were to be none; the first: `closures:1`"),
+        "{message}"
+    );
+    assert_eq!(cache.prefetch_with(1, || unreachable!()).wait().unwrap(), 1);
+    registry.assert_no_creation(|| ());
+}
+
+#[test]
+fn creations_that_go_on_name_the_nearest_key_as_long_as_they_are_kept_and_refused_ones_always() {
+    let (registry, events) = shared(&ScriptedDevice::new());
+    registry.get_or_create::<Tile>(&(0, 1), None).unwrap();
+    let armed = registry.arm("serving", Contract::Count);
+    for m in 1..=70 {
+        registry.get_or_create::<Tile>(&(m, 1), None).unwrap();
+    }
+    let named = events.violations().iter().filter(|violation| violation.nearest_key.is_some()).count();
+    assert_eq!((named, armed.first_violations().len(), armed.violations()), (64, 64, 70));
+    let _refusing = registry.arm("strict", Contract::Refuse);
+    let error = registry.get_or_create::<Tile>(&(71, 1), None).unwrap_err();
+    assert!(refused(&error).nearest_key.is_some());
 }

@@ -9,3 +9,4 @@ mod portable_keys;
 mod recording;
 mod tiles;
 mod warm_up;
+mod warm_up_faults;

@@ -161,3 +161,30 @@ fn a_manifest_is_saved_through_a_link_and_into_a_pipe() {
     // Nothing else was left in the folder.
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 7);
 }
+
+#[cfg(unix)]
+#[test]
+fn pipes_and_devices_are_not_gone_on_with_and_devices_are_not_read() {
+    use std::error::Error;
+
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for path in [&*pipe, "/dev/zero".as_ref(), "/dev/null".as_ref()] {
+        for opened in [ManifestWriter::append_to(path), ManifestWriter::create(path)] {
+            let error = opened.unwrap_err();
+            assert_eq!(error.to_string(), format!("cannot open the manifest {}", path.display()));
+            assert_eq!(error.source().unwrap().to_string(), "it is not a regular file");
+        }
+    }
+    let error = Manifest::open("/dev/zero").unwrap_err();
+    assert_eq!(error.to_string(), "cannot read the manifest /dev/zero");
+    assert_eq!(error.source().unwrap().to_string(), "it is a device");
+    let manifest = recorded(&ScriptedDevice::new(), [1]);
+    let writer = std::thread::spawn({
+        let (pipe, text) = (pipe.clone(), text_of(&manifest));
+        move || fs::write(pipe, text).unwrap()
+    });
+    assert_eq!(Manifest::open(&pipe).unwrap().len(), 1);
+    writer.join().unwrap();
+}

@@ -1,9 +1,15 @@
 //! The contents of a recording.
 
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use metallic::PortableKernel;
 use metallic::caching::{CacheableKernel, EvictionPolicy};
 use metallic::error::MetalError;
 use metallic::manifest::{Manifest, ManifestError, ManifestWriter};
 use metallic::testing::{ScriptedDevice, ScriptedKernel, ScriptedResource};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::tiles::{MS, Tile, private, shared};
 
@@ -135,4 +141,88 @@ fn creations_of_many_threads_are_each_recorded_once() {
     assert_eq!(manifest.len(), 100);
     assert!(manifest.records().all(|record| record.count == 1));
     assert!(manifest.skipped().is_empty());
+}
+
+/// A destination that is full while a test says so.
+#[derive(Clone, Default)]
+struct Disk {
+    is_full: Arc<AtomicBool>,
+    bytes: Arc<Mutex<Vec<u8>>>,
+}
+
+impl io::Write for Disk {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.is_full.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.bytes.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_key_that_found_the_disk_full_is_written_when_it_is_created_again_or_at_the_end() {
+    let disk = Disk::default();
+    let (registry, _) = shared(&ScriptedDevice::new());
+    registry.record(ManifestWriter::new(disk.clone()).unwrap());
+    disk.is_full.store(true, Ordering::Relaxed);
+    for m in [1, 2] {
+        registry.get_or_create::<Tile>(&(m, 1), None).unwrap();
+    }
+    disk.is_full.store(false, Ordering::Relaxed);
+    registry.clear();
+    registry.get_or_create::<Tile>(&(1, 1), None).unwrap();
+    let written = || {
+        let manifest = Manifest::read(&disk.bytes.lock().unwrap()[..]).unwrap();
+        manifest.records().map(|record| (record.key().to_owned(), record.count)).collect::<Vec<_>>()
+    };
+    assert_eq!(written(), [(r#"{"m":1,"n":1}"#.to_owned(), 2)]);
+    let report = registry.supervisor().stop_recording().unwrap();
+    assert_eq!((report.keys, report.lost, report.error.is_some()), (2, 0, true));
+    assert_eq!(written()[1], (r#"{"m":2,"n":1}"#.to_owned(), 1));
+}
+
+/// A key that cannot be written.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
+struct Unwritable;
+
+impl Serialize for Unwritable {
+    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        panic!("it cannot be written")
+    }
+}
+
+enum UnwritableKernel {}
+
+impl CacheableKernel<ScriptedDevice> for UnwritableKernel {
+    type Key = Unwritable;
+    type CachedResource = ();
+    type Params = ();
+
+    const CACHE_NAME: &'static str = "unwritable";
+
+    fn create_cache_key((): &()) -> Unwritable {
+        Unwritable
+    }
+
+    fn create_cached_resource(_: &Unwritable, _: Option<&ScriptedDevice>) -> Result<(), MetalError> {
+        Ok(())
+    }
+}
+
+impl PortableKernel<ScriptedDevice> for UnwritableKernel {
+    const SCHEMA: u32 = 1;
+}
+
+#[test]
+fn a_key_that_panics_when_it_is_written_is_not_portable_and_costs_no_creation() {
+    let (registry, _) = shared(&ScriptedDevice::new());
+    registry.register::<UnwritableKernel>();
+    registry.record(ManifestWriter::new(io::sink()).unwrap());
+    registry.get_or_create::<UnwritableKernel>(&(), None).unwrap();
+    let report = registry.supervisor().stop_recording().unwrap();
+    assert_eq!((report.keys, report.lost, report.not_portable["unwritable"]), (0, 0, 1));
 }

@@ -16,7 +16,7 @@ use metallic_instrumentation::EventKind;
 use crate::tiles::{MS, Tile, private, recorded, shared};
 
 /// A device on which tile `m` takes `m` milliseconds, and a manifest of some tiles that was made on another machine like it.
-fn with_costs(tiles: impl IntoIterator<Item = u32>) -> (ScriptedDevice, Manifest) {
+pub(crate) fn with_costs(tiles: impl IntoIterator<Item = u32>) -> (ScriptedDevice, Manifest) {
     let devices = [ScriptedDevice::new(), ScriptedDevice::new()];
     for device in &devices {
         (0..100).for_each(|m| device.set_cost(m, m * MS));
@@ -25,7 +25,7 @@ fn with_costs(tiles: impl IntoIterator<Item = u32>) -> (ScriptedDevice, Manifest
     (device, recorded(&other, tiles))
 }
 
-fn one_thread() -> WarmOptions<'static> {
+pub(crate) fn one_thread() -> WarmOptions<'static> {
     WarmOptions { threads: NonZeroUsize::new(1), ..WarmOptions::default() }
 }
 

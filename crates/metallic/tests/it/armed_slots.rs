@@ -2,12 +2,12 @@
 
 use metallic::Dtype;
 use metallic::caching::{CacheRegistry, ResourceCache, SharedRegistry};
-use metallic::creation::Contract;
+use metallic::creation::{Contract, Supervisor};
 use metallic::error::MetalError;
-use metallic::slots::{KvCacheConfig, PreparedForm, Versioned};
+use metallic::slots::{KvCacheConfig, KvCacheState, PreparedForm, Versioned};
 use metallic_instrumentation::{CreationViolation, ViolationMode};
 
-use crate::vec_device::VecDevice;
+use crate::vec_device::{VecDevice, VecTensor};
 
 fn refused(error: &MetalError) -> &CreationViolation {
     match error.root() {
@@ -76,4 +76,24 @@ fn an_item_of_a_pool_is_made_and_warned_of() {
     assert_eq!(violations.len(), 1);
     assert_eq!((&*violations[0].cache_key, violations[0].mode), ("buffer:8", ViolationMode::Warn));
     assert!(violations[0].caller.as_deref().is_some_and(|caller| caller.contains("armed_slots.rs:")));
+}
+
+#[test]
+fn growth_of_a_threads_own_slot_is_refused_also_if_the_slot_was_there_before_the_first_scope() {
+    let device = VecDevice::default();
+    let registry = SharedRegistry::with_device(device.clone());
+    let mut local = registry.local();
+    let config = KvCacheConfig::new(1, 2, Dtype::F32, 1 << 20);
+    let kv = local.slot_mut(|| KvCacheState::<VecTensor>::new(config));
+    kv.reserve(&device, 4).unwrap();
+    let capacity = kv.capacity();
+    let supervisor = Supervisor::new();
+    for armed in [registry.arm("serving", Contract::Refuse), supervisor.arm("another", Contract::Refuse)] {
+        let kv = local.slot_mut::<KvCacheState<VecTensor>>(|| unreachable!());
+        let error = kv.reserve(&device, capacity + 1).unwrap_err();
+        assert!(matches!(error.root(), MetalError::CreationRefused(_)), "{error}");
+        assert_eq!(armed.violations(), 1);
+        registry.supervise(&supervisor);
+    }
+    local.slot_mut::<KvCacheState<VecTensor>>(|| unreachable!()).reserve(&device, capacity + 1).unwrap();
 }

@@ -138,3 +138,64 @@ fn a_kernel_that_does_not_say_what_its_resources_are_made_of_is_counted() {
     assert_eq!((report.unknown, report.same), (1, 0));
     assert_eq!(registry.verify::<Shader>(&Sample::all()), Default::default(), "it was never used");
 }
+
+/// How many resources there are at once, at most.
+#[derive(Clone, Default)]
+struct Peak(Arc<(AtomicU32, AtomicU32)>);
+
+#[derive(Clone)]
+struct Held {
+    number: u32,
+    counted: Arc<Counted>,
+}
+
+struct Counted(Peak);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+struct Holder;
+
+impl CacheableKernel<Peak> for Holder {
+    type Key = u32;
+    type CachedResource = Held;
+    type Params = u32;
+    const CACHE_NAME: &'static str = "holder";
+
+    fn create_cache_key(number: &u32) -> u32 {
+        *number
+    }
+
+    fn create_cached_resource(number: &u32, peak: Option<&Peak>) -> Result<Held, MetalError> {
+        let peak = peak.ok_or(Error::DeviceNotAvailable)?.clone();
+        let (alive, most) = &*peak.0;
+        most.fetch_max(alive.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+        Ok(Held { number: *number, counted: Arc::new(Counted(peak)) })
+    }
+
+    fn composition(held: &Held) -> Option<Composition> {
+        assert!(held.number != 7, "it does not say");
+        assert!(Arc::strong_count(&held.counted) > 0);
+        Some(Composition::new().with("number", held.number))
+    }
+}
+
+#[test]
+fn one_resource_at_a_time_is_created_again_and_one_that_panics_costs_no_report() {
+    let peak = Peak::default();
+    let shared = SharedRegistry::with_device(peak.clone());
+    let mut private = CacheRegistry::with_device(peak.clone());
+    for number in 0..10 {
+        shared.get_or_create::<Holder>(&number, None).unwrap();
+        private.get_or_create::<Holder>(&number, None).unwrap();
+    }
+    for report in [shared.verify::<Holder>(&Sample::all()), private.verify::<Holder>(&Sample::all())] {
+        assert_eq!((report.same, report.failed.len(), report.is_clean()), (9, 1, false), "{report}");
+        assert_eq!(&*report.failed[0].0, "holder:7");
+        assert!(report.failed[0].1.contains("panicked"), "{report}");
+    }
+    assert_eq!(peak.0.1.load(Ordering::Relaxed), 21, "20 in the caches, and one");
+}

@@ -23,7 +23,7 @@ use super::next_number;
 use super::shared_kernel::{ErasedShared, SharedKernel};
 use crate::caching::clock::{Clock, TimeSource};
 use crate::caching::entries::hash_of;
-use crate::caching::gate::CreationGate;
+use crate::caching::gate::CurrentGate;
 use crate::caching::kernel::{Attachment, CacheableKernel};
 use crate::caching::kernel_cache::Asker;
 use crate::caching::policy::EvictionPolicy;
@@ -73,7 +73,7 @@ struct Inner<D> {
     /// Taken while a cache comes into being or the sink changes, so that every cache has the registry's sink.
     sink: Mutex<Option<SinkGuard>>,
     /// Changed only while the lock of the sink is held.
-    gate: RwLock<Option<Arc<dyn CreationGate>>>,
+    gate: Arc<CurrentGate>,
     device: RwLock<Option<Arc<D>>>,
     /// Policies of caches that do not exist yet, by name.
     policies_to_come: Mutex<HashMap<String, EvictionPolicy, FxBuildHasher>>,
@@ -112,7 +112,7 @@ impl<D: 'static> SharedRegistry<D> {
             kernels: SharedTable::default(),
             keyed: Mutex::default(),
             sink: Mutex::default(),
-            gate: RwLock::default(),
+            gate: Arc::default(),
             device: RwLock::new(device),
             policies_to_come: Mutex::default(),
             attachment: RwLock::default(),

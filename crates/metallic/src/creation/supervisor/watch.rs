@@ -39,7 +39,10 @@ impl CreationGate for Watch {
                 Contract::Refuse if !asked.can_refuse => Contract::Warn,
                 contract => contract,
             };
-            (contract, supervisor.violation(asked, &label, scope, contract))
+            // To look for it takes long, and what goes on is not to wait for that each time.
+            let names_nearest = contract == Contract::Refuse || scopes.iter().any(|scope| scope.keeps_more());
+            let nearest = if names_nearest { supervisor.nearest(asked, &label) } else { None };
+            (contract, supervisor.violation(asked, &label, (&**scope, contract), nearest))
         });
         let violation = match violation {
             Some((Contract::Refuse, violation)) => {
@@ -47,8 +50,11 @@ impl CreationGate for Watch {
                 (asked.report)(violation.clone());
                 return Err(Error::CreationRefused(Box::new(violation)));
             }
-            other => other.map(|(_, violation)| violation),
+            other => other.map(|(_, violation)| Arc::new(violation)),
         };
+        if let Some(violation) = &violation {
+            scopes.iter().for_each(|scope| scope.begin(violation));
+        }
         Ok(Some(Box::new(Watched { supervisor: supervisor.clone(), label, scopes, violation, record })))
     }
 }
@@ -58,23 +64,31 @@ struct Watched {
     supervisor: Supervisor,
     label: Arc<str>,
     scopes: Vec<Arc<Scope>>,
-    violation: Option<CreationViolation>,
+    violation: Option<Arc<CreationViolation>>,
     record: Option<Record>,
 }
 
 impl Passage for Watched {
-    fn ended(self: Box<Self>, finished: &Finished<'_>) {
+    fn ended(mut self: Box<Self>, finished: &Finished<'_>) {
         if finished.outcome == CreationOutcome::Created {
             self.supervisor.state().known.note_creation(&self.label, finished.loaded);
-            if let Some(record) = self.record {
+            if let Some(record) = self.record.take() {
                 record(finished.duration_ns, finished.bytes);
             }
         }
-        if let Some(mut violation) = self.violation {
+        if let Some(mut violation) = self.violation.as_deref().cloned() {
             violation.duration_ns = finished.duration_ns;
             violation.loaded = finished.loaded;
             self.scopes.iter().for_each(|scope| scope.note(&violation));
             (finished.report)(violation);
+        }
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if let Some(violation) = &self.violation {
+            self.scopes.iter().for_each(|scope| scope.forget(violation));
         }
     }
 }
@@ -99,13 +113,12 @@ impl Supervisor {
         &self,
         asked: &Asked<'_>,
         label: &Arc<str>,
-        scope: &Scope,
-        contract: Contract,
+        (scope, contract): (&Scope, Contract),
+        nearest: Option<NearestKey>,
     ) -> CreationViolation {
         let verdict = self.state().known.verdict(label);
         let evicted_by = Some(asked.policy.strategy().name())
             .filter(|_| verdict == ViolationVerdict::Evicted && evicts(&asked.policy));
-        let nearest = self.nearest(asked, label);
         CreationViolation {
             cache: asked.cache.clone(),
             cache_key: label.clone(),

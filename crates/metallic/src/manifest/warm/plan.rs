@@ -1,12 +1,13 @@
 //! Which keys are to be created, in which order.
 
-use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::WarmTarget;
 use super::report::{WarmProgress, WarmReport};
+use crate::caching::caught;
 use crate::creation::{Supervisor, Warmth};
 use crate::error::{Error, chain};
 use crate::manifest::kernels::{Job, Warmable};
@@ -15,15 +16,22 @@ use crate::manifest::record::Record;
 
 /// The keys that are to be created, the costliest first.
 pub(super) struct Plan<R> {
-    /// Those whose turn has not come. Few thousand at most: a turn looks at them in order.
-    open: Vec<Planned<R>>,
+    /// Those whose turn has not come, and which may still fit into the memory.
+    open: BTreeMap<Rank, Planned<R>>,
+    /// None of them is larger.
+    largest: u64,
     done: usize,
     of: usize,
     /// Bytes that resources may still take.
     memory: Option<u64>,
+    /// What keys have taken of it that are being created: some may come back.
+    reserved: u64,
     supervisor: Supervisor,
     report: WarmReport,
 }
+
+/// The costliest first, then those that the program needed first. The last number makes it one key's.
+type Rank = (Reverse<u64>, u64, usize);
 
 /// A key whose turn it is.
 pub(super) struct Planned<R> {
@@ -55,8 +63,16 @@ impl<R: WarmTarget> Plan<R> {
     pub(super) fn new(registry: &mut R, manifest: &Manifest, memory: Option<u64>) -> Self {
         let supervisor = registry.watched_by();
         supervisor.note_manifest();
-        let mut plan =
-            Self { open: Vec::new(), done: 0, of: 0, memory, supervisor, report: WarmReport::default() };
+        let mut plan = Self {
+            open: BTreeMap::new(),
+            largest: u64::MAX,
+            done: 0,
+            of: 0,
+            memory,
+            reserved: 0,
+            supervisor,
+            report: WarmReport::default(),
+        };
         for (reason, count) in manifest.skipped() {
             *plan.report.skipped.entry(reason.clone()).or_default() += count;
         }
@@ -67,7 +83,7 @@ impl<R: WarmTarget> Plan<R> {
             }
         }
         for (cache, mut keys) in by_cache {
-            keys.sort_by_key(Planned::rank);
+            keys.sort_by_key(|key| key.rank(0));
             // More than a cache holds would push out what was warmed first.
             let room = plan.warmable(cache).and_then(|kernel| (kernel.room)(registry)).unwrap_or(usize::MAX);
             let missing = keys.iter().filter(|key| !key.job.is_present(registry)).count();
@@ -78,9 +94,10 @@ impl<R: WarmTarget> Plan<R> {
                 room -= usize::from(room > 0 && !key.job.is_present(registry));
                 fits
             });
-            plan.open.append(&mut keys);
+            for key in keys {
+                plan.open.insert(key.rank(plan.open.len()), key);
+            }
         }
-        plan.open.sort_by_key(Planned::rank);
         plan.of = plan.open.len();
         plan
     }
@@ -116,19 +133,32 @@ impl<R: WarmTarget> Plan<R> {
 impl<R> Plan<R> {
     /// The costliest key that fits into the time and the memory. The memory is taken.
     pub(super) fn next(&mut self, turn: Turn) -> Option<Planned<R>> {
+        self.leave_out_the_largest();
+        let has_room = |(_, key): &(_, &Planned<R>)| self.memory.is_none_or(|memory| key.bytes <= memory);
+        let limit = Reverse(turn.limit_ns.unwrap_or(u64::MAX));
+        let fitting = self.open.range((limit, 0, 0)..).find(has_room);
+        // The cheapest is the one that exceeds the least.
+        let cheapest = || self.open.iter().rev().find(has_room).filter(|_| turn.may_exceed);
+        let rank = *fitting.or_else(cheapest)?.0;
+        let key = self.open.remove(&rank)?;
+        if let Some(memory) = &mut self.memory {
+            *memory -= key.bytes;
+            self.reserved += key.bytes;
+        }
+        Some(key)
+    }
+
+    /// Leaves out what fits into the memory no more, even if all that is being created fails.
+    fn leave_out_the_largest(&mut self) {
+        let Some(most) = self.memory.map(|memory| memory + self.reserved).filter(|most| *most < self.largest)
+        else {
+            return;
+        };
         let before = self.open.len();
-        let memory = self.memory;
-        self.open.retain(|key| memory.is_none_or(|memory| key.bytes <= memory));
+        self.open.retain(|_, key| key.bytes <= most);
+        self.largest = self.open.values().map(|key| key.bytes).max().unwrap_or(0);
         self.report.leave_out("no memory is left", before - self.open.len());
         self.done += before - self.open.len();
-        let fits = |key: &Planned<R>| turn.limit_ns.is_none_or(|limit| key.cost_ns <= limit);
-        let place = self.open.iter().position(fits).or_else(|| {
-            // The cheapest is the one that exceeds the least.
-            (turn.may_exceed && !self.open.is_empty()).then(|| self.open.len() - 1)
-        })?;
-        let key = self.open.remove(place);
-        self.memory = memory.map(|memory| memory - key.bytes);
-        Some(key)
     }
 
     pub(super) fn ended(&mut self, key: &Planned<R>, ended: Ended) {
@@ -159,8 +189,11 @@ impl<R> Plan<R> {
                 self.report.failed.push((key.label.clone(), error));
             }
         }
-        // What was recorded was taken already.
-        self.memory = self.memory.map(|memory| (memory + key.bytes).saturating_sub(taken));
+        if let Some(memory) = &mut self.memory {
+            // What was recorded was taken already.
+            *memory = (*memory + key.bytes).saturating_sub(taken);
+            self.reserved -= key.bytes;
+        }
         self.supervisor.note_warmth(key.label.clone(), warmth);
     }
 
@@ -177,28 +210,26 @@ impl<R> Plan<R> {
 }
 
 impl<R> Planned<R> {
-    /// The costliest first, then those that the program needed first.
-    fn rank(&self) -> (std::cmp::Reverse<u64>, u64) {
-        (std::cmp::Reverse(self.cost_ns), self.order)
+    fn rank(&self, number: usize) -> Rank {
+        (Reverse(self.cost_ns), self.order, number)
     }
 }
 
 impl<R: WarmTarget> Planned<R> {
     pub(super) fn run(&self, registry: &mut R) -> Ended {
+        caught(|| self.try_run(registry)).unwrap_or_else(|| Ended::Failed("the creation panicked".to_owned()))
+    }
+
+    fn try_run(&self, registry: &mut R) -> Ended {
         if self.job.is_present(registry) {
             return Ended::Present;
         }
         let context = registry.reports();
         let began = context.now();
-        match catch_unwind(AssertUnwindSafe(|| self.job.create(registry))) {
-            Ok(Ok(bytes)) => Ended::Created { bytes, duration_ns: context.ns_since(began) },
-            Ok(Err(error)) if matches!(error.root(), Error::InvalidParams { .. }) => Ended::Refused,
-            Ok(Err(error)) => Ended::Failed(chain(&error)),
-            Err(panic) => {
-                // Its `Drop` may panic, too.
-                std::mem::forget(panic);
-                Ended::Failed("the creation panicked".to_owned())
-            }
+        match self.job.create(registry) {
+            Ok(bytes) => Ended::Created { bytes, duration_ns: context.ns_since(began) },
+            Err(error) if matches!(error.root(), Error::InvalidParams { .. }) => Ended::Refused,
+            Err(error) => Ended::Failed(chain(&error)),
         }
     }
 }

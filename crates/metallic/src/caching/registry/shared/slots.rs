@@ -8,6 +8,6 @@ impl<D: 'static> SharedRegistry<D> {
     pub(in crate::caching::registry) fn slot_context(&self, name: Option<&str>) -> SlotContext {
         let taken_by = name.and_then(|name| self.owner_of_name(name));
         let sink = lock(&self.0.sink).clone();
-        SlotContext::new(sink, self.0.time.clone(), taken_by).with_gate(self.gate())
+        SlotContext::new(sink, self.0.time.clone(), taken_by).with_gate(Some(self.0.gate.clone()))
     }
 }

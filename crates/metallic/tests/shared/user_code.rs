@@ -1,5 +1,8 @@
 //! Code of the callers (keys, errors, resources, clocks) that uses the registry, or panics, when the registry runs it.
 
+mod labels;
+mod tasks;
+
 use std::cell::RefCell;
 use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -100,6 +103,15 @@ impl std::fmt::Display for Thing {
 }
 
 impl std::error::Error for Thing {}
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("as it was told to");
+    }
+}
 
 struct HookedClock(ManualClock);
 

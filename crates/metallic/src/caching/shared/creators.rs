@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use crate::caching::drops::run_each;
 use crate::caching::sync::thread::{self, JoinHandle, ThreadId};
 use crate::caching::sync::{Condvar, Mutex, MutexGuard};
 
@@ -149,7 +150,10 @@ impl Creators {
         let queue = std::mem::take(&mut state.queue);
         drop(state);
         self.work.notify_all();
-        queue.values().for_each(|job| job.shut_down());
+        run_each(queue.into_values(), |job| {
+            job.shut_down();
+            drop(job);
+        });
     }
 
     /// [`stop`](Self::stop), without anyone to wait for the threads.
@@ -162,7 +166,11 @@ impl Creators {
     /// [`stop`](Self::stop), and waits for the end of all threads, together with whoever else does. One of them that calls this,
     /// in a creation, waits for none.
     pub(in crate::caching) fn shut_down(&self) {
-        self.stop();
+        let steps: [fn(&Self); 2] = [Self::stop, Self::join_all];
+        run_each(steps, |step| step(self));
+    }
+
+    fn join_all(&self) {
         let here = thread::current().id();
         let mut state = self.lock();
         if state.threads.contains_key(&here) || state.awaited.contains(&here) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::creators::{Creators, Job, Refused};
 use super::deadline::Deadline;
-use super::flight::{Landing, Outcome};
+use super::flight::{Landing, Outcome, take_waker, wake_all};
 use super::node::Node;
 use super::waits::Wait;
 use crate::caching::sync::thread;
@@ -117,13 +117,17 @@ impl<R: Send + Sync + 'static> Task<R> {
     /// Gives a place back. If it was the last, and the creation was not begun, it never is.
     pub(super) fn unwant(&self, place: u64) {
         let mut state = self.lock();
-        let waker = state.take_waker(place);
+        let waker = take_waker(&mut state.wakers, place);
         state.wanted -= 1;
-        let is_queued = state.wanted == 0 && matches!(state.stage, Stage::Queued);
+        let is_unwanted = state.wanted == 0;
+        let is_queued = is_unwanted && matches!(state.stage, Stage::Queued);
+        let blocked_by = if is_unwanted { state.blocked_by.take() } else { None };
         drop(state);
         // In place of a thread that would find that no one wants it: it makes room in the queue.
         let removed = if is_queued { self.creators.remove(self.number) } else { None };
-        drop((waker, removed));
+        // Nor has the end of another's creation to wake it, however long that takes.
+        let linked = blocked_by.and_then(|other| other.forget_waker(self.number));
+        drop((waker, removed, linked));
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -207,7 +211,7 @@ impl<R: Send + Sync + 'static> Task<R> {
         if let Stage::Over(settled) = &state.stage {
             return Poll::Ready(settled.clone());
         }
-        let before = state.take_waker(place);
+        let before = take_waker(&mut state.wakers, place);
         state.wakers.push((place, waker));
         drop(state);
         drop(before);
@@ -256,9 +260,11 @@ impl<R: Send + Sync + 'static> Task<R> {
         self.changed.notify_all();
         landing.end(Outcome::LookAgain);
         if let Some(other) = blocked_by {
-            let waker = Waker::from(self.clone());
-            if !other.wake_at_end(&waker) {
+            if let Some(waker) = other.wake_at_end(self.number, Waker::from(self.clone())) {
                 waker.wake();
+            } else if self.lock().wanted == 0 {
+                // Since it was found to be blocked.
+                drop(other.forget_waker(self.number));
             }
         }
     }
@@ -321,11 +327,6 @@ impl<R> State<R> {
         self.stage = Stage::Running(landing.clone());
         landing
     }
-
-    fn take_waker(&mut self, place: u64) -> Option<Waker> {
-        let found = self.wakers.iter().position(|(other, _)| *other == place)?;
-        Some(self.wakers.swap_remove(found).1)
-    }
 }
 
 impl<R: Send + Sync + 'static> Job for Task<R> {
@@ -357,15 +358,6 @@ impl<R: Send + Sync + 'static> Wake for Task<R> {
         drop(state);
         if is_due {
             self.serve(can_wait);
-        }
-    }
-}
-
-/// Wakes them all, though some may panic.
-fn wake_all(wakers: Vec<(u64, Waker)>) {
-    for (_, waker) in wakers {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-            std::mem::forget(payload);
         }
     }
 }

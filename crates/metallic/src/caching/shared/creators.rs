@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use super::waits::Wait;
 use crate::caching::drops::run_each;
 use crate::caching::sync::thread::{self, JoinHandle, ThreadId};
 use crate::caching::sync::{Condvar, Mutex, MutexGuard};
@@ -141,6 +142,14 @@ impl Creators {
         let mut state = self.lock();
         let removed = state.queue.remove(&Place { can_wait: true, number });
         removed.or_else(|| state.queue.remove(&Place { can_wait: false, number }))
+    }
+
+    /// Returns `true` if this is one of the threads, and all others wait: then no other takes what is queued.
+    pub(super) fn rest_on_this_thread(&self) -> bool {
+        let here = thread::current().id();
+        let state = self.lock();
+        let others = state.threads.keys().filter(|id| **id != here);
+        state.threads.contains_key(&here) && Wait::includes_all(others)
     }
 
     /// Empties the queue, takes nothing more, and has each thread end when it is done with what it is creating.

@@ -183,14 +183,19 @@ impl<R: Send + Sync + 'static> Task<R> {
         self.creators.raise(self.number);
         let (mut deadline, mut is_late) = (Deadline::Within(Some(timeout)), false);
         loop {
-            match self.outcome() {
-                Some(settled) => return Ok(settled),
-                None => match self.take_unserved() {
+            if let Some(settled) = self.outcome() {
+                return Ok(settled);
+            }
+            // Before it looks whether all others wait: of two that do so at once, one sees the other.
+            let waiting = Wait::begin_in_queue(thread::current().id());
+            match self.take_unserved().or_else(|| self.take_abandoned()) {
+                Some(landing) => {
+                    drop(waiting);
                     // Without waiting for another thread's creation, which may take longer.
-                    Some(landing) => self.run(&landing, false),
-                    None if is_late => return Err(Error::TimedOut { cache_key: self.maker.label() }),
-                    None => is_late = self.wait_for_change(deadline.remaining())?,
-                },
+                    self.run(&landing, false);
+                }
+                None if is_late => return Err(Error::TimedOut { cache_key: self.maker.label() }),
+                None => is_late = self.wait_for_change(deadline.remaining())?,
             }
         }
     }
@@ -229,6 +234,18 @@ impl<R: Send + Sync + 'static> Task<R> {
     fn take_unserved(&self) -> Option<Arc<Landing>> {
         let mut state = self.lock();
         matches!(state.stage, Stage::Unserved).then(|| state.begin())
+    }
+
+    /// Begins what is queued on this thread, if those that should take it wait, as for this one.
+    fn take_abandoned(&self) -> Option<Arc<Landing>> {
+        if !self.creators.rest_on_this_thread() {
+            return None;
+        }
+        let mut state = self.lock();
+        let landing = matches!(state.stage, Stage::Queued).then(|| state.begin())?;
+        drop(state);
+        drop(self.creators.remove(self.number));
+        Some(landing)
     }
 
     /// Creates, and ends `landing`, which is that of this thread. Unless it `may_wait`, it leaves the task to the creators when

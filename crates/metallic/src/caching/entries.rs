@@ -8,6 +8,7 @@ use equivalent::Equivalent;
 use rustc_hash::FxBuildHasher;
 
 use self::index::Index;
+use super::drops::{Foreign, run_each};
 use super::order::{EntryId, Renumbering, reserve_one};
 
 /// The keys and resources of one cache. The ids come from its [`Order`](super::order::Order).
@@ -108,7 +109,8 @@ impl<Key, R> Entries<Key, R> {
 
     /// Takes all entries out, in no order, and gives their memory back.
     pub(super) fn take_all(&mut self) -> impl Iterator<Item = (EntryId, Entry<Key, R>, u64)> + use<Key, R> {
-        let Self { slots, bytes, .. } = std::mem::take(self);
+        let mut old = std::mem::take(self);
+        let (slots, bytes) = (std::mem::take(&mut old.slots), std::mem::take(&mut old.bytes));
         (0..).zip(slots).filter_map(move |(id, slot)| {
             Some((EntryId(id), slot?, bytes.get(id as usize).copied().unwrap_or(0)))
         })
@@ -116,19 +118,18 @@ impl<Key, R> Entries<Key, R> {
 
     /// Moves every entry to its new id, and gives back the memory that is left over.
     pub(super) fn renumber(&mut self, map: &Renumbering) {
-        let old = std::mem::take(self);
+        let mut old = std::mem::take(self);
         let places = 1 + old.index.len();
         self.hashes.resize(places, 0);
         self.slots.resize_with(places, || None);
         if !old.bytes.is_empty() {
             self.bytes.resize(places, 0);
         }
-        let mut slots = old.slots;
         for (place, id) in map.moves() {
             let hash = old.hashes[place.index()];
             self.index.insert(hash, id, |id| self.hashes[id.index()]);
             self.hashes[id.index()] = hash;
-            self.slots[id.index()] = slots[place.index()].take();
+            self.slots[id.index()] = old.slots[place.index()].take();
             if let Some(bytes) = self.bytes.get_mut(id.index()) {
                 *bytes = old.bytes.get(place.index()).copied().unwrap_or(0);
             }
@@ -155,6 +156,13 @@ impl<Key, R> Entries<Key, R> {
             self.bytes.resize(self.slots.len(), 0);
         }
         self.bytes[id.index()] = bytes;
+    }
+}
+
+impl<Key, R> Drop for Entries<Key, R> {
+    fn drop(&mut self) {
+        let entries = std::mem::take(&mut self.slots).into_iter().flatten();
+        run_each(entries, |Entry { key, resource }| drop((key, Foreign::new(resource))));
     }
 }
 

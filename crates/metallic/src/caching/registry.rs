@@ -19,7 +19,7 @@ mod this_thread;
 mod type_table;
 
 use std::any::{Any, type_name};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
@@ -91,7 +91,8 @@ pub struct CacheRegistry<D = Device> {
     /// Of kernels.
     caches: TypeTable<dyn ErasedCache, NEAR_CACHES>,
     /// Of keys and resources whose types alone are known.
-    keyed: HashMap<CacheName, Box<dyn ErasedCache>, FxBuildHasher>,
+    /// In a map that drops them all, should one of them panic.
+    keyed: BTreeMap<CacheName, Box<dyn ErasedCache>>,
     slots: TypeTable<dyn CacheRegistrySlot, NEAR_SLOTS>,
     device: Option<Arc<D>>,
     time: TimeSource,
@@ -375,7 +376,7 @@ impl<D> Default for CacheRegistry<D> {
         let time = TimeSource::default();
         Self {
             caches: TypeTable::default(),
-            keyed: HashMap::default(),
+            keyed: BTreeMap::new(),
             slots: TypeTable::default(),
             device: None,
             hit_limit: time.hit_limit(u64::MAX),

@@ -18,6 +18,8 @@ type Hook = Box<dyn FnOnce()>;
 thread_local! {
     /// The effect of the next cloning of a key: after the device of a creation was chosen, and before the creation begins.
     static ON_CLONE: RefCell<Option<Hook>> = const { RefCell::new(None) };
+    /// The effect of the next question for a device's identity: after the device was chosen.
+    static ON_IDENTITY: RefCell<Option<Hook>> = const { RefCell::new(None) };
     /// The effect of the next creation.
     static ON_CREATE: RefCell<Option<Hook>> = const { RefCell::new(None) };
 }
@@ -75,6 +77,7 @@ impl<const PLACE: usize> CacheableKernel<Numbered> for NumbersOf<PLACE> {
     }
 
     fn device_identity(device: &Numbered) -> Option<u64> {
+        run(&ON_IDENTITY);
         Some(device.0)
     }
 }
@@ -100,6 +103,25 @@ fn a_device_that_is_lost_before_its_creation_begins_makes_nothing_that_stays() {
     assert!(matches!(error.root(), Error::DeviceLost), "{error:?}");
     assert_eq!(*registry.get_or_create::<Numbers>(&2, None).unwrap(), 2);
     assert_eq!(*registry.get_or_create::<Numbers>(&1, Some(&Numbered(2))).unwrap(), 2);
+}
+
+#[test]
+fn a_device_that_is_lost_while_a_fallback_is_asked_for_is_lost_and_not_another_one() {
+    for is_local in [false, true] {
+        let registry = registry();
+        let mut local = registry.local();
+        let other = registry.clone();
+        ON_IDENTITY.set(Some(Box::new(move || {
+            other.device_lost(Some(Numbered(2)));
+            other.get_or_create::<Numbers>(&2, None).unwrap();
+        })));
+        let fallback = || Arc::new(0);
+        let error = match is_local {
+            true => local.get_or_fallback::<Numbers>(&1, fallback),
+            false => registry.get_or_fallback::<Numbers>(&1, fallback),
+        };
+        assert!(matches!(error.unwrap_err(), Error::DeviceLost));
+    }
 }
 
 #[test]

@@ -1,5 +1,10 @@
 //! Code of the callers (keys, errors, resources, clocks) that uses the registry, or panics, when the registry runs it.
 
+mod comparisons;
+mod drops;
+mod labels;
+mod tasks;
+
 use std::cell::RefCell;
 use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -100,6 +105,15 @@ impl std::fmt::Display for Thing {
 }
 
 impl std::error::Error for Thing {}
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("as it was told to");
+    }
+}
 
 struct HookedClock(ManualClock);
 
@@ -250,31 +264,6 @@ fn a_clock_that_panics_when_a_device_is_lost_leaves_nothing_half_done() {
 }
 
 #[test]
-fn what_expires_may_use_its_cache_when_it_is_dropped_though_a_key_panics_when_it_is_compared() {
-    ends(|| {
-        let (registry, clock, _) = registry();
-        let things = things(&registry);
-        things.set_eviction_policy(EvictionPolicy::idle_timeout(Duration::from_secs(1)));
-        make(&things, 1).unwrap();
-        clock.advance(Duration::from_millis(900));
-        make(&things, 2).unwrap();
-        clock.advance(Duration::from_millis(900));
-        let user = things.clone();
-        let look_up = move || {
-            // The first thing's, of a panic in the comparison with the second.
-            at(Moment::Compare, move || {
-                let user = user.clone();
-                at(Moment::Drop, move || _ = user.counters());
-                panic!("as it was told to");
-            });
-            make(&things, 3).map(drop)
-        };
-        catch_unwind(AssertUnwindSafe(look_up)).unwrap_err();
-        never();
-    });
-}
-
-#[test]
 fn a_local_lets_go_of_all_though_several_of_them_panic() {
     for way in 0..3 {
         let (registry, ..) = registry();
@@ -337,28 +326,6 @@ fn all_caches_are_emptied_though_what_one_has_panics_when_it_is_dropped() {
         let left: Vec<_> = caches.iter().map(|cache| cache.counters().size).collect();
         assert_eq!(left, [0; 4]);
     }
-}
-
-#[test]
-fn a_rebuild_whose_key_panics_when_it_is_compared_ends() {
-    ends(|| {
-        let (registry, ..) = registry();
-        let things = things(&registry);
-        make(&things, 1).unwrap();
-        let rebuild = || {
-            things.rebuild_with(Key(1), || {
-                panic_at(Moment::Compare);
-                Ok(Arc::new(Thing(2)))
-            })
-        };
-        registry.set_creator_threads(0);
-        let error = rebuild().wait().unwrap_err();
-        never();
-        assert!(matches!(error.root(), Error::Panicked { .. }), "{error:?}");
-        assert_eq!(make(&things, 1).unwrap().0, 1, "the last good one stays");
-        let again = things.rebuild_with(Key(1), || Ok(Arc::new(Thing(3))));
-        assert_eq!(again.wait().unwrap().0, 3);
-    });
 }
 
 #[test]

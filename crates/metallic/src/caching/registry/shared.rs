@@ -9,7 +9,7 @@ mod slots;
 mod table;
 
 use std::any::type_name;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::panic::Location;
 use std::sync::{Arc, PoisonError};
@@ -69,7 +69,8 @@ pub struct SharedRegistry<D: 'static = Device>(Arc<Inner<D>>);
 
 struct Inner<D> {
     kernels: SharedTable,
-    keyed: Mutex<HashMap<CacheName, Arc<dyn ErasedShared>, FxBuildHasher>>,
+    /// In a map that drops them all, should one of them panic.
+    keyed: Mutex<BTreeMap<CacheName, Arc<dyn ErasedShared>>>,
     /// Taken while a cache comes into being or the sink changes, so that every cache has the registry's sink.
     sink: Mutex<Option<SinkGuard>>,
     /// Changed only while the lock of the sink is held.

@@ -5,6 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use super::waits::Wait;
+use crate::caching::drops::run_each;
 use crate::caching::sync::thread::{self, JoinHandle, ThreadId};
 use crate::caching::sync::{Condvar, Mutex, MutexGuard};
 
@@ -142,6 +144,14 @@ impl Creators {
         removed.or_else(|| state.queue.remove(&Place { can_wait: false, number }))
     }
 
+    /// Returns `true` if this is one of the threads, and all others wait: then no other takes what is queued.
+    pub(super) fn rest_on_this_thread(&self) -> bool {
+        let here = thread::current().id();
+        let state = self.lock();
+        let others = state.threads.keys().filter(|id| **id != here);
+        state.threads.contains_key(&here) && Wait::includes_all(others)
+    }
+
     /// Empties the queue, takes nothing more, and has each thread end when it is done with what it is creating.
     fn stop(&self) {
         let mut state = self.lock();
@@ -149,7 +159,10 @@ impl Creators {
         let queue = std::mem::take(&mut state.queue);
         drop(state);
         self.work.notify_all();
-        queue.values().for_each(|job| job.shut_down());
+        run_each(queue.into_values(), |job| {
+            job.shut_down();
+            drop(job);
+        });
     }
 
     /// [`stop`](Self::stop), without anyone to wait for the threads.
@@ -162,7 +175,11 @@ impl Creators {
     /// [`stop`](Self::stop), and waits for the end of all threads, together with whoever else does. One of them that calls this,
     /// in a creation, waits for none.
     pub(in crate::caching) fn shut_down(&self) {
-        self.stop();
+        let steps: [fn(&Self); 2] = [Self::stop, Self::join_all];
+        run_each(steps, |step| step(self));
+    }
+
+    fn join_all(&self) {
         let here = thread::current().id();
         let mut state = self.lock();
         if state.threads.contains_key(&here) || state.awaited.contains(&here) {

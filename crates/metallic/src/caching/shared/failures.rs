@@ -65,8 +65,8 @@ impl<Key> Failures<Key> {
 
     #[must_use]
     pub(super) fn forget_all(&mut self) -> Forgotten<Key> {
-        let Self { by_hash, .. } = std::mem::take(self);
-        by_hash.into_values().flatten().map(Foreign::new).collect()
+        self.by_age = VecDeque::new();
+        std::mem::take(&mut self.by_hash).into_values().flatten().map(Foreign::new).collect()
     }
 
     fn forget_oldest(&mut self) -> Option<Failure<Key>> {
@@ -78,6 +78,12 @@ impl<Key> Failures<Key> {
             self.by_hash.remove(&hash);
         }
         Some(forgotten)
+    }
+}
+
+impl<Key> Drop for Failures<Key> {
+    fn drop(&mut self) {
+        drop(self.forget_all());
     }
 }
 

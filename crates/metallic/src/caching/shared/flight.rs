@@ -1,5 +1,6 @@
 //! One creation of one key, and those who wait for it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
@@ -47,7 +48,8 @@ pub(in crate::caching) struct Landing {
 #[derive(Default)]
 struct LandingState {
     outcome: Option<Outcome>,
-    wakers: Vec<Waker>,
+    /// By the numbers of their tasks.
+    wakers: Vec<(u64, Waker)>,
 }
 
 /// How a creation ended, for those who waited.
@@ -84,13 +86,14 @@ impl Landing {
         self.state().outcome.is_some()
     }
 
+    /// Ends all waits, and does not panic: what has ended is still to be told to others.
     pub(super) fn end(&self, outcome: Outcome) {
         let mut state = self.state();
         state.outcome = Some(outcome);
         let wakers = std::mem::take(&mut state.wakers);
         drop(state);
         self.over.notify_all();
-        wakers.into_iter().for_each(Waker::wake);
+        wake_all(wakers);
     }
 
     /// The error that those who waited share.
@@ -101,16 +104,19 @@ impl Landing {
         }
     }
 
-    /// Has `waker` woken at the end, and returns `false` if that is past.
-    pub(super) fn wake_at_end(&self, waker: &Waker) -> bool {
-        // Before the lock, and dropped after it: it is not ours.
-        let waker = waker.clone();
+    /// Has the `waker` of a task woken at the end, and gives it back if that is past.
+    pub(super) fn wake_at_end(&self, number: u64, waker: Waker) -> Option<Waker> {
         let mut state = self.state();
-        let is_open = state.outcome.is_none();
-        if is_open {
-            state.wakers.push(waker);
+        if state.outcome.is_some() {
+            return Some(waker);
         }
-        is_open
+        state.wakers.push((number, waker));
+        None
+    }
+
+    /// Takes the waker of a task out, for the caller to drop.
+    pub(super) fn forget_waker(&self, number: u64) -> Option<Waker> {
+        take_waker(&mut self.state().wakers, number)
     }
 
     /// Waits for the end, at most for `timeout`.
@@ -135,5 +141,20 @@ impl Landing {
 
     fn state(&self) -> MutexGuard<'_, LandingState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes the waker with this number out.
+pub(super) fn take_waker(wakers: &mut Vec<(u64, Waker)>, number: u64) -> Option<Waker> {
+    let found = wakers.iter().position(|(other, _)| *other == number)?;
+    Some(wakers.swap_remove(found).1)
+}
+
+/// Wakes them all, though some may panic.
+pub(super) fn wake_all(wakers: Vec<(u64, Waker)>) {
+    for (_, waker) in wakers {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+            std::mem::forget(payload);
+        }
     }
 }

@@ -1,17 +1,22 @@
 //! What was removed, and the farewell to it when the lock is released.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use super::node::{Node, uses};
 use super::state::State;
 use super::{SharedCore, UNKNOWN};
 use crate::caching::cache::{DepartureReason, Departures};
+use crate::caching::drops::run_each;
 use crate::caching::policy::EvictionPolicy;
 use crate::caching::reporting::Reporter;
 use crate::caching::sync::atomic::Ordering;
 
-/// Work for after the lock: what was removed is reported, and then dropped.
-pub(super) struct Leaving<Key, R> {
+/// Work for after the lock: what was removed is reported, and then dropped. By a panic, too, which is why it is to be declared before
+/// the lock is taken if there may be one.
+pub(super) struct Leaving<'a, Key, R> {
+    core: &'a SharedCore<Key, R>,
+    is_reported: Cell<bool>,
     reporter: Option<Arc<Reporter>>,
     policy: EvictionPolicy,
     departures: Departures<Arc<Key>, Arc<Node<R>>>,
@@ -19,7 +24,7 @@ pub(super) struct Leaving<Key, R> {
 
 impl<Key, R> SharedCore<Key, R> {
     /// Evicts the entries that were idle for too long.
-    pub(super) fn expire(&self, state: &mut State<Key, R>, now: u64) -> Option<Leaving<Key, R>> {
+    pub(super) fn expire(&self, state: &mut State<Key, R>, now: u64) -> Option<Leaving<'_, Key, R>> {
         let departures = state.cache.expire(now, uses);
         // Even if none was: then it is later that the next may be.
         self.set_fast_path(state);
@@ -31,7 +36,7 @@ impl<Key, R> SharedCore<Key, R> {
         &self,
         state: &mut State<Key, R>,
         departures: Departures<Arc<Key>, Arc<Node<R>>>,
-    ) -> Option<Leaving<Key, R>> {
+    ) -> Option<Leaving<'_, Key, R>> {
         if departures.is_empty() && departures.reason.is_none() {
             return None;
         }
@@ -46,12 +51,23 @@ impl<Key, R> SharedCore<Key, R> {
         state.cache.set_removals(self.head.generation());
         state.cache.compact();
         self.set_fast_path(state);
-        Some(Leaving { reporter: state.reporter.clone(), policy: state.cache.policy(), departures })
+        let (reporter, policy) = (state.reporter.clone(), state.cache.policy());
+        let is_reported = Cell::new(reporter.is_none());
+        Some(Leaving { core: self, is_reported, reporter, policy, departures })
     }
 
     /// Reports what was removed. The caller drops it when all that it has to report is reported: a `Drop` may panic.
-    pub(super) fn see_off(&self, leaving: &Option<Leaving<Key, R>>) {
-        let Some(Leaving { reporter: Some(reporter), policy, departures }) = leaving else { return };
+    pub(super) fn see_off(&self, leaving: &Option<Leaving<'_, Key, R>>) {
+        if let Some(leaving) = leaving {
+            self.report(leaving);
+        }
+    }
+
+    fn report(&self, leaving: &Leaving<'_, Key, R>) {
+        let Leaving { is_reported, reporter: Some(reporter), policy, departures, .. } = leaving else {
+            return;
+        };
+        is_reported.set(true);
         let at = departures.at;
         for departed in departures.iter() {
             let entry = &departed.entry;
@@ -87,5 +103,13 @@ impl<Key, R> SharedCore<Key, R> {
     pub(super) fn set_fast_path(&self, state: &State<Key, R>) {
         let limit = || self.time.hit_limit(state.cache.nothing_expires_before());
         self.head.set_fast_path(if state.is_heard { 0 } else { limit() });
+    }
+}
+
+impl<Key, R> Drop for Leaving<'_, Key, R> {
+    fn drop(&mut self) {
+        if !self.is_reported.get() {
+            run_each([&*self], |leaving| leaving.core.report(leaving));
+        }
     }
 }

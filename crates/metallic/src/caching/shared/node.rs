@@ -105,7 +105,14 @@ impl<R> Node<R> {
     }
 
     pub(super) fn label(&self, format: impl FnOnce() -> Arc<str>) -> Arc<str> {
-        self.label.get_or_init(format).clone()
+        match self.label.get() {
+            Some(label) => label.clone(),
+            None => {
+                // Before the cell is taken: a key's `Debug` is not ours, and may look the key up.
+                let label = format();
+                self.label.get_or_init(|| label).clone()
+            }
+        }
     }
 
     fn counts(&self) -> MutexGuard<'_, Vec<Count>> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::creators::{Creators, Job, Refused};
 use super::deadline::Deadline;
-use super::flight::{Landing, Outcome};
+use super::flight::{Landing, Outcome, take_waker, wake_all};
 use super::node::Node;
 use super::waits::Wait;
 use crate::caching::sync::thread;
@@ -117,13 +117,17 @@ impl<R: Send + Sync + 'static> Task<R> {
     /// Gives a place back. If it was the last, and the creation was not begun, it never is.
     pub(super) fn unwant(&self, place: u64) {
         let mut state = self.lock();
-        let waker = state.take_waker(place);
+        let waker = take_waker(&mut state.wakers, place);
         state.wanted -= 1;
-        let is_queued = state.wanted == 0 && matches!(state.stage, Stage::Queued);
+        let is_unwanted = state.wanted == 0;
+        let is_queued = is_unwanted && matches!(state.stage, Stage::Queued);
+        let blocked_by = if is_unwanted { state.blocked_by.take() } else { None };
         drop(state);
         // In place of a thread that would find that no one wants it: it makes room in the queue.
         let removed = if is_queued { self.creators.remove(self.number) } else { None };
-        drop((waker, removed));
+        // Nor has the end of another's creation to wake it, however long that takes.
+        let linked = blocked_by.and_then(|other| other.forget_waker(self.number));
+        drop((waker, removed, linked));
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -179,14 +183,19 @@ impl<R: Send + Sync + 'static> Task<R> {
         self.creators.raise(self.number);
         let (mut deadline, mut is_late) = (Deadline::Within(Some(timeout)), false);
         loop {
-            match self.outcome() {
-                Some(settled) => return Ok(settled),
-                None => match self.take_unserved() {
+            if let Some(settled) = self.outcome() {
+                return Ok(settled);
+            }
+            // Before it looks whether all others wait: of two that do so at once, one sees the other.
+            let waiting = Wait::begin_in_queue(thread::current().id());
+            match self.take_unserved().or_else(|| self.take_abandoned()) {
+                Some(landing) => {
+                    drop(waiting);
                     // Without waiting for another thread's creation, which may take longer.
-                    Some(landing) => self.run(&landing, false),
-                    None if is_late => return Err(Error::TimedOut { cache_key: self.maker.label() }),
-                    None => is_late = self.wait_for_change(deadline.remaining())?,
-                },
+                    self.run(&landing, false);
+                }
+                None if is_late => return Err(Error::TimedOut { cache_key: self.maker.label() }),
+                None => is_late = self.wait_for_change(deadline.remaining())?,
             }
         }
     }
@@ -207,7 +216,7 @@ impl<R: Send + Sync + 'static> Task<R> {
         if let Stage::Over(settled) = &state.stage {
             return Poll::Ready(settled.clone());
         }
-        let before = state.take_waker(place);
+        let before = take_waker(&mut state.wakers, place);
         state.wakers.push((place, waker));
         drop(state);
         drop(before);
@@ -225,6 +234,18 @@ impl<R: Send + Sync + 'static> Task<R> {
     fn take_unserved(&self) -> Option<Arc<Landing>> {
         let mut state = self.lock();
         matches!(state.stage, Stage::Unserved).then(|| state.begin())
+    }
+
+    /// Begins what is queued on this thread, if those that should take it wait, as for this one.
+    fn take_abandoned(&self) -> Option<Arc<Landing>> {
+        if !self.creators.rest_on_this_thread() {
+            return None;
+        }
+        let mut state = self.lock();
+        let landing = matches!(state.stage, Stage::Queued).then(|| state.begin())?;
+        drop(state);
+        drop(self.creators.remove(self.number));
+        Some(landing)
     }
 
     /// Creates, and ends `landing`, which is that of this thread. Unless it `may_wait`, it leaves the task to the creators when
@@ -256,9 +277,11 @@ impl<R: Send + Sync + 'static> Task<R> {
         self.changed.notify_all();
         landing.end(Outcome::LookAgain);
         if let Some(other) = blocked_by {
-            let waker = Waker::from(self.clone());
-            if !other.wake_at_end(&waker) {
+            if let Some(waker) = other.wake_at_end(self.number, Waker::from(self.clone())) {
                 waker.wake();
+            } else if self.lock().wanted == 0 {
+                // Since it was found to be blocked.
+                drop(other.forget_waker(self.number));
             }
         }
     }
@@ -321,11 +344,6 @@ impl<R> State<R> {
         self.stage = Stage::Running(landing.clone());
         landing
     }
-
-    fn take_waker(&mut self, place: u64) -> Option<Waker> {
-        let found = self.wakers.iter().position(|(other, _)| *other == place)?;
-        Some(self.wakers.swap_remove(found).1)
-    }
 }
 
 impl<R: Send + Sync + 'static> Job for Task<R> {
@@ -357,15 +375,6 @@ impl<R: Send + Sync + 'static> Wake for Task<R> {
         drop(state);
         if is_due {
             self.serve(can_wait);
-        }
-    }
-}
-
-/// Wakes them all, though some may panic.
-fn wake_all(wakers: Vec<(u64, Waker)>) {
-    for (_, waker) in wakers {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-            std::mem::forget(payload);
         }
     }
 }

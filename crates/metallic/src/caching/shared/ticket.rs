@@ -94,7 +94,8 @@ impl<R: Clone + Send + Sync + 'static> Ticket<R> {
         resource(self.wait_for_node())
     }
 
-    /// [`wait`](Self::wait) for at most `timeout`, unless there is no other thread to create.
+    /// [`wait`](Self::wait) for at most `timeout`, unless there is no other thread to create: inside of a creation in the background,
+    /// also if all other creator threads wait.
     ///
     /// # Errors
     /// As [`wait`](Self::wait); [`Error::TimedOut`]. The ticket is as good as before then.

@@ -15,7 +15,8 @@ shuttle::lazy_static! {
     static ref WAITS: Mutex<Option<Waits>> = Mutex::new(None);
 }
 
-type Waits = HashMap<ThreadId, Arc<Landing>>;
+/// `None` for a wait for whichever thread takes what is queued.
+type Waits = HashMap<ThreadId, Option<Arc<Landing>>>;
 
 /// A wait of this thread, until it is dropped.
 pub(super) struct Wait {
@@ -36,10 +37,23 @@ impl Wait {
             if landing.creator() == waiter {
                 return None;
             }
-            next = waits.get(&landing.creator());
+            next = waits.get(&landing.creator()).and_then(Option::as_ref);
         }
-        waits.insert(waiter, landing.clone());
+        waits.insert(waiter, Some(landing.clone()));
         Some(Self { waiter })
+    }
+
+    /// Notes that `waiter` is about to wait for what no thread has taken yet.
+    pub(super) fn begin_in_queue(waiter: ThreadId) -> Self {
+        waits().get_or_insert_default().insert(waiter, None);
+        Self { waiter }
+    }
+
+    /// Returns `true` if each of these threads waits for something.
+    pub(super) fn includes_all<'a>(threads: impl IntoIterator<Item = &'a ThreadId>) -> bool {
+        let mut guard = waits();
+        let waits = guard.get_or_insert_default();
+        threads.into_iter().all(|thread| waits.contains_key(thread))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The threads that create in the background.
 
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
@@ -52,4 +53,26 @@ fn creations_run_at_once_up_to_the_number_of_threads() {
     let tickets: Vec<_> = (1..4).map(|key| registry.prefetch::<Scripted>(&key)).collect();
     registry.set_creator_threads(3);
     assert!(tickets.iter().all(|ticket| ticket.wait_timeout(Duration::MAX).is_ok()));
+}
+
+#[test]
+fn creations_that_wait_for_what_is_queued_behind_them_do_not_wait_for_each_other() {
+    for threads in [1, 2] {
+        let (registry, _) = registry(threads);
+        let numbers = registry.cache::<usize, usize>("numbers").unwrap();
+        let (meeting, (say, said)) = (Arc::new(std::sync::Barrier::new(threads)), channel());
+        for key in 0..threads {
+            let (meeting, say, inner) = (meeting.clone(), say.clone(), numbers.clone());
+            let make = move || {
+                let ticket = inner.prefetch_with(10 + key, move || Ok(key));
+                meeting.wait();
+                say.send(ticket.wait_timeout(Duration::MAX).unwrap()).unwrap();
+                Ok(key)
+            };
+            numbers.prefetch_with(key, make).detach();
+        }
+        let mut made: Vec<_> = said.iter().take(threads).collect();
+        made.sort_unstable();
+        assert!(made.into_iter().eq(0..threads));
+    }
 }

@@ -71,7 +71,7 @@ impl<D: Send + Sync + 'static> SharedRegistry<D> {
     /// creator threads, the resource is created at once.
     ///
     /// # Errors
-    /// [`Error::DuplicateCacheName`]; [`Error::AnotherDevice`]. Errors of creations are in the events.
+    /// [`Error::DuplicateCacheName`]; [`Error::AnotherDevice`], or [`Error::DeviceLost`] if the device is lost meanwhile. Errors of creations are in the events.
     #[track_caller]
     pub fn get_or_fallback<K>(
         &self,
@@ -102,7 +102,9 @@ impl<D: Send + Sync + 'static> SharedRegistry<D> {
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
-        kernel.check_device(self.device().as_deref())?;
+        let request = kernel.core.request();
+        let device = self.device().as_deref().and_then(K::device_identity);
+        kernel.core.check(request.on(device))?;
         let make = self.maker(kernel, key, Purpose::Prefetch, caller);
         Ok(kernel.core.bridge(&self.0.creators, hash, key.clone(), make))
     }

@@ -211,9 +211,9 @@ impl Task for Job<'_> {
                 caches::set(&registry, policy);
             }
         }
-        let serving = contract.begin(&registry, &session.workload(), session.workers())?;
-        // From here on there are results to lose. A second signal ends the program at once.
+        // A second signal ends the program at once.
         signals::listen(Second::Kills)?;
+        let serving = contract.begin(&registry, &session.workload(), session.workers())?;
         let progress = Progress::steps((session.prompts.len() * session.passes) as u64, "running");
         let mut ended = session.serve(&device, &registry, &serving, &progress);
         progress.finish();

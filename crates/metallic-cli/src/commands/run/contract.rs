@@ -22,6 +22,7 @@ use serde::Serialize;
 use crate::args::{Arm, ContractArgs};
 use crate::error::Error;
 use crate::progress::Progress;
+use crate::signals;
 use crate::units::printable;
 
 /// Figures of what was recorded, warmed up and created all the same.
@@ -146,7 +147,11 @@ impl<'a> Plan<'a> {
             let progress = Progress::steps(manifest.len() as u64, "warming up");
             let report = registry.warm(
                 manifest,
-                &WarmOptions { progress: Some(&|_| progress.add(1)), ..WarmOptions::default() },
+                &WarmOptions {
+                    progress: Some(&|_| progress.add(1)),
+                    stop: Some(&|| signals::received().is_some()),
+                    ..WarmOptions::default()
+                },
             );
             progress.finish();
             report
@@ -220,7 +225,8 @@ impl Serving<'_> {
         if state.waiting > 0 || workers == 0 {
             return;
         }
-        if !state.is_lost {
+        // A run that is to end is not ready.
+        if !state.is_lost && signals::received().is_none() {
             self.begin_serving(&mut state);
         }
         drop(state);

@@ -17,6 +17,7 @@ use super::contract::Serving;
 use super::prompts::Prompt;
 use crate::error::Error;
 use crate::progress::Progress;
+use crate::signals;
 use metallic_transformer::engine::{Decoder, Encoder, TransformerDevice, Workload};
 use metallic_transformer::model::{Gpt2, Model};
 
@@ -160,15 +161,13 @@ impl Session<'_> {
         let longest = self.longest();
         let wanted = longest.saturating_add(self.tokens).saturating_sub(1);
         let (start, mut before) = (Instant::now(), Some((watch.creations)()));
-        let arrival = serving.arrival();
-        let reserved = decoder.reserve(longest, model.config.shape.positions.min(wanted));
-        let ready = reserved.and_then(|()| match serving.is_rehearsed() {
-            true => decoder.rehearse(self.lengths(), self.tokens),
-            false => Ok(()),
-        });
-        ready?;
-        arrival.arrive();
-        serving.wait();
+        make_ready(serving, || {
+            decoder.reserve(longest, model.config.shape.positions.min(wanted))?;
+            match serving.is_rehearsed() {
+                true => decoder.rehearse(self.lengths(), self.tokens, goes_on),
+                false => Ok(()),
+            }
+        })?;
         // The first prompt of a worker is the one that waits for this memory.
         let mut reserving = start.elapsed();
         while let Some(turn) = board.take() {
@@ -252,14 +251,13 @@ impl Session<'_> {
         watch: &Watch<'_>,
     ) -> Result<(), Error> {
         let (start, mut before) = (Instant::now(), Some((watch.creations)()));
-        let arrival = serving.arrival();
-        let ready = encoder.reserve(self.longest()).and_then(|()| match serving.is_rehearsed() {
-            true => encoder.rehearse(self.lengths()),
-            false => Ok(()),
-        });
-        ready?;
-        arrival.arrive();
-        serving.wait();
+        make_ready(serving, || {
+            encoder.reserve(self.longest())?;
+            match serving.is_rehearsed() {
+                true => encoder.rehearse(self.lengths(), goes_on),
+                false => Ok(()),
+            }
+        })?;
         let mut reserving = start.elapsed();
         while let Some(turn) = board.take() {
             let before = before.take().unwrap_or_else(watch.creations);
@@ -286,6 +284,28 @@ struct Watch<'a> {
     creations: &'a (dyn Fn() -> Creations + Sync),
     spans: Spans,
     progress: &'a Progress,
+}
+
+/// Makes a worker ready, and waits until all are.
+fn make_ready(
+    serving: &Serving<'_>,
+    prepare: impl FnOnce() -> Result<(), metallic::Error>,
+) -> Result<(), Error> {
+    let arrival = serving.arrival();
+    prepare()?;
+    if serving.is_rehearsed()
+        && let Some(signal) = signals::received()
+    {
+        return Err(Error::Interrupted { signal, during: "the warm-up".to_owned() });
+    }
+    arrival.arrive();
+    serving.wait();
+    Ok(())
+}
+
+/// Returns `false` once a signal has asked the run to end.
+fn goes_on() -> bool {
+    signals::received().is_none()
 }
 
 /// The token with the largest logit; of several, the first. `None` if one is not a number.

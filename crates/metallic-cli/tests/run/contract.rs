@@ -35,6 +35,8 @@ fn assert_nothing_is_created_while_serving(device: &[&str], lines_removed: usize
     assert_eq!(contract(&run)["violations"], 0, "{run}");
     assert!(contract(&run)["ready_ns"].as_u64() >= warm_up["duration_ns"].as_u64());
     assert_eq!(fs::read_to_string(&ready).unwrap(), "ready\n");
+    // The rehearsal is part of the warm-up, and no part of the first prompt or of its pass.
+    assert!(run["cold"].is_null() && run["prompts"][0]["times"][0]["cold"] == false, "{run}");
     assert_eq!(run["prompts"][0]["generated_ids"], recorded["prompts"][0]["generated_ids"]);
 
     // The model lists exactly what a run creates, so that its first run needs no record.
@@ -83,7 +85,9 @@ fn several_workers_are_ready_together() {
     let workers = ["--device", "host", "--workers", "3", "--ids", "1,2,3"];
     stdout(&[&["run", "--record", text(&path)], &workers[..]].concat(), "");
     let warmed = [&["run", "--warm", text(&path), "--arm", "refuse"], &workers[..]].concat();
-    assert_eq!(contract(&json(&warmed, ""))["violations"], 0);
+    let run = json(&warmed, "");
+    assert_eq!(contract(&run)["violations"], 0);
+    assert!(run["cold"].is_null(), "{run}");
 }
 
 #[test]

@@ -75,6 +75,14 @@ impl Board {
         Self { prompts, passes, state: Mutex::new(state), turned: Condvar::new() }
     }
 
+    /// Begins the first pass now, unless a prompt was handed out: the time before is not part of it.
+    pub(super) fn begin(&self) {
+        let mut state = self.state();
+        if state.next == 0 && state.outcome.passes.len() == 1 {
+            state.began = Instant::now();
+        }
+    }
+
     /// The next prompt, when there is one; `None` when all passes are over, or the run is interrupted.
     pub(super) fn take(&self) -> Option<Turn<'_>> {
         if let Some(interruption) = self.interruption() {

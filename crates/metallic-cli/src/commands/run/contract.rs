@@ -21,6 +21,7 @@ use serde::Serialize;
 
 use crate::args::{Arm, ContractArgs};
 use crate::error::Error;
+use crate::overwrite;
 use crate::progress::Progress;
 use crate::signals;
 use crate::units::printable;
@@ -91,11 +92,12 @@ pub(super) struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    /// Reads the manifests, before anything is begun.
+    /// Removes an old ready file and reads the manifests, before anything is begun.
     ///
     /// # Errors
-    /// One of them cannot be read, or is not one.
+    /// A ready file cannot be made, or a manifest cannot be read, or is not one.
     pub(super) fn read(args: &'a ContractArgs) -> Result<Self, Error> {
+        args.ready_file.as_deref().map_or(Ok(()), clear)?;
         if let Some(path) = args.record.as_deref().filter(|path| path.exists()) {
             // What is not a manifest, or one of another version, is not written to.
             Manifest::open(path)?;
@@ -134,9 +136,6 @@ impl<'a> Plan<'a> {
     {
         let began = Instant::now();
         let args = self.args;
-        if let Some(path) = args.ready_file.as_deref() {
-            remove(path)?;
-        }
         register(registry);
         let supervisor = registry.supervisor();
         if let Some(path) = &args.record {
@@ -328,17 +327,20 @@ fn register<D: TransformerDevice + Send + Sync>(registry: &SharedRegistry<D>) {
 /// The content of the ready file.
 const READY: &str = "ready\n";
 
-/// Removes what an earlier run left.
-fn remove(path: &Path) -> Result<(), Error> {
-    // Nothing but what a run before has left.
-    if fs::read(path).is_ok_and(|content| !content.is_empty() && content != READY.as_bytes()) {
-        let cause = "it is there, and not what a run leaves: --ready-file would overwrite it";
-        return Err(Error::content(name(path), cause));
+/// Removes what an earlier run left, and checks that the file can be made: no one is to wait for one that cannot.
+fn clear(path: &Path) -> Result<(), Error> {
+    let failed = |error| Error::file(name(path), error);
+    overwrite::refuse_foreign("--ready-file", path, "what a run leaves", |path| {
+        fs::read(path).is_ok_and(|content| content == READY.as_bytes())
+    })?;
+    if fs::symlink_metadata(path).is_ok_and(|file| !file.is_file()) {
+        return Err(Error::content(name(path), "it is there, and not a file: --ready-file makes one"));
     }
     match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::file(name(path), error)),
-        _ => Ok(()),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
     }
+    overwrite::probe(path).map_err(failed)
 }
 
 fn name(path: &Path) -> String {

@@ -63,12 +63,17 @@ fn interrupted(more: &[&str], signal: &str) -> (Option<i32>, Vec<u8>, String) {
 fn a_run_that_is_interrupted_in_its_rehearsal_ends_and_is_never_ready() {
     let folder = tempfile::tempdir().expect("there is a folder for temporary files");
     let ready = folder.path().join("ready");
-    let args = ["--warm-model", "--arm", "refuse", "--ready-file", text(&ready)];
+    let args = ["--warm-model", "--arm", "refuse", "--ready-file", text(&ready), "--json"];
     let is_time = |line: &str| line.contains("WarmUpFinished");
-    let (code, _, last) = interrupted_once(is_time, &args, "-INT");
+    let (code, stdout, last) = interrupted_once(is_time, &args, "-INT");
     assert_eq!(code, Some(130), "{last}");
-    assert!(last.starts_with("metallic: interrupted in the warm-up"), "{last}");
+    assert_eq!(last, "metallic: interrupted in the warm-up");
     assert!(!ready.exists());
+    let run: Value = serde_json::from_slice(&stdout).expect("the output is JSON");
+    assert_eq!(
+        (&run["prompts"], &run["error"]),
+        (&Value::Array(Vec::new()), &"interrupted in the warm-up".into())
+    );
 }
 
 #[cfg(unix)]

@@ -300,7 +300,7 @@ fn make_ready(
     if serving.is_rehearsed()
         && let Some(signal) = signals::received()
     {
-        return Err(Error::Interrupted { signal, during: "the warm-up".to_owned() });
+        return Err(Error::Interrupted { signal, during: "the warm-up".to_owned(), has_results: false });
     }
     let took = start.elapsed();
     arrival.arrive();

@@ -46,6 +46,9 @@ pub struct ContractFigures {
 /// A recording.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Recorded {
+    /// The manifest, as the user named it.
+    #[serde(skip)]
+    pub file: String,
     /// Keys that were created and are in the manifest.
     pub keys: u64,
     /// Creations of caches whose keys cannot be carried.
@@ -265,12 +268,12 @@ impl Serving<'_> {
         }
         let mut failures: Vec<Error> = state.failure.take().into_iter().collect();
         if let Some(report) = self.supervisor.stop_recording() {
+            let file = self.args.record.as_deref().map(name).unwrap_or_default();
             if let Some(error) = report.error {
-                let path = self.args.record.as_deref().map(name).unwrap_or_default();
-                failures.push(Error::content(path, error));
+                failures.push(Error::content(&*file, error));
             }
             let not_portable = report.not_portable.values().sum();
-            state.figures.recorded = Some(Recorded { keys: report.keys, not_portable });
+            state.figures.recorded = Some(Recorded { file, keys: report.keys, not_portable });
         }
         (std::mem::take(&mut state.figures), failures)
     }

@@ -47,12 +47,14 @@ pub enum Error {
     #[error("{}", cause_chain(.0))]
     Manifest(#[from] ManifestError),
     /// A signal asked the run to end.
-    #[error("interrupted in {during}: the results are those of what was done before")]
+    #[error("interrupted in {during}{}", if *.has_results { ": the results are those of what was done before" } else { "" })]
     Interrupted {
         /// The number of the signal.
         signal: u8,
         /// The part of the run in which it came.
         during: String,
+        /// `true` if something was done before.
+        has_results: bool,
     },
     /// Several things went wrong, none because of another: a line for each.
     #[error("{}", .0.iter().map(Self::to_string).collect::<Vec<_>>().join("; "))]

@@ -1,9 +1,29 @@
 //! The guard of what a command reads against what it writes.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::path::Path;
+use std::process;
 
 use crate::error::Error;
+
+/// Refuses to overwrite a file with content that `is_one` does not know as `what`. A pipe or a device has no content to lose.
+///
+/// # Errors
+/// [`Error::Content`] with the name of the file.
+pub(crate) fn refuse_foreign(
+    flag: &str,
+    output: &Path,
+    what: &str,
+    is_one: impl FnOnce(&Path) -> bool,
+) -> Result<(), Error> {
+    let has_content = fs::metadata(output).is_ok_and(|file| file.is_file() && file.len() > 0);
+    if has_content && !is_one(output) {
+        let cause = format!("it is there, and not {what}: {flag} would overwrite it");
+        return Err(Error::content(output.display().to_string(), cause));
+    }
+    Ok(())
+}
 
 /// Refuses to write to a file that is read. `flag` names the output, `what` is its content in words.
 ///
@@ -25,4 +45,13 @@ pub(crate) fn refuse<P: AsRef<Path>>(
         let (output, input) = (output.display(), input.as_ref().display());
         Err(Error::Usage(format!("{flag} {output}: the {what} would overwrite {input}, which is read")))
     })
+}
+
+/// Checks that a file can be made in the folder of this one.
+pub(crate) fn probe(path: &Path) -> io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.tmp", process::id()));
+    let probed = path.with_file_name(name);
+    File::create_new(&probed)?;
+    fs::remove_file(probed)
 }

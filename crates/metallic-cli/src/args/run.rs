@@ -4,13 +4,14 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, ValueEnum};
+use metallic::caching::EvictionPolicy;
 
 use metallic_transformer::model::builtin;
 
 use super::ContractArgs;
-
 use super::StoreArgs;
-use super::values::Proposes;
+use super::values::{Proposes, at_least_one};
+use crate::paragraph::write_wrapped;
 
 const EXAMPLES: &str = "Examples:
   metallic run
@@ -23,18 +24,24 @@ const EXAMPLES: &str = "Examples:
   metallic run --warm-model --arm refuse
   metallic run --verify";
 
-const POLICIES: &str = "Policies: none, size_limited_lru:N, lru[:N], fifo[:N], s3_fifo:N, sieve:N,
-idle_timeout:TIME, hybrid:N:TIME; behind any of them ,max=N ,min=N ,idle=TIME.
-N counts entries; a TIME is a number with ms, s, min or h behind it.
-
-Devices: `auto` takes a real GPU through wgpu if there is one, and else the host. `host` is the processor. `wgpu` takes a
+const DEVICES: &str = "Devices: `auto` takes a real GPU through wgpu if there is one, and else the host. `host` is the processor. `wgpu` takes a
 real GPU, or else an adapter that runs on the processor, such as lavapipe; `software` only the latter. `wgpu:NAME` takes the
 first one whose name, interface or driver has NAME in it, `wgpu:2` the one of that number in `metallic devices`.";
 
+fn long_help() -> String {
+    let policies = format!(
+        "{}, as in `lru:1000,idle=300s,min=10`. N counts entries, or generations; a TIME is a number with ms, s, min or h behind it.",
+        EvictionPolicy::syntax()
+    );
+    let mut text = Vec::new();
+    // A vector takes all that is written to it.
+    let _ = write_wrapped(&mut text, "Policies: ", &policies);
+    format!("{EXAMPLES}\n\n{}\n{DEVICES}", String::from_utf8_lossy(&text))
+}
+
 /// Arguments of `run`.
 #[derive(Debug, ClapArgs)]
-#[command(after_help = EXAMPLES,
-    after_long_help = format!("{EXAMPLES}\n\n{POLICIES}"))]
+#[command(after_help = EXAMPLES, after_long_help = long_help())]
 pub struct RunArgs {
     /// The device to run on: `auto`, `host`, `wgpu`, `wgpu:NAME`, `wgpu:NUMBER` or `software`.
     #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = Proposes::devices(),
@@ -47,23 +54,23 @@ pub struct RunArgs {
     /// Prompts or sentences, one a line; `-` is standard input. By default some that come with the program.
     #[arg(long, value_name = "FILE", conflicts_with = "ids")]
     pub input: Option<PathBuf>,
-    /// Token ids instead of text: `12,7,345`, or a file with a prompt a line; `-` is standard input.
+    /// Token ids instead of text: `12,7,45`, or a file with a prompt a line; `-` is standard input.
     #[arg(long, value_name = "IDS")]
     pub ids: Option<String>,
     /// How many tokens to generate for each prompt [default: 32].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub tokens: Option<NonZeroUsize>,
     /// How often to run everything: the first pass is cold, the others are warm.
-    #[arg(long, value_name = "N", default_value = "2")]
+    #[arg(long, value_name = "N", default_value = "2", value_parser = at_least_one)]
     pub repeat: NonZeroUsize,
     /// The type of numbers on the device.
     #[arg(long, value_enum, default_value_t)]
     pub dtype: ElementType,
     /// Threads of the host device; by default as many as the machine has cores.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub threads: Option<NonZeroUsize>,
     /// How many threads run prompts at once, over one registry and one set of weights. Each has its own keys and values.
-    #[arg(long, value_name = "N", default_value = "1")]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_one)]
     pub workers: NonZeroUsize,
     /// The seed of the built-in model's weights.
     #[arg(long, value_name = "N", default_value_t = builtin::SEED, conflicts_with = "model")]

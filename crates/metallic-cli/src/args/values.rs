@@ -1,6 +1,7 @@
 //! Values that completion scripts propose and that are not all there are, and values with words of their own for what is wrong.
 
 use std::ffi::OsStr;
+use std::num::NonZeroUsize;
 use std::sync::OnceLock;
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
@@ -51,4 +52,9 @@ pub(super) fn entries(text: &str) -> Result<u32, String> {
         Ok(entries) if entries > 0 => Ok(entries),
         _ => Err(format!("a capacity is a number of entries from 1 to {}", u32::MAX)),
     }
+}
+
+/// A number of things of which there must be some.
+pub(super) fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| format!("it is not a whole number from 1 to {}", usize::MAX))
 }

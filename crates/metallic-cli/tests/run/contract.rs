@@ -35,6 +35,8 @@ fn assert_nothing_is_created_while_serving(device: &[&str], lines_removed: usize
     assert_eq!(contract(&run)["violations"], 0, "{run}");
     assert!(contract(&run)["ready_ns"].as_u64() >= warm_up["duration_ns"].as_u64());
     assert_eq!(fs::read_to_string(&ready).unwrap(), "ready\n");
+    // The rehearsal is part of the warm-up, and no part of the first prompt or of its pass.
+    assert!(run["cold"].is_null() && run["prompts"][0]["times"][0]["cold"] == false, "{run}");
     assert_eq!(run["prompts"][0]["generated_ids"], recorded["prompts"][0]["generated_ids"]);
 
     // The model lists exactly what a run creates, so that its first run needs no record.
@@ -83,7 +85,9 @@ fn several_workers_are_ready_together() {
     let workers = ["--device", "host", "--workers", "3", "--ids", "1,2,3"];
     stdout(&[&["run", "--record", text(&path)], &workers[..]].concat(), "");
     let warmed = [&["run", "--warm", text(&path), "--arm", "refuse"], &workers[..]].concat();
-    assert_eq!(contract(&json(&warmed, ""))["violations"], 0);
+    let run = json(&warmed, "");
+    assert_eq!(contract(&run)["violations"], 0);
+    assert!(run["cold"].is_null(), "{run}");
 }
 
 #[test]
@@ -157,4 +161,43 @@ fn manifests_are_shown_merged_compared_pruned_and_covered() {
         (pruned["only_first"].clone(), pruned["only_second"].clone()),
         (serde_json::json!([]), serde_json::json!([]))
     );
+}
+
+#[test]
+fn a_ready_file_that_cannot_be_made_is_refused_before_anything_runs_and_an_old_one_is_removed_first() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let (nowhere, ready, log) = (at("none/ready"), at("ready"), at("log.jsonl"));
+    let run =
+        |ready, more: &[&str]| assert_fails(&args(&["--ready-file", text(ready)], more), "", 1, &["none"]);
+    run(&nowhere, &["--events", text(&log)]);
+    assert!(!log.exists());
+    fs::write(&ready, "ready\n").unwrap();
+    // A run that fails for lack of a model.
+    run(&ready, &["--model", text(&at("none"))]);
+    assert!(fs::read_dir(folder.path()).unwrap().next().is_none());
+    for foreign in [folder.path(), "/dev/null".as_ref()] {
+        assert_fails(&args(&["--ready-file", text(foreign)], &[]), "", 1, &["not a file"]);
+    }
+}
+
+#[test]
+fn a_file_that_is_not_a_log_or_a_manifest_is_not_overwritten_with_one() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let (manifest, log) = (at("m.jsonl"), at("log.jsonl"));
+    let logged = args(&["--device", "host", "--repeat", "1"], &["--events", text(&log)]);
+    let said = stdout(&[&logged[..], &["--record", text(&manifest)]].concat(), "");
+    assert!(said.ends_with(&format!(", behind it: --warm {}\n", text(&manifest))), "{said}");
+    let recorded = fs::read_to_string(&manifest).unwrap();
+    assert_fails(&args(&["--events", text(&manifest)], &[]), "", 1, &["m.jsonl: ", "not a log", "--events"]);
+    assert_eq!(fs::read_to_string(&manifest).unwrap(), recorded);
+    let written = fs::read_to_string(&log).unwrap();
+    let merge = ["manifest", "merge", text(&manifest), "--out", text(&log)];
+    assert_fails(&merge, "", 1, &["log.jsonl is not a manifest"]);
+    assert_eq!(fs::read_to_string(&log).unwrap(), written);
+    let page = ["report", text(&log), "--html", text(&manifest)];
+    assert_fails(&page, "", 1, &["m.jsonl: ", "not a page", "--html"]);
+    // A log is.
+    stdout(&logged, "");
 }

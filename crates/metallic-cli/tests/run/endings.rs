@@ -7,31 +7,32 @@ use serde_json::Value;
 use crate::checkpoints::fixture;
 use crate::program::{metallic, text};
 
-/// Runs on with its log on standard error, and sends it this signal once some prompts were answered. Returns the exit code,
-/// standard output and the last line of standard error.
+/// Runs with its log on standard error, and sends it this signal once `is_time` of a line. Returns the exit code, standard
+/// output and the last line of standard error.
 #[cfg(unix)]
-fn interrupted(more: &[&str], signal: &str) -> (Option<i32>, Vec<u8>, String) {
+fn interrupted_once(
+    mut is_time: impl FnMut(&str) -> bool,
+    args: &[&str],
+    signal: &str,
+) -> (Option<i32>, Vec<u8>, String) {
     use std::io::{BufRead, BufReader, Read, Write};
     use std::process::{Command, Stdio};
 
-    let model = fixture("gpt2-tiny");
     let mut child = Command::new(env!("CARGO_BIN_EXE_metallic"))
-        .args(["run", "--device", "host", "--model", text(&model), "--ids", "-", "--repeat", "100000"])
-        .args(["--tokens", "9", "--events", "/dev/stderr"])
-        .args(more)
+        .args(["run", "--device", "host", "--events", "/dev/stderr"])
+        .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .expect("the binary was built");
-    child.stdin.take().expect("a pipe").write_all(b"1,2\n3\n").expect("it is read");
+    // A run that does not read it closes it.
+    let _ = child.stdin.take().expect("a pipe").write_all(b"1,2\n3\n");
     let mut log = BufReader::new(child.stderr.take().expect("a pipe"));
-    let (mut line, mut begun) = (String::new(), 0);
-    // Each prompt begins with an empty KV cache.
-    while begun < 4 {
+    let mut line = String::new();
+    while !is_time(&line) {
         line.clear();
         assert!(log.read_line(&mut line).expect("it is text") > 0, "the log has ended");
-        begun += usize::from(line.contains("KvCacheTruncated"));
     }
     let sent = Command::new("kill").args([signal, &child.id().to_string()]).status();
     assert!(sent.expect("there is such a program").success());
@@ -41,6 +42,38 @@ fn interrupted(more: &[&str], signal: &str) -> (Option<i32>, Vec<u8>, String) {
     child.stdout.take().expect("a pipe").read_to_end(&mut stdout).expect("it can be read");
     let code = child.wait().expect("it can be waited for").code();
     (code, stdout, rest.lines().last().unwrap_or_default().to_owned())
+}
+
+/// Runs on, and is sent this signal once some prompts were answered.
+#[cfg(unix)]
+fn interrupted(more: &[&str], signal: &str) -> (Option<i32>, Vec<u8>, String) {
+    let model = fixture("gpt2-tiny");
+    let run = ["--model", text(&model), "--ids", "-", "--repeat", "100000", "--tokens", "9"];
+    let mut begun = 0;
+    // Each prompt begins with an empty KV cache.
+    let is_time = |line: &str| {
+        begun += usize::from(line.contains("KvCacheTruncated"));
+        begun == 4
+    };
+    interrupted_once(is_time, &[&run[..], more].concat(), signal)
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_that_is_interrupted_in_its_rehearsal_ends_and_is_never_ready() {
+    let folder = tempfile::tempdir().expect("there is a folder for temporary files");
+    let ready = folder.path().join("ready");
+    let args = ["--warm-model", "--arm", "refuse", "--ready-file", text(&ready), "--json"];
+    let is_time = |line: &str| line.contains("WarmUpFinished");
+    let (code, stdout, last) = interrupted_once(is_time, &args, "-INT");
+    assert_eq!(code, Some(130), "{last}");
+    assert_eq!(last, "metallic: interrupted in the warm-up");
+    assert!(!ready.exists());
+    let run: Value = serde_json::from_slice(&stdout).expect("the output is JSON");
+    assert_eq!(
+        (&run["prompts"], &run["error"]),
+        (&Value::Array(Vec::new()), &"interrupted in the warm-up".into())
+    );
 }
 
 #[cfg(unix)]

@@ -198,16 +198,17 @@ fn no_output_takes_the_place_of_another_or_of_a_manifest_or_of_what_is_not_its_o
 fn a_run_that_does_not_begin_leaves_the_log_of_another_alone() {
     let folder = tempfile::tempdir().expect("there is a folder for temporary files");
     let (old, new) = (folder.path().join("old.jsonl"), folder.path().join("new.jsonl"));
-    fs::write(&old, "kept\n").expect("it can be written");
     let model = fixture("gpt2-tiny");
     let args = ["run", "--device", "host", "--model", text(&model), "--events"];
+    stdout(&[&args[..], &[text(&old), "--ids", "1", "--tokens", "1"]].concat(), "");
+    let kept = fs::read_to_string(&old).expect("it was written");
     for log in [&old, &new] {
         let args = [&args[..], &[text(log)]].concat();
         assert_fails(&[&args[..], &["--policy", "wgpu_layout=none", "--ids", "1"]].concat(), "", 2, &[]);
         assert_fails(&[&args[..], &["--ids", "100000"]].concat(), "", 2, &[]);
         assert_fails(&[&args[..], &["--input", "/no/such/file"]].concat(), "", 1, &[]);
     }
-    assert_eq!(fs::read_to_string(&old).expect("it is still there"), "kept\n");
+    assert_eq!(fs::read_to_string(&old).expect("it is still there"), kept);
     assert!(!new.exists());
 }
 

@@ -74,7 +74,7 @@ impl<'m, D: TransformerDevice, G: Registry<D>> Decoder<'m, D, G> {
 
     /// Runs a step of each shape that prompts of these lengths need, continued by up to `tokens` tokens each, over a sequence without
     /// meaning: afterwards all is there that depends on this decoder's own tensors, and that no manifest can have. The sequence is
-    /// empty then. A shape whose plans a contract refuses is left out.
+    /// empty then. A shape whose plans a contract refuses is left out. `goes_on` is asked before each step: `false` ends the rehearsal.
     ///
     /// # Errors
     /// As [`feed`](Self::feed).
@@ -82,8 +82,10 @@ impl<'m, D: TransformerDevice, G: Registry<D>> Decoder<'m, D, G> {
         &mut self,
         prompts: impl IntoIterator<Item = usize>,
         tokens: usize,
+        goes_on: impl Fn() -> bool,
     ) -> Result<(), MetalError> {
-        for step in steps::of_prompts(prompts, tokens, self.model.config.shape.positions) {
+        let steps = steps::of_prompts(prompts, tokens, self.model.config.shape.positions);
+        for step in steps.take_while(|_| goes_on()) {
             self.restart();
             self.reserve(step.rows, step.seen())?;
             self.layers.cache.kv_cache(&self.kv)?.advance(step.past)?;

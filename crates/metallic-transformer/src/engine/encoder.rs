@@ -48,12 +48,17 @@ impl<'m, D: TransformerDevice, G: Registry<D>> Encoder<'m, D, G> {
     }
 
     /// Encodes a text without meaning of each shape that texts of these lengths need: afterwards all is there that depends on this
-    /// encoder's own tensors, and that no manifest can have. A shape whose plans a contract refuses is left out.
+    /// encoder's own tensors, and that no manifest can have. A shape whose plans a contract refuses is left out. `goes_on` is asked before
+    /// each shape: `false` ends the rehearsal.
     ///
     /// # Errors
     /// As [`embed`](Self::embed).
-    pub fn rehearse(&mut self, texts: impl IntoIterator<Item = usize>) -> Result<(), MetalError> {
-        for step in steps::of_texts(texts) {
+    pub fn rehearse(
+        &mut self,
+        texts: impl IntoIterator<Item = usize>,
+        goes_on: impl Fn() -> bool,
+    ) -> Result<(), MetalError> {
+        for step in steps::of_texts(texts).take_while(|_| goes_on()) {
             // Twice: a text leaves two of the tensors exchanged.
             leave_out_refused(self.embed(&vec![0; step.rows]))?;
             leave_out_refused(self.embed(&vec![0; step.rows]))?;

@@ -53,9 +53,11 @@ fn assert_listed(name: &str, lengths: &[usize], tokens: usize) {
     let (lengths, cache) = (lengths.iter().copied(), ResourceCache::from(registry.local()));
     match &loaded.model {
         Model::Gpt2(model) => {
-            Decoder::new(model, device, cache, Dtype::F32).rehearse(lengths.clone(), tokens)
+            Decoder::new(model, device, cache, Dtype::F32).rehearse(lengths.clone(), tokens, || true)
         }
-        Model::Bert(model) => Encoder::new(model, device, cache, Dtype::F32).rehearse(lengths.clone()),
+        Model::Bert(model) => {
+            Encoder::new(model, device, cache, Dtype::F32).rehearse(lengths.clone(), || true)
+        }
     }
     .expect("the host runs it");
     registry.supervisor().stop_recording();

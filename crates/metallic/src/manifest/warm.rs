@@ -28,6 +28,14 @@ pub struct WarmOptions<'a> {
     pub memory: Option<u64>,
     /// Is called after each key, on the thread that created it.
     pub progress: Option<&'a (dyn Fn(&WarmProgress) + Sync)>,
+    /// Is asked before each key, on the thread that would create it: `true` ends the warm-up, and leaves out what is not created yet.
+    pub stop: Option<&'a (dyn Fn() -> bool + Sync)>,
+}
+
+impl WarmOptions<'_> {
+    fn is_stopped(&self) -> bool {
+        self.stop.is_some_and(|stop| stop())
+    }
 }
 
 impl fmt::Debug for WarmOptions<'_> {
@@ -88,7 +96,9 @@ impl<R: WarmTarget> WarmUp<R> {
     pub fn run_for(&mut self, registry: &mut R, slice: Duration) -> WarmProgress {
         let began = registry.reports().now();
         let mut may_exceed = true;
-        self.run(registry, began, Some(slice), |_| std::mem::take(&mut may_exceed))
+        self.run(registry, began, &WarmOptions { deadline: Some(slice), ..WarmOptions::default() }, |_| {
+            std::mem::take(&mut may_exceed)
+        })
     }
 
     /// Creates until the deadline, which counts from the begin.
@@ -99,23 +109,27 @@ impl<R: WarmTarget> WarmUp<R> {
             }
             false
         };
-        self.run(registry, self.began.at(), options.deadline, tell);
+        self.run(registry, self.began.at(), options, tell);
     }
 
-    /// Creates for as long as `limit` from `began` on. Before each turn, `may_exceed` hears how far it has come, and says whether
-    /// the next key may take longer than there is time.
+    /// Creates until the deadline, which counts from `began`, or until it is stopped. Before each turn, `may_exceed` hears how
+    /// far it has come, and says whether the next key may take longer than there is time.
     fn run(
         &mut self,
         registry: &mut R,
         began: Moment,
-        limit: Option<Duration>,
+        options: &WarmOptions<'_>,
         mut may_exceed: impl FnMut(&WarmProgress) -> bool,
     ) -> WarmProgress {
         let context = registry.reports();
         loop {
+            if options.is_stopped() {
+                self.plan.stop();
+            }
             let progress = self.plan.progress();
             let may_exceed = may_exceed(&progress);
-            let rest = limit.map(|limit| saturating_ns(limit).saturating_sub(context.ns_since(began)));
+            let rest =
+                options.deadline.map(|limit| saturating_ns(limit).saturating_sub(context.ns_since(began)));
             if progress.is_over() || rest == Some(0) && !may_exceed {
                 return progress;
             }

@@ -71,6 +71,21 @@ fn no_creation_begins_that_would_be_over_after_the_deadline() {
 }
 
 #[test]
+fn a_warm_up_that_is_stopped_begins_no_other_creation() {
+    for is_shared in [true, false] {
+        let (device, manifest) = with_costs([40, 30, 20]);
+        let stop = || device.creations() == 1;
+        let options = WarmOptions { stop: Some(&stop), ..one_thread() };
+        let report = match is_shared {
+            true => shared(&device).0.warm(&manifest, &options),
+            false => private(&device).0.warm(&manifest, &options),
+        };
+        assert_eq!(device.created(), [40]);
+        assert_eq!(report.left_out.into_iter().collect::<Vec<_>>(), [("the warm-up was stopped", 2)]);
+    }
+}
+
+#[test]
 fn a_slice_is_as_long_as_was_said_and_a_key_that_fits_into_none_has_one_for_itself() {
     let (device, manifest) = with_costs([40, 4, 3, 2, 1]);
     let (mut registry, events) = private(&device);

@@ -66,6 +66,10 @@ fn uses(manifest: &Manifest, logs: &[PathBuf]) -> Result<Uses, Error> {
 }
 
 fn save(manifest: &Manifest, path: &Path, out: &mut dyn Write) -> Result<(), Error> {
+    if path.is_file() {
+        // What is not a manifest is not overwritten.
+        Manifest::open(path)?;
+    }
     manifest.save(path)?;
     Ok(writeln!(
         out,

@@ -22,6 +22,7 @@ pub fn run(args: &ReportArgs, out: &mut dyn Write) -> Result<(), Error> {
     // Found out before gigabytes are read, not after.
     if let Some(page) = &args.html {
         overwrite::refuse("--html", page, "page", sources.iter().filter_map(Source::path))?;
+        overwrite::refuse_foreign("--html", page, "a page", html::is_page)?;
     }
     let page = args.html.as_deref().map(html::Page::new).transpose()?;
     if args.json && matches!(page, Some(html::Page::Stdout)) {

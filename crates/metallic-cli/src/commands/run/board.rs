@@ -16,6 +16,13 @@ pub struct Outcome {
     pub passes: Vec<Pass>,
 }
 
+impl Outcome {
+    /// Returns `true` if a prompt was answered.
+    pub fn has_answers(&self) -> bool {
+        self.answers.iter().any(Option::is_some)
+    }
+}
+
 /// One pass over all prompts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Pass {
@@ -75,6 +82,14 @@ impl Board {
         Self { prompts, passes, state: Mutex::new(state), turned: Condvar::new() }
     }
 
+    /// Begins the first pass now, unless a prompt was handed out: the time before is not part of it.
+    pub(super) fn begin(&self) {
+        let mut state = self.state();
+        if state.next == 0 && state.outcome.passes.len() == 1 {
+            state.began = Instant::now();
+        }
+    }
+
     /// The next prompt, when there is one; `None` when all passes are over, or the run is interrupted.
     pub(super) fn take(&self) -> Option<Turn<'_>> {
         if let Some(interruption) = self.interruption() {
@@ -94,7 +109,8 @@ impl Board {
     pub(super) fn interruption(&self) -> Option<Error> {
         let signal = signals::received()?;
         let pass = self.state().outcome.passes.len();
-        Some(Error::Interrupted { signal, during: format!("pass {pass} of {}", self.passes) })
+        let during = format!("pass {pass} of {}", self.passes);
+        Some(Error::Interrupted { signal, during, has_results: false })
     }
 
     /// Ends the session. The first of several failures is kept.
@@ -106,7 +122,11 @@ impl Board {
 
     /// The results, when all workers have come to their end, and why there are no more of them.
     pub(super) fn into_outcome(self) -> (Outcome, Option<Error>) {
-        let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // Another worker may have ended its prompt after the signal.
+        if let Some(Error::Interrupted { has_results, .. }) = &mut state.failure {
+            *has_results = state.outcome.has_answers();
+        }
         (state.outcome, state.failure)
     }
 

@@ -36,7 +36,7 @@ const TOKENS: usize = 32;
 const MAX_PASSES: usize = 100_000;
 
 /// Runs the command. Of a run that fails, is interrupted or loses its log on the way, the results there are are written before
-/// the error is returned.
+/// the error is returned; as JSON also if there are none.
 ///
 /// # Errors
 /// The arguments cannot be meant; a file is missing, damaged or cannot be written; the device fails; with `--verify`, the
@@ -45,13 +45,13 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<(), Error> {
     let (run, failure) = collect(args)?;
     if args.json {
         json::write(json::RUN, &run, out)?;
-    } else {
+    } else if failure.is_none() || !run.prompts.is_empty() {
         text::write(&run, out)?;
     }
     failure.map_or(Ok(()), Err)
 }
 
-/// Does what the arguments ask for. Of a run that fails after the first answer, returns the answers there are, and the error.
+/// Does what the arguments ask for. Of a run that fails after the first prompt was taken, returns the answers there are, and the error.
 ///
 /// # Errors
 /// As [`run`], but for those of the output.
@@ -112,11 +112,6 @@ pub fn collect(args: &RunArgs) -> Result<(Run, Option<Error>), Error> {
         progress.finish();
     }
     let failure = Error::of_all(failures);
-    if outcome.answers.iter().all(Option::is_none)
-        && let Some(failure) = failure
-    {
-        return Err(failure);
-    }
     let shape = loaded.model.shape();
     let [cold, warm] = Latencies::cold_and_warm(outcome.passes.iter().flat_map(Pass::timings));
     let (first, later) = outcome.passes.split_at(1);
@@ -211,9 +206,9 @@ impl Task for Job<'_> {
                 caches::set(&registry, policy);
             }
         }
-        let serving = contract.begin(&registry, &session.workload(), session.workers())?;
-        // From here on there are results to lose. A second signal ends the program at once.
+        // A second signal ends the program at once.
         signals::listen(Second::Kills)?;
+        let serving = contract.begin(&registry, &session.workload(), session.workers())?;
         let progress = Progress::steps((session.prompts.len() * session.passes) as u64, "running");
         let mut ended = session.serve(&device, &registry, &serving, &progress);
         progress.finish();

@@ -21,7 +21,9 @@ use serde::Serialize;
 
 use crate::args::{Arm, ContractArgs};
 use crate::error::Error;
+use crate::overwrite;
 use crate::progress::Progress;
+use crate::signals;
 use crate::units::printable;
 
 /// Figures of what was recorded, warmed up and created all the same.
@@ -44,6 +46,9 @@ pub struct ContractFigures {
 /// A recording.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Recorded {
+    /// The manifest, as the user named it.
+    #[serde(skip)]
+    pub file: String,
     /// Keys that were created and are in the manifest.
     pub keys: u64,
     /// Creations of caches whose keys cannot be carried.
@@ -90,15 +95,16 @@ pub(super) struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    /// Reads the manifests, before anything is begun.
+    /// Removes an old ready file and reads the manifests, before anything is begun.
     ///
     /// # Errors
-    /// One of them cannot be read, or is not one.
+    /// A ready file cannot be made, or a manifest cannot be read, or is not one.
     pub(super) fn read(args: &'a ContractArgs) -> Result<Self, Error> {
+        args.ready_file.as_deref().map_or(Ok(()), clear)?;
         if let Some(path) = args.record.as_deref().filter(|path| path.exists()) {
-            // What is not a manifest, or one of another version, is not written to.
-            Manifest::open(path)?;
+            // What is no regular file, not a manifest, or one of another version, is not written to.
             ManifestWriter::append_to(path)?;
+            Manifest::open(path)?;
         }
         let manifest = args.warm.as_deref().map(Manifest::open).transpose()?;
         Ok(Self { args, manifest })
@@ -133,9 +139,6 @@ impl<'a> Plan<'a> {
     {
         let began = Instant::now();
         let args = self.args;
-        if let Some(path) = args.ready_file.as_deref() {
-            remove(path)?;
-        }
         register(registry);
         let supervisor = registry.supervisor();
         if let Some(path) = &args.record {
@@ -146,7 +149,11 @@ impl<'a> Plan<'a> {
             let progress = Progress::steps(manifest.len() as u64, "warming up");
             let report = registry.warm(
                 manifest,
-                &WarmOptions { progress: Some(&|_| progress.add(1)), ..WarmOptions::default() },
+                &WarmOptions {
+                    progress: Some(&|_| progress.add(1)),
+                    stop: Some(&|| signals::received().is_some()),
+                    ..WarmOptions::default()
+                },
             );
             progress.finish();
             report
@@ -220,7 +227,8 @@ impl Serving<'_> {
         if state.waiting > 0 || workers == 0 {
             return;
         }
-        if !state.is_lost {
+        // A run that is to end is not ready.
+        if !state.is_lost && signals::received().is_none() {
             self.begin_serving(&mut state);
         }
         drop(state);
@@ -260,12 +268,12 @@ impl Serving<'_> {
         }
         let mut failures: Vec<Error> = state.failure.take().into_iter().collect();
         if let Some(report) = self.supervisor.stop_recording() {
+            let file = self.args.record.as_deref().map(name).unwrap_or_default();
             if let Some(error) = report.error {
-                let path = self.args.record.as_deref().map(name).unwrap_or_default();
-                failures.push(Error::content(path, error));
+                failures.push(Error::content(&*file, error));
             }
             let not_portable = report.not_portable.values().sum();
-            state.figures.recorded = Some(Recorded { keys: report.keys, not_portable });
+            state.figures.recorded = Some(Recorded { file, keys: report.keys, not_portable });
         }
         (std::mem::take(&mut state.figures), failures)
     }
@@ -322,17 +330,20 @@ fn register<D: TransformerDevice + Send + Sync>(registry: &SharedRegistry<D>) {
 /// The content of the ready file.
 const READY: &str = "ready\n";
 
-/// Removes what an earlier run left.
-fn remove(path: &Path) -> Result<(), Error> {
-    // Nothing but what a run before has left.
-    if fs::read(path).is_ok_and(|content| !content.is_empty() && content != READY.as_bytes()) {
-        let cause = "it is there, and not what a run leaves: --ready-file would overwrite it";
-        return Err(Error::content(name(path), cause));
+/// Removes what an earlier run left, and checks that the file can be made: no one is to wait for one that cannot.
+fn clear(path: &Path) -> Result<(), Error> {
+    let failed = |error| Error::file(name(path), error);
+    overwrite::refuse_foreign("--ready-file", path, "what a run leaves", |path| {
+        fs::read(path).is_ok_and(|content| content == READY.as_bytes())
+    })?;
+    if fs::symlink_metadata(path).is_ok_and(|file| !file.is_file()) {
+        return Err(Error::content(name(path), "it is there, and not a file: --ready-file makes one"));
     }
     match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::file(name(path), error)),
-        _ => Ok(()),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
     }
+    overwrite::probe(path).map_err(failed)
 }
 
 fn name(path: &Path) -> String {

@@ -1,9 +1,11 @@
 //! The log of a run.
 
+use std::fs::File;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use metallic_instrumentation::{EnvLog, EventSink, JsonlExporter, from_env};
+use metallic_instrumentation::{EnvLog, EventSink, JsonlExporter, JsonlReader, from_env};
 
 use crate::args::{ContractArgs, LOG_VARIABLE, RunArgs, log_of_environment};
 use crate::error::{Error, cause_chain};
@@ -65,10 +67,11 @@ impl Log {
     }
 }
 
-/// Refuses a log, a recording or a ready file in the place of a file that the run reads, or of each other.
+/// Refuses a log, a recording or a ready file in the place of a file that the run reads, or of each other, and a log in the place
+/// of a file that is not one.
 ///
 /// # Errors
-/// [`Error::Usage`] with both of their names.
+/// [`Error::Usage`] with both of their names, or [`Error::Content`].
 pub(super) fn refuse_inputs(args: &RunArgs) -> Result<(), Error> {
     let folder = args.model.iter().flat_map(|folder| FILES.iter().map(|file| folder.join(file)));
     let given = args.input.clone().into_iter().chain(args.ids.as_ref().map(PathBuf::from));
@@ -91,8 +94,17 @@ pub(super) fn refuse_inputs(args: &RunArgs) -> Result<(), Error> {
         }
         if let Some(output) = output {
             overwrite::refuse(flag, output, what, &taken)?;
+            if what == "log" {
+                overwrite::refuse_foreign(flag, output, "a log", is_log)?;
+            }
             taken.push(output.clone());
         }
     }
     Ok(())
+}
+
+/// Returns `true` if the file has an event.
+fn is_log(path: &Path) -> bool {
+    let Ok(file) = File::open(path) else { return false };
+    matches!(JsonlReader::new(BufReader::new(file)).next(), Some(Ok(_)))
 }

@@ -87,7 +87,7 @@ pub fn prompts(args: &RunArgs, loaded: &Loaded) -> Result<Vec<Prompt>, Error> {
 fn from_ids(given: &str, model: &Model) -> Result<Vec<Prompt>, Error> {
     let is_list = given.chars().all(|c| c.is_ascii_digit() || c == ',' || c.is_whitespace());
     if is_list {
-        let ids = numbers(given).map_err(|cause| Error::Usage(format!("--ids {given}: {cause}")))?;
+        let ids = numbers(given).map_err(|cause| Error::Usage(format!("--ids `{given}`: {cause}")))?;
         check(&ids, model).map_err(|cause| Error::Usage(format!("--ids: {cause}")))?;
         return Ok(vec![Prompt { line: None, text: None, ids, truncated: false }]);
     }

@@ -17,6 +17,7 @@ use super::contract::Serving;
 use super::prompts::Prompt;
 use crate::error::Error;
 use crate::progress::Progress;
+use crate::signals;
 use metallic_transformer::engine::{Decoder, Encoder, TransformerDevice, Workload};
 use metallic_transformer::model::{Gpt2, Model};
 
@@ -159,18 +160,14 @@ impl Session<'_> {
     ) -> Result<Option<CacheRow>, Error> {
         let longest = self.longest();
         let wanted = longest.saturating_add(self.tokens).saturating_sub(1);
-        let (start, mut before) = (Instant::now(), Some((watch.creations)()));
-        let arrival = serving.arrival();
-        let reserved = decoder.reserve(longest, model.config.shape.positions.min(wanted));
-        let ready = reserved.and_then(|()| match serving.is_rehearsed() {
-            true => decoder.rehearse(self.lengths(), self.tokens),
-            false => Ok(()),
-        });
-        ready?;
-        arrival.arrive();
-        serving.wait();
-        // The first prompt of a worker is the one that waits for this memory.
-        let mut reserving = start.elapsed();
+        let mut before = first_baseline(serving, watch);
+        let mut reserving = make_ready(serving, board, || {
+            decoder.reserve(longest, model.config.shape.positions.min(wanted))?;
+            match serving.is_rehearsed() {
+                true => decoder.rehearse(self.lengths(), self.tokens, goes_on),
+                false => Ok(()),
+            }
+        })?;
         while let Some(turn) = board.take() {
             let before = before.take().unwrap_or_else(watch.creations);
             let span = watch.spans.begin();
@@ -251,16 +248,14 @@ impl Session<'_> {
         serving: &Serving<'_>,
         watch: &Watch<'_>,
     ) -> Result<(), Error> {
-        let (start, mut before) = (Instant::now(), Some((watch.creations)()));
-        let arrival = serving.arrival();
-        let ready = encoder.reserve(self.longest()).and_then(|()| match serving.is_rehearsed() {
-            true => encoder.rehearse(self.lengths()),
-            false => Ok(()),
-        });
-        ready?;
-        arrival.arrive();
-        serving.wait();
-        let mut reserving = start.elapsed();
+        let mut before = first_baseline(serving, watch);
+        let mut reserving = make_ready(serving, board, || {
+            encoder.reserve(self.longest())?;
+            match serving.is_rehearsed() {
+                true => encoder.rehearse(self.lengths(), goes_on),
+                false => Ok(()),
+            }
+        })?;
         while let Some(turn) = board.take() {
             let before = before.take().unwrap_or_else(watch.creations);
             let (start, ids) = (Instant::now(), &self.prompts[turn.prompt].ids);
@@ -286,6 +281,40 @@ struct Watch<'a> {
     creations: &'a (dyn Fn() -> Creations + Sync),
     spans: Spans,
     progress: &'a Progress,
+}
+
+/// The creations before the first prompt of a worker, if it has to bear those of the memory that it waits for.
+fn first_baseline(serving: &Serving<'_>, watch: &Watch<'_>) -> Option<Creations> {
+    (!serving.is_rehearsed()).then(watch.creations)
+}
+
+/// Makes a worker ready, and waits until all are. Returns the time that its first prompt has to bear, which waits for the worker's
+/// memory; none after a rehearsal, which is part of the warm-up, as is all that comes before the first prompt then.
+fn make_ready(
+    serving: &Serving<'_>,
+    board: &Board,
+    prepare: impl FnOnce() -> Result<(), metallic::Error>,
+) -> Result<Duration, Error> {
+    let (start, arrival) = (Instant::now(), serving.arrival());
+    prepare()?;
+    if serving.is_rehearsed()
+        && let Some(signal) = signals::received()
+    {
+        return Err(Error::Interrupted { signal, during: "the warm-up".to_owned(), has_results: false });
+    }
+    let took = start.elapsed();
+    arrival.arrive();
+    serving.wait();
+    if !serving.is_rehearsed() {
+        return Ok(took);
+    }
+    board.begin();
+    Ok(Duration::ZERO)
+}
+
+/// Returns `false` once a signal has asked the run to end.
+fn goes_on() -> bool {
+    signals::received().is_none()
 }
 
 /// The token with the largest logit; of several, the first. `None` if one is not a number.

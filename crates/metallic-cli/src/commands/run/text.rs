@@ -7,7 +7,8 @@ use super::caches::CacheRow;
 use super::figures::{PromptFigures, Run};
 use crate::commands::manifest::write_coverage;
 use crate::table::Table;
-use crate::units::{bytes, count, counted, duration, nanoseconds, percent, printable};
+use crate::terminal::look;
+use crate::units::{bytes, count, counted, duration, nanoseconds, percent, printable, shortened};
 
 /// Longest text of a prompt, and of what the model made of it, in columns, however wide the terminal is.
 const TEXT: usize = 80;
@@ -28,7 +29,8 @@ pub(super) fn write(run: &Run, out: &mut dyn Write) -> io::Result<()> {
         "model   {} ({}): {layers} layers of width {width}, {heads} heads, {parameters}, {}",
         model.model_type, model.source, model.dtype
     )?;
-    writeln!(out, "device  {}; {}", run.device.name, run.device.why)?;
+    let device = format!("device  {}; {}", run.device.name, run.device.why);
+    writeln!(out, "{}", shortened(&device, look().columns))?;
     writeln!(out)?;
     answers(run).write(out, 0)?;
     write_more(run, out)?;
@@ -77,7 +79,7 @@ pub(super) fn write(run: &Run, out: &mut dyn Write) -> io::Result<()> {
 fn write_contract(run: &Run, out: &mut dyn Write) -> io::Result<()> {
     let figures = &run.contract;
     if let Some(warm_up) = &figures.warm_up {
-        writeln!(out, "\nwarm-up: {} in {}", warm_up.summary, duration(warm_up.duration_ns))?;
+        writeln!(out, "\nwarm-up in {}: {}", duration(warm_up.duration_ns), warm_up.summary)?;
     }
     if let Some(ready) = figures.ready_ns {
         writeln!(out, "ready after {}, rehearsal included", duration(ready))?;
@@ -95,20 +97,20 @@ fn write_contract(run: &Run, out: &mut dyn Write) -> io::Result<()> {
     if let Some(recorded) = &figures.recorded {
         writeln!(
             out,
-            "\nrecorded {} keys; {} creations have keys that cannot be carried",
-            count(recorded.keys),
-            count(recorded.not_portable)
+            "\nrecorded {}; {} keys that cannot be carried",
+            counted(recorded.keys, "key", "keys"),
+            counted(recorded.not_portable, "creation has", "creations have")
         )?;
     }
     let kernels = run.caches.iter().filter(|row| row.kind == "kernel");
     let (misses, ns) = kernels.fold((0, 0), |(misses, ns), row| (misses + row.misses, ns + row.creation_ns));
     if figures.warm_up.is_none() && misses > 0 {
-        writeln!(
-            out,
-            "\na warmed start would have had {} creations, {}, behind it: --record m.jsonl, then --warm m.jsonl",
-            count(misses),
-            duration(ns)
-        )?;
+        let creations = counted(misses, "creation", "creations");
+        let how = match &figures.recorded {
+            Some(recorded) => format!("--warm {}", printable(&recorded.file, usize::MAX)),
+            None => "--record m.jsonl, then --warm m.jsonl".to_owned(),
+        };
+        writeln!(out, "\na warmed start would have had {creations}, {}, behind it: {how}", duration(ns))?;
     }
     Ok(())
 }

@@ -39,7 +39,8 @@ pub fn verify(
     let mut found = Verification { compared: 0, worst: 0.0, allowed: 0.0, prompt: 0 };
     for (number, (prompt, answer)) in (1..).zip(prompts.iter().zip(answers)) {
         if let Some(signal) = signals::received() {
-            return Err(Error::Interrupted { signal, during: "the verification".to_owned() });
+            let during = "the verification".to_owned();
+            return Err(Error::Interrupted { signal, during, has_results: true });
         }
         let (deviation, at) = match (model, answer) {
             (Model::Gpt2(model), Some(Answer::Continuation(continuation))) => {

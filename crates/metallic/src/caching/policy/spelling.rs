@@ -30,12 +30,7 @@ impl fmt::Display for ParsePolicyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownStrategy(name) => {
-                write!(f, "`{name}` is not a strategy; there are: ")?;
-                for (index, strategy) in EvictionStrategy::ALL.into_iter().enumerate() {
-                    let comma = if index == 0 { "" } else { ", " };
-                    write!(f, "{comma}{}", strategy.syntax())?;
-                }
-                write!(f, ", each with {LIMITS}")
+                write!(f, "`{name}` is not a strategy; there are: {}", EvictionPolicy::syntax())
             }
             Self::Arguments(strategy) => write!(f, "`{strategy}` is written {}", strategy.syntax()),
             Self::UnknownLimit(limit) => write!(f, "`{limit}` is not a limit; there are: {LIMITS}"),
@@ -181,6 +176,11 @@ fn parse_call(call: &str) -> Result<EvictionPolicy, ParsePolicyError> {
 }
 
 impl EvictionPolicy {
+    /// The list of all strategies as they are written with their arguments, and of the limits that each may have.
+    pub fn syntax() -> String {
+        format!("{}, each with {LIMITS}", EvictionStrategy::ALL.map(EvictionStrategy::syntax).join(", "))
+    }
+
     /// The Rust expression that makes this policy, to be pasted.
     ///
     /// ```

@@ -197,6 +197,13 @@ impl<R> Plan<R> {
         self.supervisor.note_warmth(key.label.clone(), warmth);
     }
 
+    /// Leaves out all keys whose turn has not come.
+    pub(super) fn stop(&mut self) {
+        self.report.leave_out("the warm-up was stopped", self.open.len());
+        self.done += self.open.len();
+        self.open.clear();
+    }
+
     pub(super) fn progress(&self) -> WarmProgress {
         WarmProgress { done: self.done, of: self.of }
     }

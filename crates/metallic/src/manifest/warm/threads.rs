@@ -42,6 +42,9 @@ fn work<R: WarmTarget>(mut registry: R, plan: &Mutex<Plan<R>>, began: &Began, op
         if limit_ns == Some(0) {
             return;
         }
+        if options.is_stopped() {
+            return locked(plan).stop();
+        }
         let Some(key) = locked(plan).next(Turn { limit_ns, may_exceed: false }) else { return };
         let ended = key.run(&mut registry);
         let mut plan = locked(plan);

@@ -29,4 +29,4 @@ mod timeline;
 mod zones;
 
 pub use contents::Contents;
-pub use page::{Page, page};
+pub use page::{Page, is_page, page};

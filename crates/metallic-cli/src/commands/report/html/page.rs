@@ -1,15 +1,15 @@
 //! The page as a whole, and the file it goes to.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process;
 
 use metallic::manifest::replace_file;
 
 use super::contents::Contents;
 use super::{advice, data, idle, keys, over_time, overview, quantities, rankings, script};
 use crate::error::Error;
+use crate::overwrite::probe;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -104,11 +104,11 @@ impl Page {
     }
 }
 
-/// Checks that a file can be made in the folder of this one.
-fn probe(path: &Path) -> io::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.tmp", process::id()));
-    let probed = path.with_file_name(name);
-    File::create_new(&probed)?;
-    fs::remove_file(probed)
+/// Returns `true` if the file is an HTML page.
+pub fn is_page(path: &Path) -> bool {
+    let mut begin = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(1024).read_to_end(&mut begin));
+    let begin =
+        String::from_utf8_lossy(&begin).trim_start_matches('\u{feff}').trim_start().to_ascii_lowercase();
+    read.is_ok() && (begin.starts_with("<!doctype html") || begin.starts_with("<html"))
 }

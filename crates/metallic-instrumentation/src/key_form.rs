@@ -1,5 +1,7 @@
 //! The fields of a key, read from its debug form, and how many of them two keys do not share.
 
+use std::collections::HashMap;
+
 /// The key that is most like another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -19,10 +21,20 @@ impl NearestKey {
         asked: &str,
     ) -> Option<Self> {
         let asked = KeyForm::parse(asked);
+        // So that a key takes time in proportion to its own fields, whatever the other one has.
+        let values: HashMap<&str, &str> =
+            asked.fields.iter().rev().map(|(name, value)| (&**name, &**value)).collect();
         let form_of = |label: &str| KeyForm::parse(label.get(cache.len() + 1..).unwrap_or(label));
         let mut nearest = None;
         for label in labels {
-            let distance = asked.distance(&form_of(label.as_ref()));
+            let other = form_of(label.as_ref());
+            let found = other.fields.iter().map(|(name, value)| (values.get(&**name), &**value));
+            let (mut same, mut only_there) = (0, 0);
+            for (value, there) in found {
+                same += usize::from(value == Some(&there));
+                only_there += usize::from(value.is_none());
+            }
+            let distance = asked.fields.len().saturating_sub(same) + only_there;
             if nearest.as_ref().is_none_or(|(least, _)| distance < *least) {
                 nearest = Some((distance, label));
             }
@@ -72,11 +84,6 @@ impl KeyForm {
     pub fn shares_with(&self, other: &Self) -> bool {
         let mut of_values = self.fields.iter().enumerate().filter(|(_, (name, _))| !name.ends_with("type"));
         of_values.any(|(at, (name, value))| other.value(at, name) == Some(value))
-    }
-
-    /// The number of fields that differ.
-    pub fn distance(&self, other: &Self) -> usize {
-        self.differences(other).count()
     }
 
     /// The fields that differ: those of this key in order, then those that only `other` has.
@@ -202,7 +209,7 @@ fn is_char_literal(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Difference, KeyForm};
+    use super::{Difference, KeyForm, NearestKey};
 
     fn fields(text: &str) -> Vec<(String, String)> {
         KeyForm::parse(text).fields
@@ -210,6 +217,17 @@ mod tests {
 
     fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
         expected.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn the_nearest_key_differs_in_the_fewest_fields_on_either_side() {
+        let keys = ["K{m:1,n:2}", "K{m:1,n:3,k:4}", "K{n:2,m:9}", "K{}", "L{m:1,n:2,k:4,x:[1,2,3]}", "7"];
+        for asked in ["K{m:1,n:2}", "K{m:1,n:2,k:4}", "K{m:9,n:9}", "L{x:[1,2]}", "7", ""] {
+            let fewest = |key: &&&str| KeyForm::parse(asked).differences(&KeyForm::parse(key)).count();
+            let nearest = NearestKey::among(keys.map(|key| format!("c:{key}")), "c", asked);
+            let expected = keys.iter().min_by_key(fewest).map(|key| format!("c:{key}"));
+            assert_eq!(nearest.map(|nearest| nearest.key), expected, "{asked}");
+        }
     }
 
     #[test]
@@ -257,7 +275,7 @@ mod tests {
     #[test]
     fn the_distance_is_the_number_of_fields_that_differ() {
         let asked = KeyForm::parse("Key{m:1,n:2,layout:Tiled{by:8}}");
-        assert_eq!(asked.distance(&asked), 0);
+        assert_eq!(asked.differences(&asked).count(), 0);
         let other = KeyForm::parse("Key{m:1,n:3,layout:Rows}");
         let difference = |field: &str, asked: Option<&str>, other: Option<&str>| Difference {
             field: field.to_owned(),

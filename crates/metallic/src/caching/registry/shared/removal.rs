@@ -44,7 +44,7 @@ impl<D: 'static> SharedRegistry<D> {
     }
 
     /// Removes all entries of all caches, forgets what failed, and makes resources on `replacement` from now on. What is being
-    /// created on the lost device is not inserted: its callers get [`Error::DeviceLost`].
+    /// created on the lost device is not inserted: its callers get [`Error::DeviceLost`](crate::error::Error::DeviceLost).
     ///
     /// # Panics
     /// If the `Drop` of a resource does: when all caches are empty, with the first such panic.

@@ -230,14 +230,16 @@ impl<D: 'static> CacheRegistry<D> {
         let by = Asker { outer: None, caller };
         let id = match missed_at {
             Some(now) => create::<K, D, Self>(self, key, hash, now, device, by)?,
-            // It may be in another than its first place.
-            None => match self.cache_mut::<K>().find_fast(hash, &key, device) {
-                (Found::Hit(id), now) => {
-                    self.cache_mut::<K>().keyed_mut().hit(id, now);
-                    id
+            None => {
+                // It may be in another than its first place.
+                if let Some(cache) = self.caches.get_mut::<KernelCache<K, D>>() {
+                    if let (Found::Hit(id), now) = cache.find_fast(hash, &key, device) {
+                        let cache = self.caches.get_mut::<KernelCache<K, D>>();
+                        return Ok(cache.expect("it was there just now").keyed_mut().hit(id, now));
+                    }
                 }
-                _ => get_or_create_slow::<K, D, Self>(self, key, hash, device, by)?,
-            },
+                get_or_create_slow::<K, D, Self>(self, key, hash, device, by)?
+            }
         };
         Ok(self.cache_mut::<K>().keyed_mut().resource_mut(id))
     }

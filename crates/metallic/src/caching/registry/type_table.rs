@@ -77,16 +77,18 @@ impl<O: Erased + ?Sized, const NEAR: usize> TypeTable<O, NEAR> {
     }
 
     /// The value of type `T`.
+    #[inline]
     pub(in crate::caching) fn get_mut<T: 'static>(&mut self) -> Option<&mut T> {
         let hash = hash_of::<T>();
         let is_at = |place: usize| self.near[place].as_ref().is_some_and(Cell::is::<T>);
-        let place = [Self::first(hash), Self::second(hash)].into_iter().find(|place| is_at(*place));
-        match place {
-            Some(place) => self.near[place].as_mut()?.get_mut(),
-            None => {
-                let place = self.find_far::<T>().ok()?;
-                self.far[place].get_mut()
-            }
+        let (first, second) = (Self::first(hash), Self::second(hash));
+        if is_at(first) {
+            self.near[first].as_mut()?.get_mut()
+        } else if is_at(second) {
+            self.near[second].as_mut()?.get_mut()
+        } else {
+            let place = self.find_far::<T>().ok()?;
+            self.far[place].get_mut()
         }
     }
 

@@ -29,23 +29,33 @@ miri() {
     cargo "+$toolchain" miri test --locked -p metallic-cache --no-default-features "$@"
 }
 
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+logs=$(mktemp --directory)
+trap 'rm -rf "$logs"' EXIT
 case ${1:-} in
 "")
+    # Miri runs on one core: so each runs beside the others, and prints when it is over.
     # Without the tests whose loops are long on purpose: of memory, they show nothing that others do not.
-    miri --lib -- caching --skip linear --skip few_bits --skip one_idle_time_at_most --skip numbering_anew --skip no_text
-    miri --test it -- many_kernels values_of_many_types slots_of_different
-    miri --test policies -- --nocapture --skip papers
+    miri --lib -- caching --skip linear --skip few_bits --skip one_idle_time_at_most --skip numbering_anew --skip no_text \
+        >"$logs/lib" 2>&1 &
+    miri --test it -- many_kernels values_of_many_types slots_of_different >"$logs/it" 2>&1 &
+    miri --test policies -- --nocapture --skip papers >"$logs/policies" 2>&1 &
     ;;
 threads)
-    miri --test shared
+    miri --test shared >"$logs/shared" 2>&1 &
     ;;
 *)
     echo "check-miri: \`$1\` is not \`threads\`" >&2
     exit 2
     ;;
-esac 2>&1 | tee "$log"
-passed=$(awk '/^test result: ok/ { sum += $4 } END { print sum + 0 }' "$log")
+esac
+failed=0
+for job in $(jobs -p); do
+    wait "$job" || failed=1
+done
+cat "$logs"/*
+if [[ $failed == 1 ]]; then
+    exit 1
+fi
+passed=$(awk '/^test result: ok/ { sum += $4 } END { print sum + 0 }' "$logs"/*)
 [[ $passed -gt 0 ]]
 echo "check-miri: $passed tests passed with $(rustc "+$toolchain" --version)"

@@ -18,6 +18,7 @@ pub(super) struct LastUse {
 }
 
 impl Ord for LastUse {
+    #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
         let key = |this: &Self| (removals_before(this.number), this.stamp, this.number);
         key(self).cmp(&key(other))
@@ -100,39 +101,44 @@ impl RecencyHeap {
 
     /// Puts an element in its place that may be too early or too late.
     fn restore(&mut self, position: usize) {
-        let position = self.rise(position);
-        self.sink(position);
+        let leaf = self.sink(position);
+        self.rise(leaf);
     }
 
-    fn rise(&mut self, mut position: usize) -> usize {
+    /// Moves an element up to where no parent is used later.
+    fn rise(&mut self, mut position: usize) {
+        let element = self.elements[position];
         while position > 0 {
             let parent = (position - 1) / 2;
-            if self.elements[parent].0 < self.elements[position].0 {
+            if self.elements[parent].0 < element.0 {
                 break;
             }
-            self.elements.swap(parent, position);
-            self.settle(position);
+            self.settle(position, self.elements[parent]);
             position = parent;
         }
-        self.settle(position);
+        self.settle(position, element);
+    }
+
+    /// Moves an element down to a leaf, whatever its last use: it is nearly always among the latest, and to ask at each place
+    /// whether it may stay would take as many comparisons again. Returns its place, which need not be the right one.
+    fn sink(&mut self, mut position: usize) -> usize {
+        let element = self.elements[position];
+        loop {
+            let (left, right) = (2 * position + 1, 2 * position + 2);
+            let child = match &self.elements[left.min(self.elements.len())..] {
+                [] => break,
+                [(first, _), (second, _), ..] if second < first => right,
+                _ => left,
+            };
+            self.settle(position, self.elements[child]);
+            position = child;
+        }
+        self.elements[position] = element;
         position
     }
 
-    fn sink(&mut self, mut position: usize) {
-        loop {
-            let children = 2 * position + 1..self.elements.len().min(2 * position + 3);
-            let Some(child) = children.min_by_key(|child| self.elements[*child].0) else { break };
-            if self.elements[position].0 < self.elements[child].0 {
-                break;
-            }
-            self.elements.swap(position, child);
-            self.settle(position);
-            position = child;
-        }
-        self.settle(position);
-    }
-
-    fn settle(&mut self, position: usize) {
-        self.positions[self.elements[position].1.index()] = position as u32;
+    fn settle(&mut self, position: usize, element: (LastUse, EntryId)) {
+        self.elements[position] = element;
+        self.positions[element.1.index()] = position as u32;
     }
 }

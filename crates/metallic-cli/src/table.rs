@@ -177,8 +177,8 @@ mod tests {
         assert_eq!(
             text(&table, 50),
             "  key                                         hits\n  \
-             tensor_prepara…version:64,form:Transposed…    64\n  \
-             tensor_prepara…version:128,form:Transpose…   128\n  \
+             tensor_prepar…version:64,form:Transposed,…    64\n  \
+             tensor_prepar…version:128,form:Transposed…   128\n  \
              gelu:GeluKey                                   1\n"
         );
     }

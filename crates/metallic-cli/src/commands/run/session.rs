@@ -52,21 +52,20 @@ pub struct Ended {
     pub failure: Option<Error>,
 }
 
-/// The creations of a registry up to now: those begun, and the time of those that are over. A prompt that waited for the
-/// creation of another worker sees its end.
+/// The creations of a registry up to now: those begun, and those that are over. A prompt that waited for the creation of another
+/// worker sees its end.
 #[derive(PartialEq)]
 struct Creations {
     begun: u64,
-    time: Duration,
+    over: u64,
 }
 
 impl Creations {
     fn of<D: TransformerDevice>(registry: &SharedRegistry<D>) -> Self {
         let metrics = registry.metrics_by_name();
-        let none = Self { begun: 0, time: Duration::ZERO };
-        metrics.fold(none, |sum, (_, metrics)| Self {
-            begun: sum.begun + metrics.misses,
-            time: sum.time + metrics.creation_time,
+        metrics.fold(Self { begun: 0, over: 0 }, |sum, (_, metrics)| {
+            let inserted = metrics.size as u64 + metrics.evictions + metrics.removals;
+            Self { begun: sum.begun + metrics.misses, over: sum.over + inserted + metrics.failed_creations }
         })
     }
 }

@@ -144,7 +144,9 @@ fn what_the_commands_over_a_run_print_is_what_their_schemas_say() {
     assert!(first["prompts"][0]["logits"].is_array() && first["verification"].is_object());
     let second =
         run(&other, &["--warm", text(&manifest), "--arm", "count", "--repeat", "1", "--workers", "2"]);
-    assert!(second["contract"]["warm_up"].is_object() && second["warm"].is_null());
+    assert!(
+        second["contract"]["warm_up"].is_object() && second["cold"].is_null() && second["warm"].is_object()
+    );
 
     let report = valid(&["report", text(&log)]);
     assert!(!report["rebuilt_keys"].as_array().unwrap().is_empty());

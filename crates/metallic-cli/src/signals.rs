@@ -17,7 +17,7 @@ struct Received {
 #[cfg(unix)]
 static RECEIVED: OnceLock<Received> = OnceLock::new();
 
-/// What the second signal does.
+/// The effect of a second signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Second {
     /// It ends the process at once, with the code that shells give a process that a signal ended.

@@ -98,7 +98,7 @@ fn metallic(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_metallic")).args(args).env("NODEVICE_SELECT", "1").output().unwrap()
 }
 
-/// What the program prints with `--json`, which is one line that its schema describes.
+/// Returns what the program prints with `--json`, after checking that it is one line that its schema describes.
 fn valid(args: &[&str]) -> Value {
     let output = metallic(&[args, &["--json"]].concat());
     let text = String::from_utf8(output.stdout).unwrap();

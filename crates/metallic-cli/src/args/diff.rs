@@ -15,10 +15,10 @@ use crate::commands::report::Check;
   metallic diff main.json branch.jsonl --check 'total.new == 0' \\
       --check 'gemm.creation_seconds <= 0.5'")]
 pub struct DiffArgs {
-    /// What it was: a log, as `report` reads it, or a report that `report --json` has written; `-` is standard input.
+    /// The state before: a log, as `report` reads it, or a report that `report --json` has written; `-` is standard input.
     #[arg(value_name = "BEFORE")]
     pub before: PathBuf,
-    /// What it is now: a log or a report.
+    /// The state after: a log or a report.
     #[arg(value_name = "AFTER")]
     pub after: PathBuf,
     /// How many times as long a creation of a key has to take to count as dearer (or, the other way round, as cheaper).

@@ -1,4 +1,4 @@
-//! What all commands do with a log, and how they write of it.
+//! The reading of a log, which all commands share, and how they write of it.
 
 use std::fs;
 use std::io::Write;

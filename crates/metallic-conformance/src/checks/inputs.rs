@@ -49,7 +49,7 @@ pub(crate) fn check_inputs<O: Operation<Params: Debug>, D: Runs<O>>(
     found
 }
 
-/// What changes of inputs have changed, in numbers of inputs.
+/// The effects of changed inputs, in numbers of inputs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Found {

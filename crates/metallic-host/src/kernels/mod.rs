@@ -12,7 +12,7 @@ use std::fmt::Debug;
 
 use metallic::caching::Composition;
 
-/// What a plan is made of: a plan of the host is plain values.
+/// The parts that a plan is made of: a plan of the host is plain values.
 fn composition(plan: &impl Debug) -> Option<Composition> {
     Some(Composition::new().with("plan", format_args!("{plan:?}")))
 }

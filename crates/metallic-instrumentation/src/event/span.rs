@@ -9,7 +9,7 @@ use std::borrow::Cow;
 pub struct SpanEnded {
     /// The kind of step, the same for all of a kind.
     pub name: Cow<'static, str>,
-    /// What tells this step from others of its kind.
+    /// The text that tells this step from others of its kind.
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     pub label: Option<String>,
     /// The name of the thread, if it has one.

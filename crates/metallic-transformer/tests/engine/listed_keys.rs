@@ -1,4 +1,4 @@
-//! What a model lists is what it creates.
+//! A model lists the keys that it creates, and no others.
 
 use std::collections::BTreeSet;
 use std::io::Write;

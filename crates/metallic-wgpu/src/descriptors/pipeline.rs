@@ -116,7 +116,7 @@ pub struct WgpuPipeline {
 }
 
 impl WgpuPipeline {
-    /// What it was compiled from.
+    /// The source that it was compiled from.
     pub(crate) fn composition(&self) -> Composition {
         Composition::new().with_digest("pipeline", self.source)
     }

@@ -1,4 +1,4 @@
-//! What a resource is made of, for comparison.
+//! The parts that a resource is made of, for comparison.
 
 use std::borrow::Cow;
 use std::fmt::{self, Display};
@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, Hash};
 
 use rustc_hash::FxBuildHasher;
 
-/// What a resource is made of, in named parts: says if two are the same thing, and if not, in which parts they differ.
+/// The named parts that a resource is made of: says if two are the same thing, and if not, in which parts they differ.
 ///
 /// A part is anything that the resource depends on: a source, options, sizes, the number of threads, an environment variable. Two
 /// resources of one key must have equal compositions, whenever and on whichever thread they were created. Compositions are compared

@@ -1,4 +1,4 @@
-//! What panics on the way is kept from ending the process, and from keeping the rest from being done.
+//! Panics of callers' code are kept from ending the process, and from keeping the rest from being done.
 
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

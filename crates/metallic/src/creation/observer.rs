@@ -13,7 +13,7 @@ use crate::caching::{Clock, SystemClock};
 /// cache.
 /// To be given to the store, or to each of its levels, as its observer.
 ///
-/// What is found, missed, written or not, and rejected for a key is told by the registry that asked.
+/// The registry that asked tells what is found, missed, written or not, and rejected for a key.
 #[derive(Clone, Debug)]
 pub struct StoreEvents(SinkGuard);
 

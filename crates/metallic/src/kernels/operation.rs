@@ -64,7 +64,7 @@ pub trait Runs<O: Operation>: ComputeDevice {
         0
     }
 
-    /// What a plan is made of, if the device can say: see [`CacheableKernel::composition`].
+    /// The parts that a plan is made of, if the device can say: see [`CacheableKernel::composition`].
     fn plan_composition(_plan: &Self::Plan) -> Option<Composition> {
         None
     }

@@ -42,7 +42,7 @@ pub struct CacheCoverage {
     pub gone: u64,
 }
 
-/// What is known of one key.
+/// The state of one key, as far as it is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KeyCoverage {
     /// It was warmed up.
@@ -102,7 +102,7 @@ impl fmt::Display for CacheCoverage {
     }
 }
 
-/// What warm-ups have seen of keys, by label and with the cache of each.
+/// The keys that warm-ups have seen, by label and with the cache of each.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seen {
     has_warm_up: bool,

@@ -30,7 +30,7 @@ struct State {
     /// Warm-ups that are over.
     finished: usize,
     last_place: u64,
-    /// That of each future's last poll.
+    /// The waker of each future's last poll.
     wakers: BTreeMap<u64, Waker>,
 }
 

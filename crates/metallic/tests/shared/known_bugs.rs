@@ -152,7 +152,7 @@ impl PeekAndCount for SharedCache<u32, Reenters> {
     }
 }
 
-/// What was evicted was dropped under the lock that its `Drop` then asked for.
+/// Elsewhere, an evicted value was dropped under the lock that its `Drop` then asked for.
 #[test]
 fn what_is_evicted_may_use_its_cache_when_it_is_dropped() {
     let registry: SharedRegistry = SharedRegistry::new();

@@ -51,7 +51,7 @@ fn happens(moment: Moment) {
     }
 }
 
-/// What `f` returns, on a thread whose deadlock fails the test.
+/// Runs `f` on a thread whose deadlock fails the test, and returns its result.
 fn ends<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
     let (say, said) = channel();
     thread::spawn(move || say.send(f()));

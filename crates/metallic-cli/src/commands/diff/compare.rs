@@ -8,7 +8,7 @@ use super::side::Side;
 use crate::commands::report::{CacheFigures, Report, TOTAL};
 use crate::label::CacheNames;
 
-/// What makes a difference of times more than noise: the mean time of a creation is `ratio` times the other, and all creations of
+/// The least difference of times that is more than noise: the mean time of a creation is `ratio` times the other, and all creations of
 /// the key together are at least `least_ns` away from what they would have taken.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Threshold {
@@ -158,7 +158,7 @@ fn sum(report: &Report) -> Figures {
     sum
 }
 
-/// What is not the same around the caches, where both logs say what it is.
+/// Lists what is not the same around the caches, where both logs say what it is.
 fn conditions(before: &Side, after: &Side, pairs: &BTreeMap<&str, Pair<'_>>) -> Vec<Condition> {
     let mut conditions = Vec::new();
     let mut note = |what: String, before: BTreeSet<String>, after: BTreeSet<String>| {

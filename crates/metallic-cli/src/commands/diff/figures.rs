@@ -9,11 +9,11 @@ use crate::input::ProcessFigures;
 /// All that a comparison says. Durations are in nanoseconds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Diff {
-    /// What it was.
+    /// Its value before.
     pub before: SideFigures,
-    /// What it is now.
+    /// Its value after.
     pub after: SideFigures,
-    /// What else is not the same, and may be the reason: programs, devices, policies.
+    /// Other things that are not the same, and may be the reason: programs, devices, policies.
     pub conditions: Vec<Condition>,
     /// All caches together.
     pub total: CacheChange,
@@ -53,9 +53,9 @@ pub struct SideFigures {
 pub struct Condition {
     /// `program`, `library`, `device`, or `policy of CACHE`.
     pub what: String,
-    /// What it was; several in the order of their names.
+    /// Its value before; several in the order of their names.
     pub before: String,
-    /// What it is now.
+    /// Its value after.
     pub after: String,
 }
 
@@ -121,7 +121,7 @@ pub struct KeyChange {
     pub key: String,
     /// Its cache.
     pub cache: String,
-    /// What changed: one or two kinds.
+    /// The kinds of the change: one or two.
     pub changes: Vec<Change>,
     /// Its figures before; `null` if it was not created.
     pub before: Option<KeySide>,

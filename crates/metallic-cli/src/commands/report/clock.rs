@@ -28,7 +28,7 @@ pub(super) struct LogClock {
 #[derive(Debug, Default)]
 struct Hands {
     latest: u64,
-    /// What steps back have taken off the times that are read.
+    /// The sum of the steps back, by which the times that are read are too early.
     behind: u64,
 }
 

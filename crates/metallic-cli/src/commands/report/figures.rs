@@ -88,7 +88,7 @@ pub struct Step {
 pub struct Wait {
     /// The kind of step.
     pub step: String,
-    /// What tells it from others of its kind; `null` if the log does not say.
+    /// The text that tells it from others of its kind; `null` if the log does not say.
     pub label: Option<String>,
     /// The name of its thread; `null` if the log does not say.
     pub thread: Option<String>,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::buckets::Merge;
 
-/// What a quantity was in one span of time.
+/// The values of a quantity in one span of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Level {
     /// The last value.

@@ -161,7 +161,7 @@ fn joined(ids: &[u32]) -> String {
     ids.join(",")
 }
 
-/// What comes first: a token, or the vector.
+/// The first result: a token, or the vector.
 fn first(run: &Run) -> &'static str {
     match run.prompts.iter().any(|prompt| prompt.embedding.is_some()) {
         true => "vector",

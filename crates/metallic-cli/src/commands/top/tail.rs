@@ -12,7 +12,7 @@ const CHUNK: usize = 256 << 10;
 /// Longest line kept while its end is not written yet.
 const MAX_LINE: usize = JsonlReader::<io::Empty>::MAX_LINE;
 
-/// What is known of a log besides its lines.
+/// The state of a log, besides its lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LogState {
     /// `true` if the file was deleted, or moved away, and no other has its name.

@@ -1,4 +1,4 @@
-//! What a log has to show on a time line.
+//! The contents of a log that a time line shows.
 
 use std::collections::HashMap;
 
@@ -23,7 +23,7 @@ pub(super) struct Timeline {
     names: CacheNames,
 }
 
-/// What slices are drawn on: the cache of one registry, or the steps of one thread.
+/// The track that slices are drawn on: the cache of one registry, or the steps of one thread.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Track {
     Steps { process: u32, thread: String },

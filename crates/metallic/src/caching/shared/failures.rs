@@ -20,7 +20,7 @@ pub(super) struct Failure<Key> {
     pub(super) since: u64,
 }
 
-/// What is to be dropped where no lock is held.
+/// The values to be dropped where no lock is held.
 pub(super) type Forgotten<Key> = Vec<Foreign<Failure<Key>>>;
 
 /// The failures that are remembered, at most one of each key. Each step is O(1) on the average. What is forgotten is returned: to

@@ -1,4 +1,4 @@
-//! What was removed, and the farewell to it when the lock is released.
+//! Removed entries, and their reports when the lock is released.
 
 use std::cell::Cell;
 use std::sync::Arc;

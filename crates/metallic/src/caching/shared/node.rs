@@ -120,7 +120,7 @@ impl<R> Node<R> {
     }
 }
 
-/// What the node of an entry knows of its uses.
+/// The uses of an entry, as far as its node knows.
 pub(super) fn uses<R>(node: &Arc<Node<R>>) -> Option<Uses> {
     Some(node.uses())
 }

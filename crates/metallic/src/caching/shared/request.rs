@@ -1,4 +1,4 @@
-//! What is asked of a look-up, and what comes of it.
+//! The request of a look-up, and its outcome.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What is behind the lock of a shared cache.
+//! The state behind the lock of a shared cache.
 
 use std::sync::{Arc, Weak};
 

@@ -24,7 +24,7 @@ pub(super) struct Plan<R> {
     of: usize,
     /// Bytes that resources may still take.
     memory: Option<u64>,
-    /// What keys have taken of it that are being created: some may come back.
+    /// The part of it that is reserved for keys that are being created: some of it may come back.
     reserved: u64,
     supervisor: Supervisor,
     report: WarmReport,

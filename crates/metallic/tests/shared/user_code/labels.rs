@@ -14,7 +14,7 @@ thread_local! {
     static IS_FORMATTING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What the formatting of a key of a base looks up, and where it waits for another thread to have come as far.
+/// The look-up that the formatting of a key of a base makes, and where it waits for another thread to have come as far.
 type Look = (SharedCache<Based, u32>, u32, Barrier);
 
 /// A key whose text is made of another key's resource.

@@ -1,4 +1,4 @@
-//! What closures of tasks hold, of which the `Drop` panics.
+//! Closures of tasks that hold values whose `Drop` panics.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;

@@ -1,4 +1,4 @@
-//! What to change, cache by cache.
+//! Advice on what to change, cache by cache.
 
 use std::fmt::Write as _;
 

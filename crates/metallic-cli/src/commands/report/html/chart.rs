@@ -9,7 +9,7 @@ use plotters::prelude::{
 
 use super::ink::{Area, Drawn, Ink, SCALE, Size};
 
-/// What is around the data, in pixels.
+/// The margins around the data, in pixels.
 const MARGIN_TOP: i32 = 10;
 const MARGIN_RIGHT: i32 = 16;
 const X_LABELS: i32 = 26;

@@ -17,7 +17,7 @@ const PLOTS: usize = 6;
 /// Of what was hit again there is no cache's colour.
 const HIT: Ink = Ink::Muted;
 
-/// What the colours of these plots mean; nothing if there are none.
+/// The legend of these plots; nothing if there are none.
 pub(super) fn legend(report: &Report) -> String {
     let some = report.caches.iter().any(|cache| !cache.idle_at_eviction.is_empty());
     let hit = format!("<li>{}hit again, share of hits</li>", swatch(HIT));

@@ -1,4 +1,4 @@
-//! What a shared registry has removed: at a caller's wish, or with its device.
+//! Removals from a shared registry: at a caller's wish, or with its device.
 
 use std::sync::{Arc, PoisonError};
 

@@ -16,7 +16,7 @@ use metallic_instrumentation::{CacheKind, CacheName, SinkGuard};
 
 use self::lent::Item;
 use self::shelves::{ShelfId, Shelves};
-use super::cache::{Cache, DepartureReason, Departures};
+use super::cache::{Cache, Departures};
 use super::clock::TimeSource;
 use super::drops::Foreign;
 use super::gate::CreationGate;
@@ -268,15 +268,7 @@ impl<Key, R> PoolCore<Key, R> {
             let label = || known.unwrap_or_else(|| self.label(&departed.entry.key));
             reporter.removed(label, &departed.history, departed.bytes, departed.cause, at);
         }
-        match departures.reason {
-            Some(DepartureReason::Evicted(reason)) => {
-                reporter.evicted(policy, departures.len(), reason, departures.size_after, at);
-            }
-            Some(DepartureReason::Removed) => {
-                reporter.cleared(departures.len(), departures.size_after, at);
-            }
-            None => {}
-        }
+        departures.report_reason(reporter, policy);
     }
 }
 

@@ -83,11 +83,11 @@ impl fmt::Display for VerifyReport {
 }
 
 impl<D: 'static> SharedRegistry<D> {
-    /// Creates a sample of the resources of kernel `K` again, on the registry's device and outside of all locks, and compares what they
-    /// are made of with those in the cache: a difference says that the key lacks something that the creation depends on.
+    /// Creates a sample of the resources of kernel `K` again, on the registry's device and outside of all locks, and compares what
+    /// they are made of with those in the cache: a difference says that the key lacks something that the creation depends on.
     ///
-    /// Takes what these creations take, and the memory of one of them at a time, besides what they ask the registry for. Nothing is inserted, counted as a miss, loaded from a store
-    /// or refused. A look-up does nothing for it.
+    /// Takes the time of these creations, and the memory of one of them at a time, besides what they ask the registry for. Nothing
+    /// is inserted, counted as a miss, loaded from a store or refused. A look-up does nothing for it.
     ///
     /// ```
     /// use std::sync::atomic::{AtomicU32, Ordering};

@@ -9,8 +9,8 @@ use super::Cache;
 use crate::caching::drops::run_each;
 use crate::caching::entries::Entry;
 use crate::caching::order::{EntryHistory, EntryId, Renumbering};
-use crate::caching::policy::EvictionReason;
-use crate::caching::reporting::LastEvent;
+use crate::caching::policy::{EvictionPolicy, EvictionReason};
+use crate::caching::reporting::{LastEvent, Reporter};
 
 /// An entry that was removed. Its id may be given to another as soon as the next one is inserted.
 pub(in crate::caching) struct Departed<Key, R> {
@@ -60,6 +60,17 @@ impl<Key, R> Departures<Key, R> {
 
     pub(in crate::caching) fn iter(&self) -> impl Iterator<Item = &Departed<Key, R>> {
         self.first.iter().chain(&self.others)
+    }
+
+    /// Reports how many entries left, and why, after each was reported.
+    pub(in crate::caching) fn report_reason(&self, reporter: &Reporter, policy: &EvictionPolicy) {
+        match self.reason {
+            Some(DepartureReason::Evicted(reason)) => {
+                reporter.evicted(policy, self.len(), reason, self.size_after, self.at);
+            }
+            Some(DepartureReason::Removed) => reporter.cleared(self.len(), self.size_after, self.at),
+            None => {}
+        }
     }
 
     /// The entry that was removed, where one was to be.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use metallic_instrumentation::{CacheName, SinkGuard};
 
 use super::{KeyedCache, nothing_newer};
-use crate::caching::cache::{DepartureReason, Departures, Reservation};
+use crate::caching::cache::{Departures, Reservation};
 use crate::caching::clock::TimeSource;
 use crate::caching::order::EntryId;
 use crate::caching::reporting::{Ended, Labels, Reporter, label};
@@ -127,14 +127,6 @@ impl<Key, R> KeyedCache<Key, R> {
             let label = || known.unwrap_or_else(format);
             reporter.removed(label, &departed.history, departed.bytes, departed.cause, departures.at);
         }
-        match departures.reason {
-            Some(DepartureReason::Evicted(reason)) => {
-                reporter.evicted(&policy, departures.len(), reason, departures.size_after, departures.at);
-            }
-            Some(DepartureReason::Removed) => {
-                reporter.cleared(departures.len(), departures.size_after, departures.at);
-            }
-            None => {}
-        }
+        departures.report_reason(reporter, &policy);
     }
 }

@@ -1,4 +1,4 @@
-//! Looking up, and creating what is not there: once, whoever asks.
+//! Looking up, and creating what is not there: once, whichever thread asks.
 
 use std::hash::Hash;
 use std::sync::Arc;
@@ -121,21 +121,17 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         was_asked: bool,
     ) -> Step<'_, Key, R> {
         let flight = Flight::here(key.clone(), hash);
-        // What is dropped by a panic is dropped in the reverse order: the lock is released first.
+        // These are dropped in the reverse order, at a return and by a panic: the lock is released, and then what expired is
+        // reported and let go.
         let (expired, forgotten);
         let (mut state, now) = self.lock_at();
         expired = self.expire(&mut state, now);
         if let Err(error) = self.check(request) {
-            drop(state);
-            self.see_off(&expired);
             return Step::Refused(error);
         }
         let found = state.find(hash, &**key);
         if let (Some(id), Purpose::Prefetch) = (found, request.purpose) {
-            let node = state.cache.get(id).resource.clone();
-            drop(state);
-            self.see_off(&expired);
-            return Step::Hit(node);
+            return Step::Hit(state.cache.get(id).resource.clone());
         }
         if let (Some(id), Purpose::Use) = (found, request.purpose) {
             let node = state.hit(id, now);
@@ -150,28 +146,16 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
             return Step::Hit(node);
         }
         if self.epoch.load(Ordering::Relaxed) != request.epoch {
-            drop(state);
-            self.see_off(&expired);
             return Step::Refused(Error::DeviceLost);
         }
         forgotten = state.forget_failures(now, &self.time);
         if let Some(error) = state.failures.get(hash, key) {
-            drop(state);
-            self.see_off(&expired);
-            drop((expired, forgotten));
             return Step::Failed(error);
         }
         if let Some(other) = state.flights.iter_mut().find(|other| other.hash == hash && other.key == *key) {
-            let landing = other.landing();
-            drop(state);
-            self.see_off(&expired);
-            drop((expired, forgotten));
-            return Step::Wait(landing);
+            return Step::Wait(other.landing());
         }
         if state.gate.is_some() && !was_asked {
-            drop(state);
-            self.see_off(&expired);
-            drop((expired, forgotten));
             return Step::Ask;
         }
         let mut departures = Departures::none(now);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::node::{Node, uses};
 use super::state::State;
 use super::{SharedCore, UNKNOWN};
-use crate::caching::cache::{DepartureReason, Departures};
+use crate::caching::cache::Departures;
 use crate::caching::drops::run_each;
 use crate::caching::policy::EvictionPolicy;
 use crate::caching::reporting::Reporter;
@@ -75,15 +75,7 @@ impl<Key, R> SharedCore<Key, R> {
             let history = entry.resource.history(departed.history);
             reporter.removed(label, &history, departed.bytes, departed.cause, at);
         }
-        match departures.reason {
-            Some(DepartureReason::Evicted(reason)) => {
-                reporter.evicted(policy, departures.len(), reason, departures.size_after, at);
-            }
-            Some(DepartureReason::Removed) => {
-                reporter.cleared(departures.len(), departures.size_after, at);
-            }
-            None => {}
-        }
+        departures.report_reason(reporter, policy);
         self.ask_sink(reporter);
     }
 

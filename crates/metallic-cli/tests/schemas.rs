@@ -11,86 +11,21 @@ use metallic_cli::json::SCHEMAS;
 use metallic_store::{Artifact, ArtifactKey, ArtifactStore, DiskOptions, DiskStore, Fingerprint};
 use serde_json::Value;
 
+use self::json_schema::Schema;
+
+#[path = "../../metallic-instrumentation/tests/json_schema/mod.rs"]
+mod json_schema;
+
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schemas")
 }
 
 /// The schema that a document names, which has the file of that name without the number.
-fn schema_of(document: &Value) -> Value {
+fn schema_of(document: &Value) -> Schema {
     let (stem, _) = document["schema"].as_str().unwrap().rsplit_once('-').unwrap();
     let name = stem.strip_prefix("metallic-").unwrap();
     let file = fs::read(folder().join(format!("{name}.schema.json"))).unwrap();
-    serde_json::from_slice(&file).unwrap()
-}
-
-/// Says what is wrong with `value`: what does not hold, and what the schema does not describe. Knows the keywords that the schemas
-/// use, and no others.
-fn check(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
-    let schema = schema.as_object().unwrap();
-    for (keyword, rule) in schema {
-        let holds = match &**keyword {
-            "$schema" | "$defs" | "title" | "description" => true,
-            "$ref" => {
-                let pointer = rule.as_str().unwrap().strip_prefix('#').unwrap();
-                check(root, root.pointer(pointer).unwrap(), value)?;
-                true
-            }
-            "anyOf" => rule.as_array().unwrap().iter().any(|rule| check(root, rule, value).is_ok()),
-            "type" => match rule {
-                Value::Array(types) => types.iter().any(|name| has_type(name, value)),
-                name => has_type(name, value),
-            },
-            "const" => rule == value,
-            "enum" => rule.as_array().unwrap().contains(value),
-            "minimum" => value.as_u64().is_none_or(|number| number >= rule.as_u64().unwrap()),
-            "minItems" => value.as_array().is_none_or(|items| items.len() as u64 >= rule.as_u64().unwrap()),
-            "maxItems" => value.as_array().is_none_or(|items| items.len() as u64 <= rule.as_u64().unwrap()),
-            "required" => {
-                let required = rule.as_array().unwrap().iter().map(|name| name.as_str().unwrap());
-                value.is_null() || required.into_iter().all(|name| value.get(name).is_some())
-            }
-            "properties" => {
-                let members = value.as_object().into_iter().flatten();
-                for (name, member) in members {
-                    let rule = rule.get(name).ok_or_else(|| format!("{name} is in no schema"))?;
-                    check(root, rule, member).map_err(|error| format!("{name}: {error}"))?;
-                }
-                true
-            }
-            "additionalProperties" => {
-                let mut members = value.as_object().into_iter().flatten();
-                members.all(|(_, member)| check(root, rule, member).is_ok())
-            }
-            "items" => {
-                for item in value.as_array().into_iter().flatten() {
-                    check(root, rule, item)?;
-                }
-                true
-            }
-            "prefixItems" => {
-                let items = value.as_array().into_iter().flatten();
-                items.zip(rule.as_array().unwrap()).all(|(item, rule)| check(root, rule, item).is_ok())
-            }
-            _ => panic!("a keyword that this test does not know: {keyword}"),
-        };
-        if !holds {
-            return Err(format!("{keyword}: {rule} does not hold for {value}"));
-        }
-    }
-    Ok(())
-}
-
-fn has_type(name: &Value, value: &Value) -> bool {
-    match name.as_str().unwrap() {
-        "null" => value.is_null(),
-        "boolean" => value.is_boolean(),
-        "integer" => value.is_u64() || value.is_i64(),
-        "number" => value.is_number(),
-        "string" => value.is_string(),
-        "array" => value.is_array(),
-        "object" => value.is_object(),
-        name => panic!("a type that this test does not know: {name}"),
-    }
+    Schema::closed(serde_json::from_slice(&file).unwrap())
 }
 
 fn metallic(args: &[&str]) -> Output {
@@ -105,8 +40,7 @@ fn valid(args: &[&str]) -> Value {
     assert_eq!(text.lines().count(), 1, "{args:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
     let document: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(document["version"], env!("CARGO_PKG_VERSION"));
-    let schema = schema_of(&document);
-    check(&schema, &schema, &document).unwrap_or_else(|error| panic!("{args:?}: {error}"));
+    schema_of(&document).check(&document).unwrap_or_else(|error| panic!("{args:?}: {error}"));
     document
 }
 

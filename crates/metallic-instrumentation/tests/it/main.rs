@@ -7,6 +7,9 @@ mod faulty;
 #[cfg(feature = "jsonl")]
 mod from_vars;
 #[cfg(feature = "jsonl")]
+#[path = "../json_schema/mod.rs"]
+mod json_schema;
+#[cfg(feature = "jsonl")]
 mod jsonl_exporter;
 #[cfg(feature = "jsonl")]
 mod jsonl_faults;

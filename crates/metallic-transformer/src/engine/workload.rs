@@ -1,7 +1,7 @@
 //! The keys that a model needs, listed without a run that records them.
 
 use metallic::Dtype;
-use metallic::caching::CacheableKernel;
+use metallic::caching::{CacheableKernel, SharedRegistry};
 use metallic::kernels::add::AddKernel;
 use metallic::kernels::gelu::GeluKernel;
 use metallic::kernels::gemm::GemmKernel;
@@ -20,7 +20,6 @@ use crate::model::{Model, Shape};
 /// ```
 /// use metallic::Dtype;
 /// use metallic::caching::SharedRegistry;
-/// use metallic::kernels::gemm::GemmKernel;
 /// use metallic::manifest::WarmOptions;
 /// use metallic_host::HostDevice;
 /// use metallic_transformer::engine::Workload;
@@ -30,7 +29,7 @@ use crate::model::{Model, Shape};
 /// let workload = Workload::decoding(builtin::SHAPE, Dtype::F32, prompts, 32);
 /// let manifest = workload.manifest::<HostDevice>()?;
 /// let registry = SharedRegistry::with_device(HostDevice::new());
-/// registry.register::<GemmKernel>(); // and each other one
+/// Workload::register(&registry);
 /// assert!(registry.warm(&manifest, &WarmOptions::default()).created > 0);
 /// # Ok::<(), metallic::manifest::ManifestError>(())
 /// ```
@@ -81,6 +80,16 @@ impl Workload {
         manifest.list_for::<LayerNormKernel, Self, D>(self)?;
         manifest.list_for::<ScaledDotProductAttentionKernel, Self, D>(self)?;
         Ok(manifest)
+    }
+
+    /// Has a registry record and warm up the kernels that keys are listed of.
+    pub fn register<D: TransformerDevice + Send + Sync>(registry: &SharedRegistry<D>) {
+        registry.register::<AddKernel>();
+        registry.register::<GeluKernel>();
+        registry.register::<GemmKernel>();
+        registry.register::<KvCacheWriteKernel>();
+        registry.register::<LayerNormKernel>();
+        registry.register::<ScaledDotProductAttentionKernel>();
     }
 }
 

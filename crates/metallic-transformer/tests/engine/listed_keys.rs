@@ -6,12 +6,6 @@ use std::sync::{Arc, Mutex};
 
 use metallic::Dtype;
 use metallic::caching::{ResourceCache, SharedRegistry};
-use metallic::kernels::add::AddKernel;
-use metallic::kernels::gelu::GeluKernel;
-use metallic::kernels::gemm::GemmKernel;
-use metallic::kernels::kv_cache_write::KvCacheWriteKernel;
-use metallic::kernels::layer_norm::LayerNormKernel;
-use metallic::kernels::scaled_dot_product_attention::ScaledDotProductAttentionKernel;
 use metallic::manifest::{Manifest, ManifestWriter};
 use metallic_host::HostDevice;
 use metallic_transformer::engine::{Decoder, Encoder, Workload};
@@ -42,12 +36,7 @@ fn assert_listed(name: &str, lengths: &[usize], tokens: usize) {
     let loaded = Loaded::read(&fixture(name), false).expect("the fixture is whole");
     let device = HostDevice::new();
     let registry = SharedRegistry::with_device(device.clone());
-    registry.register::<AddKernel>();
-    registry.register::<GeluKernel>();
-    registry.register::<GemmKernel>();
-    registry.register::<KvCacheWriteKernel>();
-    registry.register::<LayerNormKernel>();
-    registry.register::<ScaledDotProductAttentionKernel>();
+    Workload::register(&registry);
     let file = Shared::default();
     registry.record(ManifestWriter::new(file.clone()).expect("memory takes it"));
     let (lengths, cache) = (lengths.iter().copied(), ResourceCache::from(registry.local()));

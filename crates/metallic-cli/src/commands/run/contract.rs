@@ -9,12 +9,6 @@ use std::time::Instant;
 
 use metallic::caching::SharedRegistry;
 use metallic::creation::{Armed, Contract, Supervisor};
-use metallic::kernels::add::AddKernel;
-use metallic::kernels::gelu::GeluKernel;
-use metallic::kernels::gemm::GemmKernel;
-use metallic::kernels::kv_cache_write::KvCacheWriteKernel;
-use metallic::kernels::layer_norm::LayerNormKernel;
-use metallic::kernels::scaled_dot_product_attention::ScaledDotProductAttentionKernel;
 use metallic::manifest::{Coverage, Manifest, ManifestWriter, WarmOptions, WarmReport};
 use metallic_transformer::engine::{TransformerDevice, Workload};
 use serde::Serialize;
@@ -139,7 +133,7 @@ impl<'a> Plan<'a> {
     {
         let began = Instant::now();
         let args = self.args;
-        register(registry);
+        Workload::register(registry);
         let supervisor = registry.supervisor();
         if let Some(path) = &args.record {
             supervisor.record(ManifestWriter::append_to(path)?);
@@ -315,16 +309,6 @@ impl Drop for Arrival<'_> {
     fn drop(&mut self) {
         self.serving.arrive(1, self.is_ready);
     }
-}
-
-/// The operations of a transformer.
-fn register<D: TransformerDevice + Send + Sync>(registry: &SharedRegistry<D>) {
-    registry.register::<AddKernel>();
-    registry.register::<GeluKernel>();
-    registry.register::<GemmKernel>();
-    registry.register::<KvCacheWriteKernel>();
-    registry.register::<LayerNormKernel>();
-    registry.register::<ScaledDotProductAttentionKernel>();
 }
 
 /// The content of the ready file.

@@ -26,8 +26,15 @@ fn keys_are_listed_searched_and_grouped() {
     assert_eq!(rows(&["--like", "n: 2"]), ["gemm:Key{m:1,n:2} 1 1"]);
     assert_eq!(rows(&["--list", "gemm"]).len(), 3);
     assert!(stdout(&explain(&["--group-by", "m"])).contains("add m:Bucket 9"));
-    let nothing = explain(&["--list", "gem"]);
-    assert_eq!(nothing.status.code(), Some(1));
+    for (args, lacking) in [
+        (&["--list", "gem"][..], "no cache in it is called `gem`; there are: add, gemm"),
+        (&["--like", "m:7"], "no key in it contains `m:7`"),
+        (&["--list", "gemm", "--group-by", "k"], "none of these keys has the field `k`"),
+    ] {
+        let nothing = explain(args);
+        assert_eq!(nothing.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&nothing.stderr).contains(lacking), "{args:?}");
+    }
 }
 
 #[test]

@@ -67,6 +67,7 @@ fn write_list(
     while let Some(event) = log.next().transpose()? {
         list.take(&event);
     }
+    let lacking = list.lacking();
     let rows = list.finish();
     if args.json {
         json::write(json::EXPLAIN_LIST, &json!({"files": log.files(), "keys": rows}), out)?;
@@ -77,7 +78,7 @@ fn write_list(
         }
     }
     if rows.is_empty() {
-        return Err(Error::NotFound(format!("{}: no key in it is like that", args.log.display())));
+        return Err(Error::NotFound(format!("{}: {}", args.log.display(), printable(&lacking, 1000))));
     }
     Ok(())
 }

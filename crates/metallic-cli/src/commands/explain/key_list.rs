@@ -1,6 +1,6 @@
 //! The keys of a log, searched and grouped: which values of a field miss?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use metallic_instrumentation::{CreationOutcome, Event, EventData, KeyForm};
@@ -39,6 +39,8 @@ pub struct KeyList {
     like: Option<String>,
     group_by: Option<String>,
     names: CacheNames,
+    /// The names of all caches.
+    caches: BTreeSet<Box<str>>,
     rows: FxHashMap<Box<str>, KeyRow>,
 }
 
@@ -53,6 +55,7 @@ impl KeyList {
             like: args.like.as_deref().map(without_spaces),
             group_by: args.group_by.clone(),
             names: CacheNames::default(),
+            caches: BTreeSet::new(),
             rows: FxHashMap::default(),
         })
     }
@@ -79,6 +82,9 @@ impl KeyList {
 
     fn row(&mut self, label: &str, cache: Option<&str>) -> Option<&mut KeyRow> {
         let cache = cache.unwrap_or_else(|| self.names.split(label).0);
+        if !self.caches.contains(cache) {
+            self.caches.insert(cache.into());
+        }
         let is_wanted = self.cache.as_deref().is_none_or(|wanted| wanted == cache)
             && self.like.as_deref().is_none_or(|text| label.contains(text));
         if !is_wanted {
@@ -89,6 +95,21 @@ impl KeyList {
             self.rows.insert(label.into(), row);
         }
         self.rows.get_mut(label)
+    }
+
+    /// Says what of the question the log does not have, if the list is empty.
+    pub fn lacking(&self) -> String {
+        match (&self.cache, &self.like, &self.group_by) {
+            (Some(cache), ..) if !self.caches.contains(&**cache) => {
+                let caches: Vec<&str> = self.caches.iter().map(|cache| &**cache).collect();
+                format!("no cache in it is called `{cache}`; there are: {}", caches.join(", "))
+            }
+            (_, Some(text), _) if self.rows.is_empty() => format!("no key in it contains `{text}`"),
+            (.., Some(field)) if !self.rows.is_empty() => {
+                format!("none of these keys has the field `{field}`")
+            }
+            _ => "it has no keys".to_owned(),
+        }
     }
 
     /// The keys, or their groups, those that missed most first.

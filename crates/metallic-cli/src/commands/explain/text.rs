@@ -6,7 +6,7 @@ use metallic_instrumentation::NearestKey;
 
 use super::life::{LifeEvent, LifeEventKind};
 use super::search::Found;
-use crate::units::{count, nanoseconds, printable};
+use crate::units::{count, counted, nanoseconds, printable};
 
 /// Text of a log, as long as it is, that cannot steer a terminal.
 fn safe(text: &str) -> String {
@@ -25,10 +25,10 @@ pub(super) fn write(out: &mut dyn Write, found: &Found) -> io::Result<()> {
     let totals = life.totals;
     write!(
         out,
-        "  {} hits, {} misses, removed {} times; {} spent in creations",
-        count(totals.hits),
-        count(totals.misses),
-        count(totals.departures),
+        "  {}, {}, removed {}; {} spent in creations",
+        counted(totals.hits, "hit", "hits"),
+        counted(totals.misses, "miss", "misses"),
+        counted(totals.departures, "time", "times"),
         nanoseconds(totals.creation_seconds * 1e9)
     )?;
     if totals.failures > 0 {

@@ -8,7 +8,7 @@ use super::buckets::{Buckets, Merge};
 use super::level::Level;
 use super::tally::FIRST_SHIFT;
 use crate::input::RegistryId;
-use crate::units::total;
+use crate::units::{bytes, count, total};
 
 /// The figures of the KV caches of one name, of all registries together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +37,26 @@ pub struct KvCacheFigures {
     pub refused: u64,
     /// The figures over time. Positions that were added between two events are not in the log.
     pub series: Vec<KvMoment>,
+}
+
+impl KvCacheFigures {
+    /// The titles of [`cells`](Self::cells).
+    pub(super) const TITLES: [&str; 8] =
+        ["positions", "room", "most room", "bytes", "peak bytes", "resized", "rolled back", "refused"];
+
+    /// The figures of a row, as they are read.
+    pub(super) fn cells(&self) -> [String; 8] {
+        [
+            count(self.peak_positions),
+            count(self.capacity),
+            count(self.peak_capacity),
+            bytes(self.bytes),
+            bytes(self.peak_bytes),
+            count(self.resized),
+            count(self.truncated),
+            count(self.refused),
+        ]
+    }
 }
 
 /// The figures of one KV cache in one bucket of time. Empty buckets are left out.

@@ -6,6 +6,7 @@ use super::collector::Collector;
 use super::figures::Report;
 use crate::error::Error;
 use crate::input::LogReader;
+use crate::units::counted;
 
 /// The report of a log, with the figures of at most `keys` keys at any time.
 ///
@@ -49,6 +50,10 @@ pub fn conclude(collector: Collector, log: &LogReader) -> Result<Report, Error> 
         .find_map(|file| file.first.first().map(|line| format!("; the first in {}, {line}", file.file)));
     Err(Error::NotFound(match lines {
         0 => format!("{file}: the log is empty"),
-        _ => format!("{file}: the log has no events, but {lines} other lines{}", first.unwrap_or_default()),
+        _ => format!(
+            "{file}: the log has no events, but {}{}",
+            counted(lines, "other line", "other lines"),
+            first.unwrap_or_default()
+        ),
     }))
 }

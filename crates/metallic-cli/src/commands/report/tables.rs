@@ -4,9 +4,10 @@ use std::io::{self, Write};
 
 use super::figures::{Axis, CacheFigures, CountedBy, Key, Report};
 use super::idle_rows::idle_rows;
+use super::kv::KvCacheFigures;
 use crate::table::Table;
 use crate::terminal;
-use crate::units::{bytes, count, counted, duration, lines_text, percent, printable, utc};
+use crate::units::{count, counted, duration, lines_text, percent, printable, utc};
 
 /// Longest key in a table, in columns, however wide the terminal is.
 const KEY: usize = 200;
@@ -117,21 +118,10 @@ fn caches(report: &Report) -> Table {
 }
 
 fn kv_caches(report: &Report) -> Table {
-    let titles =
-        ["cache", "positions", "room", "at most", "bytes", "peak bytes", "resized", "rolled back", "refused"];
+    let titles = ["cache"].into_iter().chain(KvCacheFigures::TITLES);
     let mut table = Table::new(titles).may_lack(["refused", "rolled back", "room"]);
     for cache in &report.kv_caches {
-        table.row([
-            printable(&cache.cache, 40),
-            count(cache.peak_positions),
-            count(cache.capacity),
-            count(cache.peak_capacity),
-            bytes(cache.bytes),
-            bytes(cache.peak_bytes),
-            count(cache.resized),
-            count(cache.truncated),
-            count(cache.refused),
-        ]);
+        table.row([printable(&cache.cache, 40)].into_iter().chain(cache.cells()));
     }
     table
 }

@@ -23,7 +23,12 @@ pub(super) fn escaped(text: &str) -> String {
 
 /// A count with its thousands apart.
 pub(super) fn count(n: u64) -> String {
-    units::count(n).replace('_', "\u{202f}")
+    spaced(&units::count(n))
+}
+
+/// A text whose counts have their thousands apart by narrow spaces, not in the way of code.
+pub(super) fn spaced(text: &str) -> String {
+    text.replace('_', "\u{202f}")
 }
 
 /// A table: titles, then rows. The first column holds names, the others figures.

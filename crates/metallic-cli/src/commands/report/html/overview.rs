@@ -5,9 +5,10 @@ use std::path::Path;
 
 use super::ink::Ink;
 use super::legend::swatch;
-use super::markup::{Table, count, escaped};
+use super::markup::{Table, count, escaped, spaced};
 use super::timeline::{kv_lanes_of, lanes_of};
 use crate::commands::report::figures::{Axis, CacheFigures, Report};
+use crate::commands::report::kv::KvCacheFigures;
 use crate::commands::report::tables::notes;
 use crate::units::{bytes, duration, lines_text, percent, total, utc};
 
@@ -174,34 +175,12 @@ fn kv_caches(report: &Report) -> String {
     if report.kv_caches.is_empty() {
         return String::new();
     }
-    let titles = [
-        "KV cache",
-        "positions",
-        "room",
-        "most room",
-        "bytes",
-        "peak bytes",
-        "resized",
-        "rolled back",
-        "refused",
-    ];
+    let titles: Vec<&str> = ["KV cache"].into_iter().chain(KvCacheFigures::TITLES).collect();
     let mut table = Table::new("KV caches", &titles).stacking();
     for (ink, cache) in kv_lanes_of(report) {
         let name =
             format!("{}{}<small>{} layers</small>", swatch(ink), escaped(&cache.cache), count(cache.layers));
-        table.row_html(
-            &name,
-            [
-                count(cache.peak_positions),
-                count(cache.capacity),
-                count(cache.peak_capacity),
-                bytes(cache.bytes),
-                bytes(cache.peak_bytes),
-                count(cache.resized),
-                count(cache.truncated),
-                count(cache.refused),
-            ],
-        );
+        table.row_html(&name, cache.cells().map(|cell| spaced(&cell)));
     }
     table.finish()
 }

@@ -1,11 +1,11 @@
 //! The quantities that are drawn over time: their values, units and sentences.
 
-use super::markup::count;
+use super::markup::{count, spaced};
 use super::ticks::{round_ticks, time_ticks, whole_ticks};
 use super::timeline::{Cell, Lane, Timeline};
 use crate::commands::report::Level;
 use crate::commands::report::figures::Report;
-use crate::units::{bytes, duration, percent, round_duration, short_count, total};
+use crate::units::{bytes, counted, duration, percent, round_duration, short_count, total};
 
 /// The form of values in the cells of a table and on the vertical axis.
 type Text = fn(f64) -> String;
@@ -69,7 +69,8 @@ pub(super) static QUANTITIES: [Quantity; 6] = [
         tick: short_count,
         ticks: |max| whole_ticks(max as u64, 4),
         sentence: |report| {
-            Some(format!("{} misses.", count(total(report.caches.iter().map(|cache| cache.misses)))))
+            let misses = total(report.caches.iter().map(|cache| cache.misses));
+            Some(spaced(&format!("{}.", counted(misses, "miss", "misses"))))
         },
     },
     Quantity {

@@ -3,11 +3,11 @@
 use super::bars::{Bar, bars, explain};
 use super::figure::Figure;
 use super::ink::Ink;
-use super::markup::{Table, count};
+use super::markup::{Table, count, spaced};
 use super::timeline::lanes_of;
 use crate::commands::report::figures::{Key, Report};
 use crate::commands::report::keys::KeyLedger;
-use crate::units::{duration, percent, total as sum};
+use crate::units::{counted, duration, percent, total as sum};
 
 /// Keys in a plot; the table has them all.
 const BARS: usize = 10;
@@ -35,7 +35,11 @@ pub(super) fn evictions(report: &Report) -> Option<Figure> {
     }
     let total = sum(report.caches.iter().map(|cache| cache.evictions));
     let misses = sum(report.caches.iter().map(|cache| cache.misses));
-    let sentence = format!("{} entries left, for {} misses.", count(total), count(misses));
+    let sentence = spaced(&format!(
+        "{} evicted, {}.",
+        counted(total, "entry was", "entries were"),
+        counted(misses, "miss", "misses")
+    ));
     ranking("evictions", "Evictions by reason", sentence, all, table.finish())
 }
 

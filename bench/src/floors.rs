@@ -28,7 +28,7 @@ impl Bare {
 impl Contender for Bare {
     type Found<'a> = ();
 
-    #[inline]
+    #[inline(always)]
     fn get_or_create(&mut self, params: &Params) {
         let key = Key::new(params);
         match self.map.get_mut(&key) {
@@ -68,7 +68,7 @@ impl Honest {
 impl Contender for Honest {
     type Found<'a> = ();
 
-    #[inline]
+    #[inline(always)]
     fn get_or_create(&mut self, params: &Params) {
         let key = Key::new(params);
         // After the look-up it would cost more: the processor finishes what came before it first.

@@ -45,7 +45,7 @@ pub fn registry(workload: &Workload, policy: EvictionPolicy) -> Registry {
 impl Contender for Registry {
     type Found<'a> = &'a mut Resource;
 
-    #[inline]
+    #[inline(always)]
     fn get_or_create(&mut self, params: &Params) -> &mut Resource {
         self.get_or_create::<Gemm<0>>(params, None).expect("the forge never fails")
     }
@@ -54,7 +54,7 @@ impl Contender for Registry {
 impl Contender for Cache {
     type Found<'a> = &'a mut Resource;
 
-    #[inline]
+    #[inline(always)]
     fn get_or_create(&mut self, params: &Params) -> &mut Resource {
         self.get_or_create(params, None).expect("the forge never fails")
     }

@@ -25,7 +25,7 @@ impl Lru {
 impl Contender for Lru {
     type Found<'a> = &'a mut Resource;
 
-    #[inline]
+    #[inline(always)]
     fn get_or_create(&mut self, params: &Params) -> &mut Resource {
         self.cache.get_or_insert_mut_with_key(Key::new(params), |key| self.forge.make(key))
     }
@@ -46,7 +46,7 @@ impl SchnellRu {
 impl Contender for SchnellRu {
     type Found<'a> = Option<&'a mut Resource>;
 
-    #[inline]
+    #[inline(always)]
     fn get_or_create(&mut self, params: &Params) -> Option<&mut Resource> {
         let key = Key::new(params);
         // The closure is not given the key, and the call takes it: a copy is made, of plain numbers.
@@ -73,7 +73,7 @@ impl HashLink {
 impl Contender for HashLink {
     type Found<'a> = &'a mut Resource;
 
-    #[inline]
+    #[inline(always)]
     fn get_or_create(&mut self, params: &Params) -> &mut Resource {
         match self.cache.entry(Key::new(params)) {
             Entry::Occupied(mut entry) => {
@@ -109,7 +109,7 @@ impl QuickCache {
 impl Contender for QuickCache {
     type Found<'a> = Option<&'a Resource>;
 
-    #[inline]
+    #[inline(always)]
     fn get_or_create(&mut self, params: &Params) -> Option<&Resource> {
         let key = Key::new(params);
         let found =
@@ -139,7 +139,7 @@ impl Moka {
 impl Contender for Moka {
     type Found<'a> = Resource;
 
-    #[inline]
+    #[inline(always)]
     fn get_or_create(&mut self, params: &Params) -> Resource {
         let key = Key::new(params);
         self.cache.get_with_by_ref(&key, || self.forge.make(&key))

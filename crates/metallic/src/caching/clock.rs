@@ -86,6 +86,13 @@ impl TimeSource {
         Machine::hit_stamp_before(limit)
     }
 
+    /// [`hit_stamp_before`](Self::hit_stamp_before) where the cheapest answer is all that is wanted: `None` also if there is a limit,
+    /// or if it is not the processor's counter that stamps hits.
+    #[inline(always)]
+    pub(super) fn unlimited_hit_stamp(limit: u64) -> Option<u64> {
+        Machine::unlimited_hit_stamp(limit)
+    }
+
     /// The limit for [`hit_stamp_before`](Self::hit_stamp_before) to return stamps of this clock that are before `stamp`. 0 if hits
     /// must ask this clock with [`stamp`](Self::stamp): then there is none.
     pub(super) fn hit_limit(&self, stamp: u64) -> u64 {

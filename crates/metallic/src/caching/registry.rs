@@ -7,6 +7,7 @@ mod erased;
 mod facade;
 mod gated;
 mod generations;
+mod get_or_create;
 mod keyed;
 mod local;
 mod naming;
@@ -21,7 +22,6 @@ mod type_table;
 use std::any::{Any, type_name};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -30,16 +30,14 @@ use rustc_hash::FxBuildHasher;
 
 use super::clock::{Clock, TimeSource};
 use super::drops::run_each;
-use super::entries::hash_of;
-use super::gate::{Caller, CreationGate};
-use super::kernel::{Attachment, CacheableKernel, Frame};
-use super::kernel_cache::{Asker, Found, Holds, KernelCache, create, get_or_create_slow};
+use super::gate::CreationGate;
+use super::kernel::{Attachment, CacheableKernel};
+use super::kernel_cache::{Holds, KernelCache};
 use super::keyed_cache::KeyedCache;
 use super::policy::EvictionPolicy;
 use super::reporting::CacheMetrics;
 use super::slot::CacheRegistrySlot;
 use crate::device::Device;
-use crate::error::Error;
 
 pub use self::answer::Answer;
 use self::erased::ErasedCache;
@@ -169,93 +167,6 @@ impl<D: 'static> CacheRegistry<D> {
     /// Counts the panics of the sink. They did no harm, but each cost an event.
     pub fn sink_panics(&self) -> u64 {
         self.sink.as_ref().map_or(0, SinkGuard::panics)
-    }
-
-    /// Returns the resource of kernel `K` for these parameters: from its cache, or else made and inserted. `device` is what it
-    /// is made on; `None` means the registry's device.
-    ///
-    /// # Errors
-    /// As [`KernelCache::get_or_create`].
-    ///
-    /// # Panics
-    /// As [`KernelCache::get_or_create`]; the registry can be used as before.
-    #[inline(always)]
-    #[track_caller]
-    pub fn get_or_create<K>(
-        &mut self,
-        params: &K::Params,
-        device: Option<&D>,
-    ) -> Result<&mut K::CachedResource, Error>
-    where
-        K: CacheableKernel<D>,
-    {
-        // First of all: the compiler believes that reading the time may change all that is in memory, and would keep less in
-        // registers over it, and find the cache twice.
-        let Some(now) = TimeSource::hit_stamp_before(self.hit_limit) else {
-            return self.get_or_create_slow::<K>(
-                K::create_cache_key(params),
-                None,
-                device,
-                Some(Location::caller()),
-            );
-        };
-        let key = K::create_cache_key(params);
-        let hash = hash_of(&key);
-        let Some(cache) = self.caches.near::<KernelCache<K, D>>() else {
-            return self.get_or_create_slow::<K>(key, None, device, Some(Location::caller()));
-        };
-        match cache.find_at(now, hash, &key, device) {
-            Found::Hit(id) => {
-                let cache = self.caches.near_mut::<KernelCache<K, D>>();
-                Ok(cache.expect("it was there just now").keyed_mut().hit(id, now))
-            }
-            Found::Nothing => self.get_or_create_slow::<K>(key, Some(now), device, Some(Location::caller())),
-            Found::Slow => self.get_or_create_slow::<K>(key, None, device, Some(Location::caller())),
-        }
-    }
-
-    /// [`get_or_create`](Self::get_or_create) where there is more to do than to find an entry in the first place of its cache.
-    /// `missed_at` is when the look-up began, if it found nothing.
-    #[cold]
-    #[inline(never)]
-    fn get_or_create_slow<K: CacheableKernel<D>>(
-        &mut self,
-        key: K::Key,
-        missed_at: Option<u64>,
-        device: Option<&D>,
-        caller: Option<Caller>,
-    ) -> Result<&mut K::CachedResource, Error> {
-        // Again: to keep it would cost every hit a register.
-        let hash = hash_of(&key);
-        let by = Asker { outer: None, caller };
-        let id = match missed_at {
-            Some(now) => create::<K, D, Self>(self, key, hash, now, device, by)?,
-            None => {
-                // It may be in another than its first place.
-                if let Some(cache) = self.caches.get_mut::<KernelCache<K, D>>() {
-                    if let (Found::Hit(id), now) = cache.find_fast(hash, &key, device) {
-                        let cache = self.caches.get_mut::<KernelCache<K, D>>();
-                        return Ok(cache.expect("it was there just now").keyed_mut().hit(id, now));
-                    }
-                }
-                get_or_create_slow::<K, D, Self>(self, key, hash, device, by)?
-            }
-        };
-        Ok(self.cache_mut::<K>().keyed_mut().resource_mut(id))
-    }
-
-    /// [`get_or_create`](Self::get_or_create) inside of other creations.
-    fn get_or_create_nested<K: CacheableKernel<D>>(
-        &mut self,
-        params: &K::Params,
-        outer: &Frame<'_>,
-        caller: Option<Caller>,
-    ) -> Result<K::CachedResource, Error> {
-        let key = K::create_cache_key(params);
-        let hash = hash_of(&key);
-        let by = Asker { outer: Some(outer), caller };
-        let id = get_or_create_slow::<K, D, Self>(self, key, hash, None, by)?;
-        Ok(self.cache_mut::<K>().keyed().resource(id).clone())
     }
 
     /// The cache of kernel `K`, for a hot loop that finds it once. It makes resources on the registry's device, as the registry

@@ -8,17 +8,24 @@ pub(in crate::caching) trait Erased: 'static {
     fn as_any(&self) -> &dyn Any;
 }
 
-/// A boxed value of a forgotten type, seen from outside as the trait object `O`.
+/// A place for a boxed value of a forgotten type, seen from outside as the trait object `O`.
 struct Cell<O: ?Sized> {
     /// The type of what `value` points to, as the value itself says through `Any`, whose answer no implementation of a trait can
-    /// change: whoever made a trait object of the value does not choose what is recorded here. The box is never replaced.
+    /// change: whoever made a trait object of the value does not choose what is recorded here. Without a value, that of [`Vacant`].
     type_id: TypeId,
-    value: Box<O>,
+    value: Option<Box<O>>,
 }
 
-impl<O: Erased + ?Sized> Cell<O> {
-    fn new(value: Box<O>) -> Self {
-        Self { type_id: value.as_any().type_id(), value }
+/// The type of which there is never a value, for places without one: a look-up then compares types and asks nothing else.
+enum Vacant {}
+
+impl<O: ?Sized> Cell<O> {
+    fn vacant() -> Self {
+        Self { type_id: TypeId::of::<Vacant>(), value: None }
+    }
+
+    fn is_vacant(&self) -> bool {
+        self.value.is_none()
     }
 
     #[inline(always)]
@@ -29,9 +36,12 @@ impl<O: Erased + ?Sized> Cell<O> {
     #[inline(always)]
     #[expect(unsafe_code, reason = "the downcast")]
     fn get<T: 'static>(&self) -> Option<&T> {
-        let value: *const O = &raw const *self.value;
-        // SAFETY: `type_id` is that of the value, so that this is a `T`, borrowed for as long as the cell is.
-        self.is::<T>().then(|| unsafe { &*value.cast::<T>() })
+        // SAFETY: `type_id` is that of the value or, if there is none, that of `Vacant`, which no caller can name: so there is a
+        // value, and it is a `T`. It is borrowed for as long as the cell is.
+        self.is::<T>().then(|| unsafe {
+            let value: *const O = &raw const **self.value.as_ref().unwrap_unchecked();
+            &*value.cast::<T>()
+        })
     }
 
     /// A downcast like that of `dyn Any`, but the type is recorded in the cell: `Any` would ask the value for it, by a virtual
@@ -39,9 +49,17 @@ impl<O: Erased + ?Sized> Cell<O> {
     #[inline(always)]
     #[expect(unsafe_code, reason = "the downcast")]
     fn get_mut<T: 'static>(&mut self) -> Option<&mut T> {
-        let value: *mut O = &raw mut *self.value;
         // SAFETY: as in `get`; the borrow is mutable.
-        self.is::<T>().then(|| unsafe { &mut *value.cast::<T>() })
+        self.is::<T>().then(|| unsafe {
+            let value: *mut O = &raw mut **self.value.as_mut().unwrap_unchecked();
+            &mut *value.cast::<T>()
+        })
+    }
+}
+
+impl<O: Erased + ?Sized> Cell<O> {
+    fn new(value: Box<O>) -> Self {
+        Self { type_id: value.as_any().type_id(), value: Some(value) }
     }
 }
 
@@ -51,7 +69,7 @@ impl<O: Erased + ?Sized> Cell<O> {
 /// for a type that is in its first place, a look-up is one comparison at a fixed offset. `NEAR` is a power of two, best some
 /// times larger than the number of types.
 pub(in crate::caching) struct TypeTable<O: ?Sized, const NEAR: usize> {
-    near: Box<[Option<Cell<O>>; NEAR]>,
+    near: Box<[Cell<O>; NEAR]>,
     /// The cells of types both of whose places were taken, in the order of their `TypeId`s.
     far: Vec<Cell<O>>,
 }
@@ -69,7 +87,7 @@ impl<O: Erased + ?Sized, const NEAR: usize> TypeTable<O, NEAR> {
     pub(in crate::caching) fn get<T: 'static>(&self) -> Option<&T> {
         let hash = hash_of::<T>();
         for place in [Self::first(hash), Self::second(hash)] {
-            if let Some(found) = self.near[place].as_ref().and_then(Cell::get) {
+            if let Some(found) = self.near[place].get() {
                 return Some(found);
             }
         }
@@ -80,12 +98,11 @@ impl<O: Erased + ?Sized, const NEAR: usize> TypeTable<O, NEAR> {
     #[inline]
     pub(in crate::caching) fn get_mut<T: 'static>(&mut self) -> Option<&mut T> {
         let hash = hash_of::<T>();
-        let is_at = |place: usize| self.near[place].as_ref().is_some_and(Cell::is::<T>);
         let (first, second) = (Self::first(hash), Self::second(hash));
-        if is_at(first) {
-            self.near[first].as_mut()?.get_mut()
-        } else if is_at(second) {
-            self.near[second].as_mut()?.get_mut()
+        if self.near[first].is::<T>() {
+            self.near[first].get_mut()
+        } else if self.near[second].is::<T>() {
+            self.near[second].get_mut()
         } else {
             let place = self.find_far::<T>().ok()?;
             self.far[place].get_mut()
@@ -95,21 +112,21 @@ impl<O: Erased + ?Sized, const NEAR: usize> TypeTable<O, NEAR> {
     /// The value of type `T`, if it is in its first place.
     #[inline(always)]
     pub(in crate::caching) fn near<T: 'static>(&self) -> Option<&T> {
-        self.near[Self::first(hash_of::<T>())].as_ref().and_then(Cell::get)
+        self.near[Self::first(hash_of::<T>())].get()
     }
 
     /// The value of type `T`, if it is in its first place.
     #[inline(always)]
     pub(in crate::caching) fn near_mut<T: 'static>(&mut self) -> Option<&mut T> {
-        self.near[Self::first(hash_of::<T>())].as_mut().and_then(Cell::get_mut)
+        self.near[Self::first(hash_of::<T>())].get_mut()
     }
 
     pub(in crate::caching) fn iter(&self) -> impl Iterator<Item = &O> {
-        self.near.iter().flatten().chain(&self.far).map(|cell| &*cell.value)
+        self.near.iter().chain(&self.far).filter_map(|cell| cell.value.as_deref())
     }
 
     pub(in crate::caching) fn iter_mut(&mut self) -> impl Iterator<Item = &mut O> {
-        self.near.iter_mut().flatten().chain(&mut self.far).map(|cell| &mut *cell.value)
+        self.near.iter_mut().chain(&mut self.far).filter_map(|cell| cell.value.as_deref_mut())
     }
 
     /// Inserts a value of a type of which there is none yet.
@@ -117,8 +134,8 @@ impl<O: Erased + ?Sized, const NEAR: usize> TypeTable<O, NEAR> {
         let cell = Cell::new(value);
         let hash = word_of(cell.type_id);
         for place in [Self::first(hash), Self::second(hash)] {
-            if self.near[place].is_none() {
-                self.near[place] = Some(cell);
+            if self.near[place].is_vacant() {
+                self.near[place] = cell;
                 return;
             }
         }
@@ -130,12 +147,12 @@ impl<O: Erased + ?Sized, const NEAR: usize> TypeTable<O, NEAR> {
     pub(in crate::caching) fn remove<T: 'static>(&mut self) -> Option<Box<O>> {
         let hash = hash_of::<T>();
         for place in [Self::first(hash), Self::second(hash)] {
-            if self.near[place].as_ref().is_some_and(Cell::is::<T>) {
-                return self.near[place].take().map(|cell| cell.value);
+            if self.near[place].is::<T>() {
+                return std::mem::replace(&mut self.near[place], Cell::vacant()).value;
             }
         }
         let place = self.find_far::<T>().ok()?;
-        Some(self.far.remove(place).value)
+        self.far.remove(place).value
     }
 
     fn find_far<T: 'static>(&self) -> Result<usize, usize> {
@@ -145,7 +162,7 @@ impl<O: Erased + ?Sized, const NEAR: usize> TypeTable<O, NEAR> {
 
 impl<O: ?Sized, const NEAR: usize> Default for TypeTable<O, NEAR> {
     fn default() -> Self {
-        Self { near: Box::new([const { None }; NEAR]), far: Vec::new() }
+        Self { near: Box::new(std::array::from_fn(|_| Cell::vacant())), far: Vec::new() }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Panics of callers' code are kept from ending the process, and from keeping the rest from being done.
 
 use std::mem;
+use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread::panicking;
 
@@ -34,8 +35,37 @@ pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Option<T> {
 pub(super) struct Foreign<T>(Option<T>);
 
 impl<T> Foreign<T> {
+    #[inline]
     pub(super) fn new(value: T) -> Self {
         Self(Some(value))
+    }
+
+    /// The value, unless it was taken.
+    #[inline]
+    pub(super) fn take(&mut self) -> Option<T> {
+        self.0.take()
+    }
+
+    /// The value, which is in the caller's care from now on.
+    #[inline]
+    pub(super) fn into_inner(mut self) -> T {
+        self.take().expect("it was not taken")
+    }
+}
+
+impl<T> Deref for Foreign<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        self.0.as_ref().expect("it was not taken")
+    }
+}
+
+impl<T> DerefMut for Foreign<T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        self.0.as_mut().expect("it was not taken")
     }
 }
 

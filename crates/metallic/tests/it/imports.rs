@@ -36,7 +36,6 @@ const CORE: Layout<'_> = Layout {
     outside: &["mod", "eviction_tests"],
     also_elsewhere: &[
         "find", "for_each", "get", "get_mut", "is_empty", "iter", "iter_mut", "len", "map", "push", "retain",
-        "take",
     ],
     extensions: &[
         // A creation names no registry, but may ask the one that it is for.

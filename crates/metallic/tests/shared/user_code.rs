@@ -1,5 +1,6 @@
 //! Code of the callers (keys, errors, resources, clocks) that uses the registry, or panics, when the registry runs it.
 
+mod bombs;
 mod comparisons;
 mod drops;
 mod labels;

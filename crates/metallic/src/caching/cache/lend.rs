@@ -51,12 +51,10 @@ impl<Key, R> Cache<Key, R> {
         (id, departures)
     }
 
-    /// Gives up the place of an entry that does not come back. Counts a removal if the caller keeps it.
-    pub(in crate::caching) fn give_up(&mut self, is_removal: bool) {
+    /// Gives up the place of an entry that does not come back, and counts a removal.
+    pub(in crate::caching) fn give_up(&mut self) {
         self.pending -= 1;
-        if is_removal {
-            self.counters.removals += 1;
-            self.counters.note(LastEvent::Cleared { count: 1 });
-        }
+        self.counters.removals += 1;
+        self.counters.note(LastEvent::Cleared { count: 1 });
     }
 }

@@ -7,6 +7,7 @@ use metallic_instrumentation::CreationOutcome;
 use super::{KeyedCache, nothing_newer};
 use crate::caching::cache::{Course, Departures, Elapsed, Reservation};
 use crate::caching::clock::TimeSource;
+use crate::caching::drops::Foreign;
 use crate::caching::entries::Entry;
 use crate::caching::gate::Passage;
 use crate::caching::order::EntryId;
@@ -83,7 +84,10 @@ where
     /// Ends the arrival: inserts the resource, which holds `bytes` bytes. Returns its entry, and the ticks that all of it took.
     #[inline(always)]
     pub(in crate::caching) fn commit(&mut self, resource: R, bytes: u64) -> (EntryId, u64) {
+        // A clock may panic, and so may the `Drop` of what is evicted.
+        let resource = Foreign::new(resource);
         let (cache, elapsed) = over(self.holder, &self.reach, self.begun, self.course, TimeSource::stamp);
+        let resource = resource.into_inner();
         let reservation = self.reservation.take().expect("an arrival begins before it ends");
         let key = self.key.take().expect("an arrival ends once");
         let (passage, began) = (self.passage.take(), reservation.began);
@@ -119,7 +123,7 @@ where
     ) -> Option<(Arc<str>, u64)> {
         let (cache, elapsed) = over(self.holder, &self.reach, self.begun, self.course, stamp);
         let reservation = self.reservation.take()?;
-        let key = self.key.take()?;
+        let key = Foreign::new(self.key.take()?);
         let passage = self.passage.take();
         let began = reservation.began;
         // Whatever was loaded, no resource was made of it.

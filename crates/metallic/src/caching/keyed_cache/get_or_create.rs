@@ -8,6 +8,7 @@ use equivalent::Equivalent;
 use metallic_instrumentation::RemovalCause;
 
 use super::{Arrival, KeyedCache};
+use crate::caching::drops::Foreign;
 use crate::caching::entries::hash_of;
 use crate::caching::gate::Caller;
 use crate::caching::query::Query;
@@ -60,13 +61,15 @@ impl<Key: Eq + Hash, R> KeyedCache<Key, R> {
     /// Inserts a resource that was made elsewhere, and returns the one it replaces. Counts neither a hit nor a miss beyond the
     /// miss that every insertion is.
     pub fn insert_made(&mut self, key: Key, resource: R) -> Option<R> {
+        let resource = Foreign::new(resource);
         let hash = hash_of(&key);
         let (now, found) = self.look_up(hash, &key);
-        let replaced = found.and_then(|_| self.remove_found(hash, &key, RemovalCause::Removed, now));
+        let replaced =
+            Foreign::new(found.and_then(|_| self.remove_found(hash, &key, RemovalCause::Removed, now)));
         let mut arrival = Arrival::new(self, |cache| cache, key, hash, now, None);
         arrival.begin();
-        arrival.commit(resource, 0);
-        replaced
+        arrival.commit(resource.into_inner(), 0);
+        replaced.into_inner()
     }
 
     /// The resource with this key, if a look-up would find it: an entry that was idle for too long is hidden. Does not count as

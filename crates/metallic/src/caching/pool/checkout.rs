@@ -12,6 +12,7 @@ use super::shelves::ShelfId;
 use super::{Item, Lent, Pool, PoolCore, Shelved};
 use crate::caching::cache::{Course, Departures, Elapsed, Reservation};
 use crate::caching::clock::TimeSource;
+use crate::caching::drops::Foreign;
 use crate::caching::entries::hash_of;
 use crate::caching::gate::Passage;
 use crate::caching::keyed_cache::nothing_newer;
@@ -105,11 +106,12 @@ impl<Key: Clone + Eq + Hash, R> Pool<Key, R> {
 
     fn reserve(&self, hash: u64, key: Key) -> PoolArrival<'_, Key, R> {
         let core = self.core();
-        // Before the lock: cloning a key is not ours.
-        let shelf_key = key.clone();
+        // Before the lock: cloning a key is not ours, and nor is its `Drop`.
+        let key = Foreign::new(key);
+        let mut shelf_key = Foreign::new(Key::clone(&key));
         let (mut state, now) = core.lock_at();
         // First, since it compares keys, which is not ours and may panic: nothing was changed then.
-        let (shelf, spare) = state.shelves.open(hash, shelf_key);
+        let shelf = state.shelves.open(hash, &mut shelf_key);
         let mut departures = Departures::none(now);
         let reservation = state.cache.reserve(now, nothing_newer, &mut departures);
         state.lent += 1;
@@ -118,7 +120,7 @@ impl<Key: Clone + Eq + Hash, R> Pool<Key, R> {
         drop(state);
         // Inside of the arrival: should a `Drop` panic, the miss is one that failed.
         let mut arrival = PoolArrival { core, open, begun: now, passage: None };
-        drop(spare);
+        drop(shelf_key);
         core.see_off(evicted);
         arrival.begun = core.time.stamp();
         arrival
@@ -138,18 +140,20 @@ struct PoolArrival<'a, Key, R> {
 struct Open<Key> {
     reservation: Reservation,
     shelf: ShelfId,
-    key: Key,
+    key: Foreign<Key>,
     epoch: u64,
 }
 
 impl<Key, R> PoolArrival<'_, Key, R> {
     fn commit(mut self, resource: R) -> Lent<Key, R> {
+        let resource = Foreign::new(resource);
         let elapsed = self.lasted(TimeSource::stamp);
         let Open { reservation, shelf, key, epoch } = self.open.take().expect("an arrival ends once");
         let (core, began) = (self.core, reservation.began);
         let mut state = core.lock();
         let history = state.cache.lend_created(reservation, elapsed);
         state.made += 1;
+        let (key, resource) = (key.into_inner(), resource.into_inner());
         let shelved = Shelved { resource, shelf, serial: state.made, label: None };
         let report = state.reporter.clone().map(|reporter| (reporter, state.totals()));
         drop(state);
@@ -176,7 +180,7 @@ impl<Key, R> PoolArrival<'_, Key, R> {
         let label = core.label(&key);
         let mut state = core.lock();
         state.cache.abandon(reservation, elapsed);
-        let last = state.shelves.give_up(shelf);
+        let last = state.shelves.give_up(shelf).map(Foreign::new);
         state.lent -= 1;
         state.failed = Some(label.clone());
         let report = state.reporter.clone().map(|reporter| (reporter, state.totals()));

@@ -40,22 +40,8 @@ impl<Key, R> Lent<Key, R> {
 
     /// Takes the item out of the pool for good. Counts as a removal.
     pub fn detach(mut lent: Self) -> R {
-        let Item { key, shelved, history, .. } = lent.item.take().expect("an item is returned by a drop");
-        let core = &*lent.core;
-        let mut state = core.lock();
-        state.lent -= 1;
-        state.cache.give_up(true);
-        let last = state.shelves.give_up(shelved.shelf);
-        let (reporter, size) = (state.reporter.clone(), state.cache.len());
-        drop(state);
-        drop(last);
-        if let Some(reporter) = reporter {
-            let now = core.time.stamp();
-            let label = || shelved.label.unwrap_or_else(|| core.label(&key));
-            reporter.removed(label, &history, 0, RemovalCause::Removed, now);
-            reporter.cleared(1, size, now);
-        }
-        shelved.resource
+        let item = lent.item.take().expect("an item is returned by a drop");
+        lent.core.remove(item, RemovalCause::Removed).into_inner()
     }
 
     /// The key of the item.
@@ -73,6 +59,26 @@ impl<Key, R> Lent<Key, R> {
 }
 
 impl<Key, R> PoolCore<Key, R> {
+    /// Keeps an item that is lent out for good, and returns it.
+    fn remove(&self, item: Item<Key, R>, cause: RemovalCause) -> Foreign<R> {
+        let Item { key, shelved: Shelved { resource, shelf, label, .. }, history, .. } = item;
+        let (key, resource) = (Foreign::new(key), Foreign::new(resource));
+        // Before anything is changed, and whatever the clock does.
+        let now = self.time.stamp_or(history.last_used);
+        let mut state = self.lock();
+        state.lent -= 1;
+        state.cache.give_up();
+        let last = state.shelves.give_up(shelf).map(Foreign::new);
+        let (reporter, size) = (state.reporter.clone(), state.cache.len());
+        drop(state);
+        if let Some(reporter) = reporter {
+            reporter.removed(|| label.unwrap_or_else(|| self.label(&key)), &history, 0, cause, now);
+            reporter.cleared(1, size, now);
+        }
+        drop((last, key));
+        resource
+    }
+
     /// Takes an item back, and drops what is too much then.
     fn take_back(&self, item: Item<Key, R>) {
         let Item { key, shelved, history, epoch } = item;
@@ -80,14 +86,12 @@ impl<Key, R> PoolCore<Key, R> {
         // Before anything is changed, and whatever the clock does: the item is taken back.
         let now = self.time.stamp_or(history.last_used);
         let mut state = self.lock();
-        state.lent -= 1;
         if state.epoch != epoch {
-            state.cache.give_up(false);
-            let last = state.shelves.give_up(shelf);
             drop(state);
-            drop((last.map(Foreign::new), Foreign::new(key), Foreign::new(shelved)));
+            drop(self.remove(Item { key, shelved, history, epoch }, RemovalCause::Cleared));
             return;
         }
+        state.lent -= 1;
         let expired = state.expire(now);
         let entry = Entry { key, resource: shelved };
         let (id, departures) = state.cache.take_back(entry, history, hash, now, nothing_newer);

@@ -5,6 +5,7 @@ use std::hash::Hash;
 
 use equivalent::Equivalent;
 
+use crate::caching::drops::Foreign;
 use crate::caching::entries::{Entries, Entry};
 use crate::caching::order::{EntryId, Renumbering};
 
@@ -29,20 +30,18 @@ struct Shelf {
 }
 
 impl<Key: Eq + Hash> Shelves<Key> {
-    /// Notes that an item of this key is about to be made for a holder. Returns the key if it has items already, to be dropped
-    /// elsewhere.
-    pub(super) fn open(&mut self, hash: u64, key: Key) -> (ShelfId, Option<Key>) {
-        let (id, spare) = match self.keys.find(hash, &key) {
-            Some(id) => (id, Some(key)),
-            None => {
-                self.len += 1;
-                let id = self.vacant.pop().unwrap_or(EntryId(self.len));
-                self.keys.insert(id, hash, Entry { key, resource: Shelf::default() }, 0, usize::MAX);
-                (id, None)
-            }
-        };
+    /// Notes that an item of this key is about to be made for a holder. Takes the key only if it has no items yet: where it is not
+    /// needed, or its `Eq` panics, it is the caller's to drop, elsewhere.
+    pub(super) fn open(&mut self, hash: u64, key: &mut Foreign<Key>) -> ShelfId {
+        let id = self.keys.find(hash, &**key).unwrap_or_else(|| {
+            self.len += 1;
+            let id = self.vacant.pop().unwrap_or(EntryId(self.len));
+            let key = key.take().expect("a key that was just looked for");
+            self.keys.insert(id, hash, Entry { key, resource: Shelf::default() }, 0, usize::MAX);
+            id
+        });
         self.keys.resource_mut(id).lent += 1;
-        (ShelfId(id), spare)
+        ShelfId(id)
     }
 }
 

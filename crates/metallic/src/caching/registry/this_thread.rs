@@ -4,12 +4,24 @@ use std::any::Any;
 use std::cell::RefCell;
 
 use super::{LocalRegistry, SharedRegistry};
+use crate::caching::drops::caught;
 use crate::caching::sync::thread_local;
 
 thread_local! {
     /// The locals of this thread that are not in use, by the numbers of their registries. Borrowed while one is taken out or put
     /// in, which calls no code that is not ours.
-    static LOCALS: RefCell<Vec<(u32, Box<dyn Any>)>> = RefCell::new(Vec::new());
+    static LOCALS: Locals = Locals(RefCell::new(Vec::new()));
+}
+
+struct Locals(RefCell<Vec<(u32, Box<dyn Any>)>>);
+
+impl Drop for Locals {
+    fn drop(&mut self) {
+        // A resource's `Drop` may panic, which would end the process here, where a thread ends.
+        for local in std::mem::take(self.0.get_mut()) {
+            caught(|| drop(local));
+        }
+    }
 }
 
 impl<D: 'static> SharedRegistry<D> {
@@ -52,7 +64,7 @@ impl<D: 'static> SharedRegistry<D> {
 
     fn take_local(&self) -> Option<Box<LocalRegistry<D>>> {
         let taken = LOCALS.try_with(|locals| {
-            let mut locals = locals.borrow_mut();
+            let mut locals = locals.0.borrow_mut();
             let place = locals.iter().position(|(number, _)| *number == self.number())?;
             Some(locals.swap_remove(place).1)
         });
@@ -64,7 +76,7 @@ impl<D: 'static> SharedRegistry<D> {
     fn keep_local(&self, local: Box<LocalRegistry<D>>) -> Option<Box<dyn Any>> {
         let number = self.number();
         let kept = LOCALS.try_with(|locals| {
-            let mut locals = locals.borrow_mut();
+            let mut locals = locals.0.borrow_mut();
             match locals.iter_mut().find(|(other, _)| *other == number) {
                 Some((_, other)) => Some(std::mem::replace(other, local)),
                 None => {

@@ -3,6 +3,8 @@
 use std::any::{Any, TypeId};
 use std::hash::{Hash, Hasher};
 
+use crate::caching::drops::run_each;
+
 /// A trait object that knows, as [`Any`] does, the type of what it points to.
 pub(in crate::caching) trait Erased: 'static {
     fn as_any(&self) -> &dyn Any;
@@ -22,6 +24,11 @@ enum Vacant {}
 impl<O: ?Sized> Cell<O> {
     fn vacant() -> Self {
         Self { type_id: TypeId::of::<Vacant>(), value: None }
+    }
+
+    /// Takes the value out, and with it its type.
+    fn take(&mut self) -> Option<Box<O>> {
+        std::mem::replace(self, Self::vacant()).value
     }
 
     fn is_vacant(&self) -> bool {
@@ -148,7 +155,7 @@ impl<O: Erased + ?Sized, const NEAR: usize> TypeTable<O, NEAR> {
         let hash = hash_of::<T>();
         for place in [Self::first(hash), Self::second(hash)] {
             if self.near[place].is::<T>() {
-                return std::mem::replace(&mut self.near[place], Cell::vacant()).value;
+                return self.near[place].take();
             }
         }
         let place = self.find_far::<T>().ok()?;
@@ -157,6 +164,13 @@ impl<O: Erased + ?Sized, const NEAR: usize> TypeTable<O, NEAR> {
 
     fn find_far<T: 'static>(&self) -> Result<usize, usize> {
         self.far.binary_search_by_key(&TypeId::of::<T>(), |cell| cell.type_id)
+    }
+}
+
+impl<O: ?Sized, const NEAR: usize> Drop for TypeTable<O, NEAR> {
+    fn drop(&mut self) {
+        // Each, whichever of them panics.
+        run_each(self.near.iter_mut().chain(&mut self.far).filter_map(Cell::take), drop);
     }
 }
 

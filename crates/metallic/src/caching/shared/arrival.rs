@@ -13,6 +13,7 @@ use super::state::Counted;
 use super::{OnFailure, SharedCore};
 use crate::caching::cache::{Course, Departures, Elapsed, Reservation};
 use crate::caching::clock::TimeSource;
+use crate::caching::drops::Foreign;
 use crate::caching::entries::Entry;
 use crate::caching::gate::Passage;
 use crate::caching::reporting::Ended;
@@ -61,9 +62,12 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
 
     fn commit(&mut self, resource: R, bytes: u64, course: Course) -> Result<Got<R>, Error> {
         let (core, hash) = (self.core, self.hash);
+        // A clock, a key's `Eq` or the `Drop` of what is evicted may panic from here on.
+        let resource = Foreign::new(resource);
         let elapsed = self.lasted(course, TimeSource::stamp);
         let key = self.key.clone();
-        let mut node = Node::new(resource, hash, bytes, elapsed.done, core.head.generation());
+        let resource = resource.into_inner();
+        let mut node = Foreign::new(Node::new(resource, hash, bytes, elapsed.done, core.head.generation()));
         let mut state = core.lock();
         if let Err(error) = core.claim(self.request) {
             drop(state);
@@ -82,8 +86,8 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
         let reservation = self.reservation.take().expect("an arrival ends once");
         let began = reservation.began;
         node.generation = core.count_insertion();
-        let node = Arc::new(node);
-        let entry = Entry { key, resource: node.clone() };
+        let node = Foreign::new(Arc::new(node.into_inner()));
+        let entry = Entry { key, resource: Arc::clone(&node) };
         let mut departures = Departures::none(elapsed.done);
         if state.cache.has_lost(&reservation) {
             state.cache.make_room_again(&reservation, uses, &mut departures);
@@ -110,7 +114,7 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
             core.tell(passage, ended, listener.as_ref().map(|listener| &*listener.reporter));
         }
         drop((replaced, leaving));
-        Ok(Got { node, ticks: elapsed.ticks })
+        Ok(Got { node: node.into_inner(), ticks: elapsed.ticks })
     }
 }
 

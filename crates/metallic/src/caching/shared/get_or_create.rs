@@ -11,6 +11,7 @@ use super::flight::{Flight, Landing, Outcome, Unwaited};
 use super::node::{Node, uses};
 use super::request::{Got, Made, Purpose, Request};
 use crate::caching::cache::Departures;
+use crate::caching::drops::Foreign;
 use crate::caching::entries::hash_of;
 use crate::caching::query::Query;
 use crate::caching::sync::atomic::Ordering;
@@ -46,7 +47,8 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
                 return Ok(Got { node, ticks: 0 });
             }
         }
-        let key = Arc::new(query.to_key());
+        // Held here longest: should the creation panic, its `Drop` may as well.
+        let key = Foreign::new(Arc::new(query.to_key()));
         let mut deadline = Deadline::Within(request.timeout);
         // What the gate said, once it was asked.
         let mut admitted = None;
@@ -90,24 +92,28 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
     /// Inserts a resource that was made elsewhere, and returns the one that it replaces.
     pub(in crate::caching) fn insert_made(&self, key: Key, resource: R, bytes: u64) -> Option<Arc<Node<R>>> {
         let (hash, request) = (hash_of(&key), self.request());
-        let replaced = self.remove(&key);
-        let key = Arc::new(key);
+        let mut resource = Foreign::new(resource);
+        let replaced = Foreign::new(self.remove(&key));
+        let key = Foreign::new(Arc::new(key));
         loop {
             match self.step(hash, &key, request, true) {
                 Step::Create(arrival) => {
+                    let resource = resource.take().expect("a place is reserved once");
                     let create = |_: &Key| Made::of(Ok::<_, Error>((resource, bytes)));
                     // It fails only if the device was lost meanwhile: then the resource is of no use.
                     let _ = arrival.create(create, |error, _| (error, None, String::new()));
-                    return replaced;
+                    return replaced.into_inner();
                 }
                 // Another thread is about to be faster, unless it fails.
                 Step::Wait(landing) => match landing.wait(None) {
                     Ok(_) => {}
                     // This thread itself, further out.
-                    Err(_) => return replaced,
+                    Err(_) => return replaced.into_inner(),
                 },
                 // Another thread was faster, and what it has made is as good; or the device was lost.
-                Step::Hit(_) | Step::Failed(_) | Step::Refused(_) | Step::Ask => return replaced,
+                Step::Hit(_) | Step::Failed(_) | Step::Refused(_) | Step::Ask => {
+                    return replaced.into_inner();
+                }
             }
         }
     }
@@ -134,7 +140,7 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
             return Step::Hit(state.cache.get(id).resource.clone());
         }
         if let (Some(id), Purpose::Use) = (found, request.purpose) {
-            let node = state.hit(id, now);
+            let node = Foreign::new(state.hit(id, now));
             let listener = state.listener();
             drop(state);
             self.see_off(&expired);
@@ -143,7 +149,7 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
                 listener.complete(now);
             }
             drop(expired);
-            return Step::Hit(node);
+            return Step::Hit(node.into_inner());
         }
         if self.epoch.load(Ordering::Relaxed) != request.epoch {
             return Step::Refused(Error::DeviceLost);

@@ -10,6 +10,7 @@ use super::SharedCore;
 use super::node::Node;
 use super::state::Counted;
 use crate::caching::clock::TimeSource;
+use crate::caching::drops::Foreign;
 use crate::caching::entries::hash_of;
 use crate::error::Error;
 
@@ -66,7 +67,8 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         let checked = match state.find(hash, query) {
             None => Ok(None),
             Some(id) => check().map(|()| {
-                let node = state.hit(id, now);
+                // Others may remove it while what expired is dropped.
+                let node = Foreign::new(state.hit(id, now));
                 let listener = state.listener().map(|listener| (listener, state.cache.get(id).key.clone()));
                 Some((node, listener))
             }),
@@ -78,7 +80,7 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
             listener.complete(now);
         }
         drop(leaving);
-        Ok(checked?.map(|(node, _)| node))
+        Ok(checked?.map(|(node, _)| node.into_inner()))
     }
 
     /// Returns the resource with this key, if it is there and not past its idle time. Counts nothing.
@@ -101,12 +103,12 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         let (mut state, now) = self.lock_at();
         expired = self.expire(&mut state, now);
         let departures = state.cache.remove(hash, &Counted(query), RemovalCause::Removed, now);
-        let removed = departures.iter().next().map(|departed| departed.entry.resource.clone());
+        let removed = departures.iter().next().map(|departed| Foreign::new(departed.entry.resource.clone()));
         let removed_leaves = self.leave(&mut state, departures);
         drop(state);
         self.see_off(&expired);
         self.see_off(&removed_leaves);
         drop((expired, removed_leaves));
-        removed
+        removed.map(Foreign::into_inner)
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::creators::Creators;
 use super::node::Node;
 use super::task::{Maker, Progress, Task};
+use crate::caching::drops::{Foreign, run_each};
 use crate::error::Error;
 
 /// A resource that is created in the background.
@@ -30,7 +31,8 @@ use crate::error::Error;
 /// notice a circle. An executor that blocks the thread of a creation until a ticket is ready may wait for ever.
 #[must_use = "what no one wants is not created"]
 pub struct Ticket<R: Send + Sync + 'static> {
-    task: Arc<Task<R>>,
+    /// The last that knows of a creation drops what it holds, which is not ours.
+    task: Foreign<Arc<Task<R>>>,
     /// Its place among the tickets of the task.
     place: u64,
 }
@@ -38,7 +40,7 @@ pub struct Ticket<R: Send + Sync + 'static> {
 impl<R: Send + Sync + 'static> Ticket<R> {
     /// The first of a task.
     pub(super) fn new(task: Arc<Task<R>>) -> Self {
-        Self { task, place: 0 }
+        Self { task: Foreign::new(task), place: 0 }
     }
 
     /// One whose creation cannot be tried.
@@ -136,13 +138,13 @@ impl<R: Clone + Send + Sync + 'static> Future for Ticket<R> {
 
 impl<R: Send + Sync + 'static> Clone for Ticket<R> {
     fn clone(&self) -> Self {
-        Self { task: self.task.clone(), place: self.task.want() }
+        Self { task: Foreign::new(Arc::clone(&self.task)), place: self.task.want() }
     }
 }
 
 impl<R: Send + Sync + 'static> Drop for Ticket<R> {
     fn drop(&mut self) {
-        self.task.unwant(self.place);
+        run_each([&self.task], |task| task.unwant(self.place));
     }
 }
 

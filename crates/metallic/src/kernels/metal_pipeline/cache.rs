@@ -6,15 +6,23 @@ use objc2::rc::{Retained, autoreleasepool};
 use objc2::runtime::ProtocolObject;
 use objc2_foundation::NSString;
 use objc2_metal::{
-    MTLComputePipelineState, MTLDataType, MTLDevice, MTLFunctionConstantValues, MTLLibrary, MTLSize,
+    MTLComputePipelineState, MTLDataType, MTLDevice, MTLFunction, MTLFunctionConstantValues, MTLLibrary,
+    MTLSize,
 };
 
+#[cfg(feature = "store")]
+use super::archive;
 use super::key::{FunctionConstant, MetalPipelineKey};
+#[cfg(feature = "portable")]
+use crate::PortableKernel;
+#[cfg(feature = "store")]
+use crate::caching::Creation;
 use crate::caching::{CacheableKernel, ResourceCache};
 use crate::device::Device;
 use crate::error::MetalError;
 
-/// Caches compute pipelines, compiled from source with their function constants, as [`MetalPipeline`]s.
+/// Caches compute pipelines, compiled from source with their function constants, as [`MetalPipeline`]s. In a registry with a store each is
+/// an artifact, a binary archive of Metal's.
 #[derive(Debug)]
 pub struct MetalPipelineKernel;
 
@@ -49,28 +57,60 @@ impl CacheableKernel for MetalPipelineKernel {
         autoreleasepool(|_| compile(key, device))
     }
 
+    #[cfg(feature = "store")]
+    fn create(
+        key: &Self::Key,
+        cx: &mut Creation<'_, Self, Device>,
+    ) -> Result<Self::CachedResource, MetalError> {
+        if cx.has_store() && archive::are_supported() {
+            return archive::create(key, cx);
+        }
+        Self::create_cached_resource(key, cx.device())
+    }
+
     fn device_identity(device: &Device) -> Option<u64> {
         Some(device.registryID())
     }
 }
 
+#[cfg(feature = "portable")]
+impl PortableKernel for MetalPipelineKernel {
+    const SCHEMA: u32 = 1;
+}
+
 fn compile(key: &MetalPipelineKey, device: &Device) -> Result<MetalPipeline, MetalError> {
+    let function = specialize(key, device)?;
+    let pipeline = device
+        .newComputePipelineStateWithFunction_error(&function)
+        .map_err(|error| MetalError::ns_error(COMPILATION, &error))?;
+    Ok(MetalPipeline::of(pipeline))
+}
+
+/// The operation in errors.
+pub(super) const COMPILATION: &str = "compute pipeline compilation";
+
+impl MetalPipeline {
+    pub(super) fn of(pipeline: Retained<ProtocolObject<dyn MTLComputePipelineState>>) -> Self {
+        let (simd, most) = (pipeline.threadExecutionWidth().max(1), pipeline.maxTotalThreadsPerThreadgroup());
+        let thread_group_size = MTLSize { width: (most - most % simd).max(1), height: 1, depth: 1 };
+        Self { pipeline, thread_group_size }
+    }
+}
+
+/// The function with its constants, of the source's own library: the part that Metal's archives do not keep.
+pub(super) fn specialize(
+    key: &MetalPipelineKey,
+    device: &Device,
+) -> Result<Retained<ProtocolObject<dyn MTLFunction>>, MetalError> {
     let library = device
         .newLibraryWithSource_options_error(&NSString::from_str(key.function().source()), None)
         .map_err(|error| MetalError::ns_error("metal library compilation", &error))?;
-    let function = library
+    library
         .newFunctionWithName_constantValues_error(
             &NSString::from_str(key.function().name()),
             &constant_values(key.constants()),
         )
-        .map_err(|error| MetalError::ns_error("metal function specialization", &error))?;
-    let pipeline = device
-        .newComputePipelineStateWithFunction_error(&function)
-        .map_err(|error| MetalError::ns_error("compute pipeline compilation", &error))?;
-
-    let (simd, most) = (pipeline.threadExecutionWidth().max(1), pipeline.maxTotalThreadsPerThreadgroup());
-    let thread_group_size = MTLSize { width: (most - most % simd).max(1), height: 1, depth: 1 };
-    Ok(MetalPipeline { pipeline, thread_group_size })
+        .map_err(|error| MetalError::ns_error("metal function specialization", &error))
 }
 
 fn constant_values(constants: &[(u16, FunctionConstant)]) -> Retained<MTLFunctionConstantValues> {

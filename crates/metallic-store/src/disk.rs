@@ -261,7 +261,17 @@ impl DiskStore {
         Ok(DiskUsage { entries, bytes: ledger.total(), limit: self.inner.limit })
     }
 
-    /// Evicts what is worth least until at most `bytes` are left, and returns the bytes that were evicted. Zero clears the store.
+    /// Verifies an entry to its last byte, and returns the length of its file. Does not count as a use.
+    ///
+    /// # Errors
+    ///
+    /// Why a read would not return it.
+    pub fn verify(&self, id: &EntryId) -> Result<u64, MissCause> {
+        self.inner.verified(id).map(|(_, _, stat)| stat.len)
+    }
+
+    /// Evicts what is worth least until at most `bytes` are left, and links whose artifact is no longer there. Returns the bytes that
+    /// were evicted. Zero clears the store.
     ///
     /// # Errors
     ///

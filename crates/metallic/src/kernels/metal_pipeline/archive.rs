@@ -10,7 +10,7 @@ use objc2_metal::{
     MTLDevice, MTLPipelineOption,
 };
 
-use super::cache::{COMPILATION, MetalPipeline, MetalPipelineKernel, specialize};
+use super::compile::{COMPILATION, MetalPipeline, specialize};
 use super::key::MetalPipelineKey;
 use super::private_file::PrivateFile;
 use crate::caching::Creation;
@@ -21,16 +21,13 @@ use crate::error::MetalError;
 type Archive = Retained<ProtocolObject<dyn MTLBinaryArchive>>;
 type Pipeline = Retained<ProtocolObject<dyn MTLComputePipelineState>>;
 
-/// An artifact is an archive of one pipeline. The key has the whole source, so that no content has to be named.
-impl PersistentKernel for MetalPipelineKernel {
-    fn fingerprint(device: &Device) -> Fingerprint {
-        // Compiler and driver are the system's: its version has the number of its build.
-        let system = NSProcessInfo::processInfo().operatingSystemVersionString();
-        Fingerprint::new()
-            .with_layer("compiler", concat!("metallic ", env!("CARGO_PKG_VERSION"), ", default options"))
-            .with_layer("os", format!("{} {} {system}", env::consts::OS, env::consts::ARCH))
-            .with_layer("device", device.name().to_string())
-    }
+/// The rest of what an archive depends on. Compiler and driver are the system's, whose version has the number of its build.
+pub(super) fn fingerprint(device: &Device) -> Fingerprint {
+    let system = NSProcessInfo::processInfo().operatingSystemVersionString();
+    Fingerprint::new()
+        .with_layer("compiler", concat!("metallic ", env!("CARGO_PKG_VERSION"), ", default options"))
+        .with_layer("os", format!("{} {} {system}", env::consts::OS, env::consts::ARCH))
+        .with_layer("device", device.name().to_string())
 }
 
 /// Returns `true` if the system has binary archives, as macOS has from version 11 on.
@@ -39,9 +36,9 @@ pub(super) fn are_supported() -> bool {
 }
 
 /// Creates from the stored archive, or compiles into one and stores that. A device that keeps no archives compiles as without a store.
-pub(super) fn create(
+pub(super) fn create<K: PersistentKernel>(
     key: &MetalPipelineKey,
-    cx: &mut Creation<'_, MetalPipelineKernel, Device>,
+    cx: &mut Creation<'_, K, Device>,
 ) -> Result<MetalPipeline, MetalError> {
     let device = cx.device().ok_or(MetalError::DeviceNotAvailable)?;
     autoreleasepool(|_| {

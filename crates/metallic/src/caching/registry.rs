@@ -32,7 +32,7 @@ use super::clock::{Clock, TimeSource};
 use super::drops::run_each;
 use super::entries::hash_of;
 use super::gate::{Caller, CreationGate};
-use super::kernel::{Attachment, CacheableKernel, Frame};
+use super::kernel::{CacheableKernel, CurrentAttachment, Frame};
 use super::kernel_cache::{Asker, Found, Holds, KernelCache, create, get_or_create_slow};
 use super::keyed_cache::KeyedCache;
 use super::policy::EvictionPolicy;
@@ -46,6 +46,8 @@ use self::erased::ErasedCache;
 pub use self::facade::{EitherRegistry, Registry, ResourceCache};
 #[cfg(feature = "manifest")]
 pub(crate) use self::gated::key_label;
+#[cfg(feature = "store")]
+pub(crate) use self::keyed::KeyedCreation;
 pub use self::keyed::{LocalSharedCache, SharedCache};
 pub use self::local::{Batch, LocalRegistry};
 pub use self::shared::SharedRegistry;
@@ -103,7 +105,7 @@ pub struct CacheRegistry<D = Device> {
     name: Option<CacheName>,
     /// Policies of caches that do not exist yet, by name.
     policies_to_come: HashMap<String, EvictionPolicy, FxBuildHasher>,
-    attachment: Option<Attachment>,
+    attachment: CurrentAttachment,
     /// Tells this registry from all others of the process.
     number: u32,
 }
@@ -387,7 +389,7 @@ impl<D> Default for CacheRegistry<D> {
             gate: None,
             name: None,
             policies_to_come: HashMap::default(),
-            attachment: None,
+            attachment: CurrentAttachment::default(),
             number: next_number(),
         }
     }

@@ -247,6 +247,15 @@ impl DiskStore {
         self.inner.foreign()
     }
 
+    /// Tells whether there is a store in the folder: a ledger or entries, if they are none yet.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be listed. One that is not there has none.
+    pub fn holds_store(&self) -> io::Result<bool> {
+        self.inner.holds_store()
+    }
+
     /// Counts what is in the folder, and corrects the ledger by it.
     ///
     /// # Errors

@@ -9,33 +9,13 @@ use metallic_store::{
 use super::entries::Entries;
 use super::finding::{Examined, Finding};
 use super::probe::{Probe, Trip};
+use crate::commands::store::folder::none_in;
 use crate::units::{bytes, nanoseconds};
 
-/// The finding that there is no store in a folder that the user named, and none can be meant: it is not there, or there are other things
-/// in it. Nothing is changed. An empty folder is one that a store can be made in.
+/// The finding that there is [no store](none_in) in a folder that the user named. Nothing is changed.
 pub fn no_store(folder: &Path) -> Option<Examined> {
-    let (detail, advice) = match folder.read_dir() {
-        Err(error) if error.kind() == ErrorKind::NotFound => (
-            "there is no store in this place".to_owned(),
-            "Is the path right? `metallic run --store` and `metallic store import --store` make one.",
-        ),
-        Ok(names) => {
-            let number = names.count();
-            let foreign = DiskStore::open(folder, DiskOptions::new().read_only()).foreign().ok()?;
-            let mut at_top = foreign.iter().filter(|path| path.parent() == Some(folder));
-            let first = at_top.next()?;
-            if at_top.count() + 1 != number {
-                return None;
-            }
-            let detail = format!(
-                "this is no store: there are {number} other things in it, such as {}",
-                first.display()
-            );
-            (detail, "Is the path right? Give a store its own folder.")
-        }
-        Err(_) => return None,
-    };
-    let findings = vec![Finding::failure("folder", detail, advice)];
+    let advice = "Is the path right? `metallic run --store` and `metallic store import --store` make one.";
+    let findings = vec![Finding::failure("folder", none_in(folder)?, advice)];
     Some(Examined { level: "folder", place: folder.display().to_string(), findings })
 }
 

@@ -66,6 +66,14 @@ pub(crate) fn disk(
     observer: Option<&Arc<dyn StoreObserver>>,
     limit: u64,
 ) -> Result<Arc<DiskStore>, Error> {
+    Ok(Arc::new(DiskStore::open(folder(args)?, options(observer, limit)?)))
+}
+
+/// The options of the folder.
+///
+/// # Errors
+/// As [`secret`].
+pub(crate) fn options(observer: Option<&Arc<dyn StoreObserver>>, limit: u64) -> Result<DiskOptions, Error> {
     let mut options = DiskOptions::new().with_limit(limit);
     if let Some(secret) = secret()? {
         options = options.with_secret(secret);
@@ -73,7 +81,7 @@ pub(crate) fn disk(
     if let Some(observer) = observer {
         options = options.with_observer(observer.clone());
     }
-    Ok(Arc::new(DiskStore::open(folder(args)?, options)))
+    Ok(options)
 }
 
 /// Opens all levels. A server that does not answer is no error either.

@@ -230,3 +230,21 @@ fn what_is_no_file_in_the_place_of_an_entry_is_removed_if_that_loses_nothing() {
     assert!(stderr.contains("cannot be removed"), "{stderr}");
     assert!(!link.is_symlink() && elsewhere.exists() && folder.join("someone's").exists());
 }
+
+#[test]
+fn a_command_that_changes_a_store_waits_for_the_writes_of_others() {
+    let place = Place::filled();
+    let ledger = fs::File::open(place.folder.join("ledger")).unwrap();
+    ledger.lock().unwrap();
+    std::thread::scope(|scope| {
+        let (send, ended) = std::sync::mpsc::channel();
+        let place = &place;
+        scope.spawn(move || send.send(place.run(&["clear"])).unwrap());
+        // Longer than a program waits, which would then do without.
+        let early = ended.recv_timeout(Duration::from_millis(900));
+        assert!(early.is_err(), "it waits: {early:?}");
+        drop(ledger);
+        let (text, stderr) = crate::streams(&ended.recv().unwrap());
+        assert!(text.contains("removed 3 artifacts, 1 link") && stderr.is_empty(), "{text}{stderr}");
+    });
+}

@@ -1,6 +1,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use metallic_store::{DiskOptions, DiskStore, StoreObserver};
 
@@ -68,15 +69,22 @@ pub(super) fn create(
     observer: Option<&Arc<dyn StoreObserver>>,
 ) -> Result<Arc<DiskStore>, Error> {
     let place = StoreArgs { store: args.store.clone(), ..StoreArgs::default() };
-    let store = store::disk(&place, observer, DiskOptions::DEFAULT_LIMIT)?;
+    let open = |limit| {
+        let options = store::options(observer, limit)?.with_lock_wait(PATIENCE);
+        Ok::<_, Error>(Arc::new(DiskStore::open(store::folder(&place)?, options)))
+    };
+    let store = open(DiskOptions::DEFAULT_LIMIT)?;
     safe(&store)?;
     // A program may let its folder grow further than this one would: nothing leaves because it is looked at.
     let used = store.usage().map_or(0, |usage| usage.bytes);
     if used <= DiskOptions::DEFAULT_LIMIT / 2 {
         return Ok(store);
     }
-    store::disk(&place, observer, used.saturating_add(DiskOptions::DEFAULT_LIMIT))
+    open(used.saturating_add(DiskOptions::DEFAULT_LIMIT))
 }
+
+/// How long a command waits for other processes' writes. A program that creates pipelines had better compile; who asks for a change wants it.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 fn safe(store: &DiskStore) -> Result<(), Error> {
     match store.refusal() {

@@ -139,8 +139,8 @@ impl Entries {
             ahead => Finding::warning(
                 "clock",
                 format!(
-                    "{ahead} entries are from the future: this clock went back, or another machine's is ahead. Eviction takes them \
-                     for just used"
+                    "{ahead} entries are from the future: this clock went back, or another machine's is ahead. To eviction \
+                     they are as old as they are ahead"
                 ),
                 "Let the machines keep their time by NTP.",
             ),

@@ -133,8 +133,8 @@ pub struct KeptAs<'a> {
 }
 
 impl<'a> KeptAs<'a> {
-    /// Says what is compiled, and with what, as [`PersistentKernel::content`](super::PersistentKernel::content) does. Asked for when the
-    /// key has no artifact.
+    /// Says what is compiled, and with what, as [`PersistentKernel::content`](super::PersistentKernel::content) does. Asked for
+    /// when the key has no artifact.
     pub fn with_content(mut self, content: impl Fn() -> Content + 'a) -> Self {
         self.content = Some(Box::new(content));
         self

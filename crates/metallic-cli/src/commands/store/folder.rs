@@ -29,8 +29,8 @@ pub(super) fn open(args: &FolderArgs) -> Result<DiskStore, Error> {
     Ok(store)
 }
 
-/// Says that there is no store in a folder, and none can be meant: it is not there, or there are other things in it alone. An empty folder
-/// is one that a store can be made in.
+/// Says that there is no store in a folder, and none can be meant: it is not there, or there are other things in it alone. An
+/// empty folder is one that a store can be made in.
 pub(super) fn none_in(folder: &Path) -> Option<String> {
     match folder.read_dir() {
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -83,7 +83,8 @@ pub(super) fn create(
     open(used.saturating_add(DiskOptions::DEFAULT_LIMIT))
 }
 
-/// How long a command waits for other processes' writes. A program that creates pipelines had better compile; who asks for a change wants it.
+/// The longest wait for other processes' writes. A program that creates pipelines had better compile; a user who asks for a
+/// change wants it.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 fn safe(store: &DiskStore) -> Result<(), Error> {

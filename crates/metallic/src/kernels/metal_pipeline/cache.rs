@@ -17,8 +17,8 @@ use crate::creation::{Fingerprint, PersistentKernel};
 use crate::device::Device;
 use crate::error::MetalError;
 
-/// Caches compute pipelines, compiled from source with their function constants, as [`MetalPipeline`]s. In a registry with a store each is
-/// an artifact, a binary archive of Metal's.
+/// Caches compute pipelines, compiled from source with their function constants, as [`MetalPipeline`]s. In a registry with a
+/// store each is an artifact, a binary archive of Metal's.
 #[derive(Debug)]
 pub struct MetalPipelineKernel;
 

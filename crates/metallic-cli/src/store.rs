@@ -44,6 +44,11 @@ pub(crate) fn folder(args: &StoreArgs) -> Result<PathBuf, Error> {
     own.or_else(|| DiskStore::platform_folder("metallic")).ok_or_else(no_folder)
 }
 
+/// Returns `true` if the user names the folder, by a flag or in the environment.
+pub(crate) fn is_named(args: &StoreArgs) -> bool {
+    args.store.is_some() || variable(FOLDER).is_some()
+}
+
 /// The secret that authenticates artifacts, if the environment has one.
 ///
 /// # Errors
@@ -61,6 +66,14 @@ pub(crate) fn disk(
     observer: Option<&Arc<dyn StoreObserver>>,
     limit: u64,
 ) -> Result<Arc<DiskStore>, Error> {
+    Ok(Arc::new(DiskStore::open(folder(args)?, options(observer, limit)?)))
+}
+
+/// The options of the folder.
+///
+/// # Errors
+/// As [`secret`].
+pub(crate) fn options(observer: Option<&Arc<dyn StoreObserver>>, limit: u64) -> Result<DiskOptions, Error> {
     let mut options = DiskOptions::new().with_limit(limit);
     if let Some(secret) = secret()? {
         options = options.with_secret(secret);
@@ -68,7 +81,7 @@ pub(crate) fn disk(
     if let Some(observer) = observer {
         options = options.with_observer(observer.clone());
     }
-    Ok(Arc::new(DiskStore::open(folder(args)?, options)))
+    Ok(options)
 }
 
 /// Opens all levels. A server that does not answer is no error either.
@@ -77,6 +90,17 @@ pub(crate) fn disk(
 /// As [`disk`], and [`Error::Usage`] if a URL cannot be meant.
 pub(crate) fn open(args: &StoreArgs, observer: Option<&Arc<dyn StoreObserver>>) -> Result<OpenStore, Error> {
     let disk = disk(args, observer, DiskOptions::DEFAULT_LIMIT)?;
+    Ok(OpenStore { disk, remote: remote(args, observer)? })
+}
+
+/// Opens the remote level alone, if there is to be one.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn remote(
+    args: &StoreArgs,
+    observer: Option<&Arc<dyn StoreObserver>>,
+) -> Result<Option<Arc<RemoteStore>>, Error> {
     let mut options = RemoteOptions::new();
     if let Some(secret) = secret()? {
         options = options.with_secret(secret);
@@ -89,7 +113,7 @@ pub(crate) fn open(args: &StoreArgs, observer: Option<&Arc<dyn StoreObserver>>) 
     }
     let remote = url(args).map(|url| RemoteStore::at(&url, options)).transpose();
     let remote = remote.map_err(|error| Error::Usage(format!("--store-remote: {error}")))?;
-    Ok(OpenStore { disk, remote: remote.map(Arc::new) })
+    Ok(remote.map(Arc::new))
 }
 
 /// The URL of the remote level, if there is to be one.

@@ -247,6 +247,15 @@ impl DiskStore {
         self.inner.foreign()
     }
 
+    /// Tells whether there is a store in the folder: a ledger or entries, if they are none yet.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be listed. One that is not there has none.
+    pub fn holds_store(&self) -> io::Result<bool> {
+        self.inner.holds_store()
+    }
+
     /// Counts what is in the folder, and corrects the ledger by it.
     ///
     /// # Errors
@@ -261,7 +270,17 @@ impl DiskStore {
         Ok(DiskUsage { entries, bytes: ledger.total(), limit: self.inner.limit })
     }
 
-    /// Evicts what is worth least until at most `bytes` are left, and returns the bytes that were evicted. Zero clears the store.
+    /// Verifies an entry to its last byte, and returns the length of its file. Does not count as a use.
+    ///
+    /// # Errors
+    ///
+    /// Why a read would not return it.
+    pub fn verify(&self, id: &EntryId) -> Result<u64, MissCause> {
+        self.inner.verified(id).map(|(_, _, stat)| stat.len)
+    }
+
+    /// Evicts what is worth least until at most `bytes` are left, and links whose artifact is no longer there. Returns the bytes that
+    /// were evicted. Zero clears the store.
     ///
     /// # Errors
     ///

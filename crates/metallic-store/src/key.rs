@@ -74,11 +74,12 @@ impl ArtifactKey {
 
     /// The key of a cache's entry, encoded by postcard (version 1 of its wire format).
     ///
-    /// Equal keys must serialize equally: a `HashMap` inside a key does not.
+    /// Equal keys must serialize equally: a `HashMap` inside a key does not. A key that takes more than 65,536 bytes, such as one with
+    /// a whole source in it, is identified by their digest instead, as a [`KeyKind::Content`].
     ///
     /// # Errors
     ///
-    /// As [`ArtifactKey::new`], or if the key's `Serialize` fails.
+    /// If the name has not 1 to 64 bytes, or the key's `Serialize` fails.
     #[cfg(feature = "encode")]
     pub fn of<K: serde::Serialize + ?Sized>(
         cache: impl Into<String>,
@@ -87,10 +88,16 @@ impl ArtifactKey {
         fingerprint: Fingerprint,
     ) -> Result<Self, KeyError> {
         let cache = cache.into();
-        match postcard::to_allocvec(key) {
-            Ok(bytes) => Self::new(cache, schema, bytes, fingerprint),
-            Err(cause) => Err(KeyError::Encode { cache, cause: cause.to_string() }),
+        let bytes = match postcard::to_allocvec(key) {
+            Ok(bytes) => bytes,
+            Err(cause) => return Err(KeyError::Encode { cache, cause: cause.to_string() }),
+        };
+        if bytes.len() <= limits::KEY {
+            return Self::new(cache, schema, bytes, fingerprint);
         }
+        let digest = Content::new().with("key", bytes).digest();
+        let key = Self::new(cache, schema, digest.0, fingerprint)?;
+        Ok(Self { kind: KeyKind::Content, ..key })
     }
 
     /// The key of the same cache that is identified by its content instead: by all that is compiled, and with what.

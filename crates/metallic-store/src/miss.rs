@@ -114,8 +114,8 @@ pub enum SaveError {
     /// A remote store does not answer, or did not once in this process.
     #[error("not available: {0}")]
     Unavailable(String),
-    /// The queue of the store's background work is full.
-    #[error("the queue of writes is full")]
+    /// Others write: another process has the ledger, or the queue of the store's background work is full.
+    #[error("other writes take too long")]
     Busy,
     /// The store panicked: see [`StoreGuard`](crate::StoreGuard).
     #[error("the store panicked")]

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use metallic_store::ArtifactStore;
 
-use crate::{Place, content, gemm, name, softmax};
+use crate::{Place, content, gemm, name, path, softmax};
 
 #[test]
 fn artifacts_are_listed_with_what_they_cost() {
@@ -139,11 +139,11 @@ fn pruning_says_what_it_evicted_and_leaves_what_is_worth_most() {
     let place = Place::filled();
     let json = place.json(&["prune", "--to", "7K"]);
     let removed = json["removed"].as_array().unwrap();
-    assert_eq!(removed.len(), 1, "{json}");
-    // The content cost least, and the link to it is worth its millisecond for few bytes.
-    assert_eq!(removed[0]["label"], "row");
+    // The content cost least, and the link to it leads nowhere then.
+    let labels: Vec<_> = removed.iter().map(|entry| (&entry["label"], &entry["link"])).collect();
+    assert_eq!(labels, [(&"row".into(), &false.into()), (&"row".into(), &true.into())], "{json}");
     let text = place.text(&["prune", "--to", "0"]);
-    assert!(text.contains("removed 2 artifacts, 1 link"), "{text}");
+    assert!(text.contains("removed 2 artifacts, 0 links"), "{text}");
     assert_eq!(place.store().ids(None), Ok(Vec::new()));
 }
 
@@ -198,4 +198,53 @@ fn labels_cannot_steer_a_terminal() {
     for args in [vec!["ls"], vec!["show", &name(&gemm("999"))], vec!["why", &name(&gemm("999"))]] {
         assert!(!place.text(&args).contains('\u{1b}'), "{args:?}");
     }
+}
+
+#[test]
+fn a_folder_of_other_things_is_no_store_to_any_command_and_stays_as_it_is() {
+    let place = Place::empty();
+    fs::create_dir_all(place.folder.join("tmp")).unwrap();
+    fs::write(place.folder.join("main.rs"), "mine").unwrap();
+    let bundle = place.beside("new.bundle");
+    let export = ["export", "--out", path(&bundle)];
+    for args in [&["ls"][..], &["verify"], &["prune", "--to", "0"], &["clear"], &["why", "gemm"], &export] {
+        let stderr = place.failure(args, 1);
+        assert!(stderr.contains("this is no store: there are other things in it"), "{args:?}: {stderr}");
+    }
+    assert_eq!(fs::read_dir(&place.folder).unwrap().count(), 2, "not even a ledger was made");
+    assert!(!bundle.exists());
+}
+
+#[test]
+fn what_is_no_file_in_the_place_of_an_entry_is_removed_if_that_loses_nothing() {
+    let place = Place::filled();
+    let (link, folder) = (place.file(&gemm("550").id()), place.file(&gemm("560").id()));
+    fs::remove_file(&link).unwrap();
+    fs::remove_file(&folder).unwrap();
+    let elsewhere = place.beside("elsewhere");
+    fs::write(&elsewhere, "mine").unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(&elsewhere, &link).unwrap();
+    fs::create_dir_all(folder.join("someone's")).unwrap();
+    let stderr = place.failure(&["verify", "--remove"], 1);
+    assert!(stderr.contains("cannot be removed"), "{stderr}");
+    assert!(!link.is_symlink() && elsewhere.exists() && folder.join("someone's").exists());
+}
+
+#[test]
+fn a_command_that_changes_a_store_waits_for_the_writes_of_others() {
+    let place = Place::filled();
+    let ledger = fs::File::open(place.folder.join("ledger")).unwrap();
+    ledger.lock().unwrap();
+    std::thread::scope(|scope| {
+        let (send, ended) = std::sync::mpsc::channel();
+        let place = &place;
+        scope.spawn(move || send.send(place.run(&["clear"])).unwrap());
+        // Longer than a program waits, which would then do without.
+        let early = ended.recv_timeout(Duration::from_millis(900));
+        assert!(early.is_err(), "it waits: {early:?}");
+        drop(ledger);
+        let (text, stderr) = crate::streams(&ended.recv().unwrap());
+        assert!(text.contains("removed 3 artifacts, 1 link") && stderr.is_empty(), "{text}{stderr}");
+    });
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use metallic_cli::commands::store::doctor::{
-    Clues, Examined, Finding, Verdict, examine_base, examine_folder, examine_server,
+    Clues, Examined, Finding, Verdict, examine_base, examine_folder, examine_server, no_store,
 };
 use metallic_store::{
     ArtifactStore, Bundle, DiskOptions, DiskStore, MemoryStore, RemoteOptions, RemoteStore, Secret,
@@ -120,8 +120,68 @@ fn what_is_damaged_or_not_the_stores_is_found() {
     fs::write(place.file(&gemm("550").id()), "nonsense").unwrap();
     fs::write(place.folder.join("notes"), "mine").unwrap();
     let examined = faulty(&place, Faulty::default());
-    assert_found(&examined, "entries", Verdict::Warning, "1 of 4 are no entries");
+    assert_found(&examined, "entries", Verdict::Warning, "1 of 4 cannot be used");
     assert_found(&examined, "foreign", Verdict::Warning, "notes");
+}
+
+#[test]
+fn a_place_that_is_no_store_is_said_to_be_none_and_left_alone() {
+    let place = Place::empty();
+    let stderr = place.failure(&["doctor"], 3);
+    assert!(stderr.contains("there is no store in this place"), "{stderr}");
+    assert!(!place.folder.exists(), "and none is made");
+    let text = streams(&place.run(&["doctor"])).0.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("`metallic store import --store` make one"), "{text}");
+
+    fs::create_dir_all(place.folder.join("entries")).unwrap();
+    fs::write(place.folder.join("notes"), "mine").unwrap();
+    assert!(no_store(&place.folder).is_none(), "a store with a file that is not its own");
+    fs::remove_dir(place.folder.join("entries")).unwrap();
+    let stderr = place.failure(&["doctor"], 3);
+    assert!(stderr.contains("there are other things in it, such as `notes`"), "{stderr}");
+    assert_eq!(fs::read_dir(&place.folder).unwrap().count(), 1);
+
+    fs::remove_file(place.folder.join("notes")).unwrap();
+    let json = place.json(&["doctor"]);
+    assert_eq!(json["failures"], 0, "an empty folder is one to make a store in: {json}");
+}
+
+#[test]
+fn a_platform_folder_that_is_not_there_is_made() {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_metallic"));
+    command.args(["store", "doctor"]).env_clear().env("HOME", home.path());
+    let (text, stderr) = streams(&command.output().unwrap());
+    assert!(text.contains("written, read and verified") && stderr.is_empty(), "{text}{stderr}");
+}
+
+#[test]
+fn payloads_of_a_sample_are_read_without_counting_as_uses() {
+    let place = Place::filled();
+    assert_found(&faulty(&place, Faulty::default()), "entries", Verdict::Ok, "all 4 are whole");
+    let damaged = place.file(&gemm("560").id());
+    let mut bytes = fs::read(&damaged).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&damaged, bytes).unwrap();
+    let long_ago = SystemTime::now() - Duration::from_secs(100_000);
+    let used = fs::File::open(place.file(&gemm("550").id())).unwrap();
+    used.set_modified(long_ago).unwrap();
+    let examined = faulty(&place, Faulty::default());
+    assert_found(
+        &examined,
+        "entries",
+        Verdict::Warning,
+        "1 of 4 cannot be used, the first: damaged: the digest of its payloads",
+    );
+    assert_eq!(used.metadata().unwrap().modified().unwrap(), long_ago);
+
+    let many = Place::empty();
+    let store = DiskStore::open(&many.folder, DiskOptions::new());
+    for number in 0..300 {
+        store.save(&gemm(&number.to_string()), &metallic_store::Artifact::native(*b"code")).unwrap();
+    }
+    let part = "300 headers are right, and the 256 entries";
+    assert_found(&faulty(&many, Faulty::default()), "entries", Verdict::Ok, part);
 }
 
 #[test]

@@ -18,9 +18,12 @@ impl Bundle {
     ///
     /// If the file cannot be read, is damaged, or is not signed by a trusted key.
     pub fn open(path: impl AsRef<Path>, trust: BundleTrust<'_>) -> Result<Self, BundleError> {
-        let file = std::fs::File::open(path)?;
+        let mut file = std::fs::File::open(path)?;
         let mut bytes = Vec::new();
-        file.take(HEAD as u64 + Self::MAX_BYTES + 1).read_to_end(&mut bytes)?;
+        file.by_ref().take(HEAD as u64).read_to_end(&mut bytes)?;
+        // Of a file that is something else no more is read, and of none more than it says there is.
+        let packed = Head::decode(&bytes)?.packed;
+        file.take(packed + 1).read_to_end(&mut bytes)?;
         Self::from_bytes(&bytes, trust)
     }
 
@@ -40,29 +43,46 @@ impl Bundle {
     }
 }
 
+/// The header's fields that say how to read the rest.
+struct Head {
+    flags: u32,
+    /// Length of the compressed body.
+    packed: u64,
+    digest: [u8; 32],
+}
+
+impl Head {
+    /// Reads the header from the front of `bytes`, and checks every length.
+    fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
+        if !bytes.starts_with(&MAGIC) {
+            return Err(FormatError::Magic);
+        }
+        let Some(head) = bytes.get(..HEAD) else {
+            return Err(FormatError::Truncated { len: bytes.len() as u64, expected: HEAD as u64 });
+        };
+        let mut fields = Reader(&head[MAGIC.len()..]);
+        let version = fields.u32("format")?;
+        if version != FORMAT {
+            return Err(FormatError::Version(version));
+        }
+        let flags = fields.u32("flags")?;
+        if flags & !FLAG_SIGNED != 0 {
+            return Err(FormatError::Flags(flags));
+        }
+        let (packed, unpacked) = (fields.u64("length")?, fields.u64("length")?);
+        for len in [packed, unpacked] {
+            if len > Bundle::MAX_BYTES {
+                return Err(FormatError::TooLong { field: "bundle", len, limit: Bundle::MAX_BYTES });
+            }
+        }
+        Ok(Self { flags, packed, digest: fields.array("digest")? })
+    }
+}
+
 /// Splits a file into its header and its compressed body, and checks lengths and digest.
 fn split(bytes: &[u8]) -> Result<(&[u8], &[u8]), FormatError> {
-    if !bytes.starts_with(&MAGIC) {
-        return Err(FormatError::Magic);
-    }
-    let Some((head, compressed)) = bytes.split_at_checked(HEAD) else {
-        return Err(FormatError::Truncated { len: bytes.len() as u64, expected: HEAD as u64 });
-    };
-    let mut fields = Reader(&head[MAGIC.len()..]);
-    let version = fields.u32("format")?;
-    if version != FORMAT {
-        return Err(FormatError::Version(version));
-    }
-    let flags = fields.u32("flags")?;
-    if flags & !FLAG_SIGNED != 0 {
-        return Err(FormatError::Flags(flags));
-    }
-    let (packed, unpacked) = (fields.u64("length")?, fields.u64("length")?);
-    for len in [packed, unpacked] {
-        if len > Bundle::MAX_BYTES {
-            return Err(FormatError::TooLong { field: "bundle", len, limit: Bundle::MAX_BYTES });
-        }
-    }
+    let Head { flags, packed, digest } = Head::decode(bytes)?;
+    let (head, compressed) = bytes.split_at(HEAD);
     let len = compressed.len() as u64;
     if len < packed {
         return Err(FormatError::Truncated { len: len + HEAD as u64, expected: packed + HEAD as u64 });
@@ -70,7 +90,7 @@ fn split(bytes: &[u8]) -> Result<(&[u8], &[u8]), FormatError> {
     if len > packed {
         return Err(FormatError::Trailing(len - packed));
     }
-    if Digest::of(compressed).0 != fields.array::<32>("digest")? {
+    if Digest::of(compressed).0 != digest {
         return Err(FormatError::PayloadDigest);
     }
     if flags == 0 && head[SIGNED - 32..] != [0; 96] {

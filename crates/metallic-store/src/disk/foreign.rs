@@ -7,6 +7,15 @@ use super::layout::Layout;
 use crate::EntryId;
 
 impl Inner {
+    /// Returns `true` if the folder has what a store makes in it.
+    pub(super) fn holds_store(&self) -> io::Result<bool> {
+        let names = self.names(self.layout.root())?;
+        Ok(names.iter().filter_map(|name| name.to_str()).any(|name| {
+            let kind = self.files.stat(&self.layout.root().join(name)).map(|stat| stat.kind);
+            Layout::tells_a_store(name) && kind.is_ok_and(|kind| Layout::is_part(name, kind))
+        }))
+    }
+
     /// Lists what is in the folder under a name, or of a kind, that no store gives.
     pub(super) fn foreign(&self) -> io::Result<Vec<PathBuf>> {
         let layout = &self.layout;

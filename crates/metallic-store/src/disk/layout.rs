@@ -72,6 +72,11 @@ impl Layout {
         }
     }
 
+    /// Returns `true` for what a store makes in its folder, and few others do.
+    pub(super) fn tells_a_store(name: &str) -> bool {
+        matches!(name, LEDGER | SHARDS)
+    }
+
     /// Returns `true` for what a store has right in its folder.
     pub(super) fn is_part(name: &str, kind: StatKind) -> bool {
         match name {

@@ -14,8 +14,15 @@ use crate::{Entry, EntryId, EntryInfo, FormatError, MissCause, Subject};
 const TOUCH_AFTER: Duration = Duration::from_secs(60);
 
 impl Inner {
-    /// Reads and verifies an entry. Nothing is allocated before the file's length was compared with its header.
+    /// Reads and verifies an entry, and notes the use.
     pub(super) fn read(&self, id: &EntryId) -> Result<Entry, MissCause> {
+        let (entry, file, stat) = self.verified(id)?;
+        self.touch(&*file, &stat);
+        Ok(entry)
+    }
+
+    /// Reads and verifies an entry. Nothing is allocated before the file's length was compared with its header.
+    pub(super) fn verified(&self, id: &EntryId) -> Result<(Entry, Box<dyn FileHandle>, Stat), MissCause> {
         let (mut file, stat) = self.open_entry(id)?;
         let mut bytes = vec![0; HEAD];
         let head = fill(&mut *file, &mut bytes, 0).and_then(|()| Ok(Head::decode(&bytes)?))?;
@@ -26,8 +33,7 @@ impl Inner {
         if entry.key.id() != *id {
             return Err(MissCause::OtherKey);
         }
-        self.touch(&*file, &stat);
-        Ok(entry)
+        Ok((entry, file, stat))
     }
 
     /// Reads and verifies an entry's header.

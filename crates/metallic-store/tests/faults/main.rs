@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use metallic_store::conformance::{artifact, key};
 use metallic_store::disk::file_system::CrashingFileSystem;
-use metallic_store::{Artifact, ArtifactStore, DiskOptions, DiskStore, Lease, Obtain, Origin};
+use metallic_store::{
+    Artifact, ArtifactStore, Content, DiskOptions, DiskStore, Lease, MissCause, Obtain, Origin,
+};
 
 use injecting::{Fault, InjectingFileSystem};
 
@@ -119,6 +121,35 @@ fn a_write_that_evicts_survives_every_fault_at_every_call() {
                 assert_eq!(loaded, artifact(3, 12_000));
                 store.remove(&key(3, "a").id()).unwrap();
             }
+            entries_are_right(store);
+        },
+    );
+}
+
+#[test]
+fn an_eviction_of_links_survives_every_fault_at_every_call() {
+    let content = key(0, "a").with_content(&Content::new().with("source", "kernel void f() {}"));
+    at_every_call(
+        &options(),
+        |store| {
+            let linked = DiskStore::open(store.folder(), options());
+            linked.link(&key(3, "a"), &content).unwrap();
+            match store.prune(LIMIT) {
+                Ok(0) => "left for the next",
+                Ok(_) => "evicted",
+                Err(cause) => cause.name(),
+            }
+        },
+        |store| {
+            for number in 0..3 {
+                assert_eq!(
+                    store.load(&key(number, "a")),
+                    Ok(artifact(number, 3000)),
+                    "nothing else is evicted"
+                );
+            }
+            store.prune(LIMIT).unwrap();
+            assert_eq!(store.load(&key(3, "a")), Err(MissCause::Absent));
             entries_are_right(store);
         },
     );

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use metallic_store::conformance::{artifact, key};
 use metallic_store::{
     ArtifactStore, Bundle, BundleError, BundleSigner, BundleTrust, Content, DiskOptions, DiskStore,
-    MemoryStore, MissCause, Secret,
+    FormatError, MemoryStore, MissCause, Secret,
 };
 
 fn signer() -> BundleSigner {
@@ -102,4 +102,22 @@ fn a_decompression_bomb_stops_at_the_length_that_is_signed() {
         let refused = Bundle::from_bytes(&bomb, BundleTrust::Anyone);
         assert!(matches!(refused, Err(BundleError::Damaged(_))), "{refused:?}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_without_an_end_is_refused_at_its_head() {
+    assert!(matches!(
+        Bundle::open("/dev/zero", BundleTrust::Anyone),
+        Err(BundleError::Damaged(FormatError::Magic))
+    ));
+    // A header that says so much, and a file that has much more: no more than that is read.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sparse");
+    let (bundle, _) = Bundle::export(&MemoryStore::new(), [], None).unwrap();
+    std::fs::write(&path, &bundle).unwrap();
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    file.set_len(1 << 40).unwrap();
+    let refused = Bundle::open(&path, BundleTrust::Anyone);
+    assert!(matches!(refused, Err(BundleError::Damaged(FormatError::Trailing(1)))), "{refused:?}");
 }

@@ -7,6 +7,7 @@ mod damage;
 mod folder;
 mod golden;
 mod layers;
+mod links;
 mod observing;
 mod processes;
 mod properties;

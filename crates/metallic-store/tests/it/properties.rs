@@ -1,8 +1,8 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use metallic_store::{
-    Artifact, ArtifactKey, ArtifactStore, Body, Content, Digest, Entry, EntryInfo, Fingerprint, MemoryStore,
-    Secret,
+    Artifact, ArtifactKey, ArtifactStore, Body, Content, Digest, Entry, EntryInfo, Fingerprint, KeyKind,
+    MemoryStore, Secret,
 };
 use proptest::prelude::*;
 
@@ -84,4 +84,22 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_key_that_is_too_long_is_known_by_its_digest() {
+    let of = |key: &[u8]| ArtifactKey::of("cache", 1, key, Fingerprint::new()).unwrap();
+    // The encoding has its length before it.
+    let longest = of(&[7; 65_533]);
+    assert_eq!((longest.kind(), longest.bytes().len()), (KeyKind::Typed, 65_536));
+    let (one, same, other) = (of(&[7; 65_534]), of(&[7; 65_534]), of(&[7; 65_535]));
+    assert_eq!((one.kind(), one.bytes().len()), (KeyKind::Content, 32));
+    assert!(one.matches(&same) && !one.matches(&other) && one.id() != other.id());
+    let store = MemoryStore::new();
+    store.save(&one, &Artifact::native(*b"code")).unwrap();
+    assert!(store.load(&same).is_ok() && store.load(&other).is_err());
+    // And not for what is compiled, which might be the same bytes.
+    let digested = ArtifactKey::new("cache", 1, one.bytes(), Fingerprint::new()).unwrap();
+    assert!(!digested.matches(&one));
+    assert!(ArtifactKey::new("cache", 1, [7; 65_537], Fingerprint::new()).is_err());
 }

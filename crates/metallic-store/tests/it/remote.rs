@@ -1,5 +1,6 @@
 //! Remote stores against servers on this machine: ones made here that misbehave as asked, and real ones if there are any.
 
+mod operations;
 mod server;
 
 use std::sync::Arc;
@@ -111,10 +112,9 @@ fn nothing_is_read_without_a_secret_or_a_word_of_trust() {
     assert_eq!(at(other).load(&key(1, "a")).unwrap_err().name(), "mac_mismatch");
 }
 
-/// Ten creations with a server of each misbehaviour: all are made, and all of them together lose one deadline at most.
-#[test]
-fn a_dead_slow_or_lying_server_costs_at_most_one_deadline() {
-    let behaviours = [
+/// What a server can do to its clients.
+fn misbehaviours() -> [Behaviour; 14] {
+    [
         Behaviour::Hangs,
         Behaviour::Drips(b"H"),
         Behaviour::Drips(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n\x8ametal\r\n"),
@@ -129,10 +129,15 @@ fn a_dead_slow_or_lying_server_costs_at_most_one_deadline() {
         Behaviour::Lies(b"$5\r\nhelloXX"),
         Behaviour::Lies(b"-ERR no\r\n"),
         Behaviour::Lies(b"\r\n\r\n\r\n\r\n"),
-    ];
+    ]
+}
+
+/// Ten creations with a server of each misbehaviour: all are made, and all of them together lose one deadline at most.
+#[test]
+fn a_dead_slow_or_lying_server_costs_at_most_one_deadline() {
     for scheme in ["http", "bazel+http", "redis"] {
         let dead = ("dead".to_owned(), None);
-        let servers = behaviours
+        let servers = misbehaviours()
             .map(|behaviour| (format!("{behaviour:?}"), Some(Server::start(Protocol::Http, behaviour))));
         for (behaviour, server) in servers.into_iter().chain([dead]) {
             // A port that no one listens on, for the dead one: that of a listener which is gone.

@@ -5,11 +5,13 @@ use std::cell::Cell;
 use std::fmt::{self, Debug};
 use std::hash::Hash;
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::mem;
+use std::sync::{Arc, PoisonError};
 
 use super::cache::Course;
 use super::composition::Composition;
 use super::policy::EvictionPolicy;
+use super::sync::RwLock;
 use crate::device::Device;
 use crate::error::Error;
 
@@ -154,6 +156,24 @@ pub struct Creation<'a, K: ?Sized, D = Device> {
 
 /// A part of a registry that the core does not know, for those of its creations that do.
 pub(crate) type Attachment = Arc<dyn Any + Send + Sync>;
+
+/// The attachment of a registry at any time, which its caches without a kernel share.
+#[derive(Clone, Default)]
+pub(super) struct CurrentAttachment(Arc<RwLock<Option<Attachment>>>);
+
+impl CurrentAttachment {
+    pub(super) fn get(&self) -> Option<Attachment> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set(&self, attachment: Option<Attachment>) {
+        let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let last = mem::replace(&mut *current, attachment);
+        // Dropped where no lock is held.
+        drop(current);
+        drop(last);
+    }
+}
 
 impl<'a, K: ?Sized, D> Creation<'a, K, D> {
     pub(super) fn new(

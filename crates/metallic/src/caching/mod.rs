@@ -49,6 +49,8 @@ pub use metallic_instrumentation::CacheName;
 pub use policy::{EvictionPolicy, EvictionReason, EvictionStrategy, ParsePolicyError};
 pub use pool::{Lent, Pool};
 pub use query::Query;
+#[cfg(feature = "store")]
+pub(crate) use registry::KeyedCreation;
 #[cfg(feature = "manifest")]
 pub(crate) use registry::key_label;
 pub use registry::{

@@ -31,7 +31,7 @@ use rustc_hash::FxBuildHasher;
 use super::clock::{Clock, TimeSource};
 use super::drops::run_each;
 use super::gate::CreationGate;
-use super::kernel::{Attachment, CacheableKernel};
+use super::kernel::{CacheableKernel, CurrentAttachment};
 use super::kernel_cache::{Holds, KernelCache};
 use super::keyed_cache::KeyedCache;
 use super::policy::EvictionPolicy;
@@ -44,6 +44,8 @@ use self::erased::ErasedCache;
 pub use self::facade::{EitherRegistry, Registry, ResourceCache};
 #[cfg(feature = "manifest")]
 pub(crate) use self::gated::key_label;
+#[cfg(feature = "store")]
+pub(crate) use self::keyed::KeyedCreation;
 pub use self::keyed::{LocalSharedCache, SharedCache};
 pub use self::local::{Batch, LocalRegistry};
 pub use self::shared::SharedRegistry;
@@ -101,7 +103,7 @@ pub struct CacheRegistry<D = Device> {
     name: Option<CacheName>,
     /// Policies of caches that do not exist yet, by name.
     policies_to_come: HashMap<String, EvictionPolicy, FxBuildHasher>,
-    attachment: Option<Attachment>,
+    attachment: CurrentAttachment,
     /// Tells this registry from all others of the process.
     number: u32,
 }
@@ -298,7 +300,7 @@ impl<D> Default for CacheRegistry<D> {
             gate: None,
             name: None,
             policies_to_come: HashMap::default(),
-            attachment: None,
+            attachment: CurrentAttachment::default(),
             number: next_number(),
         }
     }

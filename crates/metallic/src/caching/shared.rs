@@ -144,6 +144,16 @@ impl<Key, R> SharedCore<Key, R> {
         self.lock().cache.set_policy(policy);
     }
 
+    #[cfg(feature = "store")]
+    pub(super) fn sink(&self) -> Option<SinkGuard> {
+        self.lock().reporter.as_ref().map(|reporter| reporter.sink().clone())
+    }
+
+    #[cfg(feature = "store")]
+    pub(super) fn time(&self) -> &TimeSource {
+        &self.time
+    }
+
     pub(super) fn name(&self) -> &CacheName {
         &self.name
     }
@@ -296,7 +306,7 @@ impl<Key, R> SharedCore<Key, R> {
         (self.lock(), now)
     }
 
-    fn label(&self, key: &Key) -> Arc<str> {
+    pub(super) fn label(&self, key: &Key) -> Arc<str> {
         label(&self.name, &Formatted(key, self.format))
     }
 }

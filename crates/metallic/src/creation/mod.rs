@@ -14,9 +14,11 @@
 //!
 //! A kernel whose driver can give out what it compiled, and take it back, is a `PersistentKernel`, with the feature `store`: its keys
 //! have a portable form, and a fingerprint tells what else its artifacts depend on. A registry that was given a store then creates
-//! from artifacts where it can. Without one, such a kernel creates as any other. `docs/artifacts.md` is the page for a kernel's
-//! author.
+//! from artifacts where it can. Without one, such a kernel creates as any other. Caches without a kernel have
+//! `SharedCache::get_or_create_stored` for that. `docs/artifacts.md` is the page for a kernel's author.
 
+#[cfg(feature = "store")]
+mod closures;
 mod contract;
 #[cfg(feature = "store")]
 mod observer;
@@ -28,13 +30,19 @@ mod registry;
 #[cfg(feature = "store")]
 mod reports;
 mod scope;
+#[cfg(feature = "store")]
+mod station;
 mod supervisor;
 mod verification;
 
 #[cfg(feature = "store")]
 #[doc(no_inline)]
-pub use metallic_store::{Artifact, ArtifactStore, Content, Fingerprint, MemoryStore, MissCause};
+pub use metallic_store::{
+    Artifact, ArtifactKey, ArtifactStore, Content, Fingerprint, MemoryStore, MissCause,
+};
 
+#[cfg(feature = "store")]
+pub use self::closures::{KeptAs, StoredCreation};
 pub use self::contract::{Armed, Contract};
 #[cfg(feature = "store")]
 pub use self::observer::StoreEvents;

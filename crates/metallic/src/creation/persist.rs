@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use metallic_store::{
-    Artifact, ArtifactKey, ArtifactStore, Content, Fingerprint, LookUp, Obtain, SaveError, Vacancy,
-};
+use metallic_store::{Artifact, ArtifactKey, Content, Fingerprint, Obtain};
 
 use super::reports::Reports;
+use super::station::{Station, reject};
 use crate::caching::Creation;
 use crate::device::Device;
 use crate::portable::PortableKernel;
@@ -92,15 +91,6 @@ pub trait PersistentKernel<D = Device>: PortableKernel<D> {
     }
 }
 
-/// State of a creation until it is over.
-#[derive(Default)]
-struct Station {
-    /// The place for the artifact; others wait until it is dropped.
-    vacancy: Option<Vacancy>,
-    /// The store is not asked again.
-    is_answered: bool,
-}
-
 /// Artifacts. Without a store, or without a device, nothing is found and nothing is kept. No fault of the store is an error here.
 impl<K: PersistentKernel<D>, D: 'static> Creation<'_, K, D> {
     /// Returns `true` if artifacts can be found and kept: the registry has a store, and there is a device.
@@ -128,74 +118,45 @@ impl<K: PersistentKernel<D>, D: 'static> Creation<'_, K, D> {
     ///
     /// The creation counts as a load from now on, unless the artifact is [rejected](Self::reject).
     pub fn stored(&mut self) -> Option<Artifact> {
-        if self.station().is_answered {
+        if self.station().is_answered() {
             return None;
         }
-        self.station().is_answered = true;
+        self.station().answer();
         let (store, device) = (self.guarded_store()?, self.device()?);
         let reports = Reports::of(self);
-        let Some(key) = self.artifact_key(device) else {
-            reports.missed(NO_KEY);
-            return None;
-        };
-        let began = reports.now();
-        let content = || K::content(self.key(), device);
-        let obtain = Obtain::new(&store, &key).with_content(content).with_wait(K::WAIT);
-        match obtain.look_up() {
-            LookUp::Found(found) => {
-                reports.found(store.journal().store(), &found.artifact, began);
-                self.set_loaded(true);
-                Some(found.artifact)
-            }
-            LookUp::Vacant(vacancy) => {
-                let cause = vacancy.cause();
-                if cause.is_refusal() {
-                    reports.rejected(store.journal().store(), cause.name());
-                }
-                reports.missed(cause.name());
-                self.station().vacancy = Some(vacancy);
-                None
-            }
-        }
+        let key = self.artifact_key(device);
+        let creation_key = self.key();
+        let content = || K::content(creation_key, device);
+        let found = self.station().look_up(&store, key.as_ref(), content, K::WAIT, &reports)?;
+        self.set_loaded(true);
+        Some(found)
     }
 
     /// Keeps the artifact of the key, and returns it. It need not have been asked for.
     pub fn store(&mut self, artifact: impl Into<Artifact>) -> Artifact {
         let artifact = artifact.into();
         self.set_loaded(false);
-        let vacancy = self.station().vacancy.take();
-        let Some((store, device)) = self.guarded_store().zip(self.device()) else { return artifact };
-        let vacant = || {
-            let content = K::content(self.key(), device);
-            self.artifact_key(device).map(|key| Vacancy::unclaimed(key, content.as_ref()))
+        let Some((store, device)) = self.guarded_store().zip(self.device()) else {
+            self.station().vacate();
+            return artifact;
         };
-        let Some(vacancy) = vacancy.or_else(vacant) else { return artifact };
         let reports = Reports::of(self);
-        let artifact =
-            if artifact.label().is_empty() { artifact.with_label(reports.cache_key()) } else { artifact };
-        let began = reports.now();
-        let (artifact, saved) = vacancy.fill(&store, artifact);
-        match saved {
-            Ok(()) => reports.written(&artifact, began),
-            // A store that is only read is meant to be.
-            Err(SaveError::ReadOnly) => {}
-            Err(cause) => reports.not_written(store.journal().store(), &cause),
-        }
-        artifact
+        let (key, creation_key) = (self.artifact_key(device), self.key());
+        let vacant = || key.map(|key| (key, K::content(creation_key, device)));
+        self.station().fill(&store, vacant, artifact, &reports)
     }
 
     /// Removes the artifact of the key from the store, because the driver refuses it, and has this creation compile: the store is not
     /// asked again. `cause` is the driver's word.
     pub fn reject(&mut self, cause: &str) {
         self.set_loaded(false);
-        self.station().is_answered = true;
+        self.station().answer();
         let Some((store, device)) = self.guarded_store().zip(self.device()) else { return };
         let Some(key) = self.artifact_key(device) else { return };
-        store.reject(&key, cause);
-        Reports::of(self).rejected(store.journal().store(), DRIVER);
+        reject(&store, &key, cause, &Reports::of(self));
     }
 
-    /// The key in its portable form. `None` if it has none: it is too long, or its `Serialize` fails.
+    /// The key in its portable form. `None` if it has none: its `Serialize` fails.
     fn artifact_key(&self, device: &D) -> Option<ArtifactKey> {
         let (cache, _) = self.label();
         ArtifactKey::of(cache.as_str(), K::SCHEMA, self.key(), K::fingerprint(device)).ok()
@@ -206,8 +167,3 @@ impl<K: PersistentKernel<D>, D: 'static> Creation<'_, K, D> {
         kept.downcast_mut().expect("nothing else is kept by creations of a persistent kernel")
     }
 }
-
-/// The cause of a miss whose key has no portable form.
-const NO_KEY: &str = "no_key";
-/// The cause of a rejection that the store did not know of.
-const DRIVER: &str = "driver";

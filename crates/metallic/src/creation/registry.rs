@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use metallic_store::{ArtifactStore, StoreGuard};
 
-use crate::caching::{CacheRegistry, CacheableKernel, Creation, SharedRegistry};
+use crate::caching::{CacheRegistry, CacheableKernel, Creation, KeyedCreation, SharedRegistry};
 
 /// The attachment of a registry: the store of its creations.
 struct Attached(StoreGuard);
@@ -51,4 +51,10 @@ impl<K: CacheableKernel<D>, D: 'static> Creation<'_, K, D> {
         let attached = self.attachment()?.downcast::<Attached>().ok()?;
         Some(attached.0.clone())
     }
+}
+
+/// The store of the registry that the cache of the creation is of, guarded.
+pub(super) fn store_of(creation: &KeyedCreation<'_>) -> Option<StoreGuard> {
+    let attached = creation.attachment()?.downcast::<Attached>().ok()?;
+    Some(attached.0.clone())
 }

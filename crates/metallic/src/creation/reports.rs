@@ -8,7 +8,7 @@ use metallic_instrumentation::{
 };
 use metallic_store::{Artifact, SaveError};
 
-use crate::caching::{CacheableKernel, Creation, Moment, SlotContext};
+use crate::caching::{CacheableKernel, Creation, KeyedCreation, Moment, SlotContext};
 
 /// Reports what a store did for one key.
 pub(super) struct Reports {
@@ -21,6 +21,12 @@ impl Reports {
     pub(super) fn of<K: CacheableKernel<D>, D: 'static>(cx: &Creation<'_, K, D>) -> Self {
         let (cache, cache_key) = cx.label();
         Self { context: cx.context(), cache, cache_key }
+    }
+
+    /// Those of a creation by a closure.
+    pub(super) fn of_keyed(creation: &KeyedCreation<'_>) -> Self {
+        let (cache, cache_key) = creation.label();
+        Self { context: creation.context(), cache, cache_key }
     }
 
     /// The key as events have it.

@@ -5,6 +5,8 @@
 #![cfg(all(target_vendor = "apple", feature = "apple"))]
 #![allow(clippy::unwrap_used, reason = "tests throughout; clippy knows only those in functions marked so")]
 
+#[cfg(feature = "store")]
+mod archive;
 mod errors;
 mod gemm;
 mod gpu;

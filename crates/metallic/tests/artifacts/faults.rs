@@ -174,21 +174,21 @@ fn an_observer_may_use_the_registry_that_it_hears_of() {
 struct Odd;
 
 impl CacheableKernel<Machine> for Odd {
-    type Key = String;
+    type Key = Text;
     type CachedResource = usize;
     type Params = String;
 
     const CACHE_NAME: &'static str = "odd";
 
-    fn create_cache_key(key: &String) -> String {
-        key.clone()
+    fn create_cache_key(key: &String) -> Text {
+        Text(key.clone())
     }
 
-    fn create_cached_resource(key: &String, _: Option<&Machine>) -> Result<usize, Error> {
+    fn create_cached_resource(Text(key): &Text, _: Option<&Machine>) -> Result<usize, Error> {
         Ok(key.len())
     }
 
-    fn create(key: &String, cx: &mut Creation<'_, Self, Machine>) -> Result<usize, Error> {
+    fn create(Text(key): &Text, cx: &mut Creation<'_, Self, Machine>) -> Result<usize, Error> {
         assert!(!key.contains("itself"), "the kernel panics");
         let artifact = cx.artifact(|| {
             assert!(!key.contains("compiler"), "the compiler panics");
@@ -207,9 +207,22 @@ impl PersistentKernel<Machine> for Odd {
         Fingerprint::new()
     }
 
-    fn content(key: &String, _: &Machine) -> Option<Content> {
+    fn content(Text(key): &Text, _: &Machine) -> Option<Content> {
         assert!(!key.contains("content"), "the content panics");
         None
+    }
+}
+
+/// A text that some cannot be written of.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Deserialize)]
+struct Text(String);
+
+impl serde::Serialize for Text {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &*self.0 {
+            "unwritable" => Err(serde::ser::Error::custom("it has no portable form")),
+            text => serializer.serialize_str(text),
+        }
     }
 }
 
@@ -233,7 +246,19 @@ fn a_panic_of_the_kernel_is_the_callers_and_frees_the_lease() {
 fn a_key_that_no_store_can_have_is_created_without() {
     let store = Arc::new(MemoryStore::new());
     let registry = Machine::new("build", "550").registry_over(store.clone());
-    let long = "x".repeat(100_000);
-    assert_eq!(registry.get_or_create::<Odd>(&long, None).unwrap(), 100_000);
+    assert_eq!(registry.get_or_create::<Odd>(&"unwritable".to_owned(), None).unwrap(), 10);
     assert_eq!((store.stats().written, store.stats().misses()), (0, 0));
+}
+
+#[test]
+fn a_key_that_is_longer_than_a_store_takes_is_found_all_the_same() {
+    let store = Arc::new(MemoryStore::new());
+    let (long, other) = ("x".repeat(100_000), "y".repeat(100_000));
+    for loads in [0, 2] {
+        let registry = Machine::new("build", "550").registry_over(store.clone());
+        for key in [&long, &other] {
+            assert_eq!(registry.get_or_create::<Odd>(key, None).unwrap(), 100_000);
+        }
+        assert_eq!(registry.metrics::<Odd>().unwrap().loads, loads);
+    }
 }

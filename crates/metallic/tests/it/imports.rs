@@ -82,7 +82,7 @@ const MAY_BE_UNSAFE: [&str; 10] = [
     "compute/device/apple.rs",
     "kernels/matmul_mps/cache.rs",
     "kernels/matmul_mps/descriptor.rs",
-    "kernels/metal_pipeline/cache.rs",
+    "kernels/metal_pipeline/compile.rs",
     "kernels/mps.rs",
     "kernels/sdpa/cache.rs",
     "kernels/sdpa/graph.rs",

@@ -175,7 +175,8 @@ pub struct ImportArgs {
 #[command(
     after_help = "Writes an artifact of 64 KiB to the folder and to the server, reads it back and removes it. Finds: a folder that is only
 read, full, another user's, or on a file system without locks; a secret that is another one's; a server that is not trusted,
-keeps nothing, refuses writes, or has none of what is here; clocks that differ; what is damaged."
+keeps nothing, refuses writes, or has none of what is here; clocks that differ; what is damaged, in all headers and in 256
+entries or 32 MiB that it reads to the end; a folder that is no store, where it makes none unless it is the platform's."
 )]
 pub struct DoctorArgs {
     /// The levels.

@@ -28,7 +28,7 @@ fn is_of_no_use(cause: &MissCause) -> bool {
     match cause {
         MissCause::Damaged(FormatError::Version(_) | FormatError::Flags(_)) => false,
         MissCause::Damaged(FormatError::MacMissing | FormatError::MacMismatch) => false,
-        MissCause::Damaged(_) | MissCause::OtherKey | MissCause::LinkToLink => true,
+        MissCause::Damaged(_) | MissCause::OtherKey | MissCause::LinkToLink | MissCause::NotAFile => true,
         _ => false,
     }
 }

@@ -12,11 +12,11 @@ use crate::caching::slot::SlotContext;
 
 impl<D: 'static> CacheRegistry<D> {
     pub(crate) fn attach(&mut self, attachment: Option<Attachment>) {
-        self.attachment = attachment;
+        self.attachment.set(attachment);
     }
 
     pub(crate) fn attachment(&self) -> Option<Attachment> {
-        self.attachment.clone()
+        self.attachment.get()
     }
 }
 

@@ -1,6 +1,8 @@
 //! Shared caches whose keys and resources are known by their types alone.
 
 mod background;
+#[cfg(feature = "store")]
+mod noting;
 
 use std::fmt;
 use std::hash::Hash;
@@ -10,9 +12,12 @@ use std::sync::Arc;
 use equivalent::Equivalent;
 use metallic_instrumentation::{CacheKind, CacheName};
 
+#[cfg(feature = "store")]
+pub(crate) use self::noting::KeyedCreation;
 use crate::caching::clock::TimeSource;
 use crate::caching::entries::hash_of;
 use crate::caching::gate::Caller;
+use crate::caching::kernel::CurrentAttachment;
 use crate::caching::policy::EvictionPolicy;
 use crate::caching::query::Query;
 use crate::caching::reporting::{CacheCounters, CacheMetrics};
@@ -38,7 +43,7 @@ use crate::error::Error;
 /// assert_eq!(pipelines.counters().misses, 1);
 /// # Ok::<(), Error>(())
 /// ```
-pub struct SharedCache<Key, R>(Arc<SharedCore<Key, R>>, Arc<Creators>);
+pub struct SharedCache<Key, R>(Arc<SharedCore<Key, R>>, Arc<Creators>, CurrentAttachment);
 
 impl<Key: fmt::Debug, R> SharedCache<Key, R> {
     pub(super) fn of_kind(
@@ -47,8 +52,10 @@ impl<Key: fmt::Debug, R> SharedCache<Key, R> {
         policy: EvictionPolicy,
         time: TimeSource,
         creators: Arc<Creators>,
+        attachment: CurrentAttachment,
     ) -> Self {
-        Self(Arc::new(SharedCore::new(name, kind, <Key as fmt::Debug>::fmt, policy, time)), creators)
+        let core = SharedCore::new(name, kind, <Key as fmt::Debug>::fmt, policy, time);
+        Self(Arc::new(core), creators, attachment)
     }
 }
 
@@ -75,17 +82,8 @@ impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
         R: Clone,
     {
         let create = |_: &Key| Made::of(make().map(|resource| (resource, 0)));
-        let share = |error: E, _| {
-            let text = error.to_string();
-            (error, None, text)
-        };
-        let got = self.0.get_or_create(
-            hash_of(query),
-            query,
-            self.0.request().by(Location::caller()),
-            create,
-            share,
-        )?;
+        let request = self.0.request().by(Location::caller());
+        let got = self.0.get_or_create(hash_of(query), query, request, create, share)?;
         Ok(got.node.resource.clone())
     }
 
@@ -163,12 +161,12 @@ impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
 
     /// A view of this cache for one thread, whose hits return borrows and take no lock.
     pub fn local(&self) -> LocalSharedCache<Key, R> {
-        LocalSharedCache(LocalCache::new(self.0.clone()), self.1.clone())
+        LocalSharedCache(LocalCache::new(self.0.clone()), self.1.clone(), self.2.clone())
     }
 }
 
 /// One thread's view of a [`SharedCache`].
-pub struct LocalSharedCache<Key: Clone + Eq + Hash, R>(LocalCache<Key, R>, Arc<Creators>);
+pub struct LocalSharedCache<Key: Clone + Eq + Hash, R>(LocalCache<Key, R>, Arc<Creators>, CurrentAttachment);
 
 impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
     /// Returns the resource with this key. A hit on what this view has used before takes no lock; otherwise as
@@ -191,7 +189,8 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
         if let Some((id, now)) = self.0.find(hash, query) {
             return Ok(self.0.hit(id, now));
         }
-        self.get_or_create_slow(hash, query, make, Location::caller())
+        let create = |_: &_, _: &Key| Made::of(make().map(|resource| (resource, 0)));
+        self.get_or_create_slow(hash, query, create, Location::caller())
     }
 
     /// Returns the resource with this key: from the cache, or else made by `make` and inserted.
@@ -221,7 +220,7 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
 
     /// The cache that this is a view of, for removals, policies and metrics.
     pub fn shared(&self) -> SharedCache<Key, R> {
-        SharedCache(self.0.core().clone(), self.1.clone())
+        SharedCache(self.0.core().clone(), self.1.clone(), self.2.clone())
     }
 
     #[inline(never)]
@@ -229,7 +228,7 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
         &mut self,
         hash: u64,
         query: &Q,
-        make: impl FnOnce() -> Result<R, E>,
+        create: impl FnOnce(&SharedCore<Key, R>, &Key) -> Made<R, E>,
         caller: Caller,
     ) -> Result<&R, E>
     where
@@ -239,14 +238,9 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
         if let Some((id, now)) = self.0.find_again(hash, query) {
             return Ok(self.0.hit(id, now));
         }
-        let create = |_: &Key| Made::of(make().map(|resource| (resource, 0)));
-        let share = |error: E, _| {
-            let text = error.to_string();
-            (error, None, text)
-        };
         let core = self.0.core();
         let request = Request { has_key: true, ..core.request().by(caller) };
-        let got = core.get_or_create(hash, query, request, create, share)?;
+        let got = core.get_or_create(hash, query, request, |key| create(core, key), share)?;
         Ok(self.0.keep(hash, query, || query.to_key(), got.node))
     }
 
@@ -264,8 +258,14 @@ impl<Key, R> SharedCache<Key, R> {
 
 impl<Key, R> Clone for SharedCache<Key, R> {
     fn clone(&self) -> Self {
-        Self(self.0.clone(), self.1.clone())
+        Self(self.0.clone(), self.1.clone(), self.2.clone())
     }
+}
+
+/// Makes of a closure's error what its caller gets, what others may get, which is nothing, and what the log says.
+fn share<E: fmt::Display>(error: E, _cache_key: Arc<str>) -> (E, Option<Arc<Error>>, String) {
+    let text = error.to_string();
+    (error, None, text)
 }
 
 impl<Key, R> fmt::Debug for SharedCache<Key, R> {

@@ -48,8 +48,9 @@ impl<D: 'static> CacheRegistry<D> {
         Key: Clone + Eq + Hash + fmt::Debug + 'static,
         R: 'static,
     {
+        let attachment = self.attachment.clone();
         self.get_or_place(name.into(), |name, policy, time| {
-            SharedCache::of_kind(CacheKind::Keyed, name, policy, time, Creators::none())
+            SharedCache::of_kind(CacheKind::Keyed, name, policy, time, Creators::none(), attachment)
         })
         .cloned()
     }

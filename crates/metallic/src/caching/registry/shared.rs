@@ -24,7 +24,7 @@ use super::shared_kernel::{ErasedShared, SharedKernel};
 use crate::caching::clock::{Clock, TimeSource};
 use crate::caching::entries::hash_of;
 use crate::caching::gate::CurrentGate;
-use crate::caching::kernel::{Attachment, CacheableKernel};
+use crate::caching::kernel::{CacheableKernel, CurrentAttachment};
 use crate::caching::kernel_cache::Asker;
 use crate::caching::policy::EvictionPolicy;
 use crate::caching::reporting::{CacheCounters, CacheMetrics};
@@ -78,7 +78,7 @@ struct Inner<D> {
     device: RwLock<Option<Arc<D>>>,
     /// Policies of caches that do not exist yet, by name.
     policies_to_come: Mutex<HashMap<String, EvictionPolicy, FxBuildHasher>>,
-    attachment: RwLock<Option<Attachment>>,
+    attachment: CurrentAttachment,
     time: TimeSource,
     name: Option<CacheName>,
     number: u32,
@@ -116,7 +116,7 @@ impl<D: 'static> SharedRegistry<D> {
             gate: Arc::default(),
             device: RwLock::new(device),
             policies_to_come: Mutex::default(),
-            attachment: RwLock::default(),
+            attachment: CurrentAttachment::default(),
             time,
             name,
             number: next_number(),

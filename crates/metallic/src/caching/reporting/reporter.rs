@@ -46,6 +46,11 @@ impl Reporter {
         Self { sink, cache, time }
     }
 
+    #[cfg(feature = "store")]
+    pub(in crate::caching) fn sink(&self) -> &SinkGuard {
+        &self.sink
+    }
+
     /// Returns `true` if the sink wants to hear of hits, or of the totals that a hit may complete a hundred of.
     pub(in crate::caching) fn wants_hits(&self) -> bool {
         self.wants(EventKind::ResourceCacheAccess) || self.wants(EventKind::ResourceCacheSummary)

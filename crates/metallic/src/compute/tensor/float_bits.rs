@@ -5,6 +5,7 @@ use std::fmt;
 /// An `f32` that compares and hashes by its bits, so that it can be in a key: `-0.0` is not `0.0`, and a NaN is itself.
 /// Its `Debug` form is the number, and of a NaN also its bits, so that different keys have different labels.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "portable", derive(serde::Serialize, serde::Deserialize))]
 pub struct F32Bits(u32);
 
 impl F32Bits {

@@ -1,34 +1,26 @@
 //! Compute pipelines as cached objects.
 
-use std::ptr::NonNull;
+use objc2::rc::autoreleasepool;
+use objc2_metal::MTLDevice;
 
-use objc2::rc::{Retained, autoreleasepool};
-use objc2::runtime::ProtocolObject;
-use objc2_foundation::NSString;
-use objc2_metal::{
-    MTLComputePipelineState, MTLDataType, MTLDevice, MTLFunctionConstantValues, MTLLibrary, MTLSize,
-};
-
-use super::key::{FunctionConstant, MetalPipelineKey};
+#[cfg(feature = "store")]
+use super::archive;
+use super::compile::{MetalPipeline, compile};
+use super::key::MetalPipelineKey;
+#[cfg(feature = "portable")]
+use crate::PortableKernel;
+#[cfg(feature = "store")]
+use crate::caching::Creation;
 use crate::caching::{CacheableKernel, ResourceCache};
+#[cfg(feature = "store")]
+use crate::creation::{Fingerprint, PersistentKernel};
 use crate::device::Device;
 use crate::error::MetalError;
 
-/// Caches compute pipelines, compiled from source with their function constants, as [`MetalPipeline`]s.
+/// Caches compute pipelines, compiled from source with their function constants, as [`MetalPipeline`]s. In a registry with a
+/// store each is an artifact, a binary archive of Metal's.
 #[derive(Debug)]
 pub struct MetalPipelineKernel;
-
-/// A compiled pipeline, ready to encode on any thread.
-#[derive(Clone, Debug)]
-pub struct MetalPipeline {
-    /// The pipeline.
-    pub pipeline: Retained<ProtocolObject<dyn MTLComputePipelineState>>,
-    /// The largest threadgroup, in one dimension, that is a whole number of SIMD groups ([how to size one]). A grid that is
-    /// no multiple of it needs `dispatchThreads`, or a check in the function.
-    ///
-    /// [how to size one]: https://developer.apple.com/documentation/metal/calculating-threadgroup-and-grid-sizes
-    pub thread_group_size: MTLSize,
-}
 
 impl CacheableKernel for MetalPipelineKernel {
     type Key = MetalPipelineKey;
@@ -49,47 +41,33 @@ impl CacheableKernel for MetalPipelineKernel {
         autoreleasepool(|_| compile(key, device))
     }
 
+    #[cfg(feature = "store")]
+    fn create(
+        key: &Self::Key,
+        cx: &mut Creation<'_, Self, Device>,
+    ) -> Result<Self::CachedResource, MetalError> {
+        if cx.has_store() && archive::are_supported() {
+            return archive::create(key, cx);
+        }
+        Self::create_cached_resource(key, cx.device())
+    }
+
     fn device_identity(device: &Device) -> Option<u64> {
         Some(device.registryID())
     }
 }
 
-fn compile(key: &MetalPipelineKey, device: &Device) -> Result<MetalPipeline, MetalError> {
-    let library = device
-        .newLibraryWithSource_options_error(&NSString::from_str(key.function().source()), None)
-        .map_err(|error| MetalError::ns_error("metal library compilation", &error))?;
-    let function = library
-        .newFunctionWithName_constantValues_error(
-            &NSString::from_str(key.function().name()),
-            &constant_values(key.constants()),
-        )
-        .map_err(|error| MetalError::ns_error("metal function specialization", &error))?;
-    let pipeline = device
-        .newComputePipelineStateWithFunction_error(&function)
-        .map_err(|error| MetalError::ns_error("compute pipeline compilation", &error))?;
-
-    let (simd, most) = (pipeline.threadExecutionWidth().max(1), pipeline.maxTotalThreadsPerThreadgroup());
-    let thread_group_size = MTLSize { width: (most - most % simd).max(1), height: 1, depth: 1 };
-    Ok(MetalPipeline { pipeline, thread_group_size })
+#[cfg(feature = "portable")]
+impl PortableKernel for MetalPipelineKernel {
+    const SCHEMA: u32 = 1;
 }
 
-fn constant_values(constants: &[(u16, FunctionConstant)]) -> Retained<MTLFunctionConstantValues> {
-    let values = MTLFunctionConstantValues::new();
-    for (index, constant) in constants {
-        let float;
-        let (value, data_type) = match constant {
-            FunctionConstant::Bool(value) => (NonNull::from(value).cast(), MTLDataType::Bool),
-            FunctionConstant::I32(value) => (NonNull::from(value).cast(), MTLDataType::Int),
-            FunctionConstant::U32(value) => (NonNull::from(value).cast(), MTLDataType::UInt),
-            FunctionConstant::F32(value) => {
-                float = value.get();
-                (NonNull::from(&float).cast(), MTLDataType::Float)
-            }
-        };
-        // SAFETY: the value is of that type, and is copied before the call returns. Any index of 16 bits is one of Metal's.
-        unsafe { values.setConstantValue_type_atIndex(value, data_type, usize::from(*index)) };
+/// An artifact is an archive of one pipeline. The key has the whole source, so that no content has to be named.
+#[cfg(feature = "store")]
+impl PersistentKernel for MetalPipelineKernel {
+    fn fingerprint(device: &Device) -> Fingerprint {
+        archive::fingerprint(device)
     }
-    values
 }
 
 impl ResourceCache<Device> {

@@ -1,5 +1,8 @@
 //! Key and parameters of a compute pipeline.
 
+#[cfg(feature = "portable")]
+mod portable;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -74,6 +77,7 @@ fn fnv1a<'a>(bytes: impl Iterator<Item = &'a u8>) -> u128 {
 
 /// The value of a `[[function_constant(index)]]`, of the type that the source declares it with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "portable", derive(serde::Serialize, serde::Deserialize))]
 pub enum FunctionConstant {
     /// `bool`.
     Bool(bool),

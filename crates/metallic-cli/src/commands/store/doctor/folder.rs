@@ -9,7 +9,15 @@ use metallic_store::{
 use super::entries::Entries;
 use super::finding::{Examined, Finding};
 use super::probe::{Probe, Trip};
+use crate::commands::store::folder::none_in;
 use crate::units::{bytes, nanoseconds};
+
+/// The finding that there is [no store](none_in) in a folder that the user named. Nothing is changed.
+pub fn no_store(folder: &Path) -> Option<Examined> {
+    let advice = "Is the path right? `metallic run --store` and `metallic store import --store` make one.";
+    let findings = vec![Finding::failure("folder", none_in(folder)?, advice)];
+    Some(Examined { level: "folder", place: folder.display().to_string(), findings })
+}
 
 /// Examines the folder that is written to.
 pub fn examine_folder(store: &DiskStore, has_secret: bool) -> Examined {

@@ -11,7 +11,7 @@ mod probe;
 mod server;
 
 pub use finding::{Examined, Finding, Verdict};
-pub use folder::{examine_base, examine_folder};
+pub use folder::{examine_base, examine_folder, no_store};
 pub use server::{Clues, examine_server};
 
 pub(super) use command::run;

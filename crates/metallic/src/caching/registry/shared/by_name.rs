@@ -65,9 +65,9 @@ impl<D: 'static> SharedRegistry<D> {
         R: Send + Sync + 'static,
     {
         let second = type_name::<SharedCache<Key, R>>();
-        let creators = self.0.creators.clone();
+        let (creators, attachment) = (self.0.creators.clone(), self.0.attachment.clone());
         self.get_or_place(name.into(), second, |name, policy, time| {
-            SharedCache::of_kind(CacheKind::Keyed, name, policy, time, creators)
+            SharedCache::of_kind(CacheKind::Keyed, name, policy, time, creators, attachment)
         })
     }
 
@@ -85,9 +85,9 @@ impl<D: 'static> SharedRegistry<D> {
         R: Send + Sync + 'static,
     {
         let name = CacheName::from_static(name);
-        let creators = self.0.creators.clone();
+        let (creators, attachment) = (self.0.creators.clone(), self.0.attachment.clone());
         let cache = self.get_or_place(name, owner, |name, policy, time| {
-            SharedCache::<Key, R>::of_kind(CacheKind::Slot, name, policy, time, creators)
+            SharedCache::<Key, R>::of_kind(CacheKind::Slot, name, policy, time, creators, attachment)
         })?;
         Ok(JudgedCache::view(cache.core().clone()))
     }

@@ -52,8 +52,8 @@ pub use query::Query;
 #[cfg(feature = "manifest")]
 pub(crate) use registry::key_label;
 pub use registry::{
-    Answer, Batch, CacheRegistry, EitherRegistry, LocalRegistry, LocalSharedCache, Registry, ResourceCache,
-    SharedCache, SharedRegistry,
+    Answer, Batch, CacheBatch, CacheRegistry, EitherRegistry, LocalRegistry, LocalSharedCache, Registry,
+    ResourceCache, SharedCache, SharedRegistry,
 };
 pub use reporting::{CacheCounters, CacheEvent, CacheMetrics};
 pub(crate) use shared::{JudgedCache, Request};

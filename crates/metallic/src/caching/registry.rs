@@ -1,6 +1,7 @@
 //! All caches of one engine in one place.
 
 mod answer;
+mod answers;
 mod attached;
 mod by_name;
 mod erased;
@@ -46,7 +47,7 @@ use self::erased::ErasedCache;
 pub use self::facade::{EitherRegistry, Registry, ResourceCache};
 #[cfg(feature = "manifest")]
 pub(crate) use self::gated::key_label;
-pub use self::keyed::{LocalSharedCache, SharedCache};
+pub use self::keyed::{CacheBatch, LocalSharedCache, SharedCache};
 pub use self::local::{Batch, LocalRegistry};
 pub use self::shared::SharedRegistry;
 use self::type_table::TypeTable;

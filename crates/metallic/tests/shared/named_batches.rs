@@ -40,7 +40,7 @@ fn within_a_batch_of_a_cache_no_answer_changes_whatever_happens() {
     again(&mut batch);
     shaders.insert_made("b".into(), 4);
     for local in [&mut local, &mut other] {
-        let next = local.batch().get_or_fallback_with("b", || 0, unneeded).clone();
+        let next = *local.batch().get_or_fallback_with("b", || 0, unneeded);
         assert!(*next.get() == 4 && next.generation() > real.generation(), "the next batch: {next:?}");
     }
 }

@@ -8,11 +8,10 @@ use std::sync::Arc;
 
 use super::{LocalSharedCache, SharedCache};
 use crate::caching::entries::hash_of;
-use crate::caching::gate::Caller;
 use crate::caching::query::Query;
 use crate::caching::registry::answer::Answer;
 use crate::caching::registry::answers::{Answers, answer};
-use crate::caching::shared::{Creators, Node, SharedCore};
+use crate::caching::shared::SharedCore;
 use crate::error::Error;
 
 impl<Key, R> LocalSharedCache<Key, R>
@@ -34,7 +33,9 @@ where
     {
         let (hash, caller) = (hash_of(query), Location::caller());
         let Self(local, creators) = self;
-        let bridge = bridge(creators, hash, query, make, caller);
+        let bridge = |core: &Arc<SharedCore<Key, R>>| {
+            Ok::<_, Infallible>(SharedCache(core.clone(), creators.clone()).bridge(hash, query, make, caller))
+        };
         let Ok(answer) = answer(local, hash, query, fallback, bridge);
         answer
     }
@@ -88,7 +89,9 @@ where
     {
         let (hash, caller) = (hash_of(query), Location::caller());
         let LocalSharedCache(local, creators) = &mut *self.local;
-        let bridge = bridge(creators, hash, query, make, caller);
+        let bridge = |core: &Arc<SharedCore<Key, R>>| {
+            Ok::<_, Infallible>(SharedCache(core.clone(), creators.clone()).bridge(hash, query, make, caller))
+        };
         let Ok(answer) = self.answers.ask(local, hash, query, fallback, bridge);
         answer
     }
@@ -97,22 +100,6 @@ where
     pub fn local(&mut self) -> &mut LocalSharedCache<Key, R> {
         self.local
     }
-}
-
-/// What has the resource made in the background: see [`SharedCache::bridge`].
-fn bridge<Key, R, Q>(
-    creators: &Arc<Creators>,
-    hash: u64,
-    query: &Q,
-    make: impl FnOnce() -> Result<R, Error> + Send + 'static,
-    caller: Caller,
-) -> impl FnOnce(&Arc<SharedCore<Key, R>>) -> Result<Option<Arc<Node<R>>>, Infallible>
-where
-    Key: Clone + Eq + Hash + Send + Sync + 'static,
-    R: Send + Sync + 'static,
-    Q: Query<Key> + ?Sized,
-{
-    move |core| Ok(SharedCache(core.clone(), creators.clone()).bridge(hash, query, make, caller))
 }
 
 impl<Key: Clone + Eq + Hash, R> fmt::Debug for CacheBatch<'_, Key, R> {

@@ -80,11 +80,7 @@ impl<R: Send + Sync + 'static> Task<R> {
         Self::begin_in_queue(maker, creators, true)
     }
 
-    fn begin_in_queue(
-        maker: Box<dyn Maker<R>>,
-        creators: Arc<Creators>,
-        is_for_fallback: bool,
-    ) -> Arc<Self> {
+    fn begin_in_queue(maker: Box<dyn Maker<R>>, creators: Arc<Creators>, is_for_fallback: bool) -> Arc<Self> {
         let number = creators.next_number();
         let task = Arc::new(Self { is_for_fallback, ..Self::at(Stage::Queued, maker, creators, number) });
         task.serve(true);

@@ -16,13 +16,13 @@ impl MadeOn {
         (device != UNKNOWN).then_some(device)
     }
 
-    pub(super) fn set(&self, device: u64) {
+    pub(super) fn note_device(&self, device: u64) {
         self.0.store(device, Ordering::Release);
     }
 
     /// To be called after the departures: a local that learns of it has nothing any more.
     pub(super) fn forget(&self) {
-        self.set(UNKNOWN);
+        self.note_device(UNKNOWN);
     }
 }
 

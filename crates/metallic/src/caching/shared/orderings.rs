@@ -52,13 +52,13 @@ fn whoever_learns_of_a_departure_sees_the_entry_removed() {
 fn whoever_finds_another_device_or_none_knows_what_departed_with_the_one_before() {
     let new = || {
         let made_on = MadeOn::default();
-        made_on.set(1);
+        made_on.note_device(1);
         (Head::default(), made_on)
     };
     let write = |(head, made_on): &(Head, MadeOn)| {
         head.depart(7);
         made_on.forget();
-        made_on.set(2);
+        made_on.note_device(2);
     };
     let read = |(head, made_on): &(Head, MadeOn)| {
         if made_on.get() != Some(1) {

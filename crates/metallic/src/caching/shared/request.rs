@@ -103,7 +103,7 @@ impl<Key, R> SharedCore<Key, R> {
         }
         self.check(request)?;
         if let Some(device) = request.device {
-            self.made_on.set(device);
+            self.made_on.note_device(device);
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use crate::caching::sync::atomic::{AtomicU64, Ordering, fence};
 /// Departures that a local copy can catch up with one by one. One that is further behind looks at all its entries.
 const REMEMBERED: usize = if cfg!(loom) {
     2
-} else if cfg!(shuttle) {
+} else if cfg!(any(shuttle, miri)) {
     3
 } else {
     256

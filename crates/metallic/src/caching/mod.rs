@@ -54,8 +54,8 @@ pub(crate) use registry::KeyedCreation;
 #[cfg(feature = "manifest")]
 pub(crate) use registry::key_label;
 pub use registry::{
-    Answer, Batch, CacheRegistry, EitherRegistry, LocalRegistry, LocalSharedCache, Registry, ResourceCache,
-    SharedCache, SharedRegistry,
+    Answer, Batch, CacheBatch, CacheRegistry, EitherRegistry, LocalRegistry, LocalSharedCache, Registry,
+    ResourceCache, SharedCache, SharedRegistry,
 };
 pub use reporting::{CacheCounters, CacheEvent, CacheMetrics};
 pub(crate) use shared::{JudgedCache, Request};

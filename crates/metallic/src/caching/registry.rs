@@ -1,6 +1,7 @@
 //! All caches of one engine in one place.
 
 mod answer;
+mod answers;
 mod attached;
 mod by_name;
 mod erased;
@@ -46,7 +47,7 @@ pub use self::facade::{EitherRegistry, Registry, ResourceCache};
 pub(crate) use self::gated::key_label;
 #[cfg(feature = "store")]
 pub(crate) use self::keyed::KeyedCreation;
-pub use self::keyed::{LocalSharedCache, SharedCache};
+pub use self::keyed::{CacheBatch, LocalSharedCache, SharedCache};
 pub use self::local::{Batch, LocalRegistry};
 pub use self::shared::SharedRegistry;
 use self::type_table::TypeTable;

@@ -19,7 +19,10 @@ mod judged;
 mod leaving;
 mod local;
 mod look_up;
+mod made_on;
 mod node;
+#[cfg(all(test, loom))]
+mod orderings;
 mod request;
 mod state;
 mod task;
@@ -35,6 +38,7 @@ use metallic_instrumentation::{CacheKind, CacheName, RemovalCause, SinkGuard};
 use self::background::Awaited;
 use self::failures::Failures;
 use self::head::Head;
+use self::made_on::MadeOn;
 use self::node::uses;
 use self::state::State;
 use super::cache::Cache;
@@ -86,8 +90,7 @@ pub(super) struct SharedCore<Key, R> {
     lost: AtomicU64,
     /// Keys that are created in the background for those who have a fallback meanwhile.
     awaited: Awaited<Key>,
-    /// The identity of the device that resources are made on, or [`UNKNOWN`]. Written under the lock.
-    made_on: AtomicU64,
+    made_on: MadeOn,
     name: CacheName,
     format: LabelFormat<Key>,
     /// Makes of a key what a gate knows it by; `None` if it is not the cache of a kernel.
@@ -95,9 +98,6 @@ pub(super) struct SharedCore<Key, R> {
     kind: CacheKind,
     time: TimeSource,
 }
-
-/// In the place of a device's identity.
-const UNKNOWN: u64 = u64::MAX;
 
 impl<Key, R> SharedCore<Key, R> {
     pub(super) fn new(
@@ -126,7 +126,7 @@ impl<Key, R> SharedCore<Key, R> {
             generation: AtomicU64::new(0),
             lost: AtomicU64::new(0),
             awaited: Awaited::default(),
-            made_on: AtomicU64::new(UNKNOWN),
+            made_on: MadeOn::default(),
             name,
             format,
             kernel: None,
@@ -249,8 +249,7 @@ impl<Key, R> SharedCore<Key, R> {
         let departures = state.cache.clear(in_order, now);
         let failures = state.failures.forget_all();
         let leaving = self.leave(&mut state, departures);
-        // After the departures: a local that learns of it knows that it has nothing any more.
-        self.made_on.store(UNKNOWN, Ordering::Release);
+        self.made_on.forget();
         move || {
             self.see_off(&leaving);
             drop((failures, leaving));

@@ -1,13 +1,18 @@
 //! Primitives of synchronisation: the standard library's, or with `--cfg shuttle` the same from a crate that runs them in an order of a
-//! test's choice.
+//! test's choice. With `--cfg loom` atomics are those of a crate that has them in all the orders that the memory model allows: for tests
+//! of what uses nothing else.
 
+#[cfg(loom)]
+pub(super) use loom::sync::atomic;
 #[cfg(shuttle)]
 pub(super) use shuttle::sync::{Condvar, Mutex, MutexGuard, RwLock, atomic};
 #[cfg(shuttle)]
 pub(super) use shuttle::{thread, thread_local};
 use std::sync::PoisonError;
+#[cfg(not(any(shuttle, loom)))]
+pub(super) use std::sync::atomic;
 #[cfg(not(shuttle))]
-pub(super) use std::sync::{Condvar, Mutex, MutexGuard, RwLock, atomic};
+pub(super) use std::sync::{Condvar, Mutex, MutexGuard, RwLock};
 #[cfg(not(shuttle))]
 pub(super) use std::{thread, thread_local};
 

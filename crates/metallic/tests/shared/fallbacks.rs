@@ -9,7 +9,7 @@ use metallic::error::Error;
 use metallic_instrumentation::RemovalCause;
 
 use crate::kernels::{Script, Scripted};
-use crate::tickets::{Held, registry};
+use crate::tickets::{Held, note, registry};
 
 fn fallback() -> Arc<u32> {
     Arc::new(0)
@@ -180,13 +180,18 @@ fn a_failure_is_tried_again_at_the_next_call_or_after_its_back_off() {
     while script.creations() < 3 {
         assert!(ask(&registry, 1).is_fallback());
     }
+    let failed_at_least = |creations| {
+        while registry.metrics::<Scripted>().unwrap().failed_creations < creations {
+            thread::yield_now();
+        }
+    };
+    // Or the third is remembered, and there is no fourth.
+    failed_at_least(3);
     registry.set_failure_policy::<Scripted>(OnFailure::Remember { backoff: Duration::MAX });
     while script.creations() < 4 {
         assert!(ask(&registry, 1).is_fallback());
     }
-    while registry.metrics::<Scripted>().unwrap().failed_creations < script.creations() {
-        thread::yield_now();
-    }
+    failed_at_least(script.creations());
     let tried = script.creations();
     for _ in 0..100 {
         assert!(ask(&registry, 1).is_fallback());
@@ -274,4 +279,61 @@ fn what_happens_in_the_background_is_reported_as_the_counters_have_it() {
     assert_eq!((count("access false"), count("access true")), (metrics.misses, metrics.hits), "{heard:?}");
     assert_eq!((count("created true"), count(&stale)), (2, 1), "{heard:?}");
     assert_eq!((metrics.misses, metrics.hits), (2, 2));
+}
+
+#[test]
+fn of_ever_new_keys_those_asked_for_last_are_queued_and_those_before_when_they_are_asked_for_again() {
+    let (registry, script) = registry(1);
+    assert_eq!(registry.max_queued_fallbacks(), 1024);
+    registry.set_max_queued_fallbacks(3);
+    let notes = note(&script, 1..100);
+    let held = Held::on(&script, 0);
+    ask(&registry, 0);
+    held.begun();
+    let prefetched = registry.prefetch::<Scripted>(&1);
+    for key in 2..100 {
+        assert!(ask(&registry, key).is_fallback());
+    }
+    for key in [98, 50, 98] {
+        assert!(ask(&registry, key).is_fallback());
+    }
+    // Queued last, and so created last.
+    let last = registry.prefetch::<Scripted>(&99);
+    held.end();
+    prefetched.wait().unwrap();
+    // By the thread of the registry: this one is not to change the order.
+    while !last.is_ready() {
+        thread::yield_now();
+    }
+    let mut created: Vec<_> = notes.lock().unwrap().iter().map(|(key, _)| *key).collect();
+    created.sort_unstable();
+    assert_eq!(created, [1, 50, 98, 99]);
+    // What had left is created when it is asked for again.
+    assert_eq!(**settle(&registry, 2).get(), 2);
+}
+
+#[test]
+fn a_queue_for_fallbacks_has_room_for_one_at_least_and_what_leaves_it_is_dropped() {
+    let (registry, script) = registry(1);
+    registry.set_max_queued_fallbacks(0);
+    assert_eq!(registry.max_queued_fallbacks(), 1);
+    let held = Held::on(&script, 0);
+    ask(&registry, 0);
+    held.begun();
+    let shaders = registry.cache::<u32, u32>("shader").unwrap();
+    let kept = Arc::new(());
+    for key in 0..10 {
+        let kept = kept.clone();
+        let make = move || {
+            drop(kept);
+            Ok(key)
+        };
+        assert!(shaders.get_or_fallback_with(&key, || 100, make).is_fallback());
+    }
+    assert_eq!(Arc::strong_count(&kept), 2, "that of the last one");
+    held.end();
+    while shaders.get(&9).is_none() {
+        thread::yield_now();
+    }
+    assert_eq!((shaders.counters().misses, Arc::strong_count(&kept)), (1, 1));
 }

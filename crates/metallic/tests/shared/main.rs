@@ -11,6 +11,7 @@ mod kernels;
 mod keyed;
 mod known_bugs;
 mod locals;
+mod named_batches;
 mod pools;
 mod prepared;
 mod shutdowns;

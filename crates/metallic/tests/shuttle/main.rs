@@ -8,6 +8,7 @@
 #![cfg(shuttle)]
 
 mod model;
+mod prepared;
 mod tickets;
 mod world;
 
@@ -107,4 +108,15 @@ fn tickets_hold_under_schedules_with_few_preemptions() {
 #[test]
 fn caches_and_pools_do_what_the_model_does_in_some_order_of_what_their_threads_did() {
     run("model", RandomScheduler::new(schedules() / 2), schedules() / 2, model::scenario);
+}
+
+#[test]
+fn prepared_tensors_hold_under_random_schedules() {
+    run("prepared tensors", RandomScheduler::new(schedules() / 2), schedules() / 2, prepared::scenario);
+}
+
+#[test]
+fn prepared_tensors_hold_under_schedules_with_few_preemptions() {
+    let schedules = schedules() / 4;
+    run("probabilistic prepared tensors", PctScheduler::new(4, schedules), schedules, prepared::scenario);
 }

@@ -1,6 +1,7 @@
 //! Shared caches whose keys and resources are known by their types alone.
 
 mod background;
+mod batch;
 #[cfg(feature = "store")]
 mod noting;
 
@@ -23,6 +24,8 @@ use crate::caching::query::Query;
 use crate::caching::reporting::{CacheCounters, CacheMetrics};
 use crate::caching::shared::{Creators, LocalCache, Made, Request, SharedCore};
 use crate::error::Error;
+
+pub use self::batch::CacheBatch;
 
 /// A cache of a [`SharedRegistry`](super::SharedRegistry) without a kernel: what creates a resource is given with each look-up.
 ///

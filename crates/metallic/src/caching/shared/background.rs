@@ -97,7 +97,7 @@ where
             make(key, may_wait)
         };
         let maker = Box::new(MakerOf { core: self.clone(), key, make });
-        let ticket = Ticket::new(Task::begin(maker, creators.clone()));
+        let ticket = Ticket::new(Task::begin_for_fallback(maker, creators.clone()));
         let made = ticket.created_here();
         ticket.keep_wanted();
         made

@@ -1,6 +1,6 @@
 //! Threads that create in the background: a bounded number, started when there is something to create.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -14,9 +14,15 @@ use crate::caching::sync::{Condvar, Mutex, MutexGuard};
 /// thread-local variables hold, such as a handle to the registry, is let go of.
 const LINGER: Duration = Duration::from_secs(5);
 
+/// Creations for those who have a fallback that are queued at most, until another number is set: more than an engine asks for in
+/// some frames, and less than it would mind to see created for nothing.
+const MOST_FALLBACKS: usize = 1024;
+
 /// A creation to be done by some thread.
 pub(super) trait Job: Send + Sync {
     fn run(self: Arc<Self>);
+    /// Whoever asked for it has a fallback, and asks again if need be: it may leave the queue for a newer one.
+    fn is_for_fallback(&self) -> bool;
     /// Nothing will run it any more.
     fn shut_down(&self);
 }
@@ -35,6 +41,10 @@ struct State {
     /// The most threads there are to be.
     limit: usize,
     queue: BTreeMap<Place, Arc<dyn Job>>,
+    /// The most of them that there are to be for those who have a fallback.
+    most_fallbacks: usize,
+    /// The numbers of those, which no one ever waits for.
+    fallbacks: BTreeSet<u64>,
     last_number: u64,
     threads: HashMap<ThreadId, JoinHandle<()>>,
     /// Threads whose end someone waits for.
@@ -75,6 +85,8 @@ impl Creators {
             state: Mutex::new(State {
                 limit,
                 queue: BTreeMap::new(),
+                most_fallbacks: MOST_FALLBACKS,
+                fallbacks: BTreeSet::new(),
                 last_number: 0,
                 threads: HashMap::new(),
                 awaited: Vec::new(),
@@ -99,6 +111,15 @@ impl Creators {
         self.work.notify_all();
     }
 
+    pub(in crate::caching) fn most_fallbacks(&self) -> usize {
+        self.lock().most_fallbacks
+    }
+
+    /// What is queued beyond a lower limit leaves at the next addition.
+    pub(in crate::caching) fn set_most_fallbacks(&self, limit: usize) {
+        self.lock().most_fallbacks = limit.max(1);
+    }
+
     /// A number for a job, larger than all before.
     pub(super) fn next_number(&self) -> u64 {
         let mut state = self.lock();
@@ -106,7 +127,7 @@ impl Creators {
         state.last_number
     }
 
-    /// Queues a job under its number.
+    /// Queues a job under its number. If that is one too many for those who have a fallback, the first of these leave.
     pub(super) fn enqueue(
         self: &Arc<Self>,
         number: u64,
@@ -123,9 +144,18 @@ impl Creators {
         if state.threads.is_empty() {
             return Err(Refused::NoThread);
         }
+        let mut leaving = Vec::new();
+        if job.is_for_fallback() {
+            while state.fallbacks.len() >= state.most_fallbacks {
+                leaving.extend(state.fallbacks.first().copied().and_then(|first| state.take(first)));
+            }
+            state.fallbacks.insert(number);
+        }
         state.queue.insert(Place { can_wait, number }, job);
         drop(state);
         self.work.notify_one();
+        // What it was to be made of is not ours.
+        run_each(leaving, drop);
         Ok(())
     }
 
@@ -139,9 +169,7 @@ impl Creators {
 
     /// Takes a job out of the queue, if it is there, for the caller to drop.
     pub(super) fn remove(&self, number: u64) -> Option<Arc<dyn Job>> {
-        let mut state = self.lock();
-        let removed = state.queue.remove(&Place { can_wait: true, number });
-        removed.or_else(|| state.queue.remove(&Place { can_wait: false, number }))
+        self.lock().take(number)
     }
 
     /// Returns `true` if this is one of the threads, and all others wait: then no other takes what is queued.
@@ -156,6 +184,7 @@ impl Creators {
     fn stop(&self) {
         let mut state = self.lock();
         state.is_stopped = true;
+        state.fallbacks.clear();
         let queue = std::mem::take(&mut state.queue);
         drop(state);
         self.work.notify_all();
@@ -233,7 +262,8 @@ impl Creators {
             if state.is_stopped || is_surplus {
                 break;
             }
-            if let Some((_, job)) = state.queue.pop_first() {
+            if let Some((place, job)) = state.queue.pop_first() {
+                state.fallbacks.remove(&place.number);
                 return Some(job);
             }
             if state.limit == 0 || has_lingered {
@@ -254,5 +284,14 @@ impl Creators {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Takes a job out of the queue, if it is there.
+    fn take(&mut self, number: u64) -> Option<Arc<dyn Job>> {
+        self.fallbacks.remove(&number);
+        let removed = self.queue.remove(&Place { can_wait: true, number });
+        removed.or_else(|| self.queue.remove(&Place { can_wait: false, number }))
     }
 }

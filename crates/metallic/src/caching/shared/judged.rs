@@ -8,13 +8,12 @@ use metallic_instrumentation::{CacheKind, CacheName, RemovalCause};
 
 use super::node::Node;
 use super::state::Counted;
-use super::{LocalCache, Made, Request, SharedCore, UNKNOWN};
+use super::{LocalCache, Made, Request, SharedCore};
 use crate::caching::clock::TimeSource;
 use crate::caching::entries::hash_of;
 use crate::caching::policy::EvictionPolicy;
 use crate::caching::reporting::CacheMetrics;
 use crate::caching::slot::SlotContext;
-use crate::caching::sync::atomic::Ordering;
 use crate::error::{Error, chain};
 
 impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
@@ -103,7 +102,7 @@ impl<Key, R> SharedCore<Key, R> {
         if !state.cache.is_vacant() {
             return Err(error);
         }
-        self.made_on.store(UNKNOWN, Ordering::Release);
+        self.made_on.forget();
         Ok(())
     }
 

@@ -3,14 +3,13 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
+use super::SharedCore;
 use super::node::{Node, uses};
 use super::state::State;
-use super::{SharedCore, UNKNOWN};
 use crate::caching::cache::Departures;
 use crate::caching::drops::run_each;
 use crate::caching::policy::EvictionPolicy;
 use crate::caching::reporting::Reporter;
-use crate::caching::sync::atomic::Ordering;
 
 /// Work for after the lock: what was removed is reported, and then dropped. By a panic, too, which is why it is to be declared before
 /// the lock is taken if there may be one.
@@ -45,8 +44,8 @@ impl<Key, R> SharedCore<Key, R> {
             self.head.depart(departed.entry.resource.hash);
         }
         if state.cache.is_vacant() {
-            // As in a cache of one thread. After the departures: a local that learns of it has nothing any more.
-            self.made_on.store(UNKNOWN, Ordering::Release);
+            // As in a cache of one thread.
+            self.made_on.forget();
         }
         state.cache.set_removals(self.head.generation());
         state.cache.compact();

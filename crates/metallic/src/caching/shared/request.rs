@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::SharedCore;
 use super::node::Node;
-use super::{SharedCore, UNKNOWN};
 use crate::caching::cache::Course;
 use crate::caching::gate::Caller;
 use crate::caching::sync::atomic::Ordering;
@@ -80,10 +80,10 @@ impl<Key, R> SharedCore<Key, R> {
     #[inline]
     pub(in crate::caching) fn check_device(&self, device: Option<u64>) -> Result<(), Error> {
         let Some(asked_for) = device else { return Ok(()) };
-        match self.made_on.load(Ordering::Acquire) {
-            UNKNOWN => Ok(()),
-            made_on if made_on == asked_for => Ok(()),
-            made_on => Err(Error::AnotherDevice { cache: self.name.clone(), made_on, asked_for }),
+        match self.made_on.get() {
+            None => Ok(()),
+            Some(made_on) if made_on == asked_for => Ok(()),
+            Some(made_on) => Err(Error::AnotherDevice { cache: self.name.clone(), made_on, asked_for }),
         }
     }
 
@@ -103,7 +103,7 @@ impl<Key, R> SharedCore<Key, R> {
         }
         self.check(request)?;
         if let Some(device) = request.device {
-            self.made_on.store(device, Ordering::Release);
+            self.made_on.note_device(device);
         }
         Ok(())
     }

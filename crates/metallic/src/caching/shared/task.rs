@@ -36,6 +36,8 @@ pub(super) struct Task<R> {
     creators: Arc<Creators>,
     /// Its number in the queue.
     number: u64,
+    /// No ticket is for it.
+    is_for_fallback: bool,
     state: Mutex<State<R>>,
     /// It was begun, or is over.
     changed: Condvar,
@@ -70,20 +72,30 @@ pub(super) type Settled<R> = Result<Arc<Node<R>>, Arc<Error>>;
 impl<R: Send + Sync + 'static> Task<R> {
     /// A creation that one wants, and no one waits for.
     pub(super) fn begin(maker: Box<dyn Maker<R>>, creators: Arc<Creators>) -> Arc<Self> {
+        Self::begin_in_queue(maker, creators, false)
+    }
+
+    /// A creation that no one waits for or has a ticket for, since there is a fallback.
+    pub(super) fn begin_for_fallback(maker: Box<dyn Maker<R>>, creators: Arc<Creators>) -> Arc<Self> {
+        Self::begin_in_queue(maker, creators, true)
+    }
+
+    fn begin_in_queue(maker: Box<dyn Maker<R>>, creators: Arc<Creators>, is_for_fallback: bool) -> Arc<Self> {
         let number = creators.next_number();
-        let task = Self::at(Stage::Queued, maker, creators, number);
+        let task = Arc::new(Self { is_for_fallback, ..Self::at(Stage::Queued, maker, creators, number) });
         task.serve(true);
         task
     }
 
     /// A creation that there is no need for.
     pub(super) fn over(maker: Box<dyn Maker<R>>, creators: Arc<Creators>, settled: Settled<R>) -> Arc<Self> {
-        Self::at(Stage::Over(settled), maker, creators, 0)
+        Arc::new(Self::at(Stage::Over(settled), maker, creators, 0))
     }
 
-    fn at(stage: Stage<R>, maker: Box<dyn Maker<R>>, creators: Arc<Creators>, number: u64) -> Arc<Self> {
+    fn at(stage: Stage<R>, maker: Box<dyn Maker<R>>, creators: Arc<Creators>, number: u64) -> Self {
         let state = State { stage, wanted: 1, blocked_by: None, last_place: 0, wakers: Vec::new() };
-        Arc::new(Self { maker, creators, number, state: Mutex::new(state), changed: Condvar::new() })
+        let (state, changed) = (Mutex::new(state), Condvar::new());
+        Self { maker, creators, number, is_for_fallback: false, state, changed }
     }
 
     /// Hands the task to the creators.
@@ -355,6 +367,10 @@ impl<R: Send + Sync + 'static> Job for Task<R> {
         if let Some(landing) = landing {
             Task::run(&self, &landing, false);
         }
+    }
+
+    fn is_for_fallback(&self) -> bool {
+        self.is_for_fallback
     }
 
     fn shut_down(&self) {

@@ -2,14 +2,14 @@
 
 use std::hash::Hash;
 use std::panic::Location;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use super::SharedCache;
 use crate::caching::entries::hash_of;
 use crate::caching::gate::Caller;
 use crate::caching::query::Query;
 use crate::caching::registry::answer::Answer;
-use crate::caching::shared::{Made, Progress, Purpose, Request, Ticket};
+use crate::caching::shared::{Made, Node, Progress, Purpose, Request, Ticket};
 use crate::caching::sync::Mutex;
 use crate::error::{Error, chain};
 
@@ -63,12 +63,24 @@ where
         R: Clone,
     {
         let (hash, caller) = (hash_of(query), Location::caller());
-        let found = self.0.get_hashed(hash, query).or_else(|| {
-            let key = query.to_key();
-            let maker = self.maker(&key, Purpose::Prefetch, caller, make);
-            self.0.bridge(&self.1, hash, key, maker)
-        });
+        let found = self.0.get_hashed(hash, query).or_else(|| self.bridge(hash, query, make, caller));
         found.map_or_else(|| Answer::Fallback(fallback()), |node| Answer::of(&node))
+    }
+
+    /// Has the resource made in the background. Returns it if it is there by now.
+    pub(super) fn bridge<Q>(
+        &self,
+        hash: u64,
+        query: &Q,
+        make: impl FnOnce() -> Result<R, Error> + Send + 'static,
+        caller: Caller,
+    ) -> Option<Arc<Node<R>>>
+    where
+        Q: Query<Key> + ?Sized,
+    {
+        let key = query.to_key();
+        let maker = self.maker(&key, Purpose::Prefetch, caller, make);
+        self.0.bridge(&self.1, hash, key, maker)
     }
 
     fn maker<F>(

@@ -2,7 +2,6 @@
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::fmt;
 use std::panic::Location;
 
@@ -10,9 +9,9 @@ use rustc_hash::FxBuildHasher;
 
 use super::{LocalKernel, LocalRegistry};
 use crate::caching::entries::hash_of;
-use crate::caching::gate::Caller;
 use crate::caching::kernel::CacheableKernel;
 use crate::caching::registry::answer::Answer;
+use crate::caching::registry::answers::{Answers, answer};
 use crate::device::Device;
 use crate::error::Error;
 
@@ -31,34 +30,10 @@ impl<D: Send + Sync + 'static> LocalRegistry<D> {
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
-        self.get_or_fallback_by_key::<K>(&K::create_cache_key(params), fallback, Location::caller())
-    }
-
-    fn get_or_fallback_by_key<K>(
-        &mut self,
-        key: &K::Key,
-        fallback: impl FnOnce() -> K::CachedResource,
-        caller: Caller,
-    ) -> Result<Answer<K::CachedResource>, Error>
-    where
-        K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
-    {
-        let hash = hash_of(key);
+        let (key, caller) = (&K::create_cache_key(params), Location::caller());
         let LocalKernel { local, kernel } = Self::kernel::<K>(&self.shared, &mut self.caches)?;
-        if let Some((id, now)) = local.find_again(hash, key) {
-            let generation = local.generation(id);
-            return Ok(Answer::Resource { resource: local.hit(id, now).clone(), generation });
-        }
-        let node = match kernel.core.get_hashed(hash, key) {
-            Some(node) => node,
-            None => match self.shared.bridge::<K>(kernel, hash, key, caller)? {
-                Some(node) => node,
-                None => return Ok(Answer::Fallback(fallback())),
-            },
-        };
-        let answer = Answer::of(&node);
-        local.keep(hash, key, || key.clone(), node);
-        Ok(answer)
+        let (shared, hash) = (&self.shared, hash_of(key));
+        answer(local, hash, key, fallback, |_| shared.bridge::<K>(kernel, hash, key, caller))
     }
 
     /// Begins a batch of work: until it is dropped, each key has the answer that it had first. Resources that become ready, or are
@@ -102,9 +77,8 @@ pub struct Batch<'a, D: 'static = Device> {
     answers: HashMap<TypeId, Box<dyn Any + Send>, FxBuildHasher>,
 }
 
-/// The answers of kernel `K` by its keys.
-type Answers<K, D> =
-    HashMap<<K as CacheableKernel<D>>::Key, Answer<<K as CacheableKernel<D>>::CachedResource>, FxBuildHasher>;
+/// The answers of kernel `K`.
+type AnswersOf<K, D> = Answers<<K as CacheableKernel<D>>::Key, <K as CacheableKernel<D>>::CachedResource>;
 
 impl<D: Send + Sync + 'static> Batch<'_, D> {
     /// The answer for these parameters in this batch: at the first call that of [`LocalRegistry::get_or_fallback`], and then the same.
@@ -120,45 +94,20 @@ impl<D: Send + Sync + 'static> Batch<'_, D> {
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
-        let caller = Location::caller();
+        let (key, caller) = (&K::create_cache_key(params), Location::caller());
+        let LocalRegistry { shared, caches, .. } = &mut *self.registry;
+        let LocalKernel { local, kernel } = LocalRegistry::kernel::<K>(shared, caches)?;
         let answers =
-            self.answers.entry(TypeId::of::<K>()).or_insert_with(|| Box::<Answers<K, D>>::default());
-        let answers: &mut Answers<K, D> =
+            self.answers.entry(TypeId::of::<K>()).or_insert_with(|| Box::<AnswersOf<K, D>>::default());
+        let answers: &mut AnswersOf<K, D> =
             answers.downcast_mut().expect("the kernel's type leads to its answers");
-        match answers.entry(K::create_cache_key(params)) {
-            Entry::Occupied(entry) => {
-                if !entry.get().is_fallback() {
-                    self.registry.count_use::<K>(entry.key());
-                }
-                Ok(entry.into_mut())
-            }
-            Entry::Vacant(entry) => {
-                let answer = self.registry.get_or_fallback_by_key::<K>(entry.key(), fallback, caller)?;
-                Ok(entry.insert(answer))
-            }
-        }
+        let hash = hash_of(key);
+        answers.ask(local, hash, key, fallback, |_| shared.bridge::<K>(kernel, hash, key, caller))
     }
 
     /// The registry, for look-ups that wait. They return what is there now.
     pub fn registry(&mut self) -> &mut LocalRegistry<D> {
         self.registry
-    }
-}
-
-impl<D: 'static> LocalRegistry<D> {
-    /// Counts a hit on what is there with this key, if anything is.
-    fn count_use<K>(&self, key: &K::Key)
-    where
-        K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
-    {
-        let Some(LocalKernel { local, kernel }) = self.caches.get::<LocalKernel<K, D>>() else { return };
-        let hash = hash_of(key);
-        match local.find(hash, key) {
-            Some((id, now)) => {
-                local.hit(id, now);
-            }
-            None => drop(kernel.core.get_hashed(hash, key)),
-        }
     }
 }
 

@@ -68,7 +68,8 @@ impl<D: Send + Sync + 'static> SharedRegistry<D> {
     /// To give one answer for as long as a batch of work is encoded, call it on a [`Batch`](super::super::Batch). A creation that
     /// fails leaves the fallback in use, and is tried again at the next call: give the kernel
     /// [`OnFailure::Remember`](crate::caching::OnFailure::Remember), so that it is not tried with every frame. Where there are no
-    /// creator threads, the resource is created at once.
+    /// creator threads, the resource is created at once. Of what is queued for it no more than
+    /// [`max_queued_fallbacks`](Self::max_queued_fallbacks) stays.
     ///
     /// # Errors
     /// [`Error::DuplicateCacheName`]; [`Error::AnotherDevice`], or [`Error::DeviceLost`] if the device is lost meanwhile. Errors of creations are in the events.
@@ -146,6 +147,19 @@ impl<D: 'static> SharedRegistry<D> {
     /// and [`get_or_fallback`](Self::get_or_fallback) does at once.
     pub fn set_creator_threads(&self, limit: usize) {
         self.0.creators.set_limit(limit);
+    }
+
+    /// The most creations for [`get_or_fallback`](Self::get_or_fallback) that are queued at a time. 1024 until it is set.
+    pub fn max_queued_fallbacks(&self) -> usize {
+        self.0.creators.most_fallbacks()
+    }
+
+    /// Sets how many creations for [`get_or_fallback`](Self::get_or_fallback), of all caches, are queued at most, and at least one. Of
+    /// more, the one that was asked for first leaves the queue: it is not created, unless its key is asked for again. So an engine
+    /// that goes on to ever new keys faster than they can be created does not leave a queue behind that grows without end. What
+    /// has a [`Ticket`] always stays.
+    pub fn set_max_queued_fallbacks(&self, limit: usize) {
+        self.0.creators.set_most_fallbacks(limit);
     }
 
     /// Ends all creation in the background: waits for what is under way, and for the end of the threads. What is queued is not

@@ -1,0 +1,96 @@
+//! The answers of one cache that hold for a batch of work.
+
+use std::hash::Hash;
+use std::sync::Arc;
+
+use super::answer::Answer;
+use crate::caching::entries::{Entries, Entry};
+use crate::caching::order::EntryId;
+use crate::caching::query::Query;
+use crate::caching::shared::{LocalCache, Node, SharedCore};
+
+/// The answer that each key had first, for a thread's view of one cache.
+pub(super) struct Answers<Key, R> {
+    /// Ids are given in sequence: an answer stays for as long as the batch.
+    entries: Entries<Key, Answer<R>>,
+    len: u32,
+}
+
+impl<Key: Clone + Eq + Hash, R: Clone> Answers<Key, R> {
+    /// The answer for this key: at the first call that of [`answer`], and then the same. Every use of a resource counts.
+    ///
+    /// # Errors
+    /// Those of `bridge`; then there is no answer yet.
+    pub(super) fn ask<Q: Query<Key> + ?Sized, E>(
+        &mut self,
+        local: &mut LocalCache<Key, R>,
+        hash: u64,
+        query: &Q,
+        fallback: impl FnOnce() -> R,
+        bridge: impl FnOnce(&Arc<SharedCore<Key, R>>) -> Result<Option<Arc<Node<R>>>, E>,
+    ) -> Result<&Answer<R>, E> {
+        let id = match self.entries.find(hash, query) {
+            Some(id) => {
+                if !self.entries.get(id).resource.is_fallback() {
+                    count_use(local, hash, query);
+                }
+                id
+            }
+            None => {
+                let resource = answer(local, hash, query, fallback, bridge)?;
+                let entry = Entry { key: query.to_key(), resource };
+                self.len += 1;
+                let id = EntryId(self.len);
+                self.entries.insert(id, hash, entry, 0, usize::MAX);
+                id
+            }
+        };
+        Ok(&self.entries.get(id).resource)
+    }
+}
+
+/// The resource with this key, or else the `fallback`, and `bridge` has the resource created in the background and returns it if
+/// it is there by now.
+///
+/// # Errors
+/// Those of `bridge`.
+pub(super) fn answer<Key: Clone + Eq + Hash, R: Clone, Q: Query<Key> + ?Sized, E>(
+    local: &mut LocalCache<Key, R>,
+    hash: u64,
+    query: &Q,
+    fallback: impl FnOnce() -> R,
+    bridge: impl FnOnce(&Arc<SharedCore<Key, R>>) -> Result<Option<Arc<Node<R>>>, E>,
+) -> Result<Answer<R>, E> {
+    if let Some((id, now)) = local.find_again(hash, query) {
+        let generation = local.generation(id);
+        return Ok(Answer::Resource { resource: local.hit(id, now).clone(), generation });
+    }
+    let core = local.core();
+    let found = core.get_hashed(hash, query);
+    let Some(node) = found.map_or_else(|| bridge(core), |node| Ok(Some(node)))? else {
+        return Ok(Answer::Fallback(fallback()));
+    };
+    let answer = Answer::of(&node);
+    local.keep(hash, query, || query.to_key(), node);
+    Ok(answer)
+}
+
+/// Counts a hit on what is there with this key, if anything is.
+fn count_use<Key: Clone + Eq + Hash, R, Q: Query<Key> + ?Sized>(
+    local: &LocalCache<Key, R>,
+    hash: u64,
+    query: &Q,
+) {
+    match local.find(hash, query) {
+        Some((id, now)) => {
+            local.hit(id, now);
+        }
+        None => drop(local.core().get_hashed(hash, query)),
+    }
+}
+
+impl<Key, R> Default for Answers<Key, R> {
+    fn default() -> Self {
+        Self { entries: Entries::default(), len: 0 }
+    }
+}

@@ -45,7 +45,9 @@ fn a_thread_may_be_in_a_phase_of_its_own_and_a_manifest_is_warmed_phase_by_phase
     let device = ScriptedDevice::new();
     let file = tempfile::NamedTempFile::new().unwrap();
     let (registry, _) = shared(&device);
-    let make = |m| drop(registry.get_or_create::<Tile>(&(m, 1), None).unwrap());
+    let make = |m| {
+        registry.get_or_create::<Tile>(&(m, 1), None).unwrap();
+    };
     let supervisor = registry.supervisor();
     registry.record(ManifestWriter::create(file.path()).unwrap());
     make(0);

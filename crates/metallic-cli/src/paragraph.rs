@@ -2,21 +2,38 @@
 
 use std::io::{self, Write};
 
-/// Columns of a terminal that has no more.
+use unicode_width::UnicodeWidthStr;
+
+use crate::terminal::look;
+
+/// Longer lines are not read at once, however wide the terminal is.
 const WIDTH: usize = 80;
 
-/// Writes a text behind a head, broken at spaces to fit 80 columns; the lines after the first begin below the first one's
+/// Writes a text behind a head, broken at spaces to fit the terminal, and 80 columns at most; the lines after the first begin below the first one's
 /// text. A word that is longer is not broken, and an empty text is no line.
 ///
 /// # Errors
 /// The writer's.
 pub(crate) fn write_wrapped(out: &mut dyn Write, head: &str, text: &str) -> io::Result<()> {
-    let indent = head.chars().count();
+    write_wrapped_in(out, look().columns.min(WIDTH), head, text)
+}
+
+/// [`write_wrapped`] into this number of columns.
+///
+/// # Errors
+/// The writer's.
+pub(crate) fn write_wrapped_in(
+    out: &mut dyn Write,
+    columns: usize,
+    head: &str,
+    text: &str,
+) -> io::Result<()> {
+    let indent = head.width();
     let mut line = head.to_owned();
     let mut width = indent;
     for word in text.split_whitespace() {
-        let length = word.chars().count();
-        if width > indent && width + 1 + length > WIDTH {
+        let length = word.width();
+        if width > indent && width + 1 + length > columns {
             writeln!(out, "{line}")?;
             line = " ".repeat(indent);
             width = indent;

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use unicode_width::UnicodeWidthStr;
 
+use crate::paragraph::write_wrapped_in;
 use crate::terminal::{Look, TITLE, look, styled};
 use crate::units::shortened_apart;
 
@@ -83,8 +84,8 @@ impl Table {
             writeln!(out, "{}", line.trim_end())?;
         }
         if !lacking.is_empty() {
-            let (indent, columns) = (" ".repeat(indent), look.columns);
-            writeln!(out, "{indent}({columns} columns are too few for: {})", lacking.join(", "))?;
+            let text = format!("({} columns are too few for: {})", look.columns, lacking.join(", "));
+            write_wrapped_in(out, look.columns, &" ".repeat(indent), &text)?;
         }
         Ok(())
     }
@@ -161,7 +162,7 @@ mod tests {
         );
         assert_eq!(
             text(&table, 34),
-            "  key                       misses\n  gemm:GemmKey{m:…,k:1024}       7\n  (34 columns are too few for: hits)\n"
+            "  key                       misses\n  gemm:GemmKey{m:…,k:1024}       7\n  (34 columns are too few for:\n  hits)\n"
         );
     }
 

@@ -1,7 +1,8 @@
 //! `metallic trace`: the format, read back.
 #![expect(clippy::unwrap_used, reason = "what fails in a test's helper fails the test")]
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::{Command, Output};
 
@@ -95,47 +96,73 @@ fn trace(log: &str) -> Vec<Value> {
     }
 }
 
-#[test]
-fn each_event_has_the_members_of_its_phase_and_slices_of_a_thread_nest() {
-    let events = trace(&log());
-    let mut open: BTreeMap<(u64, u64), Vec<(u64, u64)>> = BTreeMap::new();
-    let mut names = BTreeMap::new();
-    for event in &events {
-        assert!(event["name"].is_string() && event["pid"].is_u64(), "{event}");
-        let ns = |member: &str| (event[member].as_f64().unwrap() * 1e3).round() as u64;
-        let thread = || (event["pid"].as_u64().unwrap(), event["tid"].as_u64().unwrap());
-        match event["ph"].as_str().unwrap() {
-            "M" => {
-                if event["name"] == "thread_name" {
-                    names.insert(thread(), event["args"]["name"].as_str().unwrap());
-                }
+/// The names of the threads of a time line whose events are what the format asks for.
+fn checked_threads(events: &[Value]) -> BTreeMap<(u64, u64), String> {
+    let number = |event: &Value, member: &str| event[member].as_u64().unwrap();
+    let (mut threads, mut processes) = (BTreeMap::new(), BTreeSet::new());
+    for event in events.iter().filter(|event| event["ph"] == "M") {
+        let (pid, name) = (number(event, "pid"), &event["args"]["name"]);
+        match event["name"].as_str().unwrap() {
+            "process_name" => assert!(processes.insert(pid) && name.is_string(), "twice: {event}"),
+            "thread_name" => {
+                let before = threads.insert((pid, number(event, "tid")), name.as_str().unwrap().to_owned());
+                assert_eq!(before, None, "two names of one thread: {event}");
             }
+            "thread_sort_index" => assert!(event["args"]["sort_index"].is_u64(), "{event}"),
+            other => panic!("no metadata of the format: {other}"),
+        }
+    }
+    let mut slices = BTreeMap::<(u64, u64), Vec<(u64, u64)>>::new();
+    let mut counted = BTreeMap::<(u64, String), u64>::new();
+    for event in events.iter().filter(|event| event["ph"] != "M") {
+        let ns = |member: &str| {
+            let us = event[member].as_f64().unwrap_or_else(|| panic!("no {member}: {event}"));
+            assert!(us.is_finite() && us >= 0.0, "{event}");
+            (us * 1e3).round() as u64
+        };
+        assert!(event["name"].is_string() && processes.contains(&number(event, "pid")), "{event}");
+        let at = ns("ts");
+        let thread = || {
+            let thread = (number(event, "pid"), number(event, "tid"));
+            assert!(threads.contains_key(&thread), "a thread without a name: {event}");
+            thread
+        };
+        match event["ph"].as_str().unwrap() {
             "X" => {
                 assert!(event["cat"].is_string() && event["args"].is_object(), "{event}");
-                open.entry(thread()).or_default().push((ns("ts"), ns("ts") + ns("dur")));
+                slices.entry(thread()).or_default().push((at, at + ns("dur")));
             }
-            "i" => {
-                assert!(event["s"] == "t" && ns("ts") == 90 * US && names.contains_key(&thread()), "{event}")
+            "i" => assert!(event["s"] == "t" && thread().0 > 0, "{event}"),
+            "C" => {
+                assert!(event["args"].as_object().unwrap().values().all(Value::is_u64), "{event}");
+                let series = (number(event, "pid"), event["name"].as_str().unwrap().to_owned());
+                let before = counted.insert(series, at);
+                assert!(before <= Some(at), "a counter that goes back in time: {event}");
             }
-            "C" => assert!(event["args"].as_object().unwrap().values().all(Value::is_u64), "{event}"),
             phase => panic!("{phase}"),
         }
     }
-    assert_eq!(
-        names.values().copied().collect::<Vec<_>>(),
-        ["worker 1", "worker 2", "gemm", "gemm (2)", "pipeline"]
-    );
-    for (thread, slices) in &open {
-        assert!(names.contains_key(thread));
-        for (at, (begin, end)) in slices.iter().enumerate() {
-            for (other_begin, other_end) in &slices[at + 1..] {
-                let is_apart = end <= other_begin || other_end <= begin;
-                let is_within =
-                    begin <= other_begin && other_end <= end || other_begin <= begin && end <= other_end;
-                assert!(is_apart || is_within, "{slices:?}");
+    for slices in slices.values_mut() {
+        slices.sort_by_key(|(begin, end)| (*begin, Reverse(*end)));
+        let mut open: Vec<u64> = Vec::new();
+        for (begin, end) in slices {
+            while open.last().is_some_and(|open| open <= begin) {
+                open.pop();
             }
+            assert!(open.last().is_none_or(|open| *end <= *open), "slices that overlap and do not nest");
+            open.push(*end);
         }
     }
+    threads
+}
+
+#[test]
+fn each_event_has_the_members_of_its_phase_and_slices_of_a_thread_nest() {
+    let events = trace(&log());
+    let threads: Vec<_> = checked_threads(&events).into_values().collect();
+    assert_eq!(threads, ["worker 1", "worker 2", "gemm", "gemm (2)", "pipeline"]);
+    let instants: Vec<_> = events.iter().filter(|event| event["ph"] == "i").collect();
+    assert!(instants.len() == 1 && instants[0]["ts"] == 90.0, "{instants:?}");
     let exact = events.iter().find(|event| event["name"] == "Key{m:3}").unwrap();
     assert_eq!((&exact["ts"], &exact["dur"]), (&50.0.into(), &30.0.into()));
     let counters = |name: &str, figure: &str| -> Vec<u64> {
@@ -144,6 +171,35 @@ fn each_event_has_the_members_of_its_phase_and_slices_of_a_thread_nest() {
     };
     assert_eq!(counters("gemm entries", "entries"), [1, 2, 3, 3, 0]);
     assert_eq!(counters("gemm bytes", "bytes"), [64, 128, 192, 128, 128]);
+}
+
+#[test]
+fn the_time_line_of_a_real_run_of_four_workers_is_one_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, ids) = (folder.path().join("log.jsonl"), folder.path().join("ids.txt"));
+    fs::write(&ids, "1\n2,3\n4,5,6,7,8,9\n1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17\n5\n6,7\n").unwrap();
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/../metallic-transformer/tests/data/gpt2-tiny");
+    let run = Command::new(env!("CARGO_BIN_EXE_metallic"))
+        .args(["run", "--device", "host", "--workers", "4", "--tokens", "5", "--model", model, "--ids"])
+        .arg(&ids)
+        .arg("--policy=gemm=lru:3")
+        .arg("--events")
+        .arg(&path)
+        .output()
+        .unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let log = fs::read_to_string(&path).unwrap();
+    let events = trace(&log);
+    let threads = checked_threads(&events);
+    // Which worker takes which prompt is up to them; one may take none.
+    let workers: BTreeSet<_> = threads.values().filter(|name| name.starts_with("worker ")).collect();
+    assert!(!workers.is_empty() && workers.len() <= 4, "{threads:?}");
+    let of_log = |kind: &str| log.lines().filter(|line| line.starts_with(kind)).count();
+    let of_trace = |ph: &str, cat: &str| events.iter().filter(|e| e["ph"] == ph && e["cat"] == cat).count();
+    assert_eq!(of_trace("X", "creation"), of_log(r#"{"type":"ResourceCreated""#));
+    assert_eq!(of_trace("X", "step"), of_log(r#"{"type":"SpanEnded""#));
+    let removed = of_log(r#"{"type":"EntryRemoved""#);
+    assert!(removed > 0 && of_trace("i", "removal") == removed, "{removed}");
 }
 
 #[test]

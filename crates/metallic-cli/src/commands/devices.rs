@@ -6,6 +6,7 @@ use crate::args::DevicesArgs;
 use crate::devices::Devices;
 use crate::error::Error;
 use crate::json;
+use crate::paragraph::write_wrapped;
 
 /// Runs the command.
 ///
@@ -23,12 +24,14 @@ fn write(devices: &Devices, out: &mut dyn Write) -> io::Result<()> {
     let host = &devices.host;
     let name = host.name.as_deref().unwrap_or("the processor");
     let f16 = if host.f16 { "f32, f16" } else { "f32" };
-    writeln!(out, "host    {name}: {} threads, {f16}; {}", host.threads, host.extensions.join(", "))?;
+    let text = format!("{name}: {} threads, {f16}; {}", host.threads, host.extensions.join(", "));
+    write_wrapped(out, "host    ", &text)?;
     for (number, adapter) in devices.adapters.iter().enumerate() {
-        writeln!(out, "wgpu:{number:<2} {adapter}")?;
+        write_wrapped(out, &format!("wgpu:{number:<2} "), &adapter.to_string())?;
         for detail in adapter.details() {
-            writeln!(out, "        {detail}")?;
+            write_wrapped(out, "        ", &detail)?;
         }
     }
-    writeln!(out, "\n--device auto takes {}; {}", devices.auto, devices.why)
+    writeln!(out)?;
+    write_wrapped(out, "", &format!("--device auto takes {}; {}", devices.auto, devices.why))
 }

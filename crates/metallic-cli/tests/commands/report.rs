@@ -96,3 +96,22 @@ fn checks_that_do_not_hold_have_a_line_each_and_an_exit_code_of_their_own() {
         assert!(code == Some(2) && text.contains(cause), "{text}");
     }
 }
+
+#[test]
+fn of_many_processes_the_latest_are_named() {
+    let header = |number: u64| {
+        let data = format!(
+            r#"{{"program":"engine {number}","library":"0.1.0","process_id":{number},"opened_unix_ns":{number},"rotations":0}}"#
+        );
+        format!("{{\"type\":\"LogOpened\",\"data\":{data}}}\n")
+    };
+    let log: String = (1..=3000).map(|number| header(number) + &lines([access(1, false)])).collect();
+    for command in [&["report", "-"][..], &["diff", "-"]] {
+        let folder = tempfile::tempdir().expect("there is a folder for temporary files");
+        let other = short_log(folder.path());
+        let args = if command[0] == "diff" { vec!["diff", "-", path(&other)] } else { command.to_vec() };
+        let text = stdout(&metallic(&args, log.as_bytes()));
+        assert!(text.contains("written by 3_000 processes; the latest:"), "{text}");
+        assert!(text.contains("engine 3000 (") && !text.contains("engine 2992 ("), "{text}");
+    }
+}

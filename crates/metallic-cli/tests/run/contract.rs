@@ -6,6 +6,7 @@ use std::fs;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::checkpoints::fixture;
 use crate::program::{assert_fails, json, metallic, stdout, text};
 
 const RUN: [&str; 5] = ["run", "--ids", "1,2,3,4,5,6,7,8,9", "--tokens", "12"];
@@ -76,6 +77,35 @@ fn on_wgpu_nothing_is_created_after_ready_not_even_a_bind_group() {
     if let Some(device) = crate::wgpu::software(false) {
         assert_nothing_is_created_while_serving(&device, 2);
     }
+}
+
+#[test]
+fn a_recording_names_phases_and_a_warm_up_may_be_of_one() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("m.jsonl");
+    let model = fixture("gpt2-tiny");
+    let (manifest, host) = (text(&path), ["--device", "host", "--model", text(&model)]);
+    json(&args(&host, &["--record", manifest]), "");
+    let shown = json(&["manifest", "show", manifest], "");
+    let phases: Vec<_> = shown["phases"].as_array().unwrap().iter().collect();
+    let names: Vec<_> = phases.iter().map(|phase| phase["phase"].as_str().unwrap()).collect();
+    assert_eq!(names, ["prefill", "decode"]);
+    let table = stdout(&["manifest", "show", manifest], "");
+    assert!(table.contains("\nphase    keys  to create\nprefill "), "{table}");
+
+    let log = folder.path().join("log.jsonl");
+    let warm = args(&host, &["--warm", manifest, "--warm-phase", "decode", "--events", text(&log)]);
+    assert_eq!(contract(&json(&warm, ""))["warm_up"]["created"], phases[1]["keys"]);
+    let both = ["--warm", manifest, "--warm-phase", "decode", "--warm-phase", "prefill", "--arm", "refuse"];
+    assert_eq!(contract(&json(&args(&host, &both), ""))["violations"], 0);
+    let coverage = json(&["manifest", "coverage", manifest, text(&log)], "");
+    for (phase, used) in phases.iter().zip(coverage["phases"].as_array().unwrap()) {
+        assert_eq!((&used["phase"], &used["used"]), (&phase["phase"], &phase["keys"]));
+    }
+    let unknown = args(&host, &["--warm", manifest, "--warm-phase", "serving"]);
+    let parts = ["no key is of the phase `serving`", "prefill, decode"];
+    assert_fails(&unknown, "", 1, &parts);
+    assert_fails(&args(&host, &["--warm-phase", "decode"]), "", 2, &["--warm"]);
 }
 
 #[test]

@@ -21,13 +21,13 @@ pub trait Checked: Operation + Sized {
     fn change_inputs<D: Runs<Self>>(device: &D) -> Found;
 }
 
-/// Makes all checks of one operation.
+/// Makes all checks of one operation, and returns what the inputs of its keys were found to change.
 ///
 /// # Panics
 /// If one finds something wrong.
-pub fn check<O: Checked, D: Runs<O>>(device: &D, cases: usize) {
+pub fn check<O: Checked, D: Runs<O>>(device: &D, cases: usize) -> Found {
     O::compare(device, cases);
     O::refuse(device);
     O::share(device);
-    O::change_inputs(device);
+    O::change_inputs(device)
 }

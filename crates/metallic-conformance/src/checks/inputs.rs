@@ -1,5 +1,6 @@
 //! Which inputs of an operation its key and its plans depend on.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
 use metallic::caching::{CacheableKernel, Composition};
@@ -13,8 +14,23 @@ use metallic::kernels::{Operation, Runs};
 /// not support is passed over. Returns what was found of each input.
 ///
 /// # Panics
-/// If a key lacks an input.
+/// If a key lacks an input, or if a field of the parameters is the same in all of them: its change would not be checked.
 pub(crate) fn check_inputs<O: Operation<Params: Debug>, D: Runs<O>>(
+    device: &D,
+    all: impl IntoIterator<Item = O::Params>,
+) -> Found {
+    let all: Vec<_> = all.into_iter().collect();
+    let mut values = BTreeMap::<String, BTreeSet<String>>::new();
+    for (name, value) in all.iter().flat_map(fields) {
+        values.entry(name).or_default().insert(value);
+    }
+    let unchanged: Vec<_> = values.iter().filter(|(_, values)| values.len() < 2).collect();
+    assert!(unchanged.is_empty(), "{}: inputs that this check does not change: {unchanged:?}", O::NAME);
+    compare_inputs::<O, D>(device, all)
+}
+
+/// As [`check_inputs`], for more values of some inputs.
+pub(crate) fn compare_inputs<O: Operation<Params: Debug>, D: Runs<O>>(
     device: &D,
     all: impl IntoIterator<Item = O::Params>,
 ) -> Found {
@@ -26,11 +42,12 @@ pub(crate) fn check_inputs<O: Operation<Params: Debug>, D: Runs<O>>(
         let Some(made_of) = D::plan_composition(plan.plan()) else { continue };
         let again = O::create_cached_resource(&key, Some(device)).ok();
         let again = again.and_then(|plan| D::plan_composition(plan.plan())).unwrap_or_default();
-        assert_eq!(
-            again.changes_from(&made_of),
-            [""; 0],
-            "{}: {params:?}: the same key, and another plan when it is created again",
-            O::NAME
+        let changes = again.changes_from(&made_of);
+        assert!(
+            changes.is_empty(),
+            "{}: {params:?}: the same key, and another plan when it is created again: {}",
+            O::NAME,
+            changes.join(", ")
         );
         let Some((right_key, right_plan)) = &right else {
             right = Some((key, made_of));
@@ -42,21 +59,46 @@ pub(crate) fn check_inputs<O: Operation<Params: Debug>, D: Runs<O>>(
                 panic!("{}: {params:?}: the same key, and another plan: {}", O::NAME, changes.join(", "))
             }
             (true, true) => found.neither += 1,
-            (false, true) => found.key_alone += 1,
+            (false, true) => found.key_alone.push(format!("{}: {params:?}", O::NAME)),
             (false, false) => found.key_and_plan += 1,
         }
     }
     found
 }
 
-/// The effects of changed inputs, in numbers of inputs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The fields of a struct whose `Debug` is derived, by name.
+fn fields(params: &impl Debug) -> Vec<(String, String)> {
+    let mut fields = Vec::<(String, String)>::new();
+    for line in format!("{params:#?}").lines().filter_map(|line| line.strip_prefix("    ")) {
+        match (line.split_once(": "), fields.last_mut()) {
+            (Some((name, value)), _) if !line.starts_with(' ') => fields.push((name.into(), value.into())),
+            (_, Some((_, value))) => value.push_str(line),
+            (_, None) => {}
+        }
+    }
+    fields
+}
+
+/// The effects of changed inputs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Found {
-    /// The key and the plan.
+    /// The number of inputs that change the key and the plan.
     pub key_and_plan: usize,
-    /// The key alone: on this device it is more specific than its plans.
-    pub key_alone: usize,
-    /// Neither: parameters of one bucket.
+    /// The changed parameters of which the key alone is another: on this device it is more specific than its plans, which costs room
+    /// and creations, and is never wrong.
+    pub key_alone: Vec<String>,
+    /// The number of inputs that change neither: parameters of one bucket.
     pub neither: usize,
+}
+
+impl Found {
+    /// Both together.
+    #[must_use]
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.key_and_plan += other.key_and_plan;
+        self.key_alone.extend(other.key_alone);
+        self.neither += other.neither;
+        self
+    }
 }

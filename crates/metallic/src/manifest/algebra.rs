@@ -1,5 +1,7 @@
 //! Manifests as sets of keys.
 
+use std::collections::BTreeMap;
+
 use super::read::Manifest;
 use super::record::Record;
 
@@ -30,6 +32,35 @@ impl Manifest {
         let only_first = missing_in(self, other);
         let common = self.len() - only_first.len();
         ManifestDiff { only_first, only_second: missing_in(other, self), common }
+    }
+
+    /// The phases in which keys were first created, in the order of their first creations; `None` is that of keys without one, which
+    /// comes last if they were listed.
+    pub fn phases(&self) -> Vec<Option<&str>> {
+        let mut first = BTreeMap::<Option<&str>, u64>::new();
+        for record in self.records() {
+            let order = first.entry(record.phase.as_deref()).or_insert(u64::MAX);
+            *order = record.order.min(*order);
+        }
+        let mut phases: Vec<_> = first.into_iter().collect();
+        phases.sort_by_key(|(phase, order)| (*order, phase.is_none()));
+        phases.into_iter().map(|(phase, _)| phase).collect()
+    }
+
+    /// Returns the records of one phase, for a warm-up of this phase alone or before others. `None` is that of keys without one.
+    ///
+    /// ```
+    /// # use metallic::caching::SharedRegistry;
+    /// # use metallic::manifest::{Manifest, WarmOptions};
+    /// # let registry: SharedRegistry = SharedRegistry::new();
+    /// # let manifest = Manifest::new();
+    /// for phase in manifest.phases() {
+    ///     registry.warm(&manifest.of_phase(phase), &WarmOptions::default());
+    /// }
+    /// ```
+    #[must_use]
+    pub fn of_phase(&self, phase: Option<&str>) -> Self {
+        self.prune(|record| record.phase.as_deref() == phase)
     }
 
     /// Returns the records that `keep` accepts.

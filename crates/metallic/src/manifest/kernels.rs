@@ -1,7 +1,6 @@
 //! The kernels whose keys are recorded and warmed up.
 
 use std::any::{Any, TypeId};
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,6 +9,7 @@ use rustc_hash::FxBuildHasher;
 
 use super::coverage::{Seen, Uses};
 use super::error::ManifestError;
+use super::phase::Phases;
 use super::read::Manifest;
 use super::ready::Ready;
 use super::record::Record;
@@ -96,7 +96,7 @@ pub(crate) struct Warming {
     kernels: Mutex<Kernels>,
     pub(super) ready: Ready,
     seen: Mutex<Seen>,
-    phase: Mutex<Option<Cow<'static, str>>>,
+    pub(super) phases: Arc<Phases>,
 }
 
 #[derive(Default)]
@@ -217,14 +217,6 @@ impl Warming {
 
     pub(super) fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn set_phase(&self, phase: Cow<'static, str>) {
-        *self.phase.lock().unwrap_or_else(PoisonError::into_inner) = Some(phase);
-    }
-
-    pub(super) fn phase(&self) -> Option<Cow<'static, str>> {
-        self.phase.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn kernels(&self) -> MutexGuard<'_, Kernels> {

@@ -3,7 +3,7 @@
 //! ```text
 //! creations --ManifestWriter--> m.jsonl --Manifest--> warm up --> ready --> armed: see `creation`
 //!                                           |
-//!                              merge, diff, prune, coverage
+//!                              merge, diff, prune, phases, coverage
 //! ```
 //!
 //! A manifest is a file of JSON lines. The first says which version of this form it has; each other line has one key with its
@@ -14,6 +14,7 @@ mod algebra;
 mod coverage;
 mod error;
 mod kernels;
+mod phase;
 mod read;
 mod ready;
 mod record;
@@ -28,6 +29,7 @@ pub use coverage::{CacheCoverage, Coverage, KeyCoverage};
 pub use error::ManifestError;
 pub use kernels::WarmKeys;
 pub(crate) use kernels::Warming;
+pub use phase::InPhase;
 pub use read::Manifest;
 pub use ready::Ready;
 pub use record::Record;

@@ -68,7 +68,7 @@ impl Recorder for Recording {
         // A key that panics cannot be carried.
         let json = |written: Written| caught(|| (written.json)(key.key)).flatten();
         let json = written.and_then(|written| Some((written.schema, json(written)?)));
-        let phase = self.warming.phase();
+        let phase = self.warming.phases.now();
         let mut state = locked(&self.state);
         let Some((schema, json)) = json else {
             *state.report.not_portable.entry(cache.to_owned()).or_default() += 1;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::coverage::Coverage;
 use super::kernels::Holds;
+use super::phase::InPhase;
 use super::read::Manifest;
 use super::ready::Ready;
 use super::recording::{Recording, RecordingReport};
@@ -30,9 +31,16 @@ impl Supervisor {
         recorder.downcast::<Recording>().ok().map(|recording| recording.finish())
     }
 
-    /// Names the phase that creations are recorded with from now on.
+    /// Names the phase that creations are recorded with from now on, on all threads that are in no phase of their own.
     pub fn set_phase(&self, phase: impl Into<Cow<'static, str>>) {
-        self.warming().set_phase(phase.into());
+        self.warming().phases.set(phase.into());
+    }
+
+    /// Names the phase that creations on this thread are recorded with until the guard is dropped: "prefill" or "decode", where
+    /// several threads serve at once. Of several guards the latest counts. What another thread creates for this one is in the phase
+    /// of that thread.
+    pub fn enter_phase(&self, phase: impl Into<Cow<'static, str>>) -> InPhase {
+        self.warming().phases.enter(phase.into())
     }
 
     /// Says whether warm-up is over.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use metallic::PortableKernel;
 use metallic::caching::{CacheableKernel, EvictionPolicy};
 use metallic::error::MetalError;
-use metallic::manifest::{Manifest, ManifestError, ManifestWriter};
+use metallic::manifest::{Manifest, ManifestError, ManifestWriter, WarmOptions};
 use metallic::testing::{ScriptedDevice, ScriptedKernel, ScriptedResource};
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -38,6 +38,47 @@ fn a_record_has_cost_bytes_count_phase_and_order() {
     assert_eq!((two.count, two.order, two.phase.as_deref()), (2, 0, Some("load")));
     assert_eq!((one.cost_ns, one.bytes, one.count, one.order), (20_000_000, 640, 1, 1));
     assert_eq!(one.phase.as_deref(), Some("serve"));
+}
+
+#[test]
+fn a_thread_may_be_in_a_phase_of_its_own_and_a_manifest_is_warmed_phase_by_phase() {
+    let device = ScriptedDevice::new();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let (registry, _) = shared(&device);
+    let make = |m| {
+        registry.get_or_create::<Tile>(&(m, 1), None).unwrap();
+    };
+    let supervisor = registry.supervisor();
+    registry.record(ManifestWriter::create(file.path()).unwrap());
+    make(0);
+    supervisor.set_phase("load");
+    make(1);
+    let prefill = supervisor.enter_phase("prefill");
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| {
+            let _decode = supervisor.enter_phase("decode");
+            make(2);
+        });
+        other.join().unwrap();
+    });
+    let inner = supervisor.enter_phase("verify");
+    make(3);
+    drop(prefill);
+    make(4);
+    drop(inner);
+    supervisor.set_phase("serve");
+    make(5);
+    supervisor.stop_recording().unwrap();
+
+    let manifest = Manifest::open(file.path()).unwrap();
+    let phases: Vec<_> = manifest.records().map(|record| record.phase.as_deref()).collect();
+    let verify = Some("verify");
+    assert_eq!(phases, [None, Some("load"), Some("decode"), verify, verify, Some("serve")]);
+    assert_eq!(manifest.phases(), [None, Some("load"), Some("decode"), verify, Some("serve")]);
+    let (fresh, _) = shared(&ScriptedDevice::new());
+    for (phase, wanted) in [(verify, 2), (Some("load"), 1), (None, 1), (Some("other"), 0)] {
+        assert_eq!(fresh.warm(&manifest.of_phase(phase), &WarmOptions::default()).created, wanted);
+    }
 }
 
 #[test]

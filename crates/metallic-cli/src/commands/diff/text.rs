@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::compare::Threshold;
 use super::figures::{CacheChange, Change, Diff, Figures, KeyChange, KeySide, SideFigures};
+use crate::commands::report::write_processes;
 use crate::paragraph::write_wrapped;
 use crate::table::Table;
 use crate::terminal;
@@ -72,10 +73,7 @@ fn side(title: &str, side: &SideFigures, out: &mut dyn Write) -> io::Result<()> 
         text += &format!("; {} events were lost by the exporter", count(side.dropped_events));
     }
     write_wrapped(out, &format!("{title:<8}"), &printable(&text, 1000))?;
-    for process in &side.processes {
-        write_wrapped(out, "        ", &format!("written by {}", printable(&process.to_string(), 200)))?;
-    }
-    Ok(())
+    write_processes(out, "        ", &side.processes)
 }
 
 /// Two figures, or one if they are the same.

@@ -7,6 +7,7 @@ use metallic::manifest::{Manifest, Record};
 use serde_json::{Value, json};
 
 use super::coverage::{self, Uses};
+use super::phases::{self, phases};
 use crate::args::{ManifestArgs, ManifestCommand};
 use crate::error::Error;
 use crate::input::LogReader;
@@ -47,11 +48,15 @@ pub fn run(args: &ManifestArgs, out: &mut dyn Write) -> Result<(), Error> {
         }
         ManifestCommand::Coverage { manifest, log, json } => {
             let manifest = Manifest::open(manifest)?;
-            let coverage = uses(&manifest, std::slice::from_ref(log))?.coverage();
+            let uses = uses(&manifest, std::slice::from_ref(log))?;
+            let coverage = uses.coverage();
+            let phases = phases(&manifest, Some(&|label| uses.has(label)));
             if *json {
-                return json::write(json::MANIFEST_COVERAGE, &json!({"coverage": coverage}), out);
+                let body = json!({"coverage": coverage, "phases": phases});
+                return json::write(json::MANIFEST_COVERAGE, &body, out);
             }
-            Ok(coverage::write(&coverage, out)?)
+            coverage::write(&coverage, out)?;
+            Ok(phases::write(&phases, out)?)
         }
     }
 }
@@ -84,7 +89,8 @@ fn show(manifest: &Manifest, is_json: bool, out: &mut dyn Write) -> Result<(), E
     records.sort_by_key(|record| (std::cmp::Reverse(record.cost_ns), record.order));
     if is_json {
         let records: Vec<Value> = records.iter().map(|record| json!(record)).collect();
-        let body = json!({"records": records, "skipped": manifest.skipped()});
+        let body =
+            json!({"records": records, "phases": phases(manifest, None), "skipped": manifest.skipped()});
         return json::write(json::MANIFEST_SHOW, &body, out);
     }
     let mut table = Table::new(["key", "cost", "bytes", "created", "phase"]).ending_in_text();
@@ -100,6 +106,7 @@ fn show(manifest: &Manifest, is_json: bool, out: &mut dyn Write) -> Result<(), E
     table.write(out, 0)?;
     let cost = records.iter().map(|record| record.cost_ns).fold(0, u64::saturating_add);
     writeln!(out, "\n{} keys, {} to create", count(records.len() as u64), duration(cost))?;
+    phases::write(&phases(manifest, None), out)?;
     for (reason, skipped) in manifest.skipped() {
         writeln!(out, "passed over: {} {}", count(*skipped), printable(reason, 100))?;
     }

@@ -2,6 +2,7 @@
 
 mod command;
 mod coverage;
+mod phases;
 
 pub use command::run;
 pub use coverage::Uses;

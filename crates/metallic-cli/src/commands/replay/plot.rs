@@ -2,7 +2,11 @@
 
 use std::io::{self, Write};
 
+use crate::terminal::look;
+
+/// Columns of a plot where there is room for them, and those of its labels and margins.
 const WIDTH: usize = 64;
+const MARGIN: usize = 16;
 const HEIGHT: usize = 14;
 
 /// One curve: its letter, and its values by capacity.
@@ -24,11 +28,12 @@ pub(super) fn draw(
     if first == last || top <= 0.0 {
         return Ok(());
     }
-    let mut grid = vec![[' '; WIDTH]; HEIGHT];
+    let columns = WIDTH.min(look().columns.saturating_sub(MARGIN));
+    let mut grid = vec![vec![' '; columns]; HEIGHT];
     let (from, to) = ((first as f64).ln(), (last as f64).ln());
     for line in lines {
-        let rows = (0..WIDTH).map(|column| {
-            let capacity = (from + (to - from) * column as f64 / (WIDTH - 1) as f64).exp();
+        let rows = (0..columns).map(|column| {
+            let capacity = (from + (to - from) * column as f64 / (columns - 1) as f64).exp();
             let value = value_at(capacities, &line.values, capacity);
             ((HEIGHT - 1) as f64 * (1.0 - value / top)).round() as usize
         });
@@ -51,9 +56,9 @@ pub(super) fn draw(
         let cells: String = cells.iter().collect();
         writeln!(out, "    {label:>width$} │{}", cells.trim_end())?;
     }
-    writeln!(out, "    {:>width$} └{}", "", "─".repeat(WIDTH))?;
+    writeln!(out, "    {:>width$} └{}", "", "─".repeat(columns))?;
     let (first, last) = (first.to_string(), format!("{last} entries, logarithmic"));
-    writeln!(out, "    {:>width$}  {first}{last:>rest$}", "", rest = WIDTH - first.len())
+    writeln!(out, "    {:>width$}  {first}{last:>rest$}", "", rest = columns.saturating_sub(first.len()))
 }
 
 /// The value at a capacity, on the straight line between its neighbours.

@@ -102,7 +102,11 @@ impl Recorder {
     /// The recordings of all caches but pools, in the order in which they first appeared, and the events the exporter says it dropped.
     pub fn finish(self) -> (Vec<Recording>, u64) {
         let Self { registries, places, caches, dropped, .. } = self;
-        let is_shared = |name: &str| places.values().filter(|names| names.contains_key(name)).count() > 1;
+        let mut registries_of = FxHashMap::<&str, usize>::default();
+        for name in places.values().flat_map(|names| names.keys()) {
+            *registries_of.entry(name).or_default() += 1;
+        }
+        let is_shared = |name: &str| registries_of.get(name).is_some_and(|registries| *registries > 1);
         let named = caches.into_iter().filter(|cache| !cache.is_pool).map(|cache| {
             let mut recording = cache.finish();
             let registry = recording.registry;

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use metallic::caching::EvictionPolicy;
+use unicode_width::UnicodeWidthStr;
 
 use super::advice::{Advice, Setting, amount, weight};
 use super::candidates::Candidate;
@@ -13,6 +14,7 @@ use super::results::CacheReplay;
 use super::simulation::Outcome;
 use super::summary::{Summary, name};
 use super::trace::Trace;
+use crate::paragraph::write_wrapped;
 use crate::table::Table;
 use crate::terminal;
 use crate::units::{bytes as size, count, counted, nanoseconds};
@@ -21,27 +23,33 @@ pub(super) fn write(out: &mut dyn Write, recording: &Recording, replay: &CacheRe
     let (trace, sweep) = (&recording.trace, &replay.sweep);
     let accesses = counted(trace.len() as u64, "access", "accesses");
     let keys = counted(trace.keys() as u64, "key", "keys");
-    write!(out, "{}: {accesses} of {keys}", terminal::title(&name(recording)))?;
+    let name = name(recording);
+    // What does not fit beside the name is below it.
+    let is_narrow = name.width() + accesses.len() + keys.len() + 6 > terminal::look().columns;
+    let gap = if is_narrow { ":\n  " } else { ": " };
+    writeln!(out, "{}{gap}{accesses} of {keys}", terminal::title(&name))?;
     match trace.unmeasured_keys {
-        _ if !trace.is_costed() => writeln!(out, "\n  what creations cost is not known")?,
-        0 => writeln!(out)?,
+        _ if !trace.is_costed() => writeln!(out, "  what creations cost is not known")?,
+        0 => {}
         unmeasured => {
-            writeln!(out, "\n  {unmeasured} of them, never created in the log, are priced at the mean")?
+            let text = format!("{unmeasured} of them, never created in the log, are priced at the mean");
+            write_wrapped(out, "  ", &text)?;
         }
     }
     if trace.is_costed() && trace.rebuilt_keys == 0 {
-        writeln!(out, "  no key was created twice: rebuilds are priced as first creations")?;
+        write_wrapped(out, "  ", "no key was created twice: rebuilds are priced as first creations")?;
     }
     let late = trace.new_keys_in_last_quarter();
     if late * 20 >= trace.keys() * 3 && trace.keys() > 1 {
-        writeln!(out, "  still growing: {late} keys are new in the last quarter; the advice ages")?;
+        let text = format!("{late} keys are new in the last quarter; the advice ages");
+        write_wrapped(out, "  still growing: ", &text)?;
     }
     if let Some(replayed) = &replay.recorded {
         write_recorded(out, recording, replayed)?;
     }
     let (misses, cost) = sweep.compulsory;
     let what = "first uses, and those after removals or failures";
-    writeln!(out, "  compulsory: {}: {what}", weighed(trace, misses, cost))?;
+    write_wrapped(out, "  compulsory: ", &format!("{}: {what}", weighed(trace, misses, cost)))?;
     if let Some(replayed) = &replay.recorded {
         let (policy, cost) = (replayed.misses.saturating_sub(misses), (replayed.cost_ns - cost).max(0.0));
         writeln!(out, "  the policy's: {}", weighed(trace, policy, cost))?;
@@ -53,7 +61,11 @@ pub(super) fn write(out: &mut dyn Write, recording: &Recording, replay: &CacheRe
     if trace.is_costed() {
         writeln!(out, "\n  time spent in creations")?;
         write_curves(out, replay, nanoseconds, |_, cost_ns| cost_ns)?;
-        writeln!(out, "    (Belady's rule has the fewest misses; the least time may be less still)")?;
+        write_wrapped(
+            out,
+            "    ",
+            "(Belady's rule has the fewest misses; the least time may be less still)",
+        )?;
     }
     if !sweep.idle.is_empty() {
         writeln!(out, "\n  idle_timeout")?;
@@ -73,10 +85,10 @@ pub(super) fn write(out: &mut dyn Write, recording: &Recording, replay: &CacheRe
     match &replay.advice {
         Advice::Refused(reasons) => {
             writeln!(out, "  no advice:")?;
-            reasons.iter().try_for_each(|reason| writeln!(out, "    - {reason}"))
+            reasons.iter().try_for_each(|reason| write_wrapped(out, "    - ", reason))
         }
         Advice::Leave(reason) => {
-            writeln!(out, "  advice: leave it as it is: {reason}")?;
+            write_wrapped(out, "  advice: leave it as it is: ", reason)?;
             write_needs(out, recording, replay)
         }
         Advice::Set(setting) => write_advice(out, recording, replay, setting),
@@ -90,39 +102,40 @@ fn write_needs(out: &mut dyn Write, recording: &Recording, replay: &CacheReplay)
     let bytes =
         trace.bytes_per_entry.map(|bytes| format!(" ({})", size((bytes * needs.capacity as f64) as u64)));
     let more = weight(trace, &needs.one_fewer) - weight(trace, &needs.outcome);
-    writeln!(
-        out,
-        "    knee of lru: {}{}, {}; one fewer costs {} more",
+    let text = format!(
+        "{}{}, {}; one fewer costs {} more",
         counted(needs.capacity as u64, "entry", "entries"),
         bytes.unwrap_or_default(),
         weighed(trace, needs.outcome.misses, needs.outcome.cost_ns),
         amount(trace, more.max(0.0))
-    )
+    );
+    write_wrapped(out, "    knee of lru: ", &text)
 }
 
 fn write_recorded(out: &mut dyn Write, recording: &Recording, replayed: &Outcome) -> io::Result<()> {
     let Recording { trace, hits, evictions, .. } = recording;
     let misses = trace.len() as u64 - hits;
-    write!(
-        out,
-        "  recorded: {}, {}, {}",
+    let mut text = format!(
+        "{}, {}, {}",
         counted(*hits, "hit", "hits"),
         weighed(trace, misses, replayed.cost_ns),
         counted(*evictions, "eviction", "evictions")
-    )?;
+    );
     match replayed.divergence {
-        None if replayed.evictions == *evictions => writeln!(out, "; so does a replay")?,
-        None => writeln!(out, "; so does a replay, but for {} evictions", count(replayed.evictions))?,
-        Some(divergence) => writeln!(
-            out,
-            "\n  a replay differs in {} accesses, first in number {}",
-            count(divergence.accesses),
-            count(divergence.first as u64 + 1)
-        )?,
+        None if replayed.evictions == *evictions => text += "; so does a replay",
+        None => text += &format!("; so does a replay, but for {} evictions", count(replayed.evictions)),
+        Some(_) => {}
+    }
+    write_wrapped(out, "  recorded: ", &text)?;
+    if let Some(divergence) = replayed.divergence {
+        let accesses = count(divergence.accesses);
+        let first = count(divergence.first as u64 + 1);
+        let text = format!("a replay differs in {accesses} accesses, first in number {first}");
+        write_wrapped(out, "  ", &text)?;
     }
     let policies: Vec<String> = recording.policies.iter().map(EvictionPolicy::to_code).collect();
     if !policies.is_empty() {
-        writeln!(out, "  under: {}", policies.join(", then "))?;
+        write_wrapped(out, "  under: ", &policies.join(", then "))?;
     }
     let notes = [
         (recording.missing, "accesses are not in the log: sampled, or dropped"),
@@ -131,7 +144,7 @@ fn write_recorded(out: &mut dyn Write, recording: &Recording, replayed: &Outcome
         (recording.unknown_removals, "entries were removed of which the log does not say which"),
     ];
     for (number, what) in notes.into_iter().filter(|(number, _)| *number > 0) {
-        writeln!(out, "  note: {} {what}", count(number))?;
+        write_wrapped(out, "  note: ", &format!("{} {what}", count(number)))?;
     }
     Ok(())
 }
@@ -176,7 +189,8 @@ fn write_curves(
     writeln!(out)?;
     draw(out, &sweep.capacities, &lines, label)?;
     let hybrid = if lines.iter().any(|line| line.mark == 'h') { ", h hybrid" } else { "" };
-    writeln!(out, "    l lru (both), f fifo{hybrid}, 3 s3_fifo, s sieve, o optimum (Belady)")
+    let marks = format!("l lru (both), f fifo{hybrid}, 3 s3_fifo, s sieve, o optimum (Belady)");
+    write_wrapped(out, "    ", &marks)
 }
 
 fn write_advice(
@@ -188,11 +202,12 @@ fn write_advice(
     let trace = &recording.trace;
     let Setting { candidate, knee, capacity, outcome, saves, .. } = setting;
     writeln!(out, "  advice: {capacity} entries under {}", title(*candidate))?;
-    writeln!(out, "    {}, {} less", weighed(trace, outcome.misses, outcome.cost_ns), amount(trace, *saves))?;
-    write!(out, "    beyond {knee}, the knee, an entry buys less than the average; the rest is margin")?;
-    match trace.bytes_per_entry {
-        Some(bytes) => writeln!(out, "\n    an entry is {} on average", size(bytes as u64))?,
-        None => writeln!(out)?,
+    let line = format!("{}, {} less", weighed(trace, outcome.misses, outcome.cost_ns), amount(trace, *saves));
+    write_wrapped(out, "    ", &line)?;
+    let line = format!("beyond {knee}, the knee, an entry buys less than the average; the rest is margin");
+    write_wrapped(out, "    ", &line)?;
+    if let Some(bytes) = trace.bytes_per_entry {
+        writeln!(out, "    an entry is {} on average", size(bytes as u64))?;
     }
     let recorded = replay.recorded.and(recording.policies.last()).and_then(EvictionPolicy::capacity);
     if let Some(more) = recorded.and_then(|present| capacity.checked_sub(present)).filter(|more| *more > 0) {

@@ -5,6 +5,9 @@ use std::io::{self, Write};
 use super::figures::{Axis, CacheFigures, CountedBy, Key, Report};
 use super::idle_rows::idle_rows;
 use super::kv::KvCacheFigures;
+use super::policies::write_policies;
+use super::processes::write_processes;
+use crate::paragraph::write_wrapped;
 use crate::table::Table;
 use crate::terminal;
 use crate::units::{count, counted, duration, lines_text, percent, printable, utc};
@@ -22,6 +25,10 @@ pub fn write_tables(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     heading(report, out)?;
     section("Caches", out)?;
     caches(report).write(out, 2)?;
+    if !report.caches.is_empty() {
+        section("Policies", out)?;
+        write_policies(report, out)?;
+    }
     if report.caches.iter().any(|cache| cache.registries.len() > 1) {
         section("The same by registry", out)?;
         registries(report).write(out, 2)?;
@@ -60,7 +67,7 @@ pub fn write_tables(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     if !notes.is_empty() {
         section("Notes", out)?;
     }
-    notes.iter().try_for_each(|note| writeln!(out, "  {note}"))
+    notes.iter().try_for_each(|note| write_wrapped(out, "  ", note))
 }
 
 fn section(title: &str, out: &mut dyn Write) -> io::Result<()> {
@@ -72,35 +79,30 @@ fn name(cache: &CacheFigures) -> String {
 }
 
 fn heading(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    write!(out, "{} events in {} lines", count(report.events), count(report.lines))?;
+    let mut size = format!("{} events in {} lines", count(report.events), count(report.lines));
     if let (Axis::Time, Some((first, last))) = (report.axis, report.span) {
-        write!(out, " over {}", duration(last - first))?;
-        if let Some(first) = utc(first) {
-            write!(out, " from {first}")?;
-        }
+        size += &format!(" over {}", duration(last - first));
+        size.extend(utc(first).map(|first| format!(" from {first}")));
     }
-    writeln!(out)?;
-    writeln!(out, "read: {}", printable(&report.files.join(", "), 1000))?;
-    for process in &report.processes {
-        writeln!(out, "written by {}", printable(&process.to_string(), 200))?;
-    }
+    write_wrapped(out, "", &size)?;
+    write_wrapped(out, "read: ", &printable(&report.files.join(", "), 1000))?;
+    write_processes(out, "", &report.processes)?;
     for file in &report.skipped {
         let reasons: Vec<_> = file.reasons.iter().map(|(why, n)| format!("{} {why}", count(*n))).collect();
         let file_name = printable(&file.file, 200);
-        writeln!(out, "{file_name}: {} passed over: {}", lines_text(file.lines), reasons.join(", "))?;
+        let text = format!("{file_name}: {} passed over: {}", lines_text(file.lines), reasons.join(", "));
+        write_wrapped(out, "", &text)?;
         for line in &file.first {
-            writeln!(out, "  {}", printable(line, 200))?;
+            write_wrapped(out, "  ", &printable(line, 200))?;
         }
     }
     Ok(())
 }
 
 fn caches(report: &Report) -> Table {
-    let mut table = Table::new([
-        "cache", "entries", "peak", "hits", "misses", "hit rate", "evicted", "removed", "policy",
-    ])
-    .ending_in_text()
-    .may_lack(["peak", "removed", "entries", "evicted"]);
+    let mut table =
+        Table::new(["cache", "entries", "peak", "hits", "misses", "hit rate", "evicted", "removed"])
+            .may_lack(["peak", "removed", "entries", "evicted"]);
     for cache in &report.caches {
         table.row([
             name(cache),
@@ -111,7 +113,6 @@ fn caches(report: &Report) -> Table {
             cache.hit_rate.map_or("-".to_owned(), percent),
             count(cache.evictions),
             count(cache.removals),
-            cache.policy.as_deref().map_or("?".to_owned(), |policy| printable(policy, KEY)),
         ]);
     }
     table
@@ -119,7 +120,7 @@ fn caches(report: &Report) -> Table {
 
 fn kv_caches(report: &Report) -> Table {
     let titles = ["cache"].into_iter().chain(KvCacheFigures::TITLES);
-    let mut table = Table::new(titles).may_lack(["refused", "rolled back", "room"]);
+    let mut table = Table::new(titles).may_lack(["refused", "rolled back", "room", "resized", "most room"]);
     for cache in &report.kv_caches {
         table.row([printable(&cache.cache, 40)].into_iter().chain(cache.cells()));
     }

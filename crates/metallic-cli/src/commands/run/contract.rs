@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use metallic::caching::SharedRegistry;
 use metallic::creation::{Armed, Contract, Supervisor};
-use metallic::manifest::{Coverage, Manifest, ManifestWriter, WarmOptions, WarmReport};
+use metallic::manifest::{Coverage, InPhase, Manifest, ManifestWriter, WarmOptions, WarmReport};
 use metallic_transformer::engine::{TransformerDevice, Workload};
 use serde::Serialize;
 
@@ -100,7 +100,7 @@ impl<'a> Plan<'a> {
             ManifestWriter::append_to(path)?;
             Manifest::open(path)?;
         }
-        let manifest = args.warm.as_deref().map(Manifest::open).transpose()?;
+        let manifest = args.warm.as_deref().map(|path| of_phases(path, &args.warm_phase)).transpose()?;
         Ok(Self { args, manifest })
     }
 
@@ -135,6 +135,7 @@ impl<'a> Plan<'a> {
         let args = self.args;
         Workload::register(registry);
         let supervisor = registry.supervisor();
+        supervisor.set_phase("loading");
         if let Some(path) = &args.record {
             supervisor.record(ManifestWriter::append_to(path)?);
         }
@@ -159,7 +160,6 @@ impl<'a> Plan<'a> {
         // A rehearsal creates what no manifest can have. What the manifest could have and has not, is for the run to meet.
         let armed = args.arm.and(manifest.as_ref());
         let armed = armed.map(|_| supervisor.arm_portable("rehearsal", Contract::Refuse));
-        supervisor.set_phase("loading");
         let state = State { waiting: workers, is_lost: false, armed, failure: None, figures };
         Ok(Serving { args, supervisor, began, state: Mutex::new(state), changed: Condvar::new() })
     }
@@ -185,8 +185,14 @@ struct State {
 }
 
 /// The arguments of a run without a contract.
-static NO_CONTRACT: ContractArgs =
-    ContractArgs { record: None, warm: None, warm_model: false, arm: None, ready_file: None };
+static NO_CONTRACT: ContractArgs = ContractArgs {
+    record: None,
+    warm: None,
+    warm_phase: Vec::new(),
+    warm_model: false,
+    arm: None,
+    ready_file: None,
+};
 
 impl Serving<'_> {
     /// A run without a contract.
@@ -239,6 +245,11 @@ impl Serving<'_> {
         if let Some(path) = self.args.ready_file.as_deref() {
             state.failure = fs::write(path, READY).err().map(|error| Error::file(name(path), error));
         }
+    }
+
+    /// Has what this thread creates recorded with a phase, until the guard is dropped.
+    pub(super) fn phase(&self, name: &'static str) -> InPhase {
+        self.supervisor.enter_phase(name)
     }
 
     /// A worker that is on its way.
@@ -309,6 +320,21 @@ impl Drop for Arrival<'_> {
     fn drop(&mut self) {
         self.serving.arrive(1, self.is_ready);
     }
+}
+
+/// Reads a manifest, and keeps the keys of these phases; of none, all keys.
+fn of_phases(path: &Path, wanted: &[String]) -> Result<Manifest, Error> {
+    let all = Manifest::open(path)?;
+    if wanted.is_empty() {
+        return Ok(all);
+    }
+    let known: Vec<&str> = all.phases().into_iter().flatten().collect();
+    if let Some(missing) = wanted.iter().find(|phase| !known.contains(&phase.as_str())) {
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        let cause = format!("no key is of the phase `{missing}`; its phases: {known}");
+        return Err(Error::content(name(path), printable(&cause, usize::MAX)));
+    }
+    Ok(all.prune(|record| record.phase.as_ref().is_some_and(|phase| wanted.contains(phase))))
 }
 
 /// The content of the ready file.

@@ -171,7 +171,7 @@ impl Session<'_> {
             let before = before.take().unwrap_or_else(watch.creations);
             let span = watch.spans.begin();
             let (continuation, mut timing) =
-                self.continue_prompt(model, &mut decoder, turn.prompt, (board, &watch.spans))?;
+                self.continue_prompt(model, &mut decoder, turn.prompt, (board, serving, &watch.spans))?;
             span.end("prompt", || format!("{}", turn.prompt + 1));
             timing.first += mem::take(&mut reserving);
             timing.is_cold = (watch.creations)() != before;
@@ -207,7 +207,7 @@ impl Session<'_> {
         model: &Gpt2,
         decoder: &mut Decoder<'_, D, G>,
         prompt: usize,
-        (board, spans): (&Board, &Spans),
+        (board, serving, spans): (&Board, &Serving<'_>, &Spans),
     ) -> Result<(Continuation, Timing), Error> {
         let mut continuation = Continuation::default();
         let mut timing = Timing::default();
@@ -216,7 +216,9 @@ impl Session<'_> {
         let mut next;
         loop {
             let (start, span) = (Instant::now(), spans.begin());
+            let phase = serving.phase(if continuation.ids.is_empty() { "prefill" } else { "decode" });
             let logits = decoder.feed(ids)?;
+            drop(phase);
             span.end("token", || format!("{}, prompt {}", continuation.ids.len() + 1, prompt + 1));
             next = [likeliest(&logits).ok_or_else(|| self.not_a_number(prompt, "a logit"))?];
             if continuation.ids.is_empty() {
@@ -259,7 +261,9 @@ impl Session<'_> {
             let before = before.take().unwrap_or_else(watch.creations);
             let (start, ids) = (Instant::now(), &self.prompts[turn.prompt].ids);
             let span = watch.spans.begin();
+            let phase = serving.phase("encode");
             let embedding = encoder.embed(ids)?;
+            drop(phase);
             span.end("embedding", || format!("{}", turn.prompt + 1));
             let first = start.elapsed() + mem::take(&mut reserving);
             if embedding.iter().any(|x| !x.is_finite()) {

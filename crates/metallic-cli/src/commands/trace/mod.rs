@@ -11,6 +11,7 @@
 //! creations that overlap otherwise get threads of their own.
 
 mod command;
+mod counters;
 mod lanes;
 mod timeline;
 mod write;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use metallic_instrumentation::{CreationOutcome, Event, EventData};
 use serde_json::{Value, json};
 
+use super::counters::{Change, Counters};
 use crate::input::{Registries, RegistryId};
 use crate::label::CacheNames;
 
@@ -18,8 +19,7 @@ pub(super) struct Timeline {
     pub(super) instants: Vec<Instant>,
     /// The evictions as such, for a log that does not have the entries one by one.
     pub(super) evictions: Vec<Instant>,
-    pub(super) counts: Vec<Count>,
-    levels: HashMap<usize, (u64, u64)>,
+    pub(super) counters: Counters,
     names: CacheNames,
 }
 
@@ -58,15 +58,6 @@ pub(super) struct Instant {
     pub(super) args: Value,
 }
 
-/// A cache's entries and their bytes, from this moment on.
-#[derive(Debug)]
-pub(super) struct Count {
-    pub(super) track: usize,
-    pub(super) at: u64,
-    pub(super) entries: u64,
-    pub(super) bytes: u64,
-}
-
 impl Timeline {
     pub(super) fn is_empty(&self) -> bool {
         self.slices.is_empty() && self.instants.is_empty() && self.evictions.is_empty()
@@ -76,7 +67,7 @@ impl Timeline {
     pub(super) fn origin(&self) -> u64 {
         let slices = self.slices.iter().map(|slice| slice.begin);
         let instants = self.instants.iter().chain(&self.evictions).map(|instant| instant.at);
-        slices.chain(instants).chain(self.counts.iter().map(|count| count.at)).min().unwrap_or(0)
+        slices.chain(instants).chain(self.counters.times()).min().unwrap_or(0)
     }
 
     pub(super) fn take(&mut self, event: &Event) {
@@ -100,10 +91,7 @@ impl Timeline {
                 let begin = at.saturating_sub(created.duration_ns);
                 self.slices.push(Slice { track, begin, end: at, name, args });
                 if created.outcome == CreationOutcome::Created {
-                    let bytes = created.bytes;
-                    self.count(track, at, |(entries, held)| {
-                        (entries.saturating_add(1), held.saturating_add(bytes))
-                    });
+                    self.counters.note(track, at, Change::Created(created.bytes));
                 }
             }
             EventData::EntryRemoved(removed) => {
@@ -112,22 +100,21 @@ impl Timeline {
                     json!({"key": removed.cache_key, "bytes": removed.bytes, "hits": removed.reuse_count});
                 let name = removed.cause.name().to_owned();
                 self.instants.push(Instant { track, at, name, args });
-                let bytes = removed.bytes;
-                self.count(track, at, |(entries, held)| (entries, held.saturating_sub(bytes)));
+                self.counters.note(track, at, Change::Removed(removed.bytes));
             }
             EventData::CacheEviction(eviction) => {
                 let track = self.cache(registry, &eviction.cache);
                 let args = json!({"entries": eviction.count, "strategy": eviction.strategy});
                 self.evictions.push(Instant { track, at, name: eviction.reason.to_string(), args });
-                self.count(track, at, |(_, held)| (eviction.size_after, held));
+                self.counters.note(track, at, Change::Entries(eviction.size_after));
             }
             EventData::CacheCleared(cleared) => {
                 let track = self.cache(registry, &cleared.cache);
-                self.count(track, at, |(_, held)| (cleared.size_after, held));
+                self.counters.note(track, at, Change::Entries(cleared.size_after));
             }
             EventData::ResourceCacheSummary(summary) => {
                 let track = self.cache(registry, &summary.cache);
-                self.count(track, at, |(_, held)| (summary.size, held));
+                self.counters.note(track, at, Change::Entries(summary.size));
             }
             EventData::SpanEnded(span) => {
                 let thread = span.thread.clone().unwrap_or_else(|| "steps".to_owned());
@@ -156,16 +143,6 @@ impl Timeline {
             self.tracks.push(track);
         }
         place
-    }
-
-    fn count(&mut self, track: usize, at: u64, change: impl FnOnce((u64, u64)) -> (u64, u64)) {
-        let level = self.levels.entry(track).or_default();
-        let before = *level;
-        *level = change(before);
-        if *level != before {
-            let (entries, bytes) = *level;
-            self.counts.push(Count { track, at, entries, bytes });
-        }
     }
 }
 

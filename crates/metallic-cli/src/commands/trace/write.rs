@@ -5,8 +5,9 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
+use super::counters::Count;
 use super::lanes::lanes;
-use super::timeline::{Count, Instant, Slice, Timeline, Track, microseconds};
+use super::timeline::{Instant, Slice, Timeline, Track, microseconds};
 
 /// One event a line: such files are looked at in editors, too.
 struct Events<'a> {
@@ -29,7 +30,8 @@ pub(super) fn write(timeline: Timeline, files: &[String], out: &mut dyn Write) -
     write!(out, "{{\"displayTimeUnit\":\"ms\",\"otherData\":{other},\"traceEvents\":[")?;
     let mut events = Events { out: &mut *out, is_first: true };
     let titles = titles(&timeline);
-    let Timeline { registries, tracks, slices, instants, evictions, counts, .. } = timeline;
+    let Timeline { registries, tracks, slices, instants, evictions, counters, .. } = timeline;
+    let counts = counters.into_counts();
 
     for process in tracks.iter().map(Track::process).collect::<BTreeSet<_>>() {
         let header = (process as usize).checked_sub(1).and_then(|at| registries.processes().get(at));

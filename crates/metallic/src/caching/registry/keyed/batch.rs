@@ -32,9 +32,10 @@ where
         Q: Query<Key> + ?Sized,
     {
         let (hash, caller) = (hash_of(query), Location::caller());
-        let Self(local, creators) = self;
+        let Self(local, creators, attachment) = self;
         let bridge = |core: &Arc<SharedCore<Key, R>>| {
-            Ok::<_, Infallible>(SharedCache(core.clone(), creators.clone()).bridge(hash, query, make, caller))
+            let cache = SharedCache(core.clone(), creators.clone(), attachment.clone());
+            Ok::<_, Infallible>(cache.bridge(hash, query, make, caller))
         };
         let Ok(answer) = answer(local, hash, query, fallback, bridge);
         answer
@@ -88,9 +89,10 @@ where
         Q: Query<Key> + ?Sized,
     {
         let (hash, caller) = (hash_of(query), Location::caller());
-        let LocalSharedCache(local, creators) = &mut *self.local;
+        let LocalSharedCache(local, creators, attachment) = &mut *self.local;
         let bridge = |core: &Arc<SharedCore<Key, R>>| {
-            Ok::<_, Infallible>(SharedCache(core.clone(), creators.clone()).bridge(hash, query, make, caller))
+            let cache = SharedCache(core.clone(), creators.clone(), attachment.clone());
+            Ok::<_, Infallible>(cache.bridge(hash, query, make, caller))
         };
         let Ok(answer) = self.answers.ask(local, hash, query, fallback, bridge);
         answer

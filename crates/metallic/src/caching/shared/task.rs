@@ -39,7 +39,7 @@ pub(super) struct Task<R> {
     /// No ticket is for it.
     is_for_fallback: bool,
     state: Mutex<State<R>>,
-    /// It was begun, or is over.
+    /// It is in another stage.
     changed: Condvar,
 }
 
@@ -238,14 +238,11 @@ impl<R: Send + Sync + 'static> Task<R> {
 
     /// Begins it on this thread, unless it is begun or over.
     fn take(&self) -> Option<Arc<Landing>> {
-        let mut state = self.lock();
-        let is_free = matches!(state.stage, Stage::Queued | Stage::Attached | Stage::Unserved);
-        is_free.then(|| state.begin())
+        self.begin_if(|state| matches!(state.stage, Stage::Queued | Stage::Attached | Stage::Unserved))
     }
 
     fn take_unserved(&self) -> Option<Arc<Landing>> {
-        let mut state = self.lock();
-        matches!(state.stage, Stage::Unserved).then(|| state.begin())
+        self.begin_if(|state| matches!(state.stage, Stage::Unserved))
     }
 
     /// Begins what is queued on this thread, if those that should take it wait, as for this one.
@@ -253,10 +250,21 @@ impl<R: Send + Sync + 'static> Task<R> {
         if !self.creators.rest_on_this_thread() {
             return None;
         }
-        let mut state = self.lock();
-        let landing = matches!(state.stage, Stage::Queued).then(|| state.begin())?;
-        drop(state);
+        let landing = self.begin_if(|state| matches!(state.stage, Stage::Queued))?;
         drop(self.creators.remove(self.number));
+        Some(landing)
+    }
+
+    /// Begins it on this thread, if `may` says so. Those who waited for it to be begun look for a circle now.
+    fn begin_if(&self, may: impl FnOnce(&State<R>) -> bool) -> Option<Arc<Landing>> {
+        let mut state = self.lock();
+        if !may(&state) {
+            return None;
+        }
+        let landing = Landing::here();
+        state.stage = Stage::Running(landing.clone());
+        drop(state);
+        self.changed.notify_all();
         Some(landing)
     }
 
@@ -312,8 +320,8 @@ impl<R: Send + Sync + 'static> Task<R> {
         wake_all(wakers);
     }
 
-    /// Waits: without a timeout for as long as another thread runs it, with one for as long as another thread may end it.
-    /// Returns `true` if the time is over.
+    /// Waits for as long as another thread runs it, or with a timeout also until another thread begins it: of each run, the circle is
+    /// to be looked for anew. Returns `true` if the time is over.
     fn wait_for_change(&self, timeout: Option<Duration>) -> Result<bool, Error> {
         let running = match &self.lock().stage {
             Stage::Running(landing) => Some(landing.clone()),
@@ -328,21 +336,21 @@ impl<R: Send + Sync + 'static> Task<R> {
             None => None,
         };
         let state = self.lock();
-        let is_late = match timeout {
+        let is_as_it_was = |state: &mut State<R>| match (&state.stage, &running) {
+            (Stage::Running(now), Some(then)) => Arc::ptr_eq(now, then),
+            (Stage::Queued | Stage::Attached, None) => timeout.is_some(),
+            _ => false,
+        };
+        Ok(match timeout {
             None => {
-                // For this run alone: of the next one, the circle is to be looked for anew.
-                let is_running = |state: &mut State<R>| matches!((&state.stage, &running), (Stage::Running(now), Some(then)) if Arc::ptr_eq(now, then));
-                drop(self.changed.wait_while(state, is_running).unwrap_or_else(PoisonError::into_inner));
+                drop(self.changed.wait_while(state, is_as_it_was).unwrap_or_else(PoisonError::into_inner));
                 false
             }
             Some(timeout) => {
-                let is_served =
-                    |state: &mut State<R>| !matches!(state.stage, Stage::Over(_) | Stage::Unserved);
-                let waited = self.changed.wait_timeout_while(state, timeout, is_served);
+                let waited = self.changed.wait_timeout_while(state, timeout, is_as_it_was);
                 waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
             }
-        };
-        Ok(is_late)
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, State<R>> {
@@ -350,21 +358,10 @@ impl<R: Send + Sync + 'static> Task<R> {
     }
 }
 
-impl<R> State<R> {
-    fn begin(&mut self) -> Arc<Landing> {
-        let landing = Landing::here();
-        self.stage = Stage::Running(landing.clone());
-        landing
-    }
-}
-
 impl<R: Send + Sync + 'static> Job for Task<R> {
     fn run(self: Arc<Self>) {
-        let mut state = self.lock();
-        let is_due = matches!(state.stage, Stage::Queued) && state.wanted > 0;
-        let landing = is_due.then(|| state.begin());
-        drop(state);
-        if let Some(landing) = landing {
+        let is_due = |state: &State<R>| matches!(state.stage, Stage::Queued) && state.wanted > 0;
+        if let Some(landing) = self.begin_if(is_due) {
             Task::run(&self, &landing, false);
         }
     }

@@ -5,6 +5,8 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
+use metallic::error::Error;
+
 use super::{Held, note, registry};
 use crate::kernels::Scripted;
 
@@ -74,5 +76,34 @@ fn creations_that_wait_for_what_is_queued_behind_them_do_not_wait_for_each_other
         let mut made: Vec<_> = said.iter().take(threads).collect();
         made.sort_unstable();
         assert!(made.into_iter().eq(0..threads));
+    }
+}
+
+#[test]
+fn a_circle_that_closes_while_a_ticket_is_in_the_queue_is_an_error() {
+    for _ in 0..100 {
+        let (registry, script) = registry(1);
+        let held = Held::on(&script, 1);
+        let busy = registry.prefetch::<Scripted>(&1);
+        held.begun();
+        let (outside, inside) = (registry.clone(), registry.clone());
+        let (waiting, waits) = channel();
+        script.on(2, move || {
+            let ticket = outside.prefetch::<Scripted>(&3);
+            waiting.send(()).unwrap();
+            ticket.wait_timeout(Duration::MAX).map(drop)
+        });
+        script.on(3, move || inside.get_or_create::<Scripted>(&2, None).map(drop));
+        let ending = thread::spawn(move || {
+            waits.recv().unwrap();
+            thread::yield_now();
+            held.end();
+        });
+        let error = registry.get_or_create::<Scripted>(&2, None).unwrap_err();
+        assert!(matches!(error.root(), Error::RecursiveCreation { .. }), "{error:?}");
+        ending.join().unwrap();
+        busy.wait().unwrap();
+        // The script has the registry.
+        registry.device_lost(None);
     }
 }

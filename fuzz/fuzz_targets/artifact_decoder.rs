@@ -1,5 +1,5 @@
-//! Any bytes are no artifact, or exactly one. So that fields are reached behind the digests, half of the inputs get a header that is
-//! right.
+//! Any bytes are no artifact, or exactly one. So that fields are reached behind the digests, half of the inputs get a header that
+//! is right.
 #![no_main]
 
 use std::time::{Duration, UNIX_EPOCH};

@@ -115,13 +115,14 @@ pub struct ReportArgs {
     /// Logs: files, plain, `.zst` or `.gz`, with what rotation left beside them; `-` is standard input.
     #[arg(required = true, value_name = "LOG")]
     pub logs: Vec<PathBuf>,
-    /// Write one page with plots to this file, which needs nothing else to be looked at. It has the advice of `replay`, which takes
-    /// memory by the look-up: up to two million of them.
+    /// Write one page with plots to this file, which needs nothing else to be looked at. It has the advice of `replay`, which
+    /// takes memory by the look-up: up to two million of them.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
     /// Fail with exit code 3 unless this holds: CACHE.FIGURE, an operator, a number; the cache `total` is the sum of all. Figures:
     /// hits, misses, hit_rate (0 to 1), entries, peak_entries, evictions, removals, creations, failed, loads (from
-    /// a store of artifacts, among the creations), load_seconds, creation_seconds, max_creation_seconds, created_bytes, rebuilt, rebuilt_seconds. May be given several times.
+    /// a store of artifacts, among the creations), load_seconds, creation_seconds, max_creation_seconds, created_bytes, rebuilt,
+    /// rebuilt_seconds. May be given several times.
     #[arg(long = "check", value_name = "CONDITION")]
     pub checks: Vec<Check<Report>>,
     /// How many keys to keep figures of; beyond that, only the dearest ones. 200000 take about 50 MB.

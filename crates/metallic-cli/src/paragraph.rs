@@ -9,8 +9,8 @@ use crate::terminal::look;
 /// Longer lines are not read at once, however wide the terminal is.
 const WIDTH: usize = 80;
 
-/// Writes a text behind a head, broken at spaces to fit the terminal, and 80 columns at most; the lines after the first begin below the first one's
-/// text. A word that is longer is not broken, and an empty text is no line.
+/// Writes a text behind a head, broken at spaces to fit the terminal, and 80 columns at most; the lines after the first begin
+/// below the first one's text. A word that is longer is not broken, and an empty text is no line.
 ///
 /// # Errors
 /// The writer's.

@@ -140,8 +140,8 @@ where
     }
 }
 
-/// The part of an event that is about hits, misses and departures, with keys by their order of first appearance in accesses, creations
-/// and removals by the caller, as the replay numbers them.
+/// The part of an event that is about hits, misses and departures, with keys by their order of first appearance in accesses,
+/// creations and removals by the caller, as the replay numbers them.
 fn essence(event: Event, number: &mut impl FnMut(&str) -> u32) -> Option<String> {
     let at = event.timestamp;
     Some(match event.data {

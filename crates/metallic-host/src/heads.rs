@@ -36,7 +36,8 @@ impl Heads {
 }
 
 /// The inner products of each head of `q` with its part of each row of `k`, one head's after the other's. The rows are read from
-/// their beginning to their end, as they come from memory. The scratch is of [`rows_scratch`](crate::reduction::rows_scratch) for the heads' width.
+/// their beginning to their end, as they come from memory. The scratch is of [`rows_scratch`](crate::reduction::rows_scratch) for
+/// the heads' width.
 pub(crate) fn head_products<E: Element>(
     heads: Heads,
     q: &[f32],

@@ -1,4 +1,5 @@
-//! Metrics of a cache in the form Prometheus scrapes: `cargo run -p metallic-instrumentation --features metrics --example prometheus`.
+//! Metrics of a cache in the form Prometheus scrapes: `cargo run -p metallic-instrumentation --features metrics --example
+//! prometheus`.
 //!
 //! The events come from a cache in a real program; here they are made by hand.
 

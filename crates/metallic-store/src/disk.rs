@@ -30,8 +30,8 @@ use lock::Locked;
 /// A store in a folder that many processes share.
 ///
 /// Readers take no lock and see an entry whole or not at all. The folder never takes more than its limit: room is reserved
-/// before a write, and the entries of the least [`profit`](crate::profit) are evicted. Creations are leased by file locks, which the
-/// system frees when their process ends.
+/// before a write, and the entries of the least [`profit`](crate::profit) are evicted. Creations are leased by file locks, which
+/// the system frees when their process ends.
 ///
 /// Opening never fails, and no fault of the folder reaches a caller as anything but a named miss: a folder that belongs to
 /// another user, or that others can write to, is refused, since a driver executes what is in it.
@@ -279,8 +279,8 @@ impl DiskStore {
         self.inner.verified(id).map(|(_, _, stat)| stat.len)
     }
 
-    /// Evicts what is worth least until at most `bytes` are left, and links whose artifact is no longer there. Returns the bytes that
-    /// were evicted. Zero clears the store.
+    /// Evicts what is worth least until at most `bytes` are left, and links whose artifact is no longer there. Returns the bytes
+    /// that were evicted. Zero clears the store.
     ///
     /// # Errors
     ///

@@ -74,8 +74,8 @@ impl ArtifactKey {
 
     /// The key of a cache's entry, encoded by postcard (version 1 of its wire format).
     ///
-    /// Equal keys must serialize equally: a `HashMap` inside a key does not. A key that takes more than 65,536 bytes, such as one with
-    /// a whole source in it, is identified by their digest instead, as a [`KeyKind::Content`].
+    /// Equal keys must serialize equally: a `HashMap` inside a key does not. A key that takes more than 65,536 bytes, such as one
+    /// with a whole source in it, is identified by their digest instead, as a [`KeyKind::Content`].
     ///
     /// # Errors
     ///
@@ -169,7 +169,8 @@ impl ArtifactKey {
         EntryId { subject: self.subject(), identity: Digest(*hasher.finalize().as_bytes()) }
     }
 
-    /// Compares two keys, and returns whether both name the same artifact. The readable values of layers are not compared, their digests are.
+    /// Compares two keys, and returns whether both name the same artifact. The readable values of layers are not compared, their
+    /// digests are.
     pub fn matches(&self, other: &Self) -> bool {
         let layers = |key: &Self| {
             key.fingerprint

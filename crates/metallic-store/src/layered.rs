@@ -23,7 +23,8 @@ use back_fill::BackFill;
 /// It is written to the top, and if a remote level had it to the remote levels before that one, in the background. What is
 /// saved goes to the top at once, and to the remote levels in the background.
 ///
-/// Bases are never written to: a copy in the top survives the base, and a full top evicts it like any other entry. What a driver rejects is not taken from any level but the top again, in this process.
+/// Bases are never written to: a copy in the top survives the base, and a full top evicts it like any other entry. What a driver
+/// rejects is not taken from any level but the top again, in this process.
 ///
 /// ```
 /// use std::sync::Arc;

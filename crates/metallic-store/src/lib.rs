@@ -12,7 +12,8 @@
 //!                                  (one creation a key, in all processes)
 //! ```
 //!
-//! [`Obtain`] walks that road, and [`update`] adds to an artifact that grows. Each stop is a method of [`ArtifactStore`], the port that every store implements.
+//! [`Obtain`] walks that road, and [`update`] adds to an artifact that grows. Each stop is a method of [`ArtifactStore`], the port
+//! that every store implements.
 //!
 //! # Words
 //!

@@ -1,6 +1,6 @@
-//! The time that a dispatch of a compiled kernel takes while another thread compiles others, back to back for three seconds, beside
-//! what it takes alone and beside a thread that only computes. Give it a part of the adapter's name, or nothing for a software
-//! adapter.
+//! The time that a dispatch of a compiled kernel takes while another thread compiles others, back to back for three seconds,
+//! beside what it takes alone and beside a thread that only computes. Give it a part of the adapter's name, or nothing for a
+//! software adapter.
 //!
 //! Dispatches are recorded, and submitted together. A software adapter compiles inside of a submission, and submissions to one
 //! queue wait for each other: there a submission waits for a compilation, and a dispatch does not.

@@ -78,10 +78,10 @@
 //!
 //! # Artifacts
 //!
-//! [`WgpuDevice::set_store`] has compiled pipelines outlive the process, on GPUs reached through Vulkan: each is stored as the driver's
-//! own cache of it (`wgpu::PipelineCache`), under the shader's source, the driver and the device. wgpu checks no more of such a cache
-//! than its header; the store verifies every byte. Whether a driver takes what it needs from a cache that it accepts, it does not say:
-//! such a creation counts as a load.
+//! [`WgpuDevice::set_store`] has compiled pipelines outlive the process, on GPUs reached through Vulkan: each is stored as the
+//! driver's own cache of it (`wgpu::PipelineCache`), under the shader's source, the driver and the device. wgpu checks no more of
+//! such a cache than its header; the store verifies every byte. Whether a driver takes what it needs from a cache that it accepts,
+//! it does not say: such a creation counts as a load.
 //!
 //! # When work is done
 //!

@@ -1,5 +1,5 @@
-//! An engine whose requests are tasks of an async runtime: a task awaits the ticket of its pipeline, and the executor's threads never
-//! wait for a compiler.
+//! An engine whose requests are tasks of an async runtime: a task awaits the ticket of its pipeline, and the executor's threads
+//! never wait for a compiler.
 //!
 //! ```text
 //! cargo run -p metallic-cache --example async_engine

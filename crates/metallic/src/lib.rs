@@ -1,8 +1,8 @@
 //! Makes every expensive GPU object exactly once: compute pipelines, descriptors, graphs, and the state around them.
 //!
-//! An engine wants the same few hundred objects over and over, and each takes milliseconds to seconds to create. This library keeps
-//! them in typed caches, for one thread or for all, each under an eviction policy, and accounts for every operation. It takes the
-//! place of a `Mutex<HashMap<String, Pipeline>>` that grows without bound and is locked while a pipeline compiles.
+//! An engine wants the same few hundred objects over and over, and each takes milliseconds to seconds to create. This library
+//! keeps them in typed caches, for one thread or for all, each under an eviction policy, and accounts for every operation. It
+//! takes the place of a `Mutex<HashMap<String, Pipeline>>` that grows without bound and is locked while a pipeline compiles.
 //!
 //! ```text
 //! params --create_cache_key--> key --> look up --hit--> touch ---------------------------------> resource

@@ -84,8 +84,9 @@ impl OpenClDevice {
         let mut product = vec![0.0; rows * columns];
         let mut run = || {
             let kernel = Kernel::create(program, "product")?;
-            // SAFETY: the buffers hold what is written to and read from them, and as many elements as the kernel reads and writes for
-            // these sizes, which the assertion checked; its arguments are these three. Writing and reading block until they are done.
+            // SAFETY: the buffers hold what is written to and read from them, and as many elements as the kernel reads and writes
+            // for these sizes, which the assertion checked; its arguments are these three. Writing and reading block until they
+            // are done.
             unsafe {
                 let mut inputs = [
                     Buffer::<f32>::create(&self.context, CL_MEM_READ_ONLY, a.len(), null_mut())?,

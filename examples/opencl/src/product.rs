@@ -59,8 +59,8 @@ impl CacheableKernel<OpenClDevice> for Product {
         let device = cx.device().ok_or_else(|| Error::kernel("a program needs a device"))?;
         let load = |artifact: &Artifact| {
             let code = artifact.payload(Artifact::NATIVE).unwrap_or_default();
-            // SAFETY: this driver has given these bytes, for this device: they were made just now, or the store has compared all of
-            // them, and the names of driver and device, with what they were when they were made.
+            // SAFETY: this driver has given these bytes, for this device: they were made just now, or the store has compared all
+            // of them, and the names of driver and device, with what they were when they were made.
             unsafe { device.load(code) }.map(Arc::new)
         };
         load(&cx.artifact(|| key.compile(device))?).or_else(|refusal| {

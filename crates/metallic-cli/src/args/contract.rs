@@ -15,8 +15,8 @@ pub struct ContractArgs {
     /// Create the keys of this manifest before the first prompt, the costliest first.
     #[arg(long, value_name = "MANIFEST")]
     pub warm: Option<PathBuf>,
-    /// Create those keys of the manifest alone that were first created in this phase: `loading`, `prefill`, `decode` or `encode` where
-    /// a run recorded them. May be given several times.
+    /// Create those keys of the manifest alone that were first created in this phase: `loading`, `prefill`, `decode` or `encode`
+    /// where a run recorded them. May be given several times.
     #[arg(long, value_name = "PHASE", requires = "warm")]
     pub warm_phase: Vec<String>,
     /// Create the keys that the model lists for these prompts before the first of them, so that no manifest is needed. With

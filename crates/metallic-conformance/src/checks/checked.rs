@@ -17,7 +17,8 @@ pub trait Checked: Operation + Sized {
     /// not.
     fn share<D: Runs<Self>>(device: &D);
 
-    /// Checks that each input, changed alone, changes the key or not the plan, as far as the device says what its plans are made of.
+    /// Checks that each input, changed alone, changes the key or not the plan, as far as the device says what its plans are made
+    /// of.
     fn change_inputs<D: Runs<Self>>(device: &D) -> Found;
 }
 

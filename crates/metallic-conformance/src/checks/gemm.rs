@@ -49,7 +49,8 @@ const GEMM: GemmParams =
     GemmParams { m: 3, n: 4, k: 5, transpose_a: false, transpose_b: false, bias: true, dtype: Dtype::F32 };
 
 impl Checked for GemmKernel {
-    /// Compares products with the reference: batches, transposes, factors, bias, one matrix for all, C of NaNs where it is only written.
+    /// Compares products with the reference: batches, transposes, factors, bias, one matrix for all, C of NaNs where it is only
+    /// written.
     fn compare<D: Runs<Self>>(device: &D, cases: usize) {
         try_cases(Self::NAME, device, cases, case(), check);
     }

@@ -6,12 +6,12 @@ use std::fmt::Debug;
 use metallic::caching::{CacheableKernel, Composition};
 use metallic::kernels::{Operation, Runs};
 
-/// Changes one input after the other, and compares what keys and plans become of it. The first parameters are those that the others
-/// differ from, in one input each.
+/// Changes one input after the other, and compares what keys and plans become of it. The first parameters are those that the
+/// others differ from, in one input each.
 ///
-/// A plan that differs where its key does not is a key that lacks an input: the cache would hand out the wrong plan. So is a plan that
-/// comes out different when it is created again. What a device does not say ([`Runs::plan_composition`]) is not compared; what it does
-/// not support is passed over. Returns what was found of each input.
+/// A plan that differs where its key does not is a key that lacks an input: the cache would hand out the wrong plan. So is a plan
+/// that comes out different when it is created again. What a device does not say ([`Runs::plan_composition`]) is not compared;
+/// what it does not support is passed over. Returns what was found of each input.
 ///
 /// # Panics
 /// If a key lacks an input, or if a field of the parameters is the same in all of them: its change would not be checked.
@@ -85,8 +85,8 @@ fn fields(params: &impl Debug) -> Vec<(String, String)> {
 pub struct Found {
     /// The number of inputs that change the key and the plan.
     pub key_and_plan: usize,
-    /// The changed parameters of which the key alone is another: on this device it is more specific than its plans, which costs room
-    /// and creations, and is never wrong.
+    /// The changed parameters of which the key alone is another: on this device it is more specific than its plans, which costs
+    /// room and creations, and is never wrong.
     pub key_alone: Vec<String>,
     /// The number of inputs that change neither: parameters of one bucket.
     pub neither: usize,

@@ -69,8 +69,8 @@ impl HttpTransport {
             .get("date")
             .and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
         if !(method == "GET" && status == StatusCode::OK) {
-            // The status says it all: a page that explains it may be of any length. Read to the end, if that is near, the connection
-            // can be used again.
+            // The status says it all: a page that explains it may be of any length. Read to the end, if that is near, the
+            // connection can be used again.
             let _ = response.body_mut().with_config().limit(PAGE).read_to_vec();
             return Ok(Answer { status, body: Vec::new(), date });
         }

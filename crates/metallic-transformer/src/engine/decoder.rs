@@ -72,9 +72,10 @@ impl<'m, D: TransformerDevice, G: Registry<D>> Decoder<'m, D, G> {
         Scratch::reserve(scratch, &device, &model.config.shape, tokens, layers.dtype).map(|_| ())
     }
 
-    /// Runs a step of each shape that prompts of these lengths need, continued by up to `tokens` tokens each, over a sequence without
-    /// meaning: afterwards all is there that depends on this decoder's own tensors, and that no manifest can have. The sequence is
-    /// empty then. A shape whose plans a contract refuses is left out. `goes_on` is asked before each step: `false` ends the rehearsal.
+    /// Runs a step of each shape that prompts of these lengths need, continued by up to `tokens` tokens each, over a sequence
+    /// without meaning: afterwards all is there that depends on this decoder's own tensors, and that no manifest can have. The
+    /// sequence is empty then. A shape whose plans a contract refuses is left out. `goes_on` is asked before each step: `false`
+    /// ends the rehearsal.
     ///
     /// # Errors
     /// As [`feed`](Self::feed).

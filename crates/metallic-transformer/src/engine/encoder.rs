@@ -48,8 +48,8 @@ impl<'m, D: TransformerDevice, G: Registry<D>> Encoder<'m, D, G> {
     }
 
     /// Encodes a text without meaning of each shape that texts of these lengths need: afterwards all is there that depends on this
-    /// encoder's own tensors, and that no manifest can have. A shape whose plans a contract refuses is left out. `goes_on` is asked before
-    /// each shape: `false` ends the rehearsal.
+    /// encoder's own tensors, and that no manifest can have. A shape whose plans a contract refuses is left out. `goes_on` is
+    /// asked before each shape: `false` ends the rehearsal.
     ///
     /// # Errors
     /// As [`embed`](Self::embed).

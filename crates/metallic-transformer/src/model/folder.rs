@@ -146,7 +146,8 @@ impl Model {
     }
 }
 
-/// The length that sentence-transformers cuts texts to, which may be less than the model has positions: 256 of 512 in all-MiniLM-L6-v2.
+/// The length that sentence-transformers cuts texts to, which may be less than the model has positions: 256 of 512 in
+/// all-MiniLM-L6-v2.
 fn sentence_limit(folder: &Path, positions: usize) -> Result<usize, Error> {
     if let Some((file, pooling)) = optional::<Pooling>(&folder.join(POOLING))? {
         let is_mean = match (&pooling.pooling_mode, pooling.pooling_mode_mean_tokens) {

@@ -14,7 +14,8 @@ use metallic_wgpu::{PipelineKernel, WgpuDevice};
 use crate::software::{open, open_with};
 
 /// Adds two vectors on a device that was just opened, with a store or without, and returns what was counted of pipelines. A device
-/// is all that a process has, so that a second one is as good as a second process. `None` without an adapter that can keep artifacts.
+/// is all that a process has, so that a second one is as good as a second process. `None` without an adapter that can keep
+/// artifacts.
 fn add_with(store: Option<Arc<dyn ArtifactStore>>) -> Option<CacheMetrics> {
     let device = open_with(WgpuDevice::with_artifacts_of_software)?;
     if device.adapter().backend != "vulkan" {

@@ -78,23 +78,23 @@ pub(super) enum TimeSource {
 const TICKS_OF_A_COARSE_IDLE_TIME: u64 = 256;
 
 impl TimeSource {
-    /// The stamp of a hit at this moment, as cheap as the machine allows, if it is before `limit`, which [`hit_limit`](Self::hit_limit)
-    /// gave. It compares with a [`stamp`](Self::stamp): it is never later than one taken afterwards, and at most
-    /// a tick of the kernel's clock earlier than one taken before.
+    /// The stamp of a hit at this moment, as cheap as the machine allows, if it is before `limit`, which
+    /// [`hit_limit`](Self::hit_limit) gave. It compares with a [`stamp`](Self::stamp): it is never later than one taken
+    /// afterwards, and at most a tick of the kernel's clock earlier than one taken before.
     #[inline(always)]
     pub(super) fn hit_stamp_before(limit: u64) -> Option<u64> {
         Machine::hit_stamp_before(limit)
     }
 
-    /// [`hit_stamp_before`](Self::hit_stamp_before) where the cheapest answer is all that is wanted: `None` also if there is a limit,
-    /// or if it is not the processor's counter that stamps hits.
+    /// [`hit_stamp_before`](Self::hit_stamp_before) where the cheapest answer is all that is wanted: `None` also if there is a
+    /// limit, or if it is not the processor's counter that stamps hits.
     #[inline(always)]
     pub(super) fn unlimited_hit_stamp(limit: u64) -> Option<u64> {
         Machine::unlimited_hit_stamp(limit)
     }
 
-    /// The limit for [`hit_stamp_before`](Self::hit_stamp_before) to return stamps of this clock that are before `stamp`. 0 if hits
-    /// must ask this clock with [`stamp`](Self::stamp): then there is none.
+    /// The limit for [`hit_stamp_before`](Self::hit_stamp_before) to return stamps of this clock that are before `stamp`. 0 if
+    /// hits must ask this clock with [`stamp`](Self::stamp): then there is none.
     pub(super) fn hit_limit(&self, stamp: u64) -> u64 {
         match self {
             Self::Machine(machine) => machine.limit(stamp),

@@ -9,8 +9,8 @@ use rustc_hash::FxBuildHasher;
 /// The named parts that a resource is made of: says if two are the same thing, and if not, in which parts they differ.
 ///
 /// A part is anything that the resource depends on: a source, options, sizes, the number of threads, an environment variable. Two
-/// resources of one key must have equal compositions, whenever and on whichever thread they were created. Compositions are compared
-/// within one process.
+/// resources of one key must have equal compositions, whenever and on whichever thread they were created. Compositions are
+/// compared within one process.
 ///
 /// ```
 /// use metallic::caching::Composition;

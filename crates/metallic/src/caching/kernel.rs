@@ -63,7 +63,8 @@ use crate::error::Error;
 pub trait CacheableKernel<D = Device>: 'static {
     /// The identity of a resource: everything its creation depends on and nothing else. Cloning, hashing and
     /// comparing should be cheap; a value that never repeats, such as a time, or one per request, makes every look-up a
-    /// miss. Comparing must not use the cache, which for a shared one is locked meanwhile. The `Debug` form is what the event log shows, unless [`fmt_key`](Self::fmt_key) says otherwise.
+    /// miss. Comparing must not use the cache, which for a shared one is locked meanwhile. The `Debug` form is what the event log
+    /// shows, unless [`fmt_key`](Self::fmt_key) says otherwise.
     type Key: Clone + Debug + Eq + Hash + 'static;
 
     /// The object to keep. It is handed out as `&mut`; a handle to it can be cloned out.
@@ -112,8 +113,8 @@ pub trait CacheableKernel<D = Device>: 'static {
     }
 
     /// Returns what a resource is made of, if the kernel can say. It is asked for by verification alone
-    /// ([`SharedRegistry::verify`](super::SharedRegistry::verify)), which finds keys that are incomplete, or more specific than what
-    /// they lead to.
+    /// ([`SharedRegistry::verify`](super::SharedRegistry::verify)), which finds keys that are incomplete, or more specific than
+    /// what they lead to.
     fn composition(_resource: &Self::CachedResource) -> Option<Composition> {
         None
     }

@@ -217,8 +217,8 @@ impl<Key, R> PoolCore<Key, R> {
         self.see_off(leaving);
     }
 
-    /// Removes the items that are here at `now`, and keeps those out that are lent. What it returns is to be called where no lock is
-    /// held.
+    /// Removes the items that are here at `now`, and keeps those out that are lent. What it returns is to be called where no lock
+    /// is held.
     pub(super) fn device_lost(&self, now: u64) -> impl FnOnce() + use<'_, Key, R> {
         let mut state = self.lock();
         state.epoch += 1;

@@ -6,9 +6,9 @@ use equivalent::Equivalent;
 
 /// A borrowed form of a key, from which the key is built on a miss only.
 ///
-/// It must hash as its key does, and comparing it must not use the cache, which for a shared one is locked meanwhile. Every type that borrows from its key in the sense of [`Borrow`](std::borrow::Borrow) is a
-/// query: a key itself, `str` for `String`, slices for vectors. A query of several parts is a struct that derives `Hash` with
-/// the key's fields in the key's order:
+/// It must hash as its key does, and comparing it must not use the cache, which for a shared one is locked meanwhile. Every type
+/// that borrows from its key in the sense of [`Borrow`](std::borrow::Borrow) is a query: a key itself, `str` for `String`, slices
+/// for vectors. A query of several parts is a struct that derives `Hash` with the key's fields in the key's order:
 ///
 /// ```
 /// use metallic::caching::{CacheRegistry, Equivalent, Query};

@@ -208,8 +208,8 @@ impl<D: 'static> CacheRegistry<D> {
         self.caches.get_mut::<KernelCache<K, D>>()?.remove(key)
     }
 
-    /// Removes all entries of kernel `K`. Its counters and policy stay. An empty cache is cleared too, and reported so with a count
-    /// of 0.
+    /// Removes all entries of kernel `K`. Its counters and policy stay. An empty cache is cleared too, and reported so with a
+    /// count of 0.
     pub fn clear_cache<K: CacheableKernel<D>>(&mut self) {
         if let Some(cache) = self.caches.get_mut::<KernelCache<K, D>>() {
             cache.clear();

@@ -1,6 +1,6 @@
-//! Primitives of synchronisation: the standard library's, or with `--cfg shuttle` the same from a crate that runs them in an order of a
-//! test's choice. With `--cfg loom` atomics are those of a crate that has them in all the orders that the memory model allows: for tests
-//! of what uses nothing else.
+//! Primitives of synchronisation: the standard library's, or with `--cfg shuttle` the same from a crate that runs them in an order
+//! of a test's choice. With `--cfg loom` atomics are those of a crate that has them in all the orders that the memory model
+//! allows: for tests of what uses nothing else.
 
 #[cfg(loom)]
 pub(super) use loom::sync::atomic;

@@ -185,7 +185,8 @@ impl<'a> KeptAs<'a> {
         self.station.fill(store, vacant, artifact.into(), &Reports::of_keyed(self.scope.creation))
     }
 
-    /// Removes the artifact from the store, because the driver refuses it: the store is not asked again. `cause` is the driver's word.
+    /// Removes the artifact from the store, because the driver refuses it: the store is not asked again. `cause` is the driver's
+    /// word.
     pub fn reject(&mut self, cause: &str) {
         self.scope.note(false);
         self.station.answer();

@@ -60,8 +60,8 @@ impl Armed {
         self.scope.violations()
     }
 
-    /// The first violations, at most 64. Of those that follow, refused ones alone name the nearest key: it is not looked for at the cost
-    /// of creations that go on.
+    /// The first violations, at most 64. Of those that follow, refused ones alone name the nearest key: it is not looked for at
+    /// the cost of creations that go on.
     pub fn first_violations(&self) -> Vec<CreationViolation> {
         self.scope.first_violations()
     }

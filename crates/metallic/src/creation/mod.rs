@@ -1,4 +1,5 @@
-//! The stations between a miss and its resource: the contract that may forbid its creation, and artifacts that outlive the process.
+//! The stations between a miss and its resource: the contract that may forbid its creation, and artifacts that outlive the
+//! process.
 //!
 //! ```text
 //! miss --> armed? --no--> reserve --> stored? --yes--> verified artifact --+--> resource --> commit
@@ -9,12 +10,13 @@
 //! ```
 //!
 //! A [`Supervisor`] watches over the creations of all registries of a device: it records them into a manifest
-//! (`manifest`, with the feature of that name), and in a scope that is [armed](Supervisor::arm) it counts, warns of or refuses them.
+//! (`manifest`, with the feature of that name), and in a scope that is [armed](Supervisor::arm) it counts, warns of or refuses
+//! them.
 //! `docs/warm-up.md` is the page for an engine's author.
 //!
-//! A kernel whose driver can give out what it compiled, and take it back, is a `PersistentKernel`, with the feature `store`: its keys
-//! have a portable form, and a fingerprint tells what else its artifacts depend on. A registry that was given a store then creates
-//! from artifacts where it can. Without one, such a kernel creates as any other. Caches without a kernel have
+//! A kernel whose driver can give out what it compiled, and take it back, is a `PersistentKernel`, with the feature `store`: its
+//! keys have a portable form, and a fingerprint tells what else its artifacts depend on. A registry that was given a store then
+//! creates from artifacts where it can. Without one, such a kernel creates as any other. Caches without a kernel have
 //! `SharedCache::get_or_create_stored` for that. `docs/artifacts.md` is the page for a kernel's author.
 
 #[cfg(feature = "store")]

@@ -9,9 +9,8 @@ use metallic_store::{StoreAction, StoreEvent, StoreObserver};
 
 use crate::caching::{Clock, SystemClock};
 
-/// Tells a sink what a store evicts, and which of its operations fail, writes in the background included: what happens for no key of a
-/// cache.
-/// To be given to the store, or to each of its levels, as its observer.
+/// Tells a sink what a store evicts, and which of its operations fail, writes in the background included: what happens for no key
+/// of a cache. To be given to the store, or to each of its levels, as its observer.
 ///
 /// The registry that asked tells what is found, missed, written or not, and rejected for a key.
 #[derive(Clone, Debug)]

@@ -12,9 +12,9 @@ use crate::portable::PortableKernel;
 
 /// A kernel whose resources are made of artifacts that can be kept: its key has a portable form, the same in every process.
 ///
-/// Its [`create`](crate::caching::CacheableKernel::create) calls [`Creation::artifact`], or [`Creation::stored`] and [`Creation::store`] where the
-/// artifact is read from the finished resource. An artifact is stored under the name of the cache, the schema, the key and the
-/// fingerprint, and is given back only if all of these are the same and not a byte of it has changed.
+/// Its [`create`](crate::caching::CacheableKernel::create) calls [`Creation::artifact`], or [`Creation::stored`] and
+/// [`Creation::store`] where the artifact is read from the finished resource. An artifact is stored under the name of the cache,
+/// the schema, the key and the fingerprint, and is given back only if all of these are the same and not a byte of it has changed.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -78,12 +78,12 @@ pub trait PersistentKernel<D = Device>: PortableKernel<D> {
     /// How long a creation waits for one of the same key by another process before it compiles for itself.
     const WAIT: Duration = Obtain::DEFAULT_WAIT;
 
-    /// Returns the rest of what an artifact depends on, in named layers: the build of the program ([`Fingerprint::BUILD`]), the compiler and its
-    /// options, the driver, the operating system, the device. Called at each creation.
+    /// Returns the rest of what an artifact depends on, in named layers: the build of the program ([`Fingerprint::BUILD`]), the
+    /// compiler and its options, the driver, the operating system, the device. Called at each creation.
     fn fingerprint(device: &D) -> Fingerprint;
 
-    /// Returns what is compiled, and with what: sources, options, headers. Asked for when the key and its fingerprint have no artifact. If
-    /// another key, or another build of the program, had the same content compiled, its artifact is used.
+    /// Returns what is compiled, and with what: sources, options, headers. Asked for when the key and its fingerprint have no
+    /// artifact. If another key, or another build of the program, had the same content compiled, its artifact is used.
     ///
     /// With it, the layer [`Fingerprint::BUILD`] costs nothing: a rebuilt program whose sources are unchanged compiles nothing.
     fn content(_key: &Self::Key, _device: &D) -> Option<Content> {
@@ -98,8 +98,8 @@ impl<K: PersistentKernel<D>, D: 'static> Creation<'_, K, D> {
         self.device().is_some() && self.guarded_store().is_some()
     }
 
-    /// Returns the artifact of the key: verified bytes from the store, or what `compile` makes, which is then stored. One thread of
-    /// one process compiles it, and the others wait for that.
+    /// Returns the artifact of the key: verified bytes from the store, or what `compile` makes, which is then stored. One thread
+    /// of one process compiles it, and the others wait for that.
     ///
     /// # Errors
     /// Those of `compile`.
@@ -113,8 +113,8 @@ impl<K: PersistentKernel<D>, D: 'static> Creation<'_, K, D> {
         }
     }
 
-    /// Returns the artifact of the key, if the store has it. If not, other processes that ask for the same artifact wait from now on
-    /// until it is [stored](Self::store), or this creation is over.
+    /// Returns the artifact of the key, if the store has it. If not, other processes that ask for the same artifact wait from now
+    /// on until it is [stored](Self::store), or this creation is over.
     ///
     /// The creation counts as a load from now on, unless the artifact is [rejected](Self::reject).
     pub fn stored(&mut self) -> Option<Artifact> {
@@ -146,8 +146,8 @@ impl<K: PersistentKernel<D>, D: 'static> Creation<'_, K, D> {
         self.station().fill(&store, vacant, artifact, &reports)
     }
 
-    /// Removes the artifact of the key from the store, because the driver refuses it, and has this creation compile: the store is not
-    /// asked again. `cause` is the driver's word.
+    /// Removes the artifact of the key from the store, because the driver refuses it, and has this creation compile: the store is
+    /// not asked again. `cause` is the driver's word.
     pub fn reject(&mut self, cause: &str) {
         self.set_loaded(false);
         self.station().answer();

@@ -58,8 +58,8 @@ impl Supervisor {
         self.arm_scope(Scope::new(scope.into(), contract, false))
     }
 
-    /// [`arm`](Self::arm) for the keys of registered kernels alone: those that a manifest can have. For the time in which an engine
-    /// makes what no manifest has, such as buffers, before it is ready.
+    /// [`arm`](Self::arm) for the keys of registered kernels alone: those that a manifest can have. For the time in which an
+    /// engine makes what no manifest has, such as buffers, before it is ready.
     pub fn arm_portable(&self, scope: impl Into<Cow<'static, str>>, contract: Contract) -> Armed {
         self.arm_scope(Scope::new(scope.into(), contract, true))
     }
@@ -67,8 +67,8 @@ impl Supervisor {
     /// Runs `work`, which is to create nothing. For tests.
     ///
     /// # Panics
-    /// If a creation began meanwhile, on whichever thread and whether it is over or not, when `work` has returned. The message says
-    /// which.
+    /// If a creation began meanwhile, on whichever thread and whether it is over or not, when `work` has returned. The message
+    /// says which.
     #[track_caller]
     pub fn assert_no_creation<T>(&self, work: impl FnOnce() -> T) -> T {
         let armed = self.arm("assert_no_creation", Contract::Count);

@@ -18,8 +18,8 @@ pub struct ManifestDiff {
 }
 
 impl Manifest {
-    /// Adds all records of `other`. Of a key that both have, the larger count, cost and size are kept, so that nothing changes if a
-    /// manifest is merged twice.
+    /// Adds all records of `other`. Of a key that both have, the larger count, cost and size are kept, so that nothing changes if
+    /// a manifest is merged twice.
     pub fn merge(&mut self, other: &Self) {
         other.records().for_each(|record| self.combine(record.clone(), u64::max));
     }
@@ -34,8 +34,8 @@ impl Manifest {
         ManifestDiff { only_first, only_second: missing_in(other, self), common }
     }
 
-    /// The phases in which keys were first created, in the order of their first creations; `None` is that of keys without one, which
-    /// comes last if they were listed.
+    /// The phases in which keys were first created, in the order of their first creations; `None` is that of keys without one,
+    /// which comes last if they were listed.
     pub fn phases(&self) -> Vec<Option<&str>> {
         let mut first = BTreeMap::<Option<&str>, u64>::new();
         for record in self.records() {

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! A manifest is a file of JSON lines. The first says which version of this form it has; each other line has one key with its
-//! cache, the schema of its kernel, its label in events, what it cost, how often it was created, when, and in which phase. There is
-//! no handle and no path in it, so that it can be carried to other machines.
+//! cache, the schema of its kernel, its label in events, what it cost, how often it was created, when, and in which phase. There
+//! is no handle and no path in it, so that it can be carried to other machines.
 
 mod algebra;
 mod coverage;

@@ -159,8 +159,8 @@ impl Manifest {
         Ok(())
     }
 
-    /// Writes the manifest to a file, in place of what it held: a reader, or a crash, finds the old content or the new one. Follows
-    /// symbolic links, and writes to pipes and devices.
+    /// Writes the manifest to a file, in place of what it held: a reader, or a crash, finds the old content or the new one.
+    /// Follows symbolic links, and writes to pipes and devices.
     ///
     /// # Errors
     /// [`ManifestError::File`].

@@ -37,8 +37,8 @@ impl Supervisor {
     }
 
     /// Names the phase that creations on this thread are recorded with until the guard is dropped: "prefill" or "decode", where
-    /// several threads serve at once. Of several guards the latest counts. What another thread creates for this one is in the phase
-    /// of that thread.
+    /// several threads serve at once. Of several guards the latest counts. What another thread creates for this one is in the
+    /// phase of that thread.
     pub fn enter_phase(&self, phase: impl Into<Cow<'static, str>>) -> InPhase {
         self.warming().phases.enter(phase.into())
     }
@@ -84,8 +84,8 @@ impl<D: 'static> SharedRegistry<D> {
         WarmUp::new(&mut self.clone(), manifest, memory)
     }
 
-    /// Compares the keys of registered kernels that were warmed up with those that were used. What was evicted before is known only if
-    /// it was warmed up or was there when the warm-up was over. O(n): one look at each entry.
+    /// Compares the keys of registered kernels that were warmed up with those that were used. What was evicted before is known
+    /// only if it was warmed up or was there when the warm-up was over. O(n): one look at each entry.
     pub fn coverage(&self) -> Coverage {
         let warming = self.supervisor().warming().clone();
         let caches = warming.uses(&mut self.clone());
@@ -120,8 +120,8 @@ impl<D: 'static> CacheRegistry<D> {
         WarmUp::new(self, manifest, memory)
     }
 
-    /// Compares the keys of registered kernels that were warmed up with those that were used. What was evicted before is known only if
-    /// it was warmed up or was there when the warm-up was over. O(n): one look at each entry.
+    /// Compares the keys of registered kernels that were warmed up with those that were used. What was evicted before is known
+    /// only if it was warmed up or was there when the warm-up was over. O(n): one look at each entry.
     pub fn coverage(&mut self) -> Coverage {
         let warming = self.supervisor().warming().clone();
         let caches = warming.uses(self);

@@ -28,7 +28,8 @@ pub struct WarmOptions<'a> {
     pub memory: Option<u64>,
     /// Is called after each key, on the thread that created it.
     pub progress: Option<&'a (dyn Fn(&WarmProgress) + Sync)>,
-    /// Is asked before each key, on the thread that would create it: `true` ends the warm-up, and leaves out what is not created yet.
+    /// Is asked before each key, on the thread that would create it: `true` ends the warm-up, and leaves out what is not created
+    /// yet.
     pub stop: Option<&'a (dyn Fn() -> bool + Sync)>,
 }
 

@@ -281,8 +281,9 @@ impl<T: Tensor> fmt::Debug for KvCacheState<T> {
 }
 
 impl<D: ComputeDevice, G: Registry<D>> ResourceCache<D, G> {
-    /// The KV cache in the registry's slot, which in a [`LocalRegistry`](crate::caching::LocalRegistry) is the local's own, made with this configuration if there is none yet. For another configuration, take
-    /// the one that is there out with [`CacheRegistry::remove_slot`](crate::caching::CacheRegistry::remove_slot) first.
+    /// The KV cache in the registry's slot, which in a [`LocalRegistry`](crate::caching::LocalRegistry) is the local's own, made
+    /// with this configuration if there is none yet. For another configuration, take the one that is there out with
+    /// [`CacheRegistry::remove_slot`](crate::caching::CacheRegistry::remove_slot) first.
     ///
     /// # Errors
     /// [`MetalError::InvalidParams`] if the one that is there has another configuration. It stays as it is.

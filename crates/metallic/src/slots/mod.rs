@@ -1,8 +1,9 @@
 //! State around the caches: what a transformer keeps from step to step that is no resource of a kernel.
 //!
 //! [`KvCacheState`] holds the keys and values of the positions so far; [`TensorPreparationCache`] holds tensors in the form that
-//! an operation wants them in; [`Spans`] says in the log when a token, a frame or a request was at work. Each is a plain type, and a slot of a registry
-//! ([`CacheRegistrySlot`](crate::caching::CacheRegistrySlot)): there it reports through the registry's sink and clock, and
+//! an operation wants them in; [`Spans`] says in the log when a token, a frame or a request was at work. Each is a plain type, and
+//! a slot of a registry ([`CacheRegistrySlot`](crate::caching::CacheRegistrySlot)): there it reports through the registry's sink
+//! and clock, and
 //! `clear_slot` empties it.
 
 mod kv_cache_config;

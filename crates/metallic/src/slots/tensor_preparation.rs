@@ -87,8 +87,8 @@ impl<T: Tensor> TensorPreparationCache<T> {
     ///
     /// # Errors
     /// The error of `prepare`, as the source of a [`MetalError::Creation`] and to its caller alone, since those that waited call
-    /// their own: nothing was inserted then, the miss is counted, and what was evicted to make room stays gone, as does an entry of
-    /// an older version. [`MetalError::OutdatedTensor`] if the entry is of a newer version, and
+    /// their own: nothing was inserted then, the miss is counted, and what was evicted to make room stays gone, as does an entry
+    /// of an older version. [`MetalError::OutdatedTensor`] if the entry is of a newer version, and
     /// [`MetalError::DuplicateCacheName`] if a kernel of the registry had the name before: nothing happened then.
     ///
     /// # Panics
@@ -286,8 +286,8 @@ impl<D: ComputeDevice, G: Registry<D>> ResourceCache<D, G> {
     ///
     /// # Errors
     /// As [`TensorPreparationCache::get_or_prepare`] and [`tensor_preparation`](Self::tensor_preparation);
-    /// [`MetalError::AnotherDevice`] if there are tensors of another device; [`MetalError::DeviceNotAvailable`], as the source of a
-    /// [`MetalError::Creation`], if it has to be prepared, and neither the caller nor the registry has a device.
+    /// [`MetalError::AnotherDevice`] if there are tensors of another device; [`MetalError::DeviceNotAvailable`], as the source of
+    /// a [`MetalError::Creation`], if it has to be prepared, and neither the caller nor the registry has a device.
     #[track_caller]
     pub fn get_or_prepare(
         &mut self,

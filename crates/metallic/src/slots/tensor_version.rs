@@ -35,8 +35,8 @@ impl fmt::Display for TensorId {
 
 /// A tensor with the contents it had at one moment.
 ///
-/// The caller that changes the tensor must raise its version: [`Versioned`] does that by itself. Two contents of one tensor that have
-/// one version would be taken for each other.
+/// The caller that changes the tensor must raise its version: [`Versioned`] does that by itself. Two contents of one tensor that
+/// have one version would be taken for each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TensorVersion {
     /// Which tensor.

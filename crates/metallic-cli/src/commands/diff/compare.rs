@@ -8,8 +8,8 @@ use super::side::Side;
 use crate::commands::report::{CacheFigures, Report, TOTAL};
 use crate::label::CacheNames;
 
-/// The least difference of times that is more than noise: the mean time of a creation is `ratio` times the other, and all creations of
-/// the key together are at least `least_ns` away from what they would have taken.
+/// The least difference of times that is more than noise: the mean time of a creation is `ratio` times the other, and all
+/// creations of the key together are at least `least_ns` away from what they would have taken.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Threshold {
     /// How many times as long.

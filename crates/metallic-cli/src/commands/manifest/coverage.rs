@@ -11,8 +11,8 @@ use crate::label::CacheNames;
 use crate::table::Table;
 use crate::units::{count, printable};
 
-/// The uses of keys in a log, compared with a manifest. Only caches that the manifest has keys of are looked at: the keys of others
-/// cannot be in it.
+/// The uses of keys in a log, compared with a manifest. Only caches that the manifest has keys of are looked at: the keys of
+/// others cannot be in it.
 #[derive(Debug, Default)]
 pub struct Uses {
     names: CacheNames,

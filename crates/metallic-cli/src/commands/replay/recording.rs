@@ -99,7 +99,8 @@ impl Recorder {
         }
     }
 
-    /// The recordings of all caches but pools, in the order in which they first appeared, and the events the exporter says it dropped.
+    /// The recordings of all caches but pools, in the order in which they first appeared, and the events the exporter says it
+    /// dropped.
     pub fn finish(self) -> (Vec<Recording>, u64) {
         let Self { registries, places, caches, dropped, .. } = self;
         let mut registries_of = FxHashMap::<&str, usize>::default();

@@ -8,7 +8,8 @@ use crate::input::ProcessFigures;
 
 /// All that a report says. `metallic report --json` prints it as one JSON object; tables and page are made of it.
 ///
-/// Times and durations are in nanoseconds. Fields are added, but not changed, while [`REPORT`](crate::json::REPORT) stays the same.
+/// Times and durations are in nanoseconds. Fields are added, but not changed, while [`REPORT`](crate::json::REPORT) stays the
+/// same.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// The files that were read, in their order; `-` is standard input.

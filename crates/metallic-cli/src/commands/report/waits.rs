@@ -55,8 +55,8 @@ impl Waits {
         self.recent.push_back(Made { process, begin, end, key, taken: Vec::new() });
     }
 
-    /// A step ended that began at `begin`, and keeps a place among the `named` that waited longest. A creation counts for the innermost
-    /// step that it is in, which ends first.
+    /// A step ended that began at `begin`, and keeps a place among the `named` that waited longest. A creation counts for the
+    /// innermost step that it is in, which ends first.
     pub(super) fn step(&mut self, process: u32, span: &SpanEnded, begin: u64, named: usize) {
         let end = begin.saturating_add(span.duration_ns);
         let thread = span.thread.as_deref().map(Box::from);

@@ -25,8 +25,8 @@ pub struct Continuation {
 }
 
 impl Answer {
-    /// Returns `true` if `later` is the same answer: the same tokens, or the same vector but for rounding, since a GPU need not add
-    /// in the same order each time.
+    /// Returns `true` if `later` is the same answer: the same tokens, or the same vector but for rounding, since a GPU need not
+    /// add in the same order each time.
     pub(super) fn is_again(&self, later: &Self) -> bool {
         match (self, later) {
             (Self::Continuation(first), Self::Continuation(later)) => first.ids == later.ids,

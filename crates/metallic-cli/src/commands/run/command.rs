@@ -51,7 +51,8 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<(), Error> {
     failure.map_or(Ok(()), Err)
 }
 
-/// Does what the arguments ask for. Of a run that fails after the first prompt was taken, returns the answers there are, and the error.
+/// Does what the arguments ask for. Of a run that fails after the first prompt was taken, returns the answers there are, and the
+/// error.
 ///
 /// # Errors
 /// As [`run`], but for those of the output.

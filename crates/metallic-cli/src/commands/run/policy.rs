@@ -47,8 +47,8 @@ impl CachePolicy {
     }
 }
 
-/// Finds what a text that is a policy says against itself. The library takes the later of two limits, and lets a minimum prevail over
-/// a maximum: in code both may be meant.
+/// Finds what a text that is a policy says against itself. The library takes the later of two limits, and lets a minimum prevail
+/// over a maximum: in code both may be meant.
 fn contradiction(text: &str) -> Option<String> {
     let given = |limit: &str| {
         let names =

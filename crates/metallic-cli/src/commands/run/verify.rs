@@ -65,8 +65,8 @@ pub fn verify(
     Ok(found)
 }
 
-/// The difference that rounding may add up to. In f32 a thousandth, however large the logits are: as much as an engine may differ from
-/// another. In f16, which rounds each number to a two-thousandth of itself, more, and in proportion to the numbers. The
+/// The difference that rounding may add up to. In f32 a thousandth, however large the logits are: as much as an engine may differ
+/// from another. In f16, which rounds each number to a two-thousandth of itself, more, and in proportion to the numbers. The
 /// elements of a vector are smaller.
 fn allowed(dtype: Dtype, scale: Scale) -> f64 {
     match (scale, dtype) {

@@ -9,8 +9,8 @@ use super::{Access, FileHandle, FileSystem, NativeFileSystem, Stat};
 
 /// The machine's file system, of a process that is killed at a chosen step: for tests of what the next process finds.
 ///
-/// A step is a call that changes something. The one at which the process is killed does nothing, or half of it if it is a write; all calls
-/// after it fail. Locks are free once the store is dropped, as those of a killed process are.
+/// A step is a call that changes something. The one at which the process is killed does nothing, or half of it if it is a write;
+/// all calls after it fail. Locks are free once the store is dropped, as those of a killed process are.
 ///
 /// ```
 /// use std::sync::Arc;

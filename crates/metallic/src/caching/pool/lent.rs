@@ -12,9 +12,9 @@ use crate::caching::entries::{Entry, hash_of};
 use crate::caching::keyed_cache::nothing_newer;
 use crate::caching::order::EntryHistory;
 
-/// An item of a [`Pool`](super::Pool), lent to the holder of this. It is returned when this is dropped, also by a panic, unless its
-/// device was lost since it was lent ([`SharedRegistry::device_lost`](crate::caching::SharedRegistry::device_lost)). It may outlive
-/// the registry and be dropped on another thread.
+/// An item of a [`Pool`](super::Pool), lent to the holder of this. It is returned when this is dropped, also by a panic, unless
+/// its device was lost since it was lent ([`SharedRegistry::device_lost`](crate::caching::SharedRegistry::device_lost)). It may
+/// outlive the registry and be dropped on another thread.
 ///
 /// The pool's user must know whether an item that a panic returns is fit for the next holder; [`detach`](Self::detach) keeps
 /// it out.

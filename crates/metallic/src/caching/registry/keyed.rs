@@ -113,8 +113,8 @@ impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
     }
 
     /// Inserts a resource that was made elsewhere, and returns a clone of the one it replaces. Counts as a miss. If another
-    /// thread inserts the key at the same time, one of the two resources is kept; a creation of the key that is under way is waited
-    /// for, and goes first unless it fails.
+    /// thread inserts the key at the same time, one of the two resources is kept; a creation of the key that is under way is
+    /// waited for, and goes first unless it fails.
     pub fn insert_made(&self, key: Key, resource: R) -> Option<R>
     where
         R: Clone,

@@ -38,8 +38,8 @@ impl<D: 'static> CacheRegistry<D> {
     }
 
     /// The cache of this name for resources of a type without a kernel, as a handle that borrows nothing of the registry: what
-    /// creates a resource may use other caches, and this one for other keys. A handle of a [`SharedRegistry`](super::SharedRegistry)
-    /// is of the same type; this one stays on its thread if keys or resources do.
+    /// creates a resource may use other caches, and this one for other keys. A handle of a
+    /// [`SharedRegistry`](super::SharedRegistry) is of the same type; this one stays on its thread if keys or resources do.
     ///
     /// # Errors
     /// As [`keyed_cache`](Self::keyed_cache), which is another cache.

@@ -300,8 +300,8 @@ impl<D: 'static> SharedRegistry<D> {
         self.find::<K>().map(|kernel| kernel.core.metrics())
     }
 
-    /// The counters of the cache of kernel `K`, the hits of all locals included; `None` if the kernel was never named. O(1) but for a
-    /// look at each local, where [`metrics`](Self::metrics) looks at each entry.
+    /// The counters of the cache of kernel `K`, the hits of all locals included; `None` if the kernel was never named. O(1) but
+    /// for a look at each local, where [`metrics`](Self::metrics) looks at each entry.
     pub fn counters<K>(&self) -> Option<CacheCounters>
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,

@@ -13,7 +13,8 @@ pub(in crate::caching) trait Erased: 'static {
 /// A place for a boxed value of a forgotten type, seen from outside as the trait object `O`.
 struct Cell<O: ?Sized> {
     /// The type of what `value` points to, as the value itself says through `Any`, whose answer no implementation of a trait can
-    /// change: whoever made a trait object of the value does not choose what is recorded here. Without a value, that of [`Vacant`].
+    /// change: whoever made a trait object of the value does not choose what is recorded here. Without a value, that of
+    /// [`Vacant`].
     type_id: TypeId,
     value: Option<Box<O>>,
 }

@@ -189,8 +189,8 @@ impl Counters {
         }
     }
 
-    /// The metrics at `now` of a cache with these counters and entries, all but its last event. `uses` knows of uses that the order was
-    /// not told of yet.
+    /// The metrics at `now` of a cache with these counters and entries, all but its last event. `uses` knows of uses that the
+    /// order was not told of yet.
     pub(in crate::caching) fn snapshot(
         &self,
         order: &Order,

@@ -141,8 +141,8 @@ impl<Key: Clone + Eq + Hash, R> JudgedCache<Key, R> {
         Self { local: Some(LocalCache::new(core.clone())), core, refused_for: None }
     }
 
-    /// A look-up that begins now. To be called before the device to make it on is read: what is made on a device that is lost after
-    /// this is not inserted.
+    /// A look-up that begins now. To be called before the device to make it on is read: what is made on a device that is lost
+    /// after this is not inserted.
     pub(crate) fn request(&self) -> Request {
         self.core.request()
     }

@@ -11,8 +11,8 @@ use crate::caching::drops::run_each;
 use crate::caching::policy::EvictionPolicy;
 use crate::caching::reporting::Reporter;
 
-/// Work for after the lock: what was removed is reported, and then dropped. By a panic, too, which is why it is to be declared before
-/// the lock is taken if there may be one.
+/// Work for after the lock: what was removed is reported, and then dropped. By a panic, too, which is why it is to be declared
+/// before the lock is taken if there may be one.
 pub(super) struct Leaving<'a, Key, R> {
     core: &'a SharedCore<Key, R>,
     is_reported: Cell<bool>,

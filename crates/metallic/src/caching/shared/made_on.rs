@@ -9,8 +9,8 @@ pub(super) struct MadeOn(AtomicU64);
 const UNKNOWN: u64 = u64::MAX;
 
 impl MadeOn {
-    /// The device, if it is known. Whoever learns that it is no longer the one that an entry was made on knows that the entry departed,
-    /// too.
+    /// The device, if it is known. Whoever learns that it is no longer the one that an entry was made on knows that the entry
+    /// departed, too.
     #[inline]
     pub(super) fn get(&self) -> Option<u64> {
         let device = self.0.load(Ordering::Acquire);

@@ -46,8 +46,8 @@ impl<R> Node<R> {
         }
     }
 
-    /// Notes a use at `now`, unless one was noted less than `tick` before and nothing was removed since. Reads are what threads share: where
-    /// nothing is removed, they write once a tick. Where entries change faster than that, each use counts.
+    /// Notes a use at `now`, unless one was noted less than `tick` before and nothing was removed since. Reads are what threads
+    /// share: where nothing is removed, they write once a tick. Where entries change faster than that, each use counts.
     #[inline(always)]
     pub(super) fn touch(&self, now: u64, tick: u64, removals: u64) {
         let is_noted = self.removals.load(Ordering::Relaxed) == removals;

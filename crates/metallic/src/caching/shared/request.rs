@@ -95,8 +95,8 @@ impl<Key, R> SharedCore<Key, R> {
         other.map_err(|other| if is_lost() { Error::DeviceLost } else { other })
     }
 
-    /// Returns `true` if the resource for `request` may be inserted: then all that is here is of its device. To be called under the
-    /// lock.
+    /// Returns `true` if the resource for `request` may be inserted: then all that is here is of its device. To be called under
+    /// the lock.
     pub(super) fn claim(&self, request: Request) -> Result<(), Error> {
         if self.epoch.load(Ordering::Relaxed) != request.epoch {
             return Err(Error::DeviceLost);

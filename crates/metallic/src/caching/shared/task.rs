@@ -320,8 +320,8 @@ impl<R: Send + Sync + 'static> Task<R> {
         wake_all(wakers);
     }
 
-    /// Waits for as long as another thread runs it, or with a timeout also until another thread begins it: of each run, the circle is
-    /// to be looked for anew. Returns `true` if the time is over.
+    /// Waits for as long as another thread runs it, or with a timeout also until another thread begins it: of each run, the circle
+    /// is to be looked for anew. Returns `true` if the time is over.
     fn wait_for_change(&self, timeout: Option<Duration>) -> Result<bool, Error> {
         let running = match &self.lock().stage {
             Stage::Running(landing) => Some(landing.clone()),

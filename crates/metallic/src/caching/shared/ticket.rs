@@ -20,12 +20,12 @@ use crate::error::Error;
 /// woken.
 ///
 /// A ticket that is waited for or polled goes before those that are not. When the last ticket of a creation is dropped before the
-/// creation began, there is none; [`detach`](Self::detach) has it done all the same. What has begun is created and inserted, whoever
-/// drops what.
+/// creation began, there is none; [`detach`](Self::detach) has it done all the same. What has begun is created and inserted,
+/// whoever drops what.
 ///
 /// Where the registry has no creator threads (see
-/// [`set_creator_threads`](super::super::SharedRegistry::set_creator_threads)), as on wasm32, whoever waits for a ticket or polls it
-/// creates.
+/// [`set_creator_threads`](super::super::SharedRegistry::set_creator_threads)), as on wasm32, whoever waits for a ticket or polls
+/// it creates.
 ///
 /// Inside of a creation, use [`Creation::get_or_create`](super::super::Creation::get_or_create) or [`wait`](Self::wait), which
 /// notice a circle. An executor that blocks the thread of a creation until a ticket is ready may wait for ever.
@@ -53,8 +53,8 @@ impl<R: Send + Sync + 'static> Ticket<R> {
         self.task.is_over()
     }
 
-    /// Has the resource created even if no ticket is left: at once, if there is no other thread to do it. Where the registry has no
-    /// creator threads and another thread is creating the resource, this waits for it.
+    /// Has the resource created even if no ticket is left: at once, if there is no other thread to do it. Where the registry has
+    /// no creator threads and another thread is creating the resource, this waits for it.
     pub fn detach(self) {
         if self.task.is_unserved() {
             drop(self.task.wait());
@@ -88,16 +88,16 @@ impl<R: Clone + Send + Sync + 'static> Ticket<R> {
     /// one.
     ///
     /// # Errors
-    /// As [`SharedRegistry::get_or_create`](super::super::SharedRegistry::get_or_create), as an [`Error::Shared`], since all tickets
-    /// share it. Within an [`Error::Creation`]: [`Error::Panicked`] if the creation did, on whichever thread; [`Error::ShutDown`]
-    /// if the registry was shut down or dropped before it began; [`Error::DeviceLost`] if the device was lost since.
-    /// [`Error::RecursiveCreation`] if the creation waits for this thread.
+    /// As [`SharedRegistry::get_or_create`](super::super::SharedRegistry::get_or_create), as an [`Error::Shared`], since all
+    /// tickets share it. Within an [`Error::Creation`]: [`Error::Panicked`] if the creation did, on whichever thread;
+    /// [`Error::ShutDown`] if the registry was shut down or dropped before it began; [`Error::DeviceLost`] if the device was lost
+    /// since. [`Error::RecursiveCreation`] if the creation waits for this thread.
     pub fn wait(&self) -> Result<R, Error> {
         resource(self.wait_for_node())
     }
 
-    /// [`wait`](Self::wait) for at most `timeout`, unless there is no other thread to create: inside of a creation in the background,
-    /// also if all other creator threads wait.
+    /// [`wait`](Self::wait) for at most `timeout`, unless there is no other thread to create: inside of a creation in the
+    /// background, also if all other creator threads wait.
     ///
     /// # Errors
     /// As [`wait`](Self::wait); [`Error::TimedOut`]. The ticket is as good as before then.

@@ -18,8 +18,8 @@ pub trait ComputeDevice: Sized + 'static {
     /// A run of elements in its memory. Threads share those that were prepared.
     type Tensor: Tensor + Send + Sync;
 
-    /// Returns the number that tells this device from all others of its type in the process; `None` if nothing does. Clones of a handle are
-    /// one device. It is asked for at each look-up that names a device, so it should cost next to nothing.
+    /// Returns the number that tells this device from all others of its type in the process; `None` if nothing does. Clones of a
+    /// handle are one device. It is asked for at each look-up that names a device, so it should cost next to nothing.
     ///
     /// A cache of what was made on one device refuses another: see [`MetalError::AnotherDevice`].
     fn identity(&self) -> Option<u64> {
@@ -35,7 +35,8 @@ pub trait ComputeDevice: Sized + 'static {
     /// A tensor of zeros.
     ///
     /// # Errors
-    /// [`MetalError::InvalidParams`] if the device has no such type or no such size; [`MetalError::Device`] if it is out of memory.
+    /// [`MetalError::InvalidParams`] if the device has no such type or no such size; [`MetalError::Device`] if it is out of
+    /// memory.
     fn zeros(&self, elements: usize, dtype: Dtype) -> Result<Self::Tensor, MetalError>;
 
     /// A tensor with these values.
@@ -63,8 +64,8 @@ pub trait ComputeDevice: Sized + 'static {
     /// Copies `elements` elements of one tensor into another of the same type.
     ///
     /// # Errors
-    /// [`MetalError::InvalidParams`] if the types differ or either range goes beyond its tensor's end; [`MetalError::Device`] if the
-    /// device fails.
+    /// [`MetalError::InvalidParams`] if the types differ or either range goes beyond its tensor's end; [`MetalError::Device`] if
+    /// the device fails.
     fn copy(
         &self,
         from: &Self::Tensor,

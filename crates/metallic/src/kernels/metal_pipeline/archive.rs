@@ -35,7 +35,8 @@ pub(super) fn are_supported() -> bool {
     AnyClass::get(c"MTLBinaryArchiveDescriptor").is_some()
 }
 
-/// Creates from the stored archive, or compiles into one and stores that. A device that keeps no archives compiles as without a store.
+/// Creates from the stored archive, or compiles into one and stores that. A device that keeps no archives compiles as without a
+/// store.
 pub(super) fn create<K: PersistentKernel>(
     key: &MetalPipelineKey,
     cx: &mut Creation<'_, K, Device>,

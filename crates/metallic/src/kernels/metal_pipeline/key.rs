@@ -14,9 +14,9 @@ use crate::tensor::F32Bits;
 /// A compute function and the source it is in. Make it once and clone it: a clone shares the text, and the text is hashed when the
 /// function is made and at no look-up.
 ///
-/// Its `Debug` form, and so its part of a key's label, is `name@digest`: the digest is FNV-1a of 128 bits over name and source, in 32
-/// hexadecimal digits. So two sources have two labels unless they were built to collide, and a source has the same label in every
-/// process.
+/// Its `Debug` form, and so its part of a key's label, is `name@digest`: the digest is FNV-1a of 128 bits over name and source, in
+/// 32 hexadecimal digits. So two sources have two labels unless they were built to collide, and a source has the same label in
+/// every process.
 #[derive(Clone)]
 pub struct MetalFunction(Arc<Function>);
 

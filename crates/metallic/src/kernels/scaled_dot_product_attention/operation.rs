@@ -87,7 +87,8 @@ impl<D: 'static, G: Registry<D>> ResourceCache<D, G> {
     /// The plan of an attention of this shape.
     ///
     /// # Errors
-    /// As [`get_or_create_gemm`](Self::get_or_create_gemm), and [`MetalError::InvalidParams`] if `kv_heads` does not divide `heads`.
+    /// As [`get_or_create_gemm`](Self::get_or_create_gemm), and [`MetalError::InvalidParams`] if `kv_heads` does not divide
+    /// `heads`.
     #[track_caller]
     pub fn get_or_create_scaled_dot_product_attention(
         &mut self,

@@ -1,4 +1,5 @@
-//! Resources and keys whose `Drop` panics, where another of them is let go of, or another panic is under way: none ends the process.
+//! Resources and keys whose `Drop` panics, where another of them is let go of, or another panic is under way: none ends the
+//! process.
 
 use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -18,8 +18,8 @@ where
     Key: Clone + Eq + Hash + Send + Sync + 'static,
     R: Send + Sync + 'static,
 {
-    /// Asks for the resource with this key: made by `make` on a thread of the registry, unless it is there or another thread makes it.
-    /// Is counted as [`SharedRegistry::prefetch`](crate::caching::SharedRegistry::prefetch) is.
+    /// Asks for the resource with this key: made by `make` on a thread of the registry, unless it is there or another thread makes
+    /// it. Is counted as [`SharedRegistry::prefetch`](crate::caching::SharedRegistry::prefetch) is.
     ///
     /// # Errors
     /// In the ticket. An engine's own error goes in by [`Error::kernel`].
@@ -33,8 +33,8 @@ where
         self.0.prefetch(&self.1, key, maker)
     }
 
-    /// Asks for a new resource with this key, made by `make` on a thread of the registry, in place of the one that is there, which is
-    /// handed out until then, and stays if `make` fails.
+    /// Asks for a new resource with this key, made by `make` on a thread of the registry, in place of the one that is there, which
+    /// is handed out until then, and stays if `make` fails.
     ///
     /// # Errors
     /// In the ticket.

@@ -19,8 +19,8 @@ where
     Key: Clone + Eq + Hash + Send + Sync + 'static,
     R: Clone + Send + Sync + 'static,
 {
-    /// [`SharedCache::get_or_fallback_with`](super::SharedCache::get_or_fallback_with), whose hits on what this view has used before
-    /// take no lock.
+    /// [`SharedCache::get_or_fallback_with`](super::SharedCache::get_or_fallback_with), whose hits on what this view has used
+    /// before take no lock.
     #[track_caller]
     pub fn get_or_fallback_with<Q>(
         &mut self,

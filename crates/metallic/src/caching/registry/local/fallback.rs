@@ -81,7 +81,8 @@ pub struct Batch<'a, D: 'static = Device> {
 type AnswersOf<K, D> = Answers<<K as CacheableKernel<D>>::Key, <K as CacheableKernel<D>>::CachedResource>;
 
 impl<D: Send + Sync + 'static> Batch<'_, D> {
-    /// The answer for these parameters in this batch: at the first call that of [`LocalRegistry::get_or_fallback`], and then the same.
+    /// The answer for these parameters in this batch: at the first call that of [`LocalRegistry::get_or_fallback`], and then the
+    /// same.
     ///
     /// # Errors
     /// As [`LocalRegistry::get_or_fallback`]; then there is no answer yet.

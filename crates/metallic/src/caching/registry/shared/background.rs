@@ -72,7 +72,8 @@ impl<D: Send + Sync + 'static> SharedRegistry<D> {
     /// [`max_queued_fallbacks`](Self::max_queued_fallbacks) stays.
     ///
     /// # Errors
-    /// [`Error::DuplicateCacheName`]; [`Error::AnotherDevice`], or [`Error::DeviceLost`] if the device is lost meanwhile. Errors of creations are in the events.
+    /// [`Error::DuplicateCacheName`]; [`Error::AnotherDevice`], or [`Error::DeviceLost`] if the device is lost meanwhile. Errors
+    /// of creations are in the events.
     #[track_caller]
     pub fn get_or_fallback<K>(
         &self,
@@ -143,8 +144,8 @@ impl<D: 'static> SharedRegistry<D> {
     /// Sets how many threads create in the background at most. They are started when there is something to create, and end when
     /// there was nothing for some seconds. Threads beyond a lower limit end after what they are creating.
     ///
-    /// With 0, as on wasm32 whatever is set, no thread creates but those that ask: whoever waits for a [`Ticket`] or polls it does,
-    /// and [`get_or_fallback`](Self::get_or_fallback) does at once.
+    /// With 0, as on wasm32 whatever is set, no thread creates but those that ask: whoever waits for a [`Ticket`] or polls it
+    /// does, and [`get_or_fallback`](Self::get_or_fallback) does at once.
     pub fn set_creator_threads(&self, limit: usize) {
         self.0.creators.set_limit(limit);
     }
@@ -154,10 +155,10 @@ impl<D: 'static> SharedRegistry<D> {
         self.0.creators.most_fallbacks()
     }
 
-    /// Sets how many creations for [`get_or_fallback`](Self::get_or_fallback), of all caches, are queued at most, and at least one. Of
-    /// more, the one that was asked for first leaves the queue: it is not created, unless its key is asked for again. So an engine
-    /// that goes on to ever new keys faster than they can be created does not leave a queue behind that grows without end. What
-    /// has a [`Ticket`] always stays.
+    /// Sets how many creations for [`get_or_fallback`](Self::get_or_fallback), of all caches, are queued at most, and at least
+    /// one. Of more, the one that was asked for first leaves the queue: it is not created, unless its key is asked for again. So
+    /// an engine that goes on to ever new keys faster than they can be created does not leave a queue behind that grows without
+    /// end. What has a [`Ticket`] always stays.
     pub fn set_max_queued_fallbacks(&self, limit: usize) {
         self.0.creators.set_most_fallbacks(limit);
     }

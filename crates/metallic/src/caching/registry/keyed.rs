@@ -46,7 +46,17 @@ pub use self::batch::CacheBatch;
 /// assert_eq!(pipelines.counters().misses, 1);
 /// # Ok::<(), Error>(())
 /// ```
-pub struct SharedCache<Key, R>(Arc<SharedCore<Key, R>>, Arc<Creators>, CurrentAttachment);
+pub struct SharedCache<Key, R> {
+    core: Arc<SharedCore<Key, R>>,
+    home: Home,
+}
+
+/// What a cache has of its registry.
+#[derive(Clone)]
+pub(super) struct Home {
+    pub(super) creators: Arc<Creators>,
+    pub(super) attachment: CurrentAttachment,
+}
 
 impl<Key: fmt::Debug, R> SharedCache<Key, R> {
     pub(super) fn of_kind(
@@ -54,18 +64,17 @@ impl<Key: fmt::Debug, R> SharedCache<Key, R> {
         name: CacheName,
         policy: EvictionPolicy,
         time: TimeSource,
-        creators: Arc<Creators>,
-        attachment: CurrentAttachment,
+        home: Home,
     ) -> Self {
         let core = SharedCore::new(name, kind, <Key as fmt::Debug>::fmt, policy, time);
-        Self(Arc::new(core), creators, attachment)
+        Self { core: Arc::new(core), home }
     }
 }
 
 impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
     /// The name of the cache in events and metrics.
     pub fn name(&self) -> &CacheName {
-        self.0.name()
+        self.core.name()
     }
 
     /// Returns a clone of the resource with this key: from the cache, or else made by `make` and inserted, while other threads
@@ -85,8 +94,8 @@ impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
         R: Clone,
     {
         let create = |_: &Key| Made::of(make().map(|resource| (resource, 0)));
-        let request = self.0.request().by(Location::caller());
-        let got = self.0.get_or_create(hash_of(query), query, request, create, share)?;
+        let request = self.core.request().by(Location::caller());
+        let got = self.core.get_or_create(hash_of(query), query, request, create, share)?;
         Ok(got.node.resource.clone())
     }
 
@@ -109,7 +118,7 @@ impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
         Q: Hash + Equivalent<Key> + ?Sized,
         R: Clone,
     {
-        self.0.get(query).map(|node| node.resource.clone())
+        self.core.get(query).map(|node| node.resource.clone())
     }
 
     /// Inserts a resource that was made elsewhere, and returns a clone of the one it replaces. Counts as a miss. If another
@@ -119,7 +128,7 @@ impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
     where
         R: Clone,
     {
-        self.0.insert_made(key, resource, 0).map(|node| node.resource.clone())
+        self.core.insert_made(key, resource, 0).map(|node| node.resource.clone())
     }
 
     /// Removes the resource with this key and returns a clone of it.
@@ -128,48 +137,51 @@ impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
         Q: Hash + Equivalent<Key> + ?Sized,
         R: Clone,
     {
-        self.0.remove(query).map(|node| node.resource.clone())
+        self.core.remove(query).map(|node| node.resource.clone())
     }
 
     /// Keeps the entries that `keep` accepts, removes the others, and returns how many there were. O(n log n), under the lock of
     /// the cache, which `keep` must not use.
     pub fn retain(&self, mut keep: impl FnMut(&Key, &R) -> bool) -> usize {
-        self.0.remove_where(|key, resource| !keep(key, resource))
+        self.core.remove_where(|key, resource| !keep(key, resource))
     }
 
     /// Removes all entries. Counters and policy stay.
     pub fn clear(&self) {
-        self.0.clear();
+        self.core.clear();
     }
 
     /// The policy in force.
     pub fn eviction_policy(&self) -> EvictionPolicy {
-        self.0.policy()
+        self.core.policy()
     }
 
     /// Changes the policy from the next operation on.
     pub fn set_eviction_policy(&self, policy: EvictionPolicy) {
-        self.0.set_policy(policy);
+        self.core.set_policy(policy);
     }
 
     /// The counters, the hits of all locals included.
     pub fn counters(&self) -> CacheCounters {
-        self.0.counters()
+        self.core.counters()
     }
 
     /// A snapshot of the counters and of the entries' ages. O(n).
     pub fn metrics(&self) -> CacheMetrics {
-        self.0.metrics()
+        self.core.metrics()
     }
 
     /// A view of this cache for one thread, whose hits return borrows and take no lock.
     pub fn local(&self) -> LocalSharedCache<Key, R> {
-        LocalSharedCache(LocalCache::new(self.0.clone()), self.1.clone(), self.2.clone())
+        LocalSharedCache { local: LocalCache::new(self.core.clone()), home: self.home.clone() }
     }
 }
 
 /// One thread's view of a [`SharedCache`].
-pub struct LocalSharedCache<Key: Clone + Eq + Hash, R>(LocalCache<Key, R>, Arc<Creators>, CurrentAttachment);
+pub struct LocalSharedCache<Key: Clone + Eq + Hash, R> {
+    local: LocalCache<Key, R>,
+    home: Home,
+}
 
 impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
     /// Returns the resource with this key. A hit on what this view has used before takes no lock; otherwise as
@@ -189,8 +201,8 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
         E: From<Error> + fmt::Display,
     {
         let hash = hash_of(query);
-        if let Some((id, now)) = self.0.find(hash, query) {
-            return Ok(self.0.hit(id, now));
+        if let Some((id, now)) = self.local.find(hash, query) {
+            return Ok(self.local.hit(id, now));
         }
         let create = |_: &_, _: &Key| Made::of(make().map(|resource| (resource, 0)));
         self.get_or_create_slow(hash, query, create, Location::caller())
@@ -214,16 +226,16 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
         Q: Query<Key> + ?Sized,
     {
         let hash = hash_of(query);
-        if let Some((id, now)) = self.0.find_again(hash, query) {
-            return Some(self.0.hit(id, now));
+        if let Some((id, now)) = self.local.find_again(hash, query) {
+            return Some(self.local.hit(id, now));
         }
-        let node = self.0.core().get(query)?;
-        Some(self.0.keep(hash, query, || query.to_key(), node))
+        let node = self.local.core().get(query)?;
+        Some(self.local.keep(hash, query, || query.to_key(), node))
     }
 
     /// The cache that this is a view of, for removals, policies and metrics.
     pub fn shared(&self) -> SharedCache<Key, R> {
-        SharedCache(self.0.core().clone(), self.1.clone(), self.2.clone())
+        SharedCache { core: self.local.core().clone(), home: self.home.clone() }
     }
 
     #[inline(never)]
@@ -238,30 +250,30 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
         Q: Query<Key> + ?Sized,
         E: From<Error> + fmt::Display,
     {
-        if let Some((id, now)) = self.0.find_again(hash, query) {
-            return Ok(self.0.hit(id, now));
+        if let Some((id, now)) = self.local.find_again(hash, query) {
+            return Ok(self.local.hit(id, now));
         }
-        let core = self.0.core();
+        let core = self.local.core();
         let request = Request { has_key: true, ..core.request().by(caller) };
         let got = core.get_or_create(hash, query, request, |key| create(core, key), share)?;
-        Ok(self.0.keep(hash, query, || query.to_key(), got.node))
+        Ok(self.local.keep(hash, query, || query.to_key(), got.node))
     }
 
     /// Lets go of everything, for a thread that idles.
     pub fn park(&mut self) {
-        self.0.park();
+        self.local.park();
     }
 }
 
 impl<Key, R> SharedCache<Key, R> {
     pub(super) fn core(&self) -> &Arc<SharedCore<Key, R>> {
-        &self.0
+        &self.core
     }
 }
 
 impl<Key, R> Clone for SharedCache<Key, R> {
     fn clone(&self) -> Self {
-        Self(self.0.clone(), self.1.clone(), self.2.clone())
+        Self { core: self.core.clone(), home: self.home.clone() }
     }
 }
 
@@ -273,12 +285,12 @@ fn share<E: fmt::Display>(error: E, _cache_key: Arc<str>) -> (E, Option<Arc<Erro
 
 impl<Key, R> fmt::Debug for SharedCache<Key, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.core.fmt(f)
     }
 }
 
 impl<Key: Clone + Eq + Hash, R> fmt::Debug for LocalSharedCache<Key, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("LocalSharedCache").field(self.0.core()).finish()
+        f.debug_tuple("LocalSharedCache").field(self.local.core()).finish()
     }
 }

@@ -7,6 +7,7 @@ use std::hash::Hash;
 use metallic_instrumentation::{CacheKind, CacheName};
 
 use super::erased::ErasedCache;
+use super::keyed::Home;
 use super::{CacheRegistry, SharedCache};
 use crate::caching::clock::TimeSource;
 use crate::caching::kernel::CacheableKernel;
@@ -48,9 +49,9 @@ impl<D: 'static> CacheRegistry<D> {
         Key: Clone + Eq + Hash + fmt::Debug + 'static,
         R: 'static,
     {
-        let attachment = self.attachment.clone();
+        let home = Home { creators: Creators::none(), attachment: self.attachment.clone() };
         self.get_or_place(name.into(), |name, policy, time| {
-            SharedCache::of_kind(CacheKind::Keyed, name, policy, time, Creators::none(), attachment)
+            SharedCache::of_kind(CacheKind::Keyed, name, policy, time, home)
         })
         .cloned()
     }

@@ -30,7 +30,7 @@ where
         make: impl FnOnce() -> Result<R, Error> + Send + 'static,
     ) -> Ticket<R> {
         let maker = self.maker(&key, Purpose::Prefetch, Location::caller(), make);
-        self.0.prefetch(&self.1, key, maker)
+        self.core.prefetch(&self.home.creators, key, maker)
     }
 
     /// Asks for a new resource with this key, made by `make` on a thread of the registry, in place of the one that is there, which
@@ -45,7 +45,7 @@ where
         make: impl FnOnce() -> Result<R, Error> + Send + 'static,
     ) -> Ticket<R> {
         let maker = self.maker(&key, Purpose::Rebuild, Location::caller(), make);
-        self.0.rebuild(&self.1, key, maker)
+        self.core.rebuild(&self.home.creators, key, maker)
     }
 
     /// Returns the resource with this key if it is there: a hit. Otherwise returns what `fallback` gives, and has `make` make the
@@ -63,7 +63,7 @@ where
         R: Clone,
     {
         let (hash, caller) = (hash_of(query), Location::caller());
-        let found = self.0.get_hashed(hash, query).or_else(|| self.bridge(hash, query, make, caller));
+        let found = self.core.get_hashed(hash, query).or_else(|| self.bridge(hash, query, make, caller));
         found.map_or_else(|| Answer::Fallback(fallback()), |node| Answer::of(&node))
     }
 
@@ -80,7 +80,7 @@ where
     {
         let key = query.to_key();
         let maker = self.maker(&key, Purpose::Prefetch, caller, make);
-        self.0.bridge(&self.1, hash, key, maker)
+        self.core.bridge(&self.home.creators, hash, key, maker)
     }
 
     fn maker<F>(
@@ -93,7 +93,7 @@ where
     where
         F: FnOnce() -> Result<R, Error> + Send + 'static,
     {
-        let (core, hash, make) = (self.0.clone(), hash_of(key), Mutex::new(Some(make)));
+        let (core, hash, make) = (self.core.clone(), hash_of(key), Mutex::new(Some(make)));
         // Of now: what `make` has been given to make it of is lost with the device.
         let request = Request { purpose, ..core.request().by(caller) };
         move |key, may_wait| {

@@ -6,12 +6,13 @@ use std::hash::Hash;
 use std::panic::Location;
 use std::sync::Arc;
 
-use super::{LocalSharedCache, SharedCache};
+use super::{Home, LocalSharedCache, SharedCache};
 use crate::caching::entries::hash_of;
+use crate::caching::gate::Caller;
 use crate::caching::query::Query;
 use crate::caching::registry::answer::Answer;
 use crate::caching::registry::answers::{Answers, answer};
-use crate::caching::shared::SharedCore;
+use crate::caching::shared::{Node, SharedCore};
 use crate::error::Error;
 
 impl<Key, R> LocalSharedCache<Key, R>
@@ -32,12 +33,8 @@ where
         Q: Query<Key> + ?Sized,
     {
         let (hash, caller) = (hash_of(query), Location::caller());
-        let Self(local, creators, attachment) = self;
-        let bridge = |core: &Arc<SharedCore<Key, R>>| {
-            let cache = SharedCache(core.clone(), creators.clone(), attachment.clone());
-            Ok::<_, Infallible>(cache.bridge(hash, query, make, caller))
-        };
-        let Ok(answer) = answer(local, hash, query, fallback, bridge);
+        let Self { local, home } = self;
+        let Ok(answer) = answer(local, hash, query, fallback, bridge(home, hash, query, make, caller));
         answer
     }
 
@@ -89,11 +86,8 @@ where
         Q: Query<Key> + ?Sized,
     {
         let (hash, caller) = (hash_of(query), Location::caller());
-        let LocalSharedCache(local, creators, attachment) = &mut *self.local;
-        let bridge = |core: &Arc<SharedCore<Key, R>>| {
-            let cache = SharedCache(core.clone(), creators.clone(), attachment.clone());
-            Ok::<_, Infallible>(cache.bridge(hash, query, make, caller))
-        };
+        let LocalSharedCache { local, home } = &mut *self.local;
+        let bridge = bridge(home, hash, query, make, caller);
         let Ok(answer) = self.answers.ask(local, hash, query, fallback, bridge);
         answer
     }
@@ -101,6 +95,28 @@ where
     /// The view, for look-ups that wait. They return what is there now.
     pub fn local(&mut self) -> &mut LocalSharedCache<Key, R> {
         self.local
+    }
+}
+
+/// The resource, if it is there by now.
+type Bridged<R> = Result<Option<Arc<Node<R>>>, Infallible>;
+
+/// Has the resource made in the background, in the cache that this is called with.
+fn bridge<Key, R, Q>(
+    home: &Home,
+    hash: u64,
+    query: &Q,
+    make: impl FnOnce() -> Result<R, Error> + Send + 'static,
+    caller: Caller,
+) -> impl FnOnce(&Arc<SharedCore<Key, R>>) -> Bridged<R>
+where
+    Key: Clone + Eq + Hash + Send + Sync + 'static,
+    R: Send + Sync + 'static,
+    Q: Query<Key> + ?Sized,
+{
+    move |core| {
+        let cache = SharedCache { core: core.clone(), home: home.clone() };
+        Ok(cache.bridge(hash, query, make, caller))
     }
 }
 

@@ -88,9 +88,9 @@ impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
         E: From<Error> + fmt::Display,
         R: Clone,
     {
-        let create = |key: &Key| create(&self.0, key, &self.2, make);
-        let request = self.0.request().by(caller);
-        let got = self.0.get_or_create(hash_of(query), query, request, create, share)?;
+        let create = |key: &Key| create(&self.core, key, &self.home.attachment, make);
+        let request = self.core.request().by(caller);
+        let got = self.core.get_or_create(hash_of(query), query, request, create, share)?;
         Ok(got.node.resource.clone())
     }
 }
@@ -109,10 +109,10 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
         E: From<Error> + fmt::Display,
     {
         let hash = hash_of(query);
-        if let Some((id, now)) = self.0.find(hash, query) {
-            return Ok(self.0.hit(id, now));
+        if let Some((id, now)) = self.local.find(hash, query) {
+            return Ok(self.local.hit(id, now));
         }
-        let attachment = self.2.clone();
+        let attachment = self.home.attachment.clone();
         let create = |core: &_, key: &Key| create(core, key, &attachment, make);
         self.get_or_create_slow(hash, query, create, caller)
     }

@@ -10,7 +10,7 @@ use metallic_instrumentation::{CacheKind, CacheName};
 use super::{SharedRegistry, lock};
 use crate::caching::clock::TimeSource;
 use crate::caching::policy::EvictionPolicy;
-use crate::caching::registry::keyed::SharedCache;
+use crate::caching::registry::keyed::{Home, SharedCache};
 use crate::caching::registry::shared_kernel::ErasedShared;
 use crate::caching::reporting::CacheMetrics;
 use crate::caching::shared::JudgedCache;
@@ -65,9 +65,8 @@ impl<D: 'static> SharedRegistry<D> {
         R: Send + Sync + 'static,
     {
         let second = type_name::<SharedCache<Key, R>>();
-        let (creators, attachment) = (self.0.creators.clone(), self.0.attachment.clone());
         self.get_or_place(name.into(), second, |name, policy, time| {
-            SharedCache::of_kind(CacheKind::Keyed, name, policy, time, creators, attachment)
+            SharedCache::of_kind(CacheKind::Keyed, name, policy, time, self.home())
         })
     }
 
@@ -85,11 +84,14 @@ impl<D: 'static> SharedRegistry<D> {
         R: Send + Sync + 'static,
     {
         let name = CacheName::from_static(name);
-        let (creators, attachment) = (self.0.creators.clone(), self.0.attachment.clone());
         let cache = self.get_or_place(name, owner, |name, policy, time| {
-            SharedCache::<Key, R>::of_kind(CacheKind::Slot, name, policy, time, creators, attachment)
+            SharedCache::<Key, R>::of_kind(CacheKind::Slot, name, policy, time, self.home())
         })?;
         Ok(JudgedCache::view(cache.core().clone()))
+    }
+
+    fn home(&self) -> Home {
+        Home { creators: self.0.creators.clone(), attachment: self.0.attachment.clone() }
     }
 
     /// The handle that has this name, which `new` makes if the name is free. `second` is the caller's type, for messages.

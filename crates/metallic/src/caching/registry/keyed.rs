@@ -55,6 +55,10 @@ pub struct SharedCache<Key, R> {
 #[derive(Clone)]
 pub(super) struct Home {
     pub(super) creators: Arc<Creators>,
+    #[cfg_attr(
+        not(feature = "store"),
+        expect(dead_code, reason = "artifacts alone are asked for through it")
+    )]
     pub(super) attachment: CurrentAttachment,
 }
 

@@ -17,7 +17,7 @@ pub use run::{DevicesArgs, ElementType, RunArgs};
 pub use store::*;
 pub use trace::TraceArgs;
 
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -62,7 +62,12 @@ pub fn wrong(error: &clap::Error) -> Error {
         ContextValue::Strings(several) => several.last().cloned(),
         _ => None,
     });
-    let meant = meant.map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
+    let of_program = error.kind() == ErrorKind::UnknownArgument && text.contains("Usage: metallic [COMMAND]");
+    let meant = match meant {
+        Some(meant) => format!("; did you mean `{meant}`?"),
+        None if of_program => "; options of `run` follow its name: `metallic run ...`".to_owned(),
+        None => String::new(),
+    };
     Error::Usage(format!("{cause}{meant}"))
 }
 

@@ -211,7 +211,9 @@ impl Error {
 pub(crate) fn violation_text(violation: &CreationViolation) -> String {
     let CreationViolation { cache_key, scope, verdict, evicted_by, nearest_key, caller, .. } = violation;
     let why = match (verdict, evicted_by) {
-        (ViolationVerdict::NeverRecorded, _) => "it was never recorded".to_owned(),
+        (ViolationVerdict::NeverRecorded, _) => {
+            "it was never recorded, or not among what was to be warmed up".to_owned()
+        }
         (ViolationVerdict::NotReady, _) => "it was recorded, and warm-up had not come to it".to_owned(),
         (ViolationVerdict::Failed, _) => "warm-up failed to create it".to_owned(),
         (ViolationVerdict::Evicted, Some(policy)) => format!("it was there, and `{policy}` evicted it"),

@@ -6,12 +6,15 @@ use clap::{Args as ClapArgs, Subcommand};
 
 /// Arguments of `manifest`.
 #[derive(Debug, ClapArgs)]
-#[command(after_help = "Examples:
+#[command(
+    arg_required_else_help = false,
+    after_help = "Examples:
   metallic run --record m.jsonl
   metallic manifest show m.jsonl
   metallic manifest merge gpu-1.jsonl gpu-2.jsonl --out fleet.jsonl
   metallic manifest prune m.jsonl --unused log.jsonl --out smaller.jsonl
-  metallic manifest coverage m.jsonl log.jsonl")]
+  metallic manifest coverage m.jsonl log.jsonl"
+)]
 pub struct ManifestArgs {
     /// The command.
     #[command(subcommand)]

@@ -73,6 +73,9 @@ fn what_clap_refuses_is_one_line_with_the_values_there_are() {
     assert_fails(&["report"], "", 2, &["required", "<LOG>"]);
     assert_fails(&["run", "--modle", "x"], "", 2, &["'--modle'", "; did you mean `--model`?"]);
     assert_fails(&["rpeort"], "", 2, &["'rpeort'; did you mean `report`?"]);
+    assert_fails(&["--events", "x.jsonl"], "", 2, &["'--events'", "`metallic run ...`"]);
+    assert_fails(&["store"], "", 2, &["requires a subcommand", "ls", "doctor"]);
+    assert_fails(&["manifest"], "", 2, &["requires a subcommand", "show", "coverage"]);
     assert_fails(&["run", "--tokens", "0"], "", 2, &["'0' for '--tokens", "not a whole number from 1 to "]);
     assert_fails(&["run", "--ids", ""], "", 2, &["--ids ``: there is no token id"]);
     assert_fails(&["run", "--repeat", "1000000000000"], "", 2, &["--repeat", "there are at most 100000"]);

@@ -40,7 +40,7 @@ mod verification;
 #[cfg(feature = "store")]
 #[doc(no_inline)]
 pub use metallic_store::{
-    Artifact, ArtifactKey, ArtifactStore, Content, Fingerprint, MemoryStore, MissCause,
+    Artifact, ArtifactKey, ArtifactStore, Content, Fingerprint, KeyError, MemoryStore, MissCause,
 };
 
 #[cfg(feature = "store")]

@@ -82,6 +82,30 @@ fn a_thread_may_be_in_a_phase_of_its_own_and_a_manifest_is_warmed_phase_by_phase
 }
 
 #[test]
+fn what_is_warmed_up_and_recorded_again_stays_in_its_phase() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let (first, _) = shared(&ScriptedDevice::new());
+    first.record(ManifestWriter::create(file.path()).unwrap());
+    for (m, phase) in [(1, "prefill"), (2, "decode"), (3, "prefill")] {
+        first.supervisor().set_phase(phase);
+        first.get_or_create::<Tile>(&(m, 1), None).unwrap();
+    }
+    first.supervisor().stop_recording().unwrap();
+
+    let recorded = Manifest::open(file.path()).unwrap();
+    let (second, _) = shared(&ScriptedDevice::new());
+    second.supervisor().set_phase("loading");
+    second.record(ManifestWriter::append_to(file.path()).unwrap());
+    second.warm(&recorded, &WarmOptions::default());
+    second.get_or_create::<Tile>(&(4, 1), None).unwrap();
+    second.supervisor().stop_recording().unwrap();
+
+    let both = Manifest::open(file.path()).unwrap();
+    let keys_of = |phase| both.of_phase(Some(phase)).len();
+    assert_eq!([keys_of("prefill"), keys_of("decode"), keys_of("loading")], [2, 1, 1]);
+}
+
+#[test]
 fn what_failed_is_not_recorded() {
     let device = ScriptedDevice::new();
     device.fail(1, 1);

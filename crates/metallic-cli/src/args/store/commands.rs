@@ -22,7 +22,7 @@ arguments are wrong; 3, `verify` found damage or `doctor` a failure, a line on s
 
 /// Arguments of `store`.
 #[derive(Debug, ClapArgs)]
-#[command(after_help = format!("{EXAMPLES}\n\n{CODES}"))]
+#[command(arg_required_else_help = false, after_help = format!("{EXAMPLES}\n\n{CODES}"))]
 pub struct StoreCommands {
     /// The command.
     #[command(subcommand)]

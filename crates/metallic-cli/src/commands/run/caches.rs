@@ -89,7 +89,7 @@ fn ns(time: Duration) -> u64 {
 }
 
 /// The name of the slot with the prepared weights, as it is in its events.
-const PREPARED: &str = "tensor_preparation";
+pub(super) const PREPARED: &str = "tensor_preparation";
 
 /// The names of the caches that have a policy on every device.
 pub fn names() -> impl Iterator<Item = &'static str> {

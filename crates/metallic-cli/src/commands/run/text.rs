@@ -3,12 +3,12 @@
 use std::io::{self, Write};
 
 use super::answers::{Quantiles, Throughput};
-use super::caches::CacheRow;
+use super::caches::{CacheRow, PREPARED};
 use super::figures::{PromptFigures, Run};
 use crate::commands::manifest::write_coverage;
+use crate::paragraph::write_wrapped;
 use crate::table::Table;
-use crate::terminal::look;
-use crate::units::{bytes, count, counted, duration, nanoseconds, percent, printable, shortened};
+use crate::units::{bytes, count, counted, duration, nanoseconds, percent, printable};
 
 /// Longest text of a prompt, and of what the model made of it, in columns, however wide the terminal is.
 const TEXT: usize = 80;
@@ -29,8 +29,7 @@ pub(super) fn write(run: &Run, out: &mut dyn Write) -> io::Result<()> {
         "model   {} ({}): {layers} layers of width {width}, {heads} heads, {parameters}, {}",
         model.model_type, model.source, model.dtype
     )?;
-    let device = format!("device  {}; {}", run.device.name, run.device.why);
-    writeln!(out, "{}", shortened(&device, look().columns))?;
+    write_wrapped(out, "device  ", &format!("{}; {}", run.device.name, run.device.why))?;
     writeln!(out)?;
     answers(run).write(out, 0)?;
     write_more(run, out)?;
@@ -102,15 +101,18 @@ fn write_contract(run: &Run, out: &mut dyn Write) -> io::Result<()> {
             counted(recorded.not_portable, "creation has", "creations have")
         )?;
     }
-    let kernels = run.caches.iter().filter(|row| row.kind == "kernel");
-    let (misses, ns) = kernels.fold((0, 0), |(misses, ns), row| (misses + row.misses, ns + row.creation_ns));
-    if figures.warm_up.is_none() && misses > 0 {
+    // What a manifest cannot have, such as prepared tensors, is created by the rehearsal; keys and values are a sequence's own.
+    let before = run.caches.iter().filter(|row| row.kind == "kernel" || row.cache == PREPARED);
+    let (misses, ns) = before.fold((0, 0), |(misses, ns), row| (misses + row.misses, ns + row.creation_ns));
+    if figures.ready_ns.is_none() && misses > 0 {
         let creations = counted(misses, "creation", "creations");
         let how = match &figures.recorded {
             Some(recorded) => format!("--warm {}", printable(&recorded.file, usize::MAX)),
             None => "--record m.jsonl, then --warm m.jsonl".to_owned(),
         };
-        writeln!(out, "\na warmed start would have had {creations}, {}, behind it: {how}", duration(ns))?;
+        let saved = format!("a warmed start would have had {creations}, {}, behind it: {how}", duration(ns));
+        writeln!(out)?;
+        write_wrapped(out, "", &saved)?;
     }
     Ok(())
 }

@@ -41,6 +41,7 @@ pub(super) struct Planned<R> {
     cost_ns: u64,
     bytes: u64,
     order: u64,
+    phase: Option<String>,
 }
 
 /// How much time there is for a turn.
@@ -122,7 +123,7 @@ impl<R: WarmTarget> Plan<R> {
         let label = job.label(cache);
         self.supervisor.note_warmth(label.clone(), Warmth::Pending);
         let (cost_ns, bytes, order) = (record.cost_ns, record.bytes, record.order);
-        Some(Planned { job, label, cache: cache.clone(), cost_ns, bytes, order })
+        Some(Planned { job, label, cache: cache.clone(), cost_ns, bytes, order, phase: record.phase.clone() })
     }
 
     fn warmable(&self, cache: &str) -> Option<Arc<Warmable<R>>> {
@@ -231,6 +232,8 @@ impl<R: WarmTarget> Planned<R> {
         if self.job.is_present(registry) {
             return Ended::Present;
         }
+        // If it is recorded again, then in the phase in which it was needed first.
+        let _phase = self.phase.clone().map(|phase| registry.watched_by().enter_phase(phase));
         let context = registry.reports();
         let began = context.now();
         match self.job.create(registry) {

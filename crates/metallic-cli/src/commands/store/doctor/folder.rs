@@ -12,7 +12,7 @@ use super::probe::{Probe, Trip};
 use crate::commands::store::folder::none_in;
 use crate::units::{bytes, nanoseconds};
 
-/// The finding that there is [no store](none_in) in a folder that the user named. Nothing is changed.
+/// The finding that there is no store in a folder that the user named. Nothing is changed.
 pub fn no_store(folder: &Path) -> Option<Examined> {
     let advice = "Is the path right? `metallic run --store` and `metallic store import --store` make one.";
     let findings = vec![Finding::failure("folder", none_in(folder)?, advice)];

@@ -1,6 +1,6 @@
 //! The form of figures in tables and plots.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -177,11 +177,29 @@ pub(crate) fn shortened(text: &str, width: usize) -> String {
 /// Texts of at most `width` columns each. Those that would be the same without their middles lose what they share, and show what
 /// they differ in.
 pub(crate) fn shortened_apart<'a>(texts: impl Iterator<Item = &'a str> + Clone, width: usize) -> Vec<String> {
+    let by_group = apart_in_groups(texts.clone(), width);
+    let distinct = |shorts: &[String]| shorts.iter().collect::<HashSet<_>>().len();
+    if distinct(&by_group) == texts.clone().collect::<HashSet<_>>().len() {
+        return by_group;
+    }
+    let long = texts.clone().filter(|text| text.width() > width);
+    let shared = from_field(long.reduce(common).unwrap_or_default());
+    let without = |text: &str| match text.strip_prefix(shared) {
+        Some(rest) if !shared.is_empty() && text.width() > width => {
+            format!("…{}", shortened(rest, width.saturating_sub(1)))
+        }
+        _ => shortened(text, width),
+    };
+    let by_rest: Vec<String> = texts.map(without).collect();
+    if distinct(&by_rest) > distinct(&by_group) { by_rest } else { by_group }
+}
+
+/// The texts, those that would be the same without their middles as what they differ in.
+fn apart_in_groups<'a>(texts: impl Iterator<Item = &'a str> + Clone, width: usize) -> Vec<String> {
     let mut shared: HashMap<String, &str> = HashMap::new();
     for text in texts.clone() {
         let begin = shared.entry(shortened(text, width)).or_insert(text);
-        let same = begin.chars().zip(text.chars()).take_while(|(a, b)| a == b);
-        *begin = &text[..same.map(|(c, _)| c.len_utf8()).sum()];
+        *begin = common(begin, text);
     }
     let apart = |text: &str| {
         let short = shortened(text, width);
@@ -189,8 +207,7 @@ pub(crate) fn shortened_apart<'a>(texts: impl Iterator<Item = &'a str> + Clone, 
         if begin.len() == text.len() {
             return short;
         }
-        // From the beginning of the field in which they differ.
-        let begin = &text[..begin.rfind(|c: char| "{(,".contains(c)).map_or(begin.len(), |place| place + 1)];
+        let begin = from_field(begin);
         let room = width.saturating_sub(1);
         let least = room / 3;
         let differing = match &text[begin.len()..] {
@@ -201,6 +218,17 @@ pub(crate) fn shortened_apart<'a>(texts: impl Iterator<Item = &'a str> + Clone, 
         fitting(begin.chars(), head).chain(['…']).chain(differing.chars()).collect()
     };
     texts.map(apart).collect()
+}
+
+/// What both begin with.
+fn common<'a>(one: &'a str, other: &str) -> &'a str {
+    let same = one.chars().zip(other.chars()).take_while(|(a, b)| a == b);
+    &one[..same.map(|(c, _)| c.len_utf8()).sum()]
+}
+
+/// The begin of keys that differ from then on, up to the field in which they do.
+fn from_field(begin: &str) -> &str {
+    &begin[..begin.rfind(|c: char| "{(,".contains(c)).map_or(begin.len(), |place| place + 1)]
 }
 
 /// The first characters, as far as they fit into this many columns.
@@ -218,6 +246,20 @@ fn is_bidi_control(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_that_differ_in_several_fields_are_told_apart_where_there_is_room() {
+        let key = |m: u32, n: u32| {
+            format!(
+                "gemm:GemmKey{{m:RowBucket({m}),n:{n},k:512,transpose_a:false,transpose_b:true,dtype:F32}}"
+            )
+        };
+        let keys: Vec<String> = [8, 16, 128].iter().flat_map(|m| [512, 1536].map(|n| key(*m, n))).collect();
+        let shorts = shortened_apart(keys.iter().map(String::as_str), 46);
+        assert!(shorts.iter().all(|short| short.width() <= 46), "{shorts:?}");
+        assert_eq!(shorts.iter().collect::<HashSet<_>>().len(), keys.len(), "{shorts:?}");
+        assert!(shorts[5].starts_with("…128),n:1536,"), "{shorts:?}");
+    }
 
     #[test]
     fn times_have_a_unit_that_suits_them() {

@@ -218,7 +218,7 @@ fn a_file_that_is_not_a_log_or_a_manifest_is_not_overwritten_with_one() {
     let (manifest, log) = (at("m.jsonl"), at("log.jsonl"));
     let logged = args(&["--device", "host", "--repeat", "1"], &["--events", text(&log)]);
     let said = stdout(&[&logged[..], &["--record", text(&manifest)]].concat(), "");
-    assert!(said.ends_with(&format!(", behind it: --warm {}\n", text(&manifest))), "{said}");
+    assert!(said.ends_with(&format!(", behind it:\n  metallic run --warm {}\n", text(&manifest))), "{said}");
     let recorded = fs::read_to_string(&manifest).unwrap();
     assert_fails(&args(&["--events", text(&manifest)], &[]), "", 1, &["m.jsonl: ", "not a log", "--events"]);
     assert_eq!(fs::read_to_string(&manifest).unwrap(), recorded);

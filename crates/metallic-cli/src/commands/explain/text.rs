@@ -18,7 +18,8 @@ pub(super) fn write(out: &mut dyn Write, found: &Found) -> io::Result<()> {
     let Some(life) = &found.life else {
         writeln!(out, "  is not in the log")?;
         if found.containing > 0 {
-            writeln!(out, "  is in {} keys; --like lists them", count(found.containing as u64))?;
+            let keys = counted(found.containing as u64, "key", "keys");
+            writeln!(out, "  is in {keys}; --like lists them")?;
         }
         return found.nearest.iter().try_for_each(|nearest| write_nearest(out, nearest, "  "));
     };

@@ -121,7 +121,13 @@ const LISTED: usize = 20;
 /// The writer's.
 pub(in crate::commands) fn write(coverage: &Coverage, out: &mut dyn Write) -> io::Result<()> {
     let has_gone = coverage.total.gone > 0;
-    let titles = ["cache", "warmed and used", "never used", "never warmed", "used before ready", "gone"];
+    // Without a warm-up, the keys of the manifest are no more than recorded.
+    let [used, never, unused, missing] = if coverage.has_warm_up {
+        ["warmed and used", "never warmed", "warmed and never used", "used and never warmed"]
+    } else {
+        ["recorded and used", "never recorded", "recorded and never used", "used and never recorded"]
+    };
+    let titles = ["cache", used, "never used", never, "used before ready", "gone"];
     let columns = if has_gone { 6 } else { 5 };
     let mut table = Table::new(titles.into_iter().take(columns));
     let total = ("total".to_owned(), &coverage.total);
@@ -134,11 +140,11 @@ pub(in crate::commands) fn write(coverage: &Coverage, out: &mut dyn Write) -> io
     }
     table.write(out, 0)?;
     if !coverage.has_warm_up {
-        writeln!(out, "\nno warm-up ends in the log")?;
+        writeln!(out, "\nno warm-up ends in the log: nothing was warmed up, or the log ends before")?;
     }
     for (title, labels) in [
-        ("warmed and never used", &coverage.never_used),
-        ("used and never warmed", &coverage.never_warmed),
+        (unused, &coverage.never_used),
+        (missing, &coverage.never_warmed),
         ("used before warm-up was over", &coverage.used_before_ready),
     ] {
         if labels.is_empty() {

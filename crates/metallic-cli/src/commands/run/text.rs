@@ -107,12 +107,10 @@ fn write_contract(run: &Run, out: &mut dyn Write) -> io::Result<()> {
     if figures.ready_ns.is_none() && misses > 0 {
         let creations = counted(misses, "creation", "creations");
         let how = match &figures.recorded {
-            Some(recorded) => format!("--warm {}", printable(&recorded.file, usize::MAX)),
-            None => "--record m.jsonl, then --warm m.jsonl".to_owned(),
+            Some(recorded) => format!("metallic run --warm {}", printable(&recorded.file, usize::MAX)),
+            None => "metallic run --record m.jsonl, then metallic run --warm m.jsonl".to_owned(),
         };
-        let saved = format!("a warmed start would have had {creations}, {}, behind it: {how}", duration(ns));
-        writeln!(out)?;
-        write_wrapped(out, "", &saved)?;
+        writeln!(out, "\na warmed start would have had {creations}, {}, behind it:\n  {how}", duration(ns))?;
     }
     Ok(())
 }

@@ -156,6 +156,18 @@ fn a_cache_that_has_nothing_left_is_of_no_device() {
 }
 
 #[test]
+fn a_local_and_a_ticket_are_of_one_device_too() {
+    let registry = registry();
+    let mut local = registry.local();
+    local.get_or_create::<Numbers>(&1, Some(&Numbered(2))).unwrap();
+    let error = local.get_or_create::<Numbers>(&1, Some(&Numbered(3))).unwrap_err();
+    assert!(matches!(error, Error::AnotherDevice { made_on: 2, asked_for: 3, .. }), "{error:?}");
+    let error = registry.prefetch::<Numbers>(&4).wait().unwrap_err();
+    assert!(matches!(error.root(), Error::AnotherDevice { made_on: 2, asked_for: 1, .. }), "{error:?}");
+    assert_eq!(registry.metrics::<Numbers>().unwrap().size, 1);
+}
+
+#[test]
 fn a_cache_that_a_failed_creation_leaves_empty_is_of_no_device() {
     let registry = registry();
     registry.get_or_create::<Numbers>(&1, Some(&Numbered(2))).unwrap();

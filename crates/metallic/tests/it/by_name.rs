@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use metallic::Dtype;
-use metallic::caching::{CacheRegistry, EvictionPolicy, ManualClock};
+use metallic::caching::{CacheRegistry, EvictionPolicy, KernelCache, ManualClock};
 use metallic::error::Error;
 use metallic::slots::{PreparedForm, TensorPreparationCache, Versioned};
 
@@ -36,11 +36,14 @@ fn a_cache_of_any_kind_is_asked_told_and_cleared_by_its_name() {
         let counts = registry.metrics_of(name).map(|metrics| (metrics.size, metrics.misses));
         assert_eq!(counts, Some((1, 1)), "{name}");
     }
+    let is_empty = |registry: &CacheRegistry| registry.cache::<Add<1>>().map(KernelCache::is_empty);
+    assert_eq!(is_empty(&registry), Some(false));
     for (number, name) in names.iter().enumerate() {
         assert!(registry.clear_of(name), "{name}");
         let sizes: Vec<_> = registry.metrics_by_name().map(|(_, metrics)| metrics.size).collect();
         assert!(sizes.iter().enumerate().all(|(other, size)| *size == usize::from(other > number)), "{name}");
     }
+    assert_eq!(is_empty(&registry), Some(true));
 }
 
 #[test]

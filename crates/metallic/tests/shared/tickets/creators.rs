@@ -127,6 +127,7 @@ fn threads_beyond_a_lower_number_end_at_once() {
     tickets.iter().for_each(|ticket| drop(ticket.wait_timeout(Duration::MAX).unwrap()));
     for threads in [1, 0] {
         registry.set_creator_threads(threads);
+        assert_eq!(registry.creator_threads(), threads);
         // One that waits for work ends by itself after five seconds.
         ended.recv_timeout(Duration::from_secs(3)).unwrap();
     }

@@ -1,6 +1,9 @@
 //! The heap memory of a cache, counted by the allocator.
 #![allow(clippy::unwrap_used, reason = "tests throughout; clippy knows only those in functions marked so")]
 
+#[path = "allocations/threads.rs"]
+mod threads;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::ops::Range;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests throughout; clippy knows only those in functions marked so")]
 
 mod armed_slots;
+mod by_name;
 mod creations;
 mod devices;
 mod documents;

@@ -70,6 +70,13 @@ impl CacheableKernel<Compiler> for Shader {
 }
 
 #[test]
+fn a_composition_is_written_part_by_part() {
+    let composition = Composition::new().with("level", 3).with("width", 4).with("type", "f16");
+    assert_eq!(composition.to_string(), "level `3`, width `4`, type `f16`");
+    assert_eq!(Composition::new().with("level", 3).to_string(), "level `3`");
+}
+
+#[test]
 fn a_resource_that_comes_out_different_is_told_with_what_differs() {
     let compiler = Compiler::default();
     let events = Arc::new(Recorder::default());

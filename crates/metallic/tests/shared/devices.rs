@@ -156,6 +156,29 @@ fn a_cache_that_has_nothing_left_is_of_no_device() {
 }
 
 #[test]
+fn a_local_and_a_ticket_are_of_one_device_too() {
+    let registry = registry();
+    let mut local = registry.local();
+    local.get_or_create::<Numbers>(&1, Some(&Numbered(2))).unwrap();
+    let error = local.get_or_create::<Numbers>(&1, Some(&Numbered(3))).unwrap_err();
+    assert!(matches!(error, Error::AnotherDevice { made_on: 2, asked_for: 3, .. }), "{error:?}");
+    let error = registry.prefetch::<Numbers>(&4).wait().unwrap_err();
+    assert!(matches!(error.root(), Error::AnotherDevice { made_on: 2, asked_for: 1, .. }), "{error:?}");
+    assert_eq!(registry.metrics::<Numbers>().unwrap().size, 1);
+}
+
+#[test]
+fn a_cache_that_a_failed_creation_leaves_empty_is_of_no_device() {
+    let registry = registry();
+    registry.get_or_create::<Numbers>(&1, Some(&Numbered(2))).unwrap();
+    let other = registry.clone();
+    ON_CREATE.set(Some(Box::new(move || drop(other.remove::<Numbers>(&Key(1)).unwrap()))));
+    registry.get_or_create::<Numbers>(&13, Some(&Numbered(2))).unwrap_err();
+    assert_eq!(registry.metrics::<Numbers>().unwrap().size, 0);
+    assert_eq!(*registry.get_or_create::<Numbers>(&1, Some(&Numbered(3))).unwrap(), 3);
+}
+
+#[test]
 fn what_two_devices_create_at_once_does_not_come_into_one_cache() {
     let registry = registry();
     let other = registry.clone();

@@ -128,6 +128,17 @@ fn a_creation_may_ask_for_others_of_its_own_cache() {
 }
 
 #[test]
+fn creations_inside_of_one_take_the_room_of_their_entries_and_no_more() {
+    let (registry, _) = registry();
+    registry.set_eviction_policy::<Chained>(EvictionPolicy::size_limited_lru(3));
+    let counts = || registry.metrics::<Chained>().map(|metrics| (metrics.size, metrics.evictions));
+    registry.get_or_create::<Chained>(&2, None).unwrap();
+    assert_eq!(counts(), Some((3, 0)));
+    registry.get_or_create::<Chained>(&3, None).unwrap();
+    assert_eq!(counts(), Some((3, 1)));
+}
+
+#[test]
 fn events_say_what_the_metrics_say() {
     const ROUNDS: u32 = if cfg!(miri) { 6 } else { 300 };
     let (registry, _) = registry();

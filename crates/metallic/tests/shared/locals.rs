@@ -36,6 +36,15 @@ fn a_local_lets_go_of_every_removed_key_of_one_hash() {
     }
 }
 
+#[test]
+fn a_creation_may_ask_for_another_key_of_the_same_hash() {
+    let registry: SharedRegistry = SharedRegistry::new();
+    let numbers = registry.cache::<Crowded, u32>("numbers").unwrap();
+    let inner = || numbers.get_or_create_with(&Crowded(2), || Ok::<_, Error>(2));
+    let outer = numbers.get_or_create_with(&Crowded(1), || Ok::<_, Error>(inner()? + 10));
+    assert_eq!((outer.unwrap(), numbers.get(&Crowded(2))), (12, Some(2)));
+}
+
 /// Removes key 1 when it hears of its first creation.
 struct Remover {
     registry: SharedRegistry<Script>,

@@ -1,6 +1,7 @@
 //! The registry for all threads, through its public face.
 #![expect(clippy::unwrap_used, reason = "outside of test functions, too: what fails here fails the test")]
 
+mod answers;
 mod deadlines;
 mod devices;
 mod failures;
@@ -10,8 +11,10 @@ mod hits;
 mod kernels;
 mod keyed;
 mod known_bugs;
+mod local_uses;
 mod locals;
 mod named_batches;
+mod pool_places;
 mod pools;
 mod prepared;
 mod shutdowns;

@@ -333,6 +333,11 @@ mod tests {
                 EvictionPolicy::hybrid(9, 30 * second),
                 "hybrid(9, Duration::from_secs(30))",
             ),
+            (
+                "idle_timeout:2h",
+                EvictionPolicy::idle_timeout(7200 * second),
+                "idle_timeout(Duration::from_secs(7200))",
+            ),
             ("s3_fifo:9", EvictionPolicy::s3_fifo(9), "s3_fifo(9)"),
             (
                 "sieve:9,generations=2",
@@ -351,6 +356,12 @@ mod tests {
     }
 
     #[test]
+    fn limits_that_are_not_set_are_not_written() {
+        let texts = [EvictionPolicy::none(), EvictionPolicy::sieve(3)].map(|policy| policy.to_string());
+        assert_eq!(texts, ["none", "sieve:3"]);
+    }
+
+    #[test]
     fn an_error_names_the_part_that_is_wrong() {
         for (text, message) in [
             ("mru:3", "`mru` is not a strategy; there are: none, size_limited_lru:N, lru[:N]"),
@@ -358,10 +369,14 @@ mod tests {
             ("size_limited_lru", "`size_limited_lru` is written size_limited_lru:N"),
             ("lru:-1", "`-1` is not a number of entries"),
             ("idle_timeout:5", "`5` is not a time"),
+            ("idle_timeout:.s", "`.s` is not a time"),
             ("idle_timeout:99999999999999999999h", "is not a time"),
             ("lru,most=3", "`most=3` is not a limit; there are: max=N"),
             ("lru,", "`` is not a limit"),
             ("sieve(3)max=4", "`max=4` is not a limit"),
+            ("sieve(3)min=4", "`min=4` is not a limit"),
+            ("sieve(3)idle=4s", "`idle=4s` is not a limit"),
+            ("sieve(3)generations=4", "`generations=4` is not a limit"),
             ("sieve:3,generations=x", "`x` is not a number of generations"),
         ] {
             let error = text.parse::<EvictionPolicy>().expect_err(text);

@@ -49,8 +49,8 @@ fn push_tokens(label: &mut String, text: &str) {
         if !between {
             label.push_str(token);
         }
-        // A literal's last character is its quote.
-        (rest, last) = (tail, if len > 1 { '\0' } else { first });
+        // A literal's last character is its first.
+        (rest, last) = (tail, first);
     }
 }
 

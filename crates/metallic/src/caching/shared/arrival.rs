@@ -141,6 +141,10 @@ impl<Key, R> SharedArrival<'_, Key, R> {
         let began = reservation.began;
         let mut state = core.lock();
         state.cache.abandon(reservation, elapsed);
+        if state.cache.is_vacant() {
+            // What was removed meanwhile left the place of this one behind.
+            core.made_on.forget();
+        }
         let flight = state.take_flight(&self.key);
         state.failed = Some(label.clone());
         let on_failure = state.on_failure;

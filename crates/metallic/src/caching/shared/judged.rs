@@ -94,18 +94,6 @@ impl<Key: Eq + Hash + Clone, R: Clone> SharedCore<Key, R> {
 }
 
 impl<Key, R> SharedCore<Key, R> {
-    /// # Errors
-    /// As [`check`](Self::check), but not of a cache in which there is nothing.
-    fn check_if_any(&self, request: Request) -> Result<(), Error> {
-        let Err(error) = self.check(request) else { return Ok(()) };
-        let state = self.lock();
-        if !state.cache.is_vacant() {
-            return Err(error);
-        }
-        self.made_on.forget();
-        Ok(())
-    }
-
     /// Takes the time of a cache that was never used from another source.
     fn set_time(&mut self, time: TimeSource) {
         self.time = time.clone();
@@ -198,7 +186,7 @@ impl<Key: Clone + Eq + Hash, R> JudgedCache<Key, R> {
     {
         let mut make = Some(make);
         loop {
-            self.core.check_if_any(request)?;
+            self.core.check(request)?;
             let is_of_the_device = |found: &R| self.core.check(request).and_then(|()| is_current(found));
             let mut found = self.core.find_current(hash, key, is_of_the_device)?;
             if found.is_none() {

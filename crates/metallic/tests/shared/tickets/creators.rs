@@ -107,3 +107,109 @@ fn a_circle_that_closes_while_a_ticket_is_in_the_queue_is_an_error() {
         registry.device_lost(None);
     }
 }
+
+#[test]
+fn a_thread_that_has_rested_is_not_counted_as_free_when_it_creates_again() {
+    // More often than the first thread could always still be awake.
+    for _ in 0..50 {
+        let (registry, script) = registry(2);
+        registry.prefetch::<Scripted>(&0).wait_timeout(Duration::MAX).unwrap();
+        let barrier = Arc::new(std::sync::Barrier::new(2));
+        for key in 1..3 {
+            let barrier = barrier.clone();
+            script.on(key, move || {
+                barrier.wait();
+                Ok(())
+            });
+        }
+        let tickets = [1, 2].map(|key| registry.prefetch::<Scripted>(&key));
+        for ticket in tickets {
+            // The other one is begun by another thread, or never.
+            ticket.wait_timeout(Duration::from_secs(5)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn threads_beyond_a_lower_number_end_at_once() {
+    struct Told(std::sync::mpsc::Sender<()>);
+    impl Drop for Told {
+        fn drop(&mut self) {
+            let _ = self.0.send(());
+        }
+    }
+    thread_local! {
+        static TOLD: std::cell::RefCell<Option<Told>> = const { std::cell::RefCell::new(None) };
+    }
+    let (registry, script) = registry(2);
+    let (end, ended) = channel();
+    let meeting = Arc::new(std::sync::Barrier::new(2));
+    for key in 1..3 {
+        let (meeting, end) = (meeting.clone(), std::sync::Mutex::new(end.clone()));
+        script.on(key, move || {
+            TOLD.set(Some(Told(end.lock().unwrap().clone())));
+            meeting.wait();
+            Ok(())
+        });
+    }
+    let tickets = [1, 2].map(|key| registry.prefetch::<Scripted>(&key));
+    tickets.iter().for_each(|ticket| drop(ticket.wait_timeout(Duration::MAX).unwrap()));
+    for threads in [1, 0] {
+        registry.set_creator_threads(threads);
+        assert_eq!(registry.creator_threads(), threads);
+        // One that waits for work ends by itself after five seconds.
+        ended.recv_timeout(Duration::from_secs(3)).unwrap();
+    }
+}
+
+#[test]
+fn a_wait_takes_nothing_out_of_the_queue_of_threads_that_may_still_come() {
+    let (registry, _) = registry(2);
+    let numbers = registry.cache::<u32, u32>("numbers").unwrap();
+    // One thread is busy: it has waited before, and does no more.
+    let ((begin, begun), (end, ended)) = (channel(), channel::<()>());
+    let inner = numbers.clone();
+    let busy = numbers.prefetch_with(1, move || {
+        let _ = inner.prefetch_with(2, || Ok(2)).wait_timeout(Duration::ZERO);
+        begin.send(()).unwrap();
+        let _ = ended.recv();
+        Ok(1)
+    });
+    begun.recv().unwrap();
+    // The other one waits for what is queued, which the first may still take.
+    let (say, said) = channel();
+    let inner = numbers.clone();
+    let waits = numbers.prefetch_with(3, move || {
+        say.send(inner.prefetch_with(4, || Ok(4)).wait_timeout(Duration::from_millis(20))).unwrap();
+        Ok(3)
+    });
+    let late = said.recv().unwrap();
+    assert!(matches!(late, Err(Error::TimedOut { .. })), "{late:?}");
+    drop(end);
+    assert_eq!((busy.wait().unwrap(), waits.wait().unwrap()), (1, 3));
+}
+
+#[test]
+fn a_thread_that_creates_nothing_takes_nothing_out_of_the_queue_though_all_creators_wait() {
+    let (registry, script) = registry(1);
+    let held = Held::on(&script, 1);
+    let numbers = registry.cache::<u32, u32>("numbers").unwrap();
+    thread::scope(|scope| {
+        let other = scope.spawn(|| registry.get_or_create::<Scripted>(&1, None).unwrap());
+        held.begun();
+        // The only creator waits for the other thread's creation.
+        let (begin, begun) = channel();
+        let inner = registry.clone();
+        let waits = numbers.prefetch_with(1, move || {
+            begin.send(()).unwrap();
+            inner.get_or_create::<Scripted>(&1, None).map(|made| *made)
+        });
+        begun.recv().unwrap();
+        let queued = numbers.prefetch_with(2, || Ok(2));
+        let late = queued.wait_timeout(Duration::from_millis(50));
+        assert!(matches!(late, Err(Error::TimedOut { .. })), "{late:?}");
+        held.end();
+        other.join().unwrap();
+        assert_eq!((waits.wait().unwrap(), queued.wait().unwrap()), (1, 2));
+    });
+}

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Mutates the caching core and runs its tests against each mutant, with cargo-mutants: a day for all 1700 on two cores, by hand and
+# Mutates the caching core and runs its tests against each mutant, with cargo-mutants: days for all 2700 on two cores, by hand and
 # not in CI. The outcomes, survivors in missed.txt, are in target/mutants.out; docs/mutants.md has the last ones.
 #
 #     scripts/mutants.sh [ARGUMENT...]     for example --file crates/metallic/src/caching/order.rs, or --list

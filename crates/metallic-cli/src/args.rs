@@ -35,19 +35,20 @@ pub struct Args {
 }
 
 const EXAMPLES: &str = "Examples:
-  metallic                                         run the built-in model, and show what the caches did
-  metallic run --model DIR --input FILE            run a model of your own
-  metallic devices                                 what there is to run on
-  METALLIC_METRICS_JSONL_PATH=log.jsonl ./engine   a program that uses metallic writes its log
-  metallic report log.jsonl                        what the caches did, and what it cost
-  metallic replay log.jsonl                        what other policies and capacities would have done
-  metallic diff before.jsonl after.jsonl           what appeared, vanished or got dearer
-  metallic explain log.jsonl gemm:GemmKey{m:64}    why this key missed
-  metallic trace log.jsonl > trace.json            a time line for https://ui.perfetto.dev
-  metallic top --follow log.jsonl                  watch the log grow
+  metallic                                run the built-in model, and what its
+                                          caches did
+  metallic run --model DIR --input FILE   run a model of your own
+  metallic devices                        what there is to run on
+  metallic report log.jsonl               what the caches did, and what it cost
+  metallic replay log.jsonl               what other policies would have done
+  metallic diff before.jsonl after.jsonl  what appeared, vanished or got dearer
+  metallic explain log.jsonl gemm:m64     why this key missed
+  metallic trace log.jsonl > trace.json   a time line for ui.perfetto.dev
+  metallic top --follow log.jsonl         watch the log grow
 
-A LOG is a file, plain, `.zst` or `.gz`, or `-` for standard input. With `log.jsonl` go `log.jsonl.1`, `log.jsonl.2` and so on,
-which rotation left beside it; they are read before it, the oldest first.";
+A program that uses metallic writes its log where METALLIC_METRICS_JSONL_PATH=log.jsonl says. A LOG is a file, plain, `.zst` or \
+`.gz`, or `-` for standard input. With `log.jsonl` go `log.jsonl.1`, `log.jsonl.2` and so on, which rotation left beside it; they \
+are read before it, the oldest first.";
 
 /// clap's refusal of arguments in one line: the cause with the valid values, which it puts before
 /// the first empty line, and what was probably meant, but not the usage.
@@ -243,7 +244,7 @@ pub struct TopArgs {
 /// Arguments of `completions`.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
-  metallic completions bash > ~/.local/share/bash-completion/completions/metallic
+  metallic completions bash >> ~/.bash_completion
   metallic completions fish > ~/.config/fish/completions/metallic.fish")]
 pub struct CompletionsArgs {
     /// The shell.
@@ -260,4 +261,32 @@ pub struct ManArgs {
     /// Write the pages of all commands into this folder.
     #[arg(long, value_name = "FOLDER")]
     pub dir: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// The terminal breaks prose where it is too narrow: a line that is broken here as well would be broken twice.
+    fn check(command: &clap::Command) {
+        let texts = [command.get_after_help(), command.get_after_long_help()];
+        for text in texts.into_iter().flatten().map(ToString::to_string) {
+            let lines: Vec<&str> = text.lines().collect();
+            for pair in lines.windows(2).filter(|pair| !pair[0].is_empty()) {
+                let goes_on = !pair[0].starts_with(' ') && !pair[1].is_empty() && !pair[1].starts_with(' ');
+                assert!(!goes_on, "{}: broken after `{}`", command.get_name(), pair[0]);
+            }
+            for line in lines.iter().filter(|line| line.starts_with(' ')) {
+                assert!(line.chars().count() <= 80, "{}: too wide: {line}", command.get_name());
+            }
+        }
+        command.get_subcommands().for_each(check);
+    }
+
+    #[test]
+    fn examples_fit_80_columns_and_prose_is_broken_by_the_terminal_alone() {
+        check(&Args::command());
+    }
 }

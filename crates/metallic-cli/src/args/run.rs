@@ -16,16 +16,16 @@ use crate::paragraph::write_wrapped;
 const EXAMPLES: &str = "Examples:
   metallic run
   metallic run --model ./gpt2 --input prompts.txt --tokens 64
-  echo 'a sentence a line' | metallic run --model ./all-MiniLM-L6-v2 --input - --json
-  metallic run --device wgpu --events log.jsonl --policy gemm=size_limited_lru:64
+  echo 'a sentence' | metallic run --model ./all-MiniLM-L6-v2 --input - --json
+  metallic run --device wgpu --events log.jsonl --policy gemm=lru:64
   metallic run --workers 4 --input prompts.txt
   metallic run --record m.jsonl
   metallic run --warm m.jsonl --arm refuse
   metallic run --warm-model --arm refuse
   metallic run --verify";
 
-const DEVICES: &str = "Devices: `auto` takes a real GPU through wgpu if there is one, and else the host. `host` is the processor. `wgpu` takes a
-real GPU, or else an adapter that runs on the processor, such as lavapipe; `software` only the latter. `wgpu:NAME` takes the
+const DEVICES: &str = "Devices: `auto` takes a real GPU through wgpu if there is one, and else the host. `host` is the processor. `wgpu` takes a \
+real GPU, or else an adapter that runs on the processor, such as lavapipe; `software` only the latter. `wgpu:NAME` takes the \
 first one whose name, interface or driver has NAME in it, `wgpu:2` the one of that number in `metallic devices`.";
 
 fn long_help() -> String {

@@ -16,8 +16,7 @@ const EXAMPLES: &str = "Examples:
 
 A KEY is the name of an entry as `ls` prints it, or the beginning of one; or its label, or CACHE:LABEL.";
 
-const CODES: &str =
-    "Exit codes: 0, all went well; 1, something failed, and one line on stderr says what; 2, the
+const CODES: &str = "Exit codes: 0, all went well; 1, something failed, and one line on stderr says what; 2, the \
 arguments are wrong; 3, `verify` found damage or `doctor` a failure, a line on stderr for each.";
 
 /// Arguments of `store`.
@@ -89,8 +88,8 @@ pub struct ShowArgs {
 /// Arguments of `store why`.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
-  metallic store why 3f2a9c                          how the others of its key differ from this artifact
-  metallic store why gemm:m64 --layer driver=560     what a program with this driver would find")]
+  metallic store why 3f2a9c                        how others of its key differ
+  metallic store why gemm:m64 --layer driver=560   what that driver would find")]
 pub struct WhyArgs {
     /// The key.
     #[arg(value_name = "KEY")]
@@ -131,7 +130,9 @@ pub struct PruneArgs {
 #[command(after_help = "Examples:
   metallic store export --out all.bundle
   openssl rand -hex 32 > seed && chmod 600 seed
-  metallic store export --out gemm.bundle --cache gemm --sign seed    prints the public key to import it with")]
+  metallic store export --out gemm.bundle --cache gemm --sign seed
+
+--sign prints the public key to import it with.")]
 pub struct ExportArgs {
     /// Only these entries, and those that they lead to.
     #[arg(value_name = "KEY")]
@@ -173,9 +174,9 @@ pub struct ImportArgs {
 /// Arguments of `store doctor`.
 #[derive(Debug, Default, ClapArgs)]
 #[command(
-    after_help = "Writes an artifact of 64 KiB to the folder and to the server, reads it back and removes it. Finds: a folder that is only
-read, full, another user's, or on a file system without locks; a secret that is another one's; a server that is not trusted,
-keeps nothing, refuses writes, or has none of what is here; clocks that differ; what is damaged, in all headers and in 256
+    after_help = "Writes an artifact of 64 KiB to the folder and to the server, reads it back and removes it. Finds: a folder that is only \
+read, full, another user's, or on a file system without locks; a secret that is another one's; a server that is not trusted, \
+keeps nothing, refuses writes, or has none of what is here; clocks that differ; what is damaged, in all headers and in 256 \
 entries or 32 MiB that it reads to the end; a folder that is no store, where it makes none unless it is the platform's."
 )]
 pub struct DoctorArgs {

@@ -386,7 +386,7 @@ fn an_item_is_never_lent_twice() {
 
 /// `cargo test --release -p metallic-cache --test shared never_lent_twice -- --include-ignored`
 #[test]
-#[ignore = "takes seconds"]
+#[ignore = "fifty times the checkouts of the test above: by hand, in a release build"]
 fn an_item_is_never_lent_twice_in_ten_million_checkouts() {
     lend_to_threads(8, 10_000_000);
 }

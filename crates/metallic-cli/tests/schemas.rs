@@ -25,7 +25,7 @@ fn schema_of(document: &Value) -> Schema {
     let (stem, _) = document["schema"].as_str().unwrap().rsplit_once('-').unwrap();
     let name = stem.strip_prefix("metallic-").unwrap();
     let file = fs::read(folder().join(format!("{name}.schema.json"))).unwrap();
-    Schema::closed(serde_json::from_slice(&file).unwrap())
+    Schema { root: serde_json::from_slice(&file).unwrap(), is_closed: true }
 }
 
 fn metallic(args: &[&str]) -> Output {

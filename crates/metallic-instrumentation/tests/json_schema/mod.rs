@@ -5,30 +5,12 @@ use serde_json::Value;
 
 /// A schema.
 pub(crate) struct Schema {
-    root: Value,
+    pub(crate) root: Value,
     /// `true` if an object must have no members but those that are described.
-    is_closed: bool,
+    pub(crate) is_closed: bool,
 }
 
 impl Schema {
-    /// A schema whose objects may have more members than it describes.
-    #[allow(dead_code, reason = "each user of this file needs one of the two")]
-    pub(crate) fn open(root: Value) -> Self {
-        Self { root, is_closed: false }
-    }
-
-    /// A schema that describes every member there is.
-    #[allow(dead_code, reason = "each user of this file needs one of the two")]
-    pub(crate) fn closed(root: Value) -> Self {
-        Self { root, is_closed: true }
-    }
-
-    /// The schema itself.
-    #[allow(dead_code, reason = "one of the users of this file needs it")]
-    pub(crate) fn root(&self) -> &Value {
-        &self.root
-    }
-
     /// Says what is wrong with a document.
     pub(crate) fn check(&self, document: &Value) -> Result<(), String> {
         self.check_by(&self.root, document)

@@ -141,7 +141,9 @@ impl<K: PersistentKernel<D>, D: 'static> Creation<'_, K, D> {
             return artifact;
         };
         let reports = Reports::of(self);
-        let (key, creation_key) = (self.artifact_key(device), self.key());
+        let creation_key = self.key();
+        // Encoded only if it was not before.
+        let key = if self.station().has_claim() { None } else { self.artifact_key(device) };
         let vacant = || key.map(|key| (key, K::content(creation_key, device)));
         self.station().fill(&store, vacant, artifact, &reports)
     }

@@ -26,6 +26,11 @@ impl Station {
         self.is_answered = true;
     }
 
+    /// Returns `true` if the place for the artifact is claimed.
+    pub(super) fn has_claim(&self) -> bool {
+        self.vacancy.is_some()
+    }
+
     pub(super) fn vacate(&mut self) {
         self.vacancy = None;
     }

@@ -241,6 +241,11 @@ fn the_devices_are_listed_with_what_auto_takes() {
     let devices = json(&["devices"], "");
     assert!(devices["host"]["threads"].as_u64() > Some(0));
     let adapters = devices["adapters"].as_array().expect("there is a list");
+    let words: Vec<_> = text.split_whitespace().collect();
+    let saying = |sentence: &str| words.join(" ").matches(sentence).count();
+    let keeping = adapters.iter().filter(|adapter| adapter["keeps_artifacts"] == true).count();
+    assert_eq!(saying("keeps pipelines in a store"), keeping);
+    assert_eq!(saying("keeps nothing in a store"), adapters.len() - keeping);
     let has_gpu = adapters.iter().any(|adapter| adapter["is_software"] == false);
     assert_eq!(devices["auto_kind"] == "host", !has_gpu);
     assert!(devices["why"].as_str().is_some_and(|why| !why.is_empty()));

@@ -52,11 +52,12 @@ impl Adapter {
         let features: Vec<_> = features.into_iter().filter(|(_, has)| *has).map(|(name, _)| name).collect();
         let features = if features.is_empty() { "nothing optional".to_owned() } else { features.join(", ") };
         let limits = format!(
-            "tensors up to {}; workgroups of up to {} invocations with {}{}",
+            "tensors up to {}; workgroups of up to {} invocations with {}{}; {}",
             bytes(adapter.max_tensor_bytes),
             adapter.max_workgroup_invocations,
             bytes(adapter.max_workgroup_bytes.into()),
-            if adapter.compiles_lazily { "; compiles at the first dispatch" } else { "" }
+            if adapter.compiles_lazily { "; compiles at the first dispatch" } else { "" },
+            if adapter.keeps_artifacts { "keeps pipelines in a store" } else { "keeps nothing in a store" }
         );
         [format!("supports {features}"), limits]
     }

@@ -17,10 +17,13 @@ impl<Key, R> Cache<Key, R> {
         now: u64,
         uses: impl Fn(&R) -> Option<Uses>,
     ) -> Departures<Key, R> {
-        if now < self.nothing_expires_before && now >= self.watched_since {
-            return Departures::none(now);
-        }
-        self.expire_now(now, uses)
+        if self.may_expire(now) { self.expire_now(now, uses) } else { Departures::none(now) }
+    }
+
+    /// Returns `false` if no entry can have been idle for too long at `now`.
+    #[inline]
+    pub(in crate::caching) fn may_expire(&self, now: u64) -> bool {
+        now >= self.nothing_expires_before || now < self.watched_since
     }
 
     #[cold]

@@ -24,6 +24,9 @@ pub(super) struct Leaving<'a, Key, R> {
 impl<Key, R> SharedCore<Key, R> {
     /// Evicts the entries that were idle for too long.
     pub(super) fn expire(&self, state: &mut State<Key, R>, now: u64) -> Option<Leaving<'_, Key, R>> {
+        if !state.cache.may_expire(now) {
+            return None;
+        }
         let departures = state.cache.expire(now, uses);
         // Even if none was: then it is later that the next may be.
         self.set_fast_path(state);

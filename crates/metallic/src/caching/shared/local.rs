@@ -27,6 +27,9 @@ pub(in crate::caching) struct LocalCache<Key, R> {
     /// Where new entries count their hits.
     counts: Arc<Counts>,
     counts_used: usize,
+    /// What [`catch_up`](Self::catch_up) works with: empty, and kept for their memory.
+    departed: Vec<u64>,
+    gone: Vec<Entry<Key, Copy<R>>>,
     /// A use is noted for all threads if the last one was noted this many ticks before.
     tick: u64,
 }
@@ -48,6 +51,9 @@ impl Tally {
 }
 
 const COUNTS: usize = 16;
+
+/// Entries that memory is kept for to let go of them.
+const KEPT: usize = 16;
 
 /// The hits on some entries of one local copy, on cache lines of their own.
 #[derive(Default)]
@@ -89,7 +95,8 @@ impl<Key: Eq + Hash + Clone, R> LocalCache<Key, R> {
         let seen = core.head.generation();
         let entries = Entries::default();
         let counts = Arc::default();
-        Self { core, entries, vacant: Vec::new(), len: 0, seen, tally, counts, counts_used: 0, tick }
+        let (vacant, departed, gone) = (Vec::new(), Vec::new(), Vec::new());
+        Self { core, entries, vacant, len: 0, seen, tally, counts, counts_used: 0, departed, gone, tick }
     }
 
     pub(in crate::caching) fn core(&self) -> &Arc<SharedCore<Key, R>> {
@@ -173,6 +180,7 @@ impl<Key: Eq + Hash + Clone, R> LocalCache<Key, R> {
     /// Lets go of everything.
     pub(in crate::caching) fn park(&mut self) {
         (self.vacant, self.len) = (Vec::new(), 0);
+        (self.departed, self.gone) = (Vec::new(), Vec::new());
         run_each(self.let_go_of_all(), drop);
     }
 
@@ -182,11 +190,11 @@ impl<Key: Eq + Hash + Clone, R> LocalCache<Key, R> {
             return;
         }
         let is_removed = |entry: &Entry<Key, Copy<R>>| entry.resource.node.is_removed();
-        let mut hashes = Vec::new();
+        let mut hashes = std::mem::take(&mut self.departed);
         let (generation, complete) = self.core.head.departed_since(self.seen, |hash| hashes.push(hash));
-        let mut gone = Vec::new();
+        let mut gone = std::mem::take(&mut self.gone);
         if complete {
-            for hash in hashes {
+            for hash in hashes.drain(..) {
                 // Keys may share a hash, and each was noted once.
                 while let Some(id) = self.entries.find_by(hash, is_removed) {
                     gone.push(self.let_go(id));
@@ -196,10 +204,14 @@ impl<Key: Eq + Hash + Clone, R> LocalCache<Key, R> {
             let removed: Vec<_> = self.entries.ids().filter(|id| is_removed(self.entries.get(*id))).collect();
             gone.extend(removed.into_iter().map(|id| self.let_go(id)));
         }
-        self.seen = generation;
+        hashes.clear();
+        hashes.shrink_to(KEPT);
+        (self.seen, self.departed) = (generation, hashes);
         self.shrink();
         // When all are taken out: it runs code that is not ours, and may panic.
-        run_each(gone, drop);
+        run_each(gone.drain(..), drop);
+        gone.shrink_to(KEPT);
+        self.gone = gone;
     }
 
     /// Takes an entry out, for the caller to drop.

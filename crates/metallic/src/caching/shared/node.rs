@@ -25,8 +25,38 @@ pub(in crate::caching) struct Node<R> {
     /// Hits of local copies that are gone.
     retired: AtomicU64,
     /// The counts of local copies.
-    counts: Mutex<Vec<Count>>,
+    counts: Mutex<Counts>,
     label: OnceLock<Arc<str>>,
+}
+
+/// The first by itself: most entries are in one local copy, and then nothing is allocated.
+#[derive(Default)]
+struct Counts {
+    first: Option<Count>,
+    others: Vec<Count>,
+}
+
+impl Counts {
+    fn push(&mut self, count: Count) {
+        if self.first.is_none() {
+            self.first = Some(count);
+        } else {
+            self.others.push(count);
+        }
+    }
+
+    /// Takes a count out, if it is there.
+    fn take(&mut self, count: &Count) -> Option<Count> {
+        if self.first.as_ref().is_some_and(|first| first.is(count)) {
+            return std::mem::replace(&mut self.first, self.others.pop());
+        }
+        let place = self.others.iter().position(|other| other.is(count))?;
+        Some(self.others.swap_remove(place))
+    }
+
+    fn total_hits(&self) -> u64 {
+        self.first.iter().chain(&self.others).map(Count::get).sum()
+    }
 }
 
 impl<R> Node<R> {
@@ -41,7 +71,7 @@ impl<R> Node<R> {
             generation: 0,
             reuse_count: AtomicU64::new(0),
             retired: AtomicU64::new(0),
-            counts: Mutex::new(Vec::new()),
+            counts: Mutex::default(),
             label: OnceLock::new(),
         }
     }
@@ -80,15 +110,14 @@ impl<R> Node<R> {
     /// Keeps the hits of a local copy that lets go.
     pub(super) fn retire_count(&self, count: &Count) {
         let mut counts = self.counts();
-        if let Some(place) = counts.iter().position(|other| other.is(count)) {
-            counts.swap_remove(place);
+        if let Some(count) = counts.take(count) {
             self.retired.fetch_add(count.get(), Ordering::Relaxed);
         }
     }
 
     pub(super) fn uses(&self) -> Uses {
         let counts = self.counts();
-        let locals: u64 = counts.iter().map(Count::get).sum();
+        let locals = counts.total_hits();
         let retired = self.retired.load(Ordering::Relaxed);
         let counted_here = self.reuse_count.load(Ordering::Relaxed);
         Uses {
@@ -115,7 +144,7 @@ impl<R> Node<R> {
         }
     }
 
-    fn counts(&self) -> MutexGuard<'_, Vec<Count>> {
+    fn counts(&self) -> MutexGuard<'_, Counts> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

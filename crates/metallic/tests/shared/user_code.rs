@@ -4,6 +4,7 @@ mod bombs;
 mod comparisons;
 mod drops;
 mod labels;
+mod pools;
 mod tasks;
 
 use std::cell::RefCell;

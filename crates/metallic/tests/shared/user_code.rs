@@ -1,6 +1,7 @@
 //! Code of the callers (keys, errors, resources, clocks) that uses the registry, or panics, when the registry runs it.
 
 mod bombs;
+mod charges;
 mod comparisons;
 mod drops;
 mod labels;

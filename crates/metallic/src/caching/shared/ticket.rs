@@ -124,7 +124,7 @@ impl<R> Maker<R> for Nothing {
 }
 
 fn resource<R: Clone>(node: Result<Arc<Node<R>>, Error>) -> Result<R, Error> {
-    node.map(|node| node.resource.clone())
+    node.map(Node::cloned)
 }
 
 impl<R: Clone + Send + Sync + 'static> Future for Ticket<R> {

@@ -1,6 +1,7 @@
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use crate::{
@@ -8,7 +9,8 @@ use crate::{
     MissCause, SaveError, StoreAction, Subject, Why,
 };
 
-/// A store that cannot hurt its caller: a panic in it, or in its observer, is a miss or an entry that was not written.
+/// A store that cannot hurt its caller: a panic in it, or in its observer, is a miss or an entry that was not written, and a thread
+/// that asks for a lease which it holds already is not made to wait for itself.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -33,12 +35,29 @@ pub struct StoreGuard {
     store: Arc<dyn ArtifactStore>,
     /// For a store that panics even when it is asked for its own.
     journal: Arc<Journal>,
+    held: Arc<Held>,
+}
+
+/// The leases that were granted and not given back, each with the thread that asked for it.
+#[derive(Debug, Default)]
+struct Held(Mutex<Vec<(EntryId, ThreadId)>>);
+
+impl Held {
+    /// How long this thread waits for a lease: not at all for one that is its own, which it could not give back meanwhile.
+    fn wait(&self, id: &EntryId, wait: Duration) -> Duration {
+        let is_own = self.lock().contains(&(*id, thread::current().id()));
+        if is_own { Duration::ZERO } else { wait }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<(EntryId, ThreadId)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl StoreGuard {
     /// Guards `store`.
     pub fn new(store: Arc<dyn ArtifactStore>) -> Self {
-        Self { store, journal: Arc::new(Journal::new("guard", None)) }
+        Self { store, journal: Arc::new(Journal::new("guard", None)), held: Arc::default() }
     }
 
     /// The store behind this guard.
@@ -53,6 +72,13 @@ impl StoreGuard {
             self.journal.record(StoreAction::Fault { attempt, cause: "the store panicked" });
         }
         called
+    }
+
+    /// A lease that was granted to this thread.
+    fn quiet(&self, id: &EntryId, lease: LeaseGuard) -> LeaseGuard {
+        let place = (*id, thread::current().id());
+        self.held.lock().push(place);
+        LeaseGuard::new(Quiet { lease: Some(lease), place, held: self.held.clone() })
     }
 }
 
@@ -69,17 +95,23 @@ fn discard(payload: Box<dyn std::any::Any + Send>) {
 }
 
 /// A lease of a store that may panic when it is given back.
-struct Quiet(Option<LeaseGuard>);
+struct Quiet {
+    lease: Option<LeaseGuard>,
+    /// Its place among those that are held.
+    place: (EntryId, ThreadId),
+    held: Arc<Held>,
+}
 
 impl Drop for Quiet {
     fn drop(&mut self) {
-        let lease = self.0.take();
+        let mut held = self.held.lock();
+        if let Some(found) = held.iter().position(|place| *place == self.place) {
+            held.swap_remove(found);
+        }
+        drop(held);
+        let lease = self.lease.take();
         caught(|| drop(lease));
     }
-}
-
-fn quiet(lease: LeaseGuard) -> LeaseGuard {
-    LeaseGuard::new(Quiet(Some(lease)))
 }
 
 impl ArtifactStore for StoreGuard {
@@ -108,8 +140,9 @@ impl ArtifactStore for StoreGuard {
     }
 
     fn lease(&self, id: &EntryId, wait: Duration) -> Lease {
+        let wait = self.held.wait(id, wait);
         match self.caught("lease", |store| store.lease(id, wait)) {
-            Some(Lease::Held(lease)) => Lease::Held(quiet(lease)),
+            Some(Lease::Held(lease)) => Lease::Held(self.quiet(id, lease)),
             Some(none) => none,
             None => Lease::Unsupported,
         }
@@ -136,8 +169,10 @@ impl ArtifactStore for StoreGuard {
     }
 
     fn claim(&self, key: &ArtifactKey, wait: Duration) -> Claim {
+        let id = key.id();
+        let wait = self.held.wait(&id, wait);
         match self.caught("claim", |store| store.claim(key, wait)) {
-            Some(Claim::Granted(lease)) => Claim::Granted(quiet(lease)),
+            Some(Claim::Granted(lease)) => Claim::Granted(self.quiet(&id, lease)),
             Some(other) => other,
             None => Claim::Unsupported,
         }

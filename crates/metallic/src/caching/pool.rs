@@ -9,6 +9,7 @@ mod gated;
 mod lent;
 mod shelves;
 
+use std::cell::Cell;
 use std::fmt::{self, Debug};
 use std::sync::{Arc, PoisonError};
 
@@ -18,7 +19,7 @@ use self::lent::Item;
 use self::shelves::{ShelfId, Shelves};
 use super::cache::{Cache, Departures};
 use super::clock::TimeSource;
-use super::drops::Foreign;
+use super::drops::{Foreign, run_each};
 use super::gate::CreationGate;
 use super::keyed_cache::{Formatted, LabelFormat, nothing_newer};
 use super::order::Order;
@@ -85,8 +86,11 @@ struct Shelved<R> {
     label: Option<Arc<str>>,
 }
 
-/// Work for after the lock: what was removed is reported, and then dropped.
-struct Leaving<Key, R> {
+/// Work for after the lock: what was removed is reported, and then dropped. By a panic, too, which is why it is to be declared
+/// before the lock is taken if there may be one.
+struct Leaving<'a, Key, R> {
+    core: &'a PoolCore<Key, R>,
+    is_reported: Cell<bool>,
     reporter: Option<Arc<Reporter>>,
     policy: EvictionPolicy,
     departures: Departures<Key, Shelved<R>>,
@@ -212,9 +216,9 @@ impl<Key, R> PoolCore<Key, R> {
 
     pub(super) fn clear(&self) {
         let (mut state, now) = self.lock_at();
-        let leaving = state.empty(now);
+        let leaving = self.empty(&mut state, now);
         drop(state);
-        self.see_off(leaving);
+        self.see_off(&leaving);
     }
 
     /// Removes the items that are here at `now`, and keeps those out that are lent. What it returns is to be called where no lock
@@ -222,25 +226,25 @@ impl<Key, R> PoolCore<Key, R> {
     pub(super) fn device_lost(&self, now: u64) -> impl FnOnce() + use<'_, Key, R> {
         let mut state = self.lock();
         state.epoch += 1;
-        let leaving = state.empty(now);
+        let leaving = self.empty(&mut state, now);
         drop(state);
-        move || self.see_off(leaving)
+        move || self.see_off(&leaving)
     }
 
     pub(super) fn expire_idle(&self) {
         let (mut state, now) = self.lock_at();
-        let leaving = state.expire(now);
+        let leaving = self.expire(&mut state, now);
         drop(state);
-        self.see_off(leaving);
+        self.see_off(&leaving);
     }
 
     /// Begins the next generation and evicts what was idle for more generations than the policy allows.
     pub(super) fn next_generation(&self) {
         let (mut state, now) = self.lock_at();
         if state.cache.next_generation(now, nothing_newer) {
-            let leaving = state.expire(now);
+            let leaving = self.expire(&mut state, now);
             drop(state);
-            self.see_off(leaving);
+            self.see_off(&leaving);
         }
     }
 
@@ -259,9 +263,53 @@ impl<Key, R> PoolCore<Key, R> {
         label(&self.name, &Formatted(key, self.format))
     }
 
-    /// Reports what was removed, and drops it when all is reported: a `Drop` may panic.
-    fn see_off(&self, leaving: Option<Leaving<Key, R>>) {
-        let Some(Leaving { reporter: Some(reporter), policy, departures, .. }) = &leaving else { return };
+    fn empty(&self, state: &mut State<Key, R>, now: u64) -> Option<Leaving<'_, Key, R>> {
+        let departures = state.cache.clear(state.reporter.is_some(), now);
+        self.leave(state, departures)
+    }
+
+    fn expire(&self, state: &mut State<Key, R>, now: u64) -> Option<Leaving<'_, Key, R>> {
+        let departures = state.cache.expire(now, nothing_newer);
+        self.leave(state, departures)
+    }
+
+    /// Takes items off the shelves that were removed from the cache.
+    fn leave(
+        &self,
+        state: &mut State<Key, R>,
+        departures: Departures<Key, Shelved<R>>,
+    ) -> Option<Leaving<'_, Key, R>> {
+        if departures.is_empty() && departures.reason.is_none() {
+            return None;
+        }
+        let State { cache, shelves, .. } = state;
+        let keys: Vec<Key> = if cache.len() == 0 {
+            shelves.remove_all()
+        } else {
+            let left = departures.iter().map(|departed| (departed.entry.resource.shelf, departed.id));
+            left.filter_map(|(shelf, id)| shelves.remove(shelf, id)).collect()
+        };
+        let _keys = keys.into_iter().map(Foreign::new).collect();
+        if let Some(map) = cache.compact() {
+            shelves.renumber(&map);
+        }
+        let (reporter, policy) = (state.reporter.clone(), state.cache.policy());
+        let is_reported = Cell::new(reporter.is_none());
+        Some(Leaving { core: self, is_reported, reporter, policy, departures, _keys })
+    }
+
+    /// Reports what was removed. The caller drops it when all that it has to report is reported: a `Drop` may panic.
+    fn see_off(&self, leaving: &Option<Leaving<'_, Key, R>>) {
+        if let Some(leaving) = leaving {
+            self.report(leaving);
+        }
+    }
+
+    fn report(&self, leaving: &Leaving<'_, Key, R>) {
+        let Leaving { is_reported, reporter: Some(reporter), policy, departures, .. } = leaving else {
+            return;
+        };
+        is_reported.set(true);
         let at = departures.at;
         for departed in departures.iter() {
             let known = departed.entry.resource.label.clone();
@@ -276,34 +324,13 @@ impl<Key, R> State<Key, R> {
     fn totals(&self) -> CacheCounters {
         self.cache.counters().totals(self.cache.len())
     }
+}
 
-    fn empty(&mut self, now: u64) -> Option<Leaving<Key, R>> {
-        let departures = self.cache.clear(self.reporter.is_some(), now);
-        self.leave(departures)
-    }
-
-    fn expire(&mut self, now: u64) -> Option<Leaving<Key, R>> {
-        let departures = self.cache.expire(now, nothing_newer);
-        self.leave(departures)
-    }
-
-    /// Takes items off the shelves that were removed from the cache.
-    fn leave(&mut self, departures: Departures<Key, Shelved<R>>) -> Option<Leaving<Key, R>> {
-        if departures.is_empty() && departures.reason.is_none() {
-            return None;
+impl<Key, R> Drop for Leaving<'_, Key, R> {
+    fn drop(&mut self) {
+        if !self.is_reported.get() {
+            run_each([&*self], |leaving| leaving.core.report(leaving));
         }
-        let keys: Vec<Key> = if self.cache.len() == 0 {
-            self.shelves.remove_all()
-        } else {
-            let left = departures.iter().map(|departed| (departed.entry.resource.shelf, departed.id));
-            left.filter_map(|(shelf, id)| self.shelves.remove(shelf, id)).collect()
-        };
-        let keys = keys.into_iter().map(Foreign::new).collect();
-        if let Some(map) = self.cache.compact() {
-            self.shelves.renumber(&map);
-        }
-        let (reporter, policy) = (self.reporter.clone(), self.cache.policy());
-        Some(Leaving { reporter, policy, departures, _keys: keys })
     }
 }
 

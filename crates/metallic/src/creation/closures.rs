@@ -119,7 +119,7 @@ impl fmt::Debug for StoredCreation<'_> {
     }
 }
 
-/// An artifact that is kept under a key. While it exists and was not found, others that ask for it wait.
+/// An artifact that is kept under a key. While it exists and was not found, other threads and processes that ask for it wait.
 ///
 /// Its calls are those of a [`Creation`](crate::caching::Creation) of a persistent kernel. Without a store nothing is found and
 /// nothing is kept.
@@ -161,8 +161,8 @@ impl<'a> KeptAs<'a> {
         }
     }
 
-    /// Returns verified bytes, if the store has them. If not, others that ask for the artifact wait from now on until it is
-    /// [stored](Self::store), or this is dropped. The store is asked once.
+    /// Returns verified bytes, if the store has them. If not, other threads and processes that ask for the artifact wait from now on
+    /// until it is [stored](Self::store), or this is dropped. The store is asked once.
     pub fn stored(&mut self) -> Option<Artifact> {
         if self.station.is_answered() {
             return None;

@@ -13,7 +13,7 @@ use super::record::{Header, Record, VERSION};
 use super::replace::replace_file;
 
 /// Longer lines are passed over: a key is no reason to use up the memory.
-const LONGEST_LINE: u64 = 1 << 20;
+pub(super) const LONGEST_LINE: u64 = 1 << 20;
 
 /// The records of a manifest, each key once.
 #[derive(Clone, Debug, Default)]

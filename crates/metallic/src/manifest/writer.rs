@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::error::ManifestError;
-use super::read::last_version;
+use super::read::{LONGEST_LINE, last_version};
 use super::record::{Header, Record, VERSION};
 
 /// The one writer of a manifest in this process. Each record is one write, and in the file when [`append`](Self::append) returns:
@@ -76,9 +76,15 @@ impl ManifestWriter {
     /// Writes a record.
     ///
     /// # Errors
-    /// The destination's.
+    /// The destination's; [`io::ErrorKind::InvalidData`] for a line of more than a mebibyte, which would not be read back.
     pub fn append(&mut self, record: &Record) -> io::Result<()> {
         let line = record.line()?;
+        if line.len() as u64 > LONGEST_LINE {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "a key's line takes more than a mebibyte",
+            ));
+        }
         let line = if self.is_torn { format!("\n{line}") } else { line };
         self.is_torn = true;
         self.out.write_all(line.as_bytes())?;

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use metallic::caching::{CacheRegistry, SharedCache, SharedRegistry};
 use metallic::creation::{Artifact, ArtifactKey, ArtifactStore, Content, Fingerprint, StoredCreation};
@@ -212,4 +213,37 @@ fn eight_registries_over_one_folder_compile_each_closures_artifact_once() {
         }
     });
     assert_eq!(machine.compilations(), 10);
+}
+
+#[test]
+fn a_creation_does_not_wait_for_the_artifact_that_it_is_about_to_store_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let began = Instant::now();
+    for store in [Arc::new(MemoryStore::new()), disk(folder.path())] {
+        let (_registry, pipelines) = over(store);
+        let key = || ArtifactKey::of("pipeline", 1, &"shared", Fingerprint::new()).unwrap();
+        let content = || Content::new().with("source", b"the same");
+        let made = pipelines.get_or_create_stored(&1, |cx| {
+            let mut outer = cx.under(key()).with_content(content);
+            let artifact = outer.artifact(|| {
+                pipelines.get_or_create_stored(&2, |cx| {
+                    let artifact = cx
+                        .under(key())
+                        .with_content(content)
+                        .artifact(|| Ok::<_, Error>(code(2, "inner")))?;
+                    Ok::<_, Error>(artifact.payload(Artifact::NATIVE).unwrap().to_vec())
+                })
+            })?;
+            Ok::<_, Error>(artifact.payload(Artifact::NATIVE).unwrap().to_vec())
+        });
+        assert_eq!(made.unwrap(), code(2, "inner"));
+        assert_eq!((pipelines.metrics().size, pipelines.metrics().loads), (2, 0));
+        // What was claimed is given back: another creation loads, and none waits.
+        let next = pipelines.get_or_create_stored(&3, |cx| {
+            let artifact = cx.under(key()).artifact(|| Err::<Vec<u8>, _>(Error::ShutDown))?;
+            Ok::<_, Error>(artifact.payload(Artifact::NATIVE).unwrap().to_vec())
+        });
+        assert_eq!((next.unwrap(), pipelines.metrics().loads), (code(2, "inner"), 1));
+    }
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 }

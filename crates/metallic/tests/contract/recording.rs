@@ -291,3 +291,21 @@ fn a_key_that_panics_when_it_is_written_is_not_portable_and_costs_no_creation() 
     let report = registry.supervisor().stop_recording().unwrap();
     assert_eq!((report.keys, report.lost, report.not_portable["unwritable"]), (0, 0, 1));
 }
+
+#[test]
+fn a_line_that_is_too_long_to_be_read_back_is_counted_as_lost() {
+    let device = ScriptedDevice::new();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let (registry, _) = shared(&device);
+    let supervisor = registry.supervisor();
+    registry.record(ManifestWriter::create(file.path()).unwrap());
+    for (m, phase) in [(1, "x".repeat(1 << 20)), (2, "y".repeat(1 << 19)), (3, "z".repeat(1 << 20))] {
+        let _phase = supervisor.enter_phase(phase);
+        registry.get_or_create::<Tile>(&(m, 1), None).unwrap();
+    }
+    let report = supervisor.stop_recording().unwrap();
+    assert_eq!((report.keys, report.lost), (1, 2));
+    assert!(report.error.unwrap().contains("more than a mebibyte"));
+    let manifest = Manifest::open(file.path()).unwrap();
+    assert_eq!((manifest.len(), manifest.skipped().len()), (1, 0));
+}

@@ -2,6 +2,7 @@
 
 mod closures;
 mod creators;
+mod rests;
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};

@@ -1,9 +1,11 @@
 //! Code of the callers (keys, errors, resources, clocks) that uses the registry, or panics, when the registry runs it.
 
 mod bombs;
+mod charges;
 mod comparisons;
 mod drops;
 mod labels;
+mod pools;
 mod tasks;
 
 use std::cell::RefCell;

@@ -79,10 +79,10 @@ impl<Key: Clone + Eq + Hash, R> Pool<Key, R> {
         // What is dropped by a panic is dropped in the reverse order: the lock is released first.
         let expired;
         let (mut state, now) = core.lock_at();
-        expired = state.expire(now);
+        expired = core.expire(&mut state, now);
         let Some((_, id)) = state.shelves.take(hash, query) else {
             drop(state);
-            core.see_off(expired);
+            core.see_off(&expired);
             return None;
         };
         let (entry, history) = state.cache.lend(id);
@@ -92,7 +92,7 @@ impl<Key: Clone + Eq + Hash, R> Pool<Key, R> {
         drop(state);
         // A guard from here on: should a `Drop` panic, the item is returned.
         let mut lent = Lent::new(core.clone(), item);
-        core.see_off(expired);
+        core.see_off(&expired);
         if let Some((reporter, totals)) = report {
             if reporter.wants_hits() {
                 let Item { key, shelved, .. } = lent.item_mut();
@@ -101,6 +101,7 @@ impl<Key: Clone + Eq + Hash, R> Pool<Key, R> {
                 reporter.operation_complete(totals, now);
             }
         }
+        drop(expired);
         Some(lent)
     }
 
@@ -115,13 +116,13 @@ impl<Key: Clone + Eq + Hash, R> Pool<Key, R> {
         let mut departures = Departures::none(now);
         let reservation = state.cache.reserve(now, nothing_newer, &mut departures);
         state.lent += 1;
-        let evicted = state.leave(departures);
+        let evicted = core.leave(&mut state, departures);
         let open = Some(Open { reservation, shelf, key, epoch: state.epoch });
         drop(state);
         // Inside of the arrival: should a `Drop` panic, the miss is one that failed.
         let mut arrival = PoolArrival { core, open, begun: now, passage: None };
-        drop(shelf_key);
-        core.see_off(evicted);
+        core.see_off(&evicted);
+        drop((shelf_key, evicted));
         arrival.begun = core.time.stamp();
         arrival
     }

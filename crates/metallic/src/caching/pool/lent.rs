@@ -92,14 +92,15 @@ impl<Key, R> PoolCore<Key, R> {
             return;
         }
         state.lent -= 1;
-        let expired = state.expire(now);
+        let expired = self.expire(&mut state, now);
         let entry = Entry { key, resource: shelved };
         let (id, departures) = state.cache.take_back(entry, history, hash, now, nothing_newer);
         state.shelves.put_back(shelf, id);
-        let evicted = state.leave(departures);
+        let evicted = self.leave(&mut state, departures);
         drop(state);
-        self.see_off(expired);
-        self.see_off(evicted);
+        self.see_off(&expired);
+        self.see_off(&evicted);
+        drop((expired, evicted));
     }
 }
 

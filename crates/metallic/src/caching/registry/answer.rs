@@ -1,5 +1,7 @@
 //! Answers of a look-up that does not wait.
 
+use std::sync::Arc;
+
 use crate::caching::shared::Node;
 
 /// A resource, or what takes its place until it is created: see
@@ -48,7 +50,8 @@ impl<R> Answer<R> {
 }
 
 impl<R: Clone> Answer<R> {
-    pub(super) fn of(node: &Node<R>) -> Self {
-        Self::Resource { resource: node.resource.clone(), generation: node.generation }
+    pub(super) fn of(node: Arc<Node<R>>) -> Self {
+        let generation = node.generation;
+        Self::Resource { resource: Node::cloned(node), generation }
     }
 }

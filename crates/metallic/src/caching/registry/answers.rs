@@ -4,6 +4,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use super::answer::Answer;
+use crate::caching::drops::Foreign;
 use crate::caching::entries::{Entries, Entry};
 use crate::caching::order::EntryId;
 use crate::caching::query::Query;
@@ -37,8 +38,9 @@ impl<Key: Clone + Eq + Hash, R: Clone> Answers<Key, R> {
                 id
             }
             None => {
-                let resource = answer(local, hash, query, fallback, bridge)?;
-                let entry = Entry { key: query.to_key(), resource };
+                // Building a key is not ours, and may panic.
+                let resource = Foreign::new(answer(local, hash, query, fallback, bridge)?);
+                let entry = Entry { key: query.to_key(), resource: resource.into_inner() };
                 self.len += 1;
                 let id = EntryId(self.len);
                 self.entries.insert(id, hash, entry, 0, usize::MAX);
@@ -70,9 +72,9 @@ pub(super) fn answer<Key: Clone + Eq + Hash, R: Clone, Q: Query<Key> + ?Sized, E
     let Some(node) = found.map_or_else(|| bridge(core), |node| Ok(Some(node)))? else {
         return Ok(Answer::Fallback(fallback()));
     };
-    let answer = Answer::of(&node);
+    let answer = Foreign::new(Answer::of(node.clone()));
     local.keep(hash, query, || query.to_key(), node);
-    Ok(answer)
+    Ok(answer.into_inner())
 }
 
 /// Counts a hit on what is there with this key, if anything is.

@@ -22,7 +22,7 @@ use crate::caching::kernel::CurrentAttachment;
 use crate::caching::policy::EvictionPolicy;
 use crate::caching::query::Query;
 use crate::caching::reporting::{CacheCounters, CacheMetrics};
-use crate::caching::shared::{Creators, LocalCache, Made, Request, SharedCore};
+use crate::caching::shared::{Creators, LocalCache, Made, Node, Request, SharedCore};
 use crate::error::Error;
 
 pub use self::batch::CacheBatch;
@@ -100,7 +100,7 @@ impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
         let create = |_: &Key| Made::of(make().map(|resource| (resource, 0)));
         let request = self.core.request().by(Location::caller());
         let got = self.core.get_or_create(hash_of(query), query, request, create, share)?;
-        Ok(got.node.resource.clone())
+        Ok(Node::cloned(got.node))
     }
 
     /// Returns a clone of the resource with this key: from the cache, or else made by `make` and inserted.
@@ -122,7 +122,7 @@ impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
         Q: Hash + Equivalent<Key> + ?Sized,
         R: Clone,
     {
-        self.core.get(query).map(|node| node.resource.clone())
+        self.core.get(query).map(Node::cloned)
     }
 
     /// Inserts a resource that was made elsewhere, and returns a clone of the one it replaces. Counts as a miss. If another
@@ -132,7 +132,7 @@ impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
     where
         R: Clone,
     {
-        self.core.insert_made(key, resource, 0).map(|node| node.resource.clone())
+        self.core.insert_made(key, resource, 0).map(Node::cloned)
     }
 
     /// Removes the resource with this key and returns a clone of it.
@@ -141,7 +141,7 @@ impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
         Q: Hash + Equivalent<Key> + ?Sized,
         R: Clone,
     {
-        self.core.remove(query).map(|node| node.resource.clone())
+        self.core.remove(query).map(Node::cloned)
     }
 
     /// Keeps the entries that `keep` accepts, removes the others, and returns how many there were. O(n log n), under the lock of

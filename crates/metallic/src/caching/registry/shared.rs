@@ -28,7 +28,7 @@ use crate::caching::kernel::{CacheableKernel, CurrentAttachment};
 use crate::caching::kernel_cache::Asker;
 use crate::caching::policy::EvictionPolicy;
 use crate::caching::reporting::{CacheCounters, CacheMetrics};
-use crate::caching::shared::{Creators, OnFailure, Request};
+use crate::caching::shared::{Creators, Node, OnFailure, Request};
 use crate::caching::sync::{Mutex, MutexGuard, RwLock};
 use crate::device::Device;
 use crate::error::Error;
@@ -217,7 +217,7 @@ impl<D: 'static> SharedRegistry<D> {
             // Before the lock: the kernel is asked.
             let asked_for = device.and_then(K::device_identity);
             if let Some(node) = kernel.core.find(hash, &key, || kernel.core.check_device(asked_for))? {
-                return Ok(node.resource.clone());
+                return Ok(Node::cloned(node));
             }
         }
         self.create_as::<K>(&key, hash, device, timeout, by)
@@ -240,7 +240,7 @@ impl<D: 'static> SharedRegistry<D> {
         let own = if device.is_none() { self.device() } else { None };
         let device = device.or(own.as_deref());
         let got = kernel.get_or_create(key, hash, device, request, by.outer, &mut self.clone())?;
-        Ok(got.node.resource.clone())
+        Ok(Node::cloned(got.node))
     }
 
     /// Returns a clone of the resource of kernel `K` with this key, if it is there: a hit, or nothing.
@@ -248,7 +248,7 @@ impl<D: 'static> SharedRegistry<D> {
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
-        self.find::<K>()?.core.get(key).map(|node| node.resource.clone())
+        self.find::<K>()?.core.get(key).map(Node::cloned)
     }
 
     /// Returns a clone of the resource of kernel `K` with this key, if it is there and not past its idle time. Does not count as
@@ -257,7 +257,7 @@ impl<D: 'static> SharedRegistry<D> {
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
-        self.find::<K>()?.core.peek(key).map(|node| node.resource.clone())
+        self.find::<K>()?.core.peek(key).map(Node::cloned)
     }
 
     /// Changes the policy of kernel `K`.

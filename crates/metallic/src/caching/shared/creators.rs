@@ -172,12 +172,17 @@ impl Creators {
         self.lock().take(number)
     }
 
-    /// Returns `true` if this is one of the threads, and all others wait: then no other takes what is queued.
+    /// Returns `true` if this is one of the threads, and all others wait, or another, and all of the threads wait for it: then no
+    /// other takes what is queued.
     pub(super) fn rest_on_this_thread(&self) -> bool {
         let here = thread::current().id();
         let state = self.lock();
-        let others = state.threads.keys().filter(|id| **id != here);
-        state.threads.contains_key(&here) && Wait::includes_all(others)
+        let (threads, others) = (state.threads.keys(), state.threads.keys().filter(|id| **id != here));
+        if state.threads.contains_key(&here) {
+            Wait::includes_all(others)
+        } else {
+            !state.threads.is_empty() && Wait::all_lead_to(here, threads)
+        }
     }
 
     /// Empties the queue, takes nothing more, and has each thread end when it is done with what it is creating.
@@ -279,6 +284,8 @@ impl Creators {
         let handle = if state.is_stopped { None } else { state.threads.remove(&here) };
         drop(state);
         drop(handle);
+        // All that are left may wait.
+        Wait::tell_others(here);
         None
     }
 

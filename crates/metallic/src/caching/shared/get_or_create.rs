@@ -101,21 +101,22 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
                     let resource = resource.take().expect("a place is reserved once");
                     let create = |_: &Key| Made::of(Ok::<_, Error>((resource, bytes)));
                     // It fails only if the device was lost meanwhile: then the resource is of no use.
-                    let _ = arrival.create(create, |error, _| (error, None, String::new()));
+                    drop(arrival.create(create, |error, _| (error, None, String::new())));
                     return replaced.into_inner();
                 }
                 // Another thread is about to be faster, unless it fails.
                 Step::Wait(landing) => match landing.wait(None) {
                     Ok(_) => {}
                     // This thread itself, further out.
-                    Err(_) => return replaced.into_inner(),
+                    Err(_) => break,
                 },
                 // Another thread was faster, and what it has made is as good; or the device was lost.
-                Step::Hit(_) | Step::Failed(_) | Step::Refused(_) | Step::Ask => {
-                    return replaced.into_inner();
-                }
+                Step::Hit(_) | Step::Failed(_) | Step::Refused(_) | Step::Ask => break,
             }
         }
+        // First: should a `Drop` panic, what a function is about to return is lost.
+        drop((key, resource));
+        replaced.into_inner()
     }
 
     /// One look under the lock. Nothing is reserved, nor evicted, before the gate was asked, if there is one.

@@ -10,6 +10,7 @@ use super::node::Node;
 use super::state::Counted;
 use super::{LocalCache, Made, Request, SharedCore};
 use crate::caching::clock::TimeSource;
+use crate::caching::drops::Foreign;
 use crate::caching::entries::hash_of;
 use crate::caching::policy::EvictionPolicy;
 use crate::caching::reporting::CacheMetrics;
@@ -215,7 +216,7 @@ impl<Key: Clone + Eq + Hash, R> JudgedCache<Key, R> {
             if let Some(node) = found {
                 return Ok(match &mut self.local {
                     Some(local) => local.keep(hash, key, || key.clone(), node).clone(),
-                    None => node.resource.clone(),
+                    None => Node::cloned(node),
                 });
             }
         }
@@ -227,7 +228,7 @@ impl<Key: Clone + Eq + Hash, R> JudgedCache<Key, R> {
     where
         R: Clone,
     {
-        self.core.peek(key).map(|node| node.resource.clone())
+        self.core.peek(key).map(Node::cloned)
     }
 
     /// Removes the entry with this key.
@@ -235,9 +236,9 @@ impl<Key: Clone + Eq + Hash, R> JudgedCache<Key, R> {
     where
         R: Clone,
     {
-        let removed = self.core.remove(key).map(|node| node.resource.clone());
+        let removed = self.core.remove(key).map(|node| Foreign::new(Node::cloned(node)));
         self.catch_up();
-        removed
+        removed.map(Foreign::into_inner)
     }
 
     /// Removes the entries that `leaves` accepts, which is called under the lock, and returns how many there were. O(n).

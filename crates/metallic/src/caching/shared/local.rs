@@ -9,7 +9,7 @@ use super::SharedCore;
 use super::head::Head;
 use super::node::Node;
 use crate::caching::clock::TimeSource;
-use crate::caching::drops::run_each;
+use crate::caching::drops::{Foreign, run_each};
 use crate::caching::entries::{Entries, Entry};
 use crate::caching::order::{EntryId, MIN_PLACES, Renumbering};
 use crate::caching::sync::atomic::{AtomicU64, Ordering};
@@ -156,6 +156,8 @@ impl<Key: Eq + Hash + Clone, R> LocalCache<Key, R> {
         key: impl FnOnce() -> Key,
         node: Arc<Node<R>>,
     ) -> &R {
+        // It may be gone from the shared cache by now, and what is let go of here may panic in its `Drop`, as this one may.
+        let node = Foreign::new(node);
         self.catch_up();
         if let Some(id) = self.entries.find(hash, query) {
             if Arc::ptr_eq(&self.entries.get(id).resource.node, &node) {
@@ -173,6 +175,7 @@ impl<Key: Eq + Hash + Clone, R> LocalCache<Key, R> {
         }
         let id = EntryId(self.vacant.pop().unwrap_or(self.len + 1));
         self.len += 1;
+        let node = node.into_inner();
         self.entries.insert(id, hash, Entry { key, resource: Copy { node, count } }, 0, usize::MAX);
         &self.entries.get(id).resource.node.resource
     }

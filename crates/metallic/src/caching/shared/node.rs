@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock, PoisonError};
 
 use super::local::{Count, count_one};
+use crate::caching::drops::Foreign;
 use crate::caching::order::{EntryHistory, Uses};
 use crate::caching::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::caching::sync::{Mutex, MutexGuard};
@@ -92,6 +93,17 @@ impl<R> Node<R> {
     pub(super) fn count_hit(&self, now: u64) {
         self.last_used.store(now, Ordering::Relaxed);
         count_one(&self.reuse_count);
+    }
+
+    /// A clone of the resource, for a caller. Whoever calls `clone` and then lets go of the last hold on a resource that panics in
+    /// its `Drop` loses the clone: what a function is about to return is not dropped by a panic.
+    pub(in crate::caching) fn cloned(node: Arc<Self>) -> R
+    where
+        R: Clone,
+    {
+        let clone = Foreign::new(node.resource.clone());
+        drop(node);
+        clone.into_inner()
     }
 
     pub(super) fn remove(&self) {

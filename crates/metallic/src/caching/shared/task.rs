@@ -1,16 +1,14 @@
 //! One creation in the background, from the moment that it is asked for until its outcome is known.
 
+mod waiting;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 use std::task::{Poll, Wake, Waker};
-use std::time::Duration;
 
 use super::creators::{Creators, Job, Refused};
-use super::deadline::Deadline;
 use super::flight::{Landing, Outcome, take_waker, wake_all};
 use super::node::Node;
-use super::waits::Wait;
-use crate::caching::sync::thread;
 use crate::caching::sync::{Condvar, Mutex, MutexGuard};
 use crate::error::Error;
 
@@ -50,6 +48,8 @@ struct State<R> {
     /// The creation by another thread that it was found to wait for.
     blocked_by: Option<Arc<Landing>>,
     last_place: u64,
+    /// How often those who wait for it while it is queued were told to look again.
+    looks: u64,
     /// At most one for each place.
     wakers: Vec<(u64, Waker)>,
 }
@@ -93,7 +93,7 @@ impl<R: Send + Sync + 'static> Task<R> {
     }
 
     fn at(stage: Stage<R>, maker: Box<dyn Maker<R>>, creators: Arc<Creators>, number: u64) -> Self {
-        let state = State { stage, wanted: 1, blocked_by: None, last_place: 0, wakers: Vec::new() };
+        let state = State { stage, wanted: 1, blocked_by: None, last_place: 0, looks: 0, wakers: Vec::new() };
         let (state, changed) = (Mutex::new(state), Condvar::new());
         Self { maker, creators, number, is_for_fallback: false, state, changed }
     }
@@ -175,43 +175,6 @@ impl<R: Send + Sync + 'static> Task<R> {
         }
     }
 
-    /// Waits for the outcome. What no thread has begun is created here.
-    pub(super) fn wait(self: &Arc<Self>) -> Result<Settled<R>, Error> {
-        loop {
-            if let Some(settled) = self.outcome() {
-                return Ok(settled);
-            }
-            if let Some(landing) = self.take() {
-                drop(self.creators.remove(self.number));
-                self.run(&landing, true);
-            } else {
-                self.wait_for_change(None)?;
-            }
-        }
-    }
-
-    /// Waits for the outcome, for at most `timeout` in all unless there is no other thread to create.
-    pub(super) fn wait_timeout(self: &Arc<Self>, timeout: Duration) -> Result<Settled<R>, Error> {
-        self.creators.raise(self.number);
-        let (mut deadline, mut is_late) = (Deadline::Within(Some(timeout)), false);
-        loop {
-            if let Some(settled) = self.outcome() {
-                return Ok(settled);
-            }
-            // Before it looks whether all others wait: of two that do so at once, one sees the other.
-            let waiting = Wait::begin_in_queue(thread::current().id());
-            match self.take_unserved().or_else(|| self.take_abandoned()) {
-                Some(landing) => {
-                    drop(waiting);
-                    // Without waiting for another thread's creation, which may take longer.
-                    self.run(&landing, false);
-                }
-                None if is_late => return Err(Error::TimedOut { cache_key: self.maker.label() }),
-                None => is_late = self.wait_for_change(deadline.remaining())?,
-            }
-        }
-    }
-
     /// Creates here what no other thread will create, without waiting for one, and returns what came of it. `None` if the task is
     /// another thread's, or was begun before.
     pub(super) fn create_unserved(self: &Arc<Self>) -> Option<Settled<R>> {
@@ -243,16 +206,6 @@ impl<R: Send + Sync + 'static> Task<R> {
 
     fn take_unserved(&self) -> Option<Arc<Landing>> {
         self.begin_if(|state| matches!(state.stage, Stage::Unserved))
-    }
-
-    /// Begins what is queued on this thread, if those that should take it wait, as for this one.
-    fn take_abandoned(&self) -> Option<Arc<Landing>> {
-        if !self.creators.rest_on_this_thread() {
-            return None;
-        }
-        let landing = self.begin_if(|state| matches!(state.stage, Stage::Queued))?;
-        drop(self.creators.remove(self.number));
-        Some(landing)
     }
 
     /// Begins it on this thread, if `may` says so. Those who waited for it to be begun look for a circle now.
@@ -320,39 +273,6 @@ impl<R: Send + Sync + 'static> Task<R> {
         wake_all(wakers);
     }
 
-    /// Waits for as long as another thread runs it, or with a timeout also until another thread begins it: of each run, the circle
-    /// is to be looked for anew. Returns `true` if the time is over.
-    fn wait_for_change(&self, timeout: Option<Duration>) -> Result<bool, Error> {
-        let running = match &self.lock().stage {
-            Stage::Running(landing) => Some(landing.clone()),
-            _ => None,
-        };
-        let here = thread::current().id();
-        let _wait = match &running {
-            Some(landing) => Some(
-                Wait::begin(here, landing)
-                    .ok_or_else(|| Error::RecursiveCreation { cache_key: self.maker.label() })?,
-            ),
-            None => None,
-        };
-        let state = self.lock();
-        let is_as_it_was = |state: &mut State<R>| match (&state.stage, &running) {
-            (Stage::Running(now), Some(then)) => Arc::ptr_eq(now, then),
-            (Stage::Queued | Stage::Attached, None) => timeout.is_some(),
-            _ => false,
-        };
-        Ok(match timeout {
-            None => {
-                drop(self.changed.wait_while(state, is_as_it_was).unwrap_or_else(PoisonError::into_inner));
-                false
-            }
-            Some(timeout) => {
-                let waited = self.changed.wait_timeout_while(state, timeout, is_as_it_was);
-                waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
-            }
-        })
-    }
-
     fn lock(&self) -> MutexGuard<'_, State<R>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -387,6 +307,8 @@ impl<R: Send + Sync + 'static> Wake for Task<R> {
         let can_wait = state.wakers.is_empty();
         drop(state);
         if is_due {
+            // Those who waited for the other creation wait for a thread to take this one now, or are that thread.
+            self.changed.notify_all();
             self.serve(can_wait);
         }
     }

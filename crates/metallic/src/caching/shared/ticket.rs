@@ -96,8 +96,8 @@ impl<R: Clone + Send + Sync + 'static> Ticket<R> {
         resource(self.wait_for_node())
     }
 
-    /// [`wait`](Self::wait) for at most `timeout`, unless there is no other thread to create: inside of a creation in the
-    /// background, also if all other creator threads wait.
+    /// [`wait`](Self::wait) for at most `timeout`, unless there is no other thread to create: inside of a creation, also if all
+    /// creator threads wait for that, and of one in the background, if all others wait for anything.
     ///
     /// # Errors
     /// As [`wait`](Self::wait); [`Error::TimedOut`]. The ticket is as good as before then.
@@ -124,7 +124,7 @@ impl<R> Maker<R> for Nothing {
 }
 
 fn resource<R: Clone>(node: Result<Arc<Node<R>>, Error>) -> Result<R, Error> {
-    node.map(|node| node.resource.clone())
+    node.map(Node::cloned)
 }
 
 impl<R: Clone + Send + Sync + 'static> Future for Ticket<R> {

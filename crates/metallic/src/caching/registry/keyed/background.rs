@@ -64,7 +64,7 @@ where
     {
         let (hash, caller) = (hash_of(query), Location::caller());
         let found = self.core.get_hashed(hash, query).or_else(|| self.bridge(hash, query, make, caller));
-        found.map_or_else(|| Answer::Fallback(fallback()), |node| Answer::of(&node))
+        found.map_or_else(|| Answer::Fallback(fallback()), Answer::of)
     }
 
     /// Has the resource made in the background. Returns it if it is there by now.

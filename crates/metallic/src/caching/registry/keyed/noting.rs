@@ -13,7 +13,7 @@ use crate::caching::entries::hash_of;
 use crate::caching::gate::Caller;
 use crate::caching::kernel::{Attachment, CurrentAttachment};
 use crate::caching::query::Query;
-use crate::caching::shared::{Made, SharedCore};
+use crate::caching::shared::{Made, Node, SharedCore};
 use crate::caching::slot::SlotContext;
 use crate::error::Error;
 
@@ -91,7 +91,7 @@ impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
         let create = |key: &Key| create(&self.core, key, &self.home.attachment, make);
         let request = self.core.request().by(caller);
         let got = self.core.get_or_create(hash_of(query), query, request, create, share)?;
-        Ok(got.node.resource.clone())
+        Ok(Node::cloned(got.node))
     }
 }
 

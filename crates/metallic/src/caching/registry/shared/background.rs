@@ -90,7 +90,7 @@ impl<D: Send + Sync + 'static> SharedRegistry<D> {
             Some(node) => Some(node),
             None => self.bridge::<K>(&kernel, hash, &key, Location::caller())?,
         };
-        Ok(node.map_or_else(|| Answer::Fallback(fallback()), |node| Answer::of(&node)))
+        Ok(node.map_or_else(|| Answer::Fallback(fallback()), Answer::of))
     }
 
     /// Has the resource created in the background. Returns it if it is there by now.

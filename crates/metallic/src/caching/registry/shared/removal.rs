@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError};
 use super::SharedRegistry;
 use crate::caching::drops::run_each;
 use crate::caching::kernel::CacheableKernel;
+use crate::caching::shared::Node;
 
 impl<D: 'static> SharedRegistry<D> {
     /// Removes one resource of kernel `K` from its cache and returns a clone of it. Locals that have it let go at their next
@@ -13,7 +14,7 @@ impl<D: 'static> SharedRegistry<D> {
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
-        self.find::<K>()?.core.remove(key).map(|node| node.resource.clone())
+        self.find::<K>()?.core.remove(key).map(Node::cloned)
     }
 
     /// Removes all entries of kernel `K`. Its counters and policy stay.

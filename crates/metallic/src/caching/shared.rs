@@ -54,6 +54,7 @@ use super::sync::{Mutex, MutexGuard, lock_soon};
 pub(super) use self::creators::Creators;
 pub(crate) use self::judged::JudgedCache;
 pub(super) use self::local::LocalCache;
+pub(super) use self::look_up::Fast;
 pub(super) use self::node::Node;
 pub(crate) use self::request::Request;
 pub(super) use self::request::{Got, Made, Purpose};

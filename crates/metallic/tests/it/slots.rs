@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use metallic::Dtype;
-use metallic::caching::{CacheRegistry, CacheRegistrySlot, ManualClock};
+use metallic::caching::{CacheRegistry, CacheRegistrySlot, ManualClock, SharedRegistry};
 use metallic::slots::{PreparedForm, TensorPreparationCache, Versioned};
 use metallic_instrumentation::Recorder;
 
@@ -124,6 +124,24 @@ fn many_kernels_and_slots_in_one_registry_are_all_found_again() {
     registry.clear();
     assert!(registry.metrics_by_name().all(|(_, metrics)| metrics.size == 0 && metrics.hits == 1));
     for_each_number!(is_clear(&mut registry));
+}
+
+#[test]
+fn many_kernels_in_one_shared_registry_are_all_found_again() {
+    fn fill<const N: usize>(registry: &SharedRegistry) {
+        assert!(registry.metrics::<Add<N>>().is_none());
+        assert_eq!(registry.get_or_create::<Add<N>>(&1000, None).unwrap(), 1000 + N);
+    }
+    fn find<const N: usize>(registry: &SharedRegistry) {
+        assert_eq!(registry.get_or_create::<Add<N>>(&1000, None).unwrap(), 1000 + N);
+        let counters = registry.counters::<Add<N>>().unwrap();
+        assert_eq!((counters.hits, counters.misses, counters.size), (1, 1, 1));
+    }
+
+    let registry = SharedRegistry::new();
+    for_each_number!(fill(&registry));
+    for_each_number!(find(&registry));
+    assert_eq!(registry.metrics_by_name().count(), 96);
 }
 
 #[test]

@@ -22,7 +22,7 @@ use crate::caching::kernel::CurrentAttachment;
 use crate::caching::policy::EvictionPolicy;
 use crate::caching::query::Query;
 use crate::caching::reporting::{CacheCounters, CacheMetrics};
-use crate::caching::shared::{Creators, LocalCache, Made, Node, Request, SharedCore};
+use crate::caching::shared::{Creators, Fast, LocalCache, Made, Node, Request, SharedCore};
 use crate::error::Error;
 
 pub use self::batch::CacheBatch;
@@ -98,9 +98,45 @@ impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
         R: Clone,
     {
         let create = |_: &Key| Made::of(make().map(|resource| (resource, 0)));
-        let request = self.core.request().by(Location::caller());
-        let got = self.core.get_or_create(hash_of(query), query, request, create, share)?;
-        Ok(Node::cloned(got.node))
+        self.get_or_create_by(query, create, Location::caller())
+    }
+
+    #[inline(always)]
+    fn get_or_create_by<Q, E>(
+        &self,
+        query: &Q,
+        create: impl FnOnce(&Key) -> Made<R, E>,
+        caller: Caller,
+    ) -> Result<R, E>
+    where
+        Q: Query<Key> + ?Sized,
+        E: From<Error> + fmt::Display,
+        R: Clone,
+    {
+        let (hash, request) = (hash_of(query), self.core.request());
+        let node = match self.core.find_fast(hash, query, None) {
+            Fast::Hit(node) => node,
+            found => {
+                let has_key = matches!(found, Fast::Missing);
+                self.get_or_create_slow(hash, query, Request { has_key, ..request.by(caller) }, create)?
+            }
+        };
+        Ok(Node::cloned(node))
+    }
+
+    #[inline(never)]
+    fn get_or_create_slow<Q, E>(
+        &self,
+        hash: u64,
+        query: &Q,
+        request: Request,
+        create: impl FnOnce(&Key) -> Made<R, E>,
+    ) -> Result<Arc<Node<R>>, E>
+    where
+        Q: Query<Key> + ?Sized,
+        E: From<Error> + fmt::Display,
+    {
+        self.core.get_or_create(hash, query, request, create, share).map(|got| got.node)
     }
 
     /// Returns a clone of the resource with this key: from the cache, or else made by `make` and inserted.

@@ -28,7 +28,7 @@ use crate::caching::kernel::{CacheableKernel, CurrentAttachment};
 use crate::caching::kernel_cache::Asker;
 use crate::caching::policy::EvictionPolicy;
 use crate::caching::reporting::{CacheCounters, CacheMetrics};
-use crate::caching::shared::{Creators, Node, OnFailure, Request};
+use crate::caching::shared::{Creators, Fast, Node, OnFailure, Request};
 use crate::caching::sync::{Mutex, MutexGuard, RwLock};
 use crate::device::Device;
 use crate::error::Error;
@@ -213,17 +213,42 @@ impl<D: 'static> SharedRegistry<D> {
         let key = K::create_cache_key(params);
         let hash = hash_of(&key);
         let near = self.0.kernels.near::<SharedKernel<K, D>>();
-        if let Some(kernel) = near {
-            // Before the lock: the kernel is asked.
-            let asked_for = device.and_then(K::device_identity);
-            if let Some(node) = kernel.core.find(hash, &key, || kernel.core.check_device(asked_for))? {
-                return Ok(Node::cloned(node));
-            }
-        }
-        self.create_as::<K>(&key, hash, device, timeout, by)
+        // The kernel is asked before the lock.
+        let found = near.map(|near| near.core.find_fast(hash, &key, device.and_then(K::device_identity)));
+        // Cloned in one place, wherever it is from: a clone that came from several would go through memory.
+        let node = match found {
+            Some(Fast::Hit(node)) => node,
+            Some(Fast::Missing) => self.create_as::<K>(&key, hash, device, timeout, by, true)?,
+            Some(Fast::Declined) | None => self.get_or_create_slow::<K>(&key, hash, device, timeout, by)?,
+        };
+        Ok(Node::cloned(node))
     }
 
-    /// The rest of a look-up that found nothing.
+    #[cold]
+    #[inline(never)]
+    fn get_or_create_slow<K>(
+        &self,
+        key: &K::Key,
+        hash: u64,
+        device: Option<&D>,
+        timeout: Option<Duration>,
+        by: Asker<'_>,
+    ) -> Result<Arc<Node<K::CachedResource>>, Error>
+    where
+        K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
+    {
+        if let Some(kernel) = self.find::<K>() {
+            let asked_for = device.and_then(K::device_identity);
+            let check = || kernel.core.check_device(asked_for);
+            if let Some(node) = kernel.core.find(hash, key, asked_for, check)? {
+                return Ok(node);
+            }
+        }
+        self.create_as::<K>(key, hash, device, timeout, by, true)
+    }
+
+    /// The rest of a look-up that found nothing. `was_missing` is `true` if that was just now.
+    #[inline(never)]
     pub(super) fn create_as<K>(
         &self,
         key: &K::Key,
@@ -231,16 +256,17 @@ impl<D: 'static> SharedRegistry<D> {
         device: Option<&D>,
         timeout: Option<Duration>,
         by: Asker<'_>,
-    ) -> Result<K::CachedResource, Error>
+        was_missing: bool,
+    ) -> Result<Arc<Node<K::CachedResource>>, Error>
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
         let kernel = self.kernel::<K>()?;
-        let request = Request { timeout, caller: by.caller, ..kernel.core.request() };
+        let request = Request { timeout, caller: by.caller, has_key: was_missing, ..kernel.core.request() };
         let own = if device.is_none() { self.device() } else { None };
         let device = device.or(own.as_deref());
         let got = kernel.get_or_create(key, hash, device, request, by.outer, &mut self.clone())?;
-        Ok(Node::cloned(got.node))
+        Ok(got.node)
     }
 
     /// Returns a clone of the resource of kernel `K` with this key, if it is there: a hit, or nothing.

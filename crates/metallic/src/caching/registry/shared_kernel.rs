@@ -6,6 +6,7 @@ use std::sync::Arc;
 use metallic_instrumentation::{CacheKind, CacheName, SinkGuard};
 
 use super::keyed::SharedCache;
+use super::type_table::Erased;
 use crate::caching::clock::TimeSource;
 use crate::caching::gate::{CreationGate, kernel_key};
 use crate::caching::kernel::{CacheableKernel, Creation, Frame};
@@ -113,6 +114,12 @@ pub(super) trait ErasedShared: Any + Send + Sync {
     fn connect(&self, sink: Option<SinkGuard>) -> Option<Arc<Reporter>>;
     fn announce(&self);
     fn set_gate(&self, gate: Option<Arc<dyn CreationGate>>);
+}
+
+impl Erased for dyn ErasedShared {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
 }
 
 macro_rules! delegate_to_core {

@@ -2,6 +2,7 @@
 
 use std::any::{Any, TypeId};
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use crate::caching::drops::run_each;
 
@@ -68,6 +69,34 @@ impl<O: ?Sized> Cell<O> {
 impl<O: Erased + ?Sized> Cell<O> {
     fn new(value: Box<O>) -> Self {
         Self { type_id: value.as_any().type_id(), value: Some(value) }
+    }
+}
+
+/// A counted value of a forgotten type, seen from outside as the trait object `O`.
+pub(in crate::caching) struct Typed<O: ?Sized> {
+    /// As that of a [`Cell`].
+    type_id: TypeId,
+    value: Arc<O>,
+}
+
+impl<O: Erased + ?Sized> Typed<O> {
+    pub(in crate::caching) fn new(value: Arc<O>) -> Self {
+        Self { type_id: value.as_any().type_id(), value }
+    }
+}
+
+impl<O: ?Sized> Typed<O> {
+    pub(in crate::caching) fn value(&self) -> &Arc<O> {
+        &self.value
+    }
+
+    /// The value, if it is a `T`.
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "the downcast")]
+    pub(in crate::caching) fn get<T: 'static>(&self) -> Option<&T> {
+        // SAFETY: `type_id` is that of the value, which is a `T` therefore. It is borrowed for as long as this is, and what is
+        // counted stays where it is.
+        (self.type_id == TypeId::of::<T>()).then(|| unsafe { &*Arc::as_ptr(&self.value).cast::<T>() })
     }
 }
 

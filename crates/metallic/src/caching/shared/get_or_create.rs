@@ -43,7 +43,7 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         share: impl FnOnce(E, Arc<str>) -> (E, Option<Arc<Error>>, String),
     ) -> Result<Got<R>, E> {
         if !request.has_key {
-            if let Some(node) = self.find(hash, query, || self.check(request))? {
+            if let Some(node) = self.find(hash, query, request.device, || self.check(request))? {
                 return Ok(Got { node, ticks: 0 });
             }
         }

@@ -14,6 +14,15 @@ use crate::caching::drops::Foreign;
 use crate::caching::entries::hash_of;
 use crate::error::Error;
 
+/// The outcome of a look-up that does nothing but look.
+pub(in crate::caching) enum Fast<R> {
+    /// A hit, which was counted.
+    Hit(Arc<Node<R>>),
+    Missing,
+    /// There is more to do, or what is there is another device's. Nothing was counted.
+    Declined,
+}
+
 impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
     /// Returns the resource with this key, if it is there: a hit, or nothing.
     pub(in crate::caching) fn get<Q: Hash + Equivalent<Key> + ?Sized>(
@@ -29,11 +38,11 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         hash: u64,
         query: &Q,
     ) -> Option<Arc<Node<R>>> {
-        self.find(hash, query, || Ok(())).ok().flatten()
+        self.find(hash, query, None, || Ok(())).ok().flatten()
     }
 
-    /// [`get_hashed`](Self::get_hashed), unless `check` refuses what is there: then nothing is counted. It is
-    /// called under the lock, so that what it sees is true of the entry.
+    /// [`get_hashed`](Self::get_hashed), unless `check` refuses what is there, as it does if that is not of `device`: then nothing
+    /// is counted. It is asked under the lock, so that what it sees is true of the entry.
     ///
     /// # Errors
     /// Those of `check`.
@@ -42,15 +51,34 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         &self,
         hash: u64,
         query: &Q,
+        device: Option<u64>,
         check: impl FnOnce() -> Result<(), Error>,
     ) -> Result<Option<Arc<Node<R>>>, Error> {
+        match self.find_fast(hash, query, device) {
+            Fast::Hit(node) => Ok(Some(node)),
+            Fast::Missing => Ok(None),
+            Fast::Declined => self.find_slow(hash, query, check),
+        }
+    }
+
+    /// A look-up that has nothing to attend to but itself, of what was made on `device`, if that is known. It returns no error, so
+    /// that the compiler keeps what it found in registers.
+    #[inline(always)]
+    pub(in crate::caching) fn find_fast<Q: Equivalent<Key> + ?Sized>(
+        &self,
+        hash: u64,
+        query: &Q,
+        device: Option<u64>,
+    ) -> Fast<R> {
         let Some(now) = TimeSource::hit_stamp_before(self.head.fast_path_until()) else {
-            return self.find_slow(hash, query, check);
+            return Fast::Declined;
         };
         let mut state = self.lock();
-        let Some(id) = state.find(hash, query) else { return Ok(None) };
-        check()?;
-        Ok(Some(state.hit(id, now)))
+        let Some(id) = state.find(hash, query) else { return Fast::Missing };
+        if !self.is_on(device) {
+            return Fast::Declined;
+        }
+        Fast::Hit(state.hit(id, now))
     }
 
     #[cold]

@@ -97,12 +97,24 @@ impl<R> Node<R> {
 
     /// A clone of the resource, for a caller. Whoever calls `clone` and then lets go of the last hold on a resource that panics in
     /// its `Drop` loses the clone: what a function is about to return is not dropped by a panic.
+    #[inline(always)]
     pub(in crate::caching) fn cloned(node: Arc<Self>) -> R
     where
         R: Clone,
     {
-        let clone = Foreign::new(node.resource.clone());
-        drop(node);
+        let clone = node.resource.clone();
+        match Arc::into_inner(node) {
+            None => clone,
+            Some(last) => last.dropped_before(clone),
+        }
+    }
+
+    /// Out of line: a guard around the clone of each hit would send it through memory.
+    #[cold]
+    #[inline(never)]
+    fn dropped_before(self, clone: R) -> R {
+        let clone = Foreign::new(clone);
+        drop(self);
         clone.into_inner()
     }
 

@@ -19,7 +19,8 @@ pub(crate) struct Request {
     pub(in crate::caching) device: Option<u64>,
     /// Devices that were lost before.
     pub(in crate::caching) epoch: u64,
-    /// `true` if the key is built in any case: then one look under the lock finds the entry or reserves its place.
+    /// `true` if the key is built in any case, or was not here just now: then one look under the lock finds the entry or reserves
+    /// its place.
     pub(in crate::caching) has_key: bool,
     pub(in crate::caching) purpose: Purpose,
     pub(in crate::caching) caller: Option<Caller>,
@@ -85,6 +86,12 @@ impl<Key, R> SharedCore<Key, R> {
             Some(made_on) if made_on == asked_for => Ok(()),
             Some(made_on) => Err(Error::AnotherDevice { cache: self.name.clone(), made_on, asked_for }),
         }
+    }
+
+    /// Returns `true` if what is here was made on this device, as far as its maker tells devices apart.
+    #[inline(always)]
+    pub(super) fn is_on(&self, device: Option<u64>) -> bool {
+        device.is_none_or(|device| self.made_on.get().is_none_or(|made_on| made_on == device))
     }
 
     /// # Errors

@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use metallic_instrumentation::CacheName;
 
-use super::{LocalSharedCache, SharedCache, share};
+use super::{LocalSharedCache, SharedCache};
 use crate::caching::cache::Course;
 use crate::caching::entries::hash_of;
 use crate::caching::gate::Caller;
 use crate::caching::kernel::{Attachment, CurrentAttachment};
 use crate::caching::query::Query;
-use crate::caching::shared::{Made, Node, SharedCore};
+use crate::caching::shared::{Made, SharedCore};
 use crate::caching::slot::SlotContext;
 use crate::error::Error;
 
@@ -89,9 +89,7 @@ impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
         R: Clone,
     {
         let create = |key: &Key| create(&self.core, key, &self.home.attachment, make);
-        let request = self.core.request().by(caller);
-        let got = self.core.get_or_create(hash_of(query), query, request, create, share)?;
-        Ok(Node::cloned(got.node))
+        self.get_or_create_by(query, create, caller)
     }
 }
 

@@ -45,7 +45,8 @@ impl<D: 'static> SharedRegistry<D> {
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
         let by = Asker { outer: None, caller: None };
-        self.create_as::<K>(key, hash_of(key), None, None, by)
+        let node = self.create_as::<K>(key, hash_of(key), None, None, by, false)?;
+        Ok(node.resource.clone())
     }
 
     /// A registry of the same device, with nothing in it and no one to tell.

@@ -21,7 +21,8 @@ if ! rustup component list --installed --toolchain "$toolchain" 2>/dev/null | gr
 fi
 
 # The system's clock is real, so that what waits for it ends.
-export MIRIFLAGS="-Zmiri-disable-isolation"
+# Pointers that are gone are looked for every 100 000 blocks of code instead of 10 000: more memory for a fifth of the time.
+export MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-provenance-gc=100000"
 # The symbols of a backtrace take minutes.
 export RUST_BACKTRACE=0
 # A folder of its own: artifacts of two compilers would push each other out.

@@ -10,7 +10,9 @@ const KEYS: u64 = 24;
 
 /// Obtains every key, and prints how many this process created.
 pub(super) fn obtain_all(folder: &Path, start: &str) {
-    let store = DiskStore::open(folder, DiskOptions::new());
+    // On a machine that has much else to do, a process can be stopped for long with the ledger's lock: the others would do without
+    // their entry, as they should, and create what it was to save.
+    let store = DiskStore::open(folder, DiskOptions::new().with_lock_wait(Duration::from_secs(60)));
     let start: u64 = start.parse().unwrap();
     let mut created = 0;
     for number in (0..KEYS).map(|step| (start + step) % KEYS) {

@@ -86,13 +86,14 @@ pub const REFERENCE: &str = "CacheRegistry for each thread";
 pub const SINGLE_FLIGHT: &str = "quick_cache";
 
 /// All contenders.
-pub fn rows() -> [Row; 11] {
+pub fn rows() -> [Row; 12] {
     use crate::{ours, peers};
     [
         Row::new::<peers::OwnMap>("FxHashMap for each thread").own().unbounded(),
         Row::new::<ours::OwnRegistry>(REFERENCE).own(),
         Row::new::<ours::Locals>("LocalRegistry"),
         Row::new::<ours::Clones>("SharedRegistry"),
+        Row::new::<ours::Divided>("64 caches, locals"),
         Row::new::<peers::Quick>(SINGLE_FLIGHT),
         Row::new::<peers::Moka>("moka"),
         Row::new::<peers::Dash>("dashmap").unbounded(),

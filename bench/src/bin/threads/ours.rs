@@ -1,8 +1,14 @@
 //! The metallic registries.
 
-use metallic::caching::{CacheRegistry, CacheableKernel, EvictionPolicy, LocalRegistry, SharedRegistry};
+use std::hash::BuildHasher;
+
+use metallic::caching::{
+    CacheRegistry, CacheableKernel, EvictionPolicy, LocalRegistry, LocalSharedCache, SharedCache,
+    SharedRegistry,
+};
 use metallic::error::MetalError;
 use metallic_bench::workload::{Key, Params, Resource};
+use rustc_hash::FxBuildHasher;
 
 use crate::contender::{Contender, Reader};
 use crate::factory::Factory;
@@ -113,5 +119,51 @@ impl Reader for &SharedRegistry<Factory> {
     #[inline]
     fn get_or_create(&mut self, params: &Params) -> Resource {
         SharedRegistry::get_or_create::<Gemm>(self, params, None).expect("the factory never fails")
+    }
+}
+
+/// Caches of one registry that keys are divided among, as a program may do that evicts on all threads at once: each is exact, and
+/// all together are nearly.
+pub struct Divided {
+    caches: Vec<SharedCache<Key, Resource>>,
+    factory: Factory,
+}
+
+const PARTS: usize = 64;
+
+impl Contender for Divided {
+    type Reader<'a> = DividedLocals;
+
+    fn new(capacity: usize, factory: &Factory) -> Self {
+        let registry = SharedRegistry::<Factory>::with_device(factory.clone());
+        let part = |number: usize| {
+            let cache = registry.cache(format!("gemm {number}")).expect("names differ");
+            let room = capacity / PARTS + usize::from(number < capacity % PARTS);
+            cache.set_eviction_policy(EvictionPolicy::size_limited_lru(room));
+            cache
+        };
+        Self { caches: (0..PARTS).map(part).collect(), factory: factory.clone() }
+    }
+
+    fn reader(&self) -> DividedLocals {
+        let locals = self.caches.iter().map(SharedCache::local).collect();
+        DividedLocals { locals, factory: self.factory.clone() }
+    }
+}
+
+pub struct DividedLocals {
+    locals: Vec<LocalSharedCache<Key, Resource>>,
+    factory: Factory,
+}
+
+impl Reader for DividedLocals {
+    type Found<'a> = &'a Resource;
+
+    #[inline]
+    fn get_or_create(&mut self, params: &Params) -> &Resource {
+        let key = Key::new(params);
+        // Not the bits that a cache goes by itself.
+        let part = (FxBuildHasher.hash_one(&key) >> 40) as usize % PARTS;
+        self.locals[part].get_or_make(&key, || self.factory.make()).expect("nothing is refused")
     }
 }

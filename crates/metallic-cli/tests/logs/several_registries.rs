@@ -13,28 +13,62 @@ use metallic_instrumentation::{Event, Recorder, ResourceCacheAccess};
 
 const THREADS: u32 = 4;
 
+/// A registry that looks keys up at random, and tells its number to `recorder`.
+struct Worker {
+    registry: CacheRegistry<ManualClock>,
+    clock: ManualClock,
+    next: Box<dyn FnMut() -> u64>,
+    left: u32,
+}
+
+impl Worker {
+    fn new(number: u32, recorder: &Arc<Recorder>) -> Self {
+        let sink = Arc::new(Numbered { number, sink: recorder.clone() });
+        let clock = ManualClock::new();
+        let mut registry =
+            CacheRegistry::with_device(clock.clone()).with_clock(clock.clone()).with_sink(sink);
+        registry.set_eviction_policy::<Work>(EvictionPolicy::size_limited_lru(5 + number as usize));
+        Self { registry, clock, next: Box::new(dice(u64::from(number))), left: 700 + 450 * number }
+    }
+
+    /// Looks one key up; `false` if all is done.
+    fn step(&mut self) -> bool {
+        if self.left == 0 {
+            return false;
+        }
+        self.left -= 1;
+        self.registry.get_or_create::<Work>(&((self.next)() % 12), None).expect("it can be made");
+        self.clock.advance(Duration::from_millis(1));
+        true
+    }
+
+    fn metrics(&self) -> CacheMetrics {
+        self.registry.metrics::<Work>().expect("it was used")
+    }
+}
+
 /// Four threads with a registry each, all reporting to one sink at once.
 fn threads(recorder: &Arc<Recorder>) -> Vec<CacheMetrics> {
     thread::scope(|scope| {
         let work = |number: u32| {
-            let sink = Arc::new(Numbered { number, sink: recorder.clone() });
             move || {
-                let clock = ManualClock::new();
-                let mut registry =
-                    CacheRegistry::with_device(clock.clone()).with_clock(clock.clone()).with_sink(sink);
-                registry.set_eviction_policy::<Work>(EvictionPolicy::size_limited_lru(5 + number as usize));
-                let mut next = dice(u64::from(number));
-                for _ in 0..700 + 450 * number {
-                    registry.get_or_create::<Work>(&(next() % 12), None).expect("it can be made");
-                    clock.advance(Duration::from_millis(1));
+                let mut worker = Worker::new(number, recorder);
+                while worker.step() {
                     thread::yield_now();
                 }
-                registry.metrics::<Work>().expect("it was used")
+                worker.metrics()
             }
         };
         let running: Vec<_> = (1..=THREADS).map(|number| scope.spawn(work(number))).collect();
         running.into_iter().map(|thread| thread.join().expect("no thread panics")).collect()
     })
+}
+
+/// The same four registries, each of which takes its turn.
+fn in_turn(recorder: &Arc<Recorder>) -> Vec<CacheMetrics> {
+    let mut workers: Vec<_> = (1..=THREADS).map(|number| Worker::new(number, recorder)).collect();
+    while workers.iter_mut().filter_map(|worker| worker.step().then_some(())).count() > 0 {}
+    workers.iter().map(Worker::metrics).collect()
 }
 
 fn reported(events: &[Event]) -> Report {
@@ -88,8 +122,9 @@ fn four_threads_with_a_registry_each_are_replayed_exactly() {
 
 #[test]
 fn without_numbers_the_counters_of_several_registries_are_not_taken_for_restarts() {
+    // Not on threads: of those that happened to run one after the other, no one could tell.
     let recorder = Arc::new(Recorder::new());
-    let metrics = threads(&recorder);
+    let metrics = in_turn(&recorder);
     let unnumbered: Vec<Event> =
         recorder.events().into_iter().map(|event| Event { registry: None, ..event }).collect();
     let cache = &reported(&unnumbered).caches[0];

@@ -1,5 +1,6 @@
 //! The keys of a manifest by the phase of the program that first created them.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use metallic::manifest::Manifest;
@@ -24,16 +25,24 @@ pub(super) struct PhaseFigures {
 
 /// The phases of a manifest in the order of the program. `is_used` says of a key's label whether a run has used it.
 pub(super) fn phases(manifest: &Manifest, is_used: Option<&dyn Fn(&str) -> bool>) -> Vec<PhaseFigures> {
-    let figures = |phase: Option<&str>| {
-        let records = || manifest.records().filter(|record| record.phase.as_deref() == phase);
-        PhaseFigures {
-            phase: phase.map(str::to_owned),
-            keys: records().count() as u64,
-            cost_ns: records().map(|record| record.cost_ns).fold(0, u64::saturating_add),
-            used: is_used.map(|used| records().filter(|record| used(&record.label)).count() as u64),
-        }
+    let none = |phase: Option<&str>| PhaseFigures {
+        phase: phase.map(str::to_owned),
+        keys: 0,
+        cost_ns: 0,
+        used: is_used.map(|_| 0),
     };
-    manifest.phases().into_iter().map(figures).collect()
+    // One pass, whatever number of phases a program has.
+    let mut figures: BTreeMap<_, _> =
+        manifest.phases().into_iter().map(|phase| (phase, none(phase))).collect();
+    for record in manifest.records() {
+        let Some(figures) = figures.get_mut(&record.phase.as_deref()) else { continue };
+        figures.keys += 1;
+        figures.cost_ns = figures.cost_ns.saturating_add(record.cost_ns);
+        if let (Some(used), Some(is_used)) = (&mut figures.used, is_used) {
+            *used += u64::from(is_used(&record.label));
+        }
+    }
+    manifest.phases().iter().filter_map(|phase| figures.remove(phase)).collect()
 }
 
 /// Writes them as a table; nothing if no key has a phase.

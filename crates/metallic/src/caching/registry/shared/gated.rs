@@ -8,6 +8,7 @@ use crate::caching::entries::hash_of;
 use crate::caching::gate::CreationGate;
 use crate::caching::kernel::CacheableKernel;
 use crate::caching::kernel_cache::Asker;
+use crate::caching::shared::Node;
 use crate::caching::slot::SlotContext;
 use crate::error::Error;
 
@@ -46,7 +47,7 @@ impl<D: 'static> SharedRegistry<D> {
     {
         let by = Asker { outer: None, caller: None };
         let node = self.create_as::<K>(key, hash_of(key), None, None, by, false)?;
-        Ok(node.resource.clone())
+        Ok(Node::cloned(node))
     }
 
     /// A registry of the same device, with nothing in it and no one to tell.
@@ -62,7 +63,7 @@ impl<D: 'static> SharedRegistry<D> {
         let entries = self.find::<K>().map(|kernel| kernel.core.labelled_entries()).unwrap_or_default();
         entries
             .into_iter()
-            .map(|(key, label, node)| (K::Key::clone(&key), label, node.resource.clone()))
+            .map(|(key, label, node)| (K::Key::clone(&key), label, Node::cloned(node)))
             .collect()
     }
 

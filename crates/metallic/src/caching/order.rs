@@ -1,7 +1,7 @@
 //! Which entry is evicted next, and the history of each. Knows ids, stamps and counts, never a key or a resource.
 //!
-//! Every operation is O(1) but those that say otherwise. A hit changes the history of its entry, and its place in recency
-//! order while that is kept, and nothing else: the algorithms find out from the history what they missed.
+//! Every operation is O(1) but those that say otherwise. A hit changes the history of its entry and nothing else, but that it
+//! takes an entry out of the list of those that are next: the algorithms find out from the history what they missed.
 
 mod generations;
 mod heap;
@@ -175,7 +175,9 @@ impl Order {
     /// takes O(n log n). To SIEVE no entry is visited then; to S3-FIFO all are in the main queue, without hits.
     pub(super) fn set_policy(&mut self, policy: &EvictionPolicy) {
         let keeps_recency = policy.needs_recency();
-        self.nodes.keep_list(keeps_recency && !self.is_shared);
+        if !keeps_recency {
+            self.nodes.dissolve_list();
+        }
         if !keeps_recency || !self.is_shared {
             self.heap = None;
         } else if self.heap.is_none() {
@@ -221,7 +223,8 @@ impl Order {
         matches!(&self.victims, Victims::S3Fifo(queues) if queues.is_mid_eviction())
     }
 
-    /// The entry unused for longest; `None` if there is none, or if the policy does not need recency order.
+    /// The entry unused for longest; `None` if there is none. To be asked while the policy needs recency order. See
+    /// [`Nodes::least_recent`] for what it costs.
     #[inline(always)]
     pub(super) fn least_recent(&mut self, uses: &mut impl FnMut(EntryId) -> Option<Uses>) -> Option<EntryId> {
         if !self.is_shared {
@@ -230,7 +233,7 @@ impl Order {
         self.least_recent_of_heap(uses)
     }
 
-    /// The entry used last, as far as it was told; `None` if there is none. O(n) while recency order is not kept.
+    /// The entry used last, as far as it was told; `None` if there is none. O(n).
     pub(super) fn most_recent(&self) -> Option<EntryId> {
         if self.is_shared {
             return self.nodes.ids().max_by_key(|id| last_use(&self.nodes, *id));

@@ -69,8 +69,7 @@ impl Generations {
 
 impl Order {
     /// Begins the next generation at `now`, and returns `false` if no policy asks for generations. `uses` is as for
-    /// [`next_victim`](Self::next_victim). O(1) for each entry that was used in the generation that ends; in the shared form
-    /// O(n), since uses are learned of by asking.
+    /// [`next_victim`](Self::next_victim). O(n).
     pub(in crate::caching) fn next_generation(
         &mut self,
         now: u64,
@@ -98,8 +97,9 @@ impl Order {
                 generations.note(id, reuse_count);
             }
         } else {
-            let mut latest = nodes.newest_use_first();
-            while latest.next().is_some_and(|id| generations.note(id, nodes.reuse_count(id))) {}
+            for id in nodes.ids() {
+                generations.note(id, nodes.reuse_count(id));
+            }
         }
         generations.begin_next(now, nodes.removals());
         true

@@ -1,14 +1,16 @@
-//! The history of each entry, and the order in which they were used: a list threaded through the nodes, kept only while a
-//! policy asks for it; otherwise each use has a number from which the order can be made.
+//! The history of each entry, and the order in which they were used. A use is numbered, and moves nothing; a list of the entries
+//! that were used first is threaded through the nodes, and made of the numbers when a policy asks who is next and it is empty.
 
-use super::links::{Link, SENTINEL, link_last, reserve_one, unlink, validate, walk};
+mod recency;
+
+use self::recency::List;
+use super::links::{Link, SENTINEL, link_last, reserve_one, unlink};
 use super::{EntryHistory, EntryId, Uses};
 
 /// The fields that a hit reads and writes, and those that fit next to them in half a cache line.
 #[derive(Clone, Copy)]
 struct Node {
-    /// From the least recently used entry to the most; while that list is not kept, the halves of the number of the last
-    /// use. The vacant places are chained through `next`.
+    /// The halves of the number of the last use, or the place in the list. The vacant places are chained through `next`.
     recency: Link,
     last_used: u64,
     reuse_count: u64,
@@ -19,14 +21,17 @@ struct Node {
 /// Uses that have numbers of their own between two removals. More take those that are for after the next ones.
 const USES_BETWEEN_REMOVALS: u64 = 1 << 16;
 
+/// Set in every number of a use, and in no link: no place is that far.
+const NUMBERED: u64 = 1 << 63;
+
 /// The number before those of the uses after this many removals.
 fn first_number(removals: u64) -> u64 {
-    removals.saturating_mul(USES_BETWEEN_REMOVALS)
+    NUMBERED | removals.saturating_mul(USES_BETWEEN_REMOVALS)
 }
 
 /// The number of removals before the use with this number.
 pub(super) fn removals_before(number: u64) -> u64 {
-    number / USES_BETWEEN_REMOVALS
+    (number & !NUMBERED) / USES_BETWEEN_REMOVALS
 }
 
 /// The reuse count of a vacant place.
@@ -49,6 +54,12 @@ impl Node {
     fn use_number(&self) -> u64 {
         u64::from(self.recency.prev) | u64::from(self.recency.next) << 32
     }
+
+    /// Returns `false` if the entry is in the list.
+    #[inline]
+    fn is_numbered(&self) -> bool {
+        self.recency.next >= (NUMBERED >> 32) as u32
+    }
 }
 
 /// The nodes of all entries, by id. Place 0 is the list's sentinel.
@@ -59,8 +70,10 @@ pub(super) struct Nodes {
     /// The first of the vacant places.
     vacant: u32,
     len: usize,
-    listed: bool,
-    /// The number given last to a use, while the list is not kept.
+    /// The entries in the list. All others were used after all of these.
+    listed: usize,
+    list: List,
+    /// The number given last to a use.
     last_use: u64,
     last_creation: u32,
 }
@@ -72,15 +85,16 @@ impl Nodes {
             created_at: vec![0],
             vacant: SENTINEL,
             len: 0,
-            listed: false,
-            last_use: 0,
+            listed: 0,
+            list: List::NONE,
+            last_use: NUMBERED,
             last_creation: 0,
         }
     }
 
     /// Removes all entries and gives their memory back.
     pub(super) fn clear(&mut self) {
-        *self = Self { listed: self.listed, ..Self::new() };
+        *self = Self::new();
     }
 
     #[inline]
@@ -99,7 +113,8 @@ impl Nodes {
     }
 
     pub(super) fn add_place(&mut self, capacity: usize) {
-        let place = u32::try_from(self.places.len()).expect("a cache has fewer than 2^32 entries");
+        let place = u32::try_from(self.places.len()).ok().filter(|place| *place < 1 << 31);
+        let place = place.expect("a cache has fewer than 2^31 entries");
         reserve_one(&mut self.places, capacity);
         reserve_one(&mut self.created_at, capacity);
         self.places.push(Node::VACANT);
@@ -122,8 +137,9 @@ impl Nodes {
         node.reuse_count = 0;
         node.creation_number = self.last_creation;
         node.creation_ticks = creation_ticks as f32;
-        if self.listed {
+        if self.listed == self.len && self.listed > 0 {
             link_last(places, SENTINEL, id.0, |node| &mut node.recency);
+            self.listed += 1;
         } else {
             self.last_use += 1;
             node.set_use_number(self.last_use);
@@ -143,8 +159,9 @@ impl Nodes {
     #[inline(always)]
     pub(super) fn remove(&mut self, id: EntryId) {
         let places = &mut self.places[..];
-        if self.listed {
+        if !places[id.index()].is_numbered() {
             unlink(places, id.0, |node| &mut node.recency);
+            self.listed -= 1;
         }
         let node = &mut places[id.index()];
         node.reuse_count = VACANT;
@@ -155,21 +172,17 @@ impl Nodes {
 
     #[inline(always)]
     pub(super) fn touch(&mut self, id: EntryId, now: u64) {
-        // A slice of its own, so that the compiler knows that no link written changes where the nodes are.
-        let places = &mut self.places[..];
-        let node = &mut places[id.index()];
+        let node = &mut self.places[id.index()];
         node.last_used = now;
         node.reuse_count += 1;
-        if self.listed {
-            unlink(places, id.0, |node| &mut node.recency);
-            link_last(places, SENTINEL, id.0, |node| &mut node.recency);
-        } else {
-            self.last_use += 1;
-            node.set_use_number(self.last_use);
+        if !node.is_numbered() {
+            return self.leave_list(id);
         }
+        self.last_use += 1;
+        node.set_use_number(self.last_use);
     }
 
-    /// Notes uses that were counted elsewhere, while the list is not kept.
+    /// Notes uses that were counted elsewhere, of an entry that is not in the list.
     pub(super) fn record_uses(&mut self, id: EntryId, uses: Uses) {
         let node = &mut self.places[id.index()];
         node.last_used = node.last_used.max(uses.last_used);
@@ -187,58 +200,6 @@ impl Nodes {
         removals_before(self.last_use)
     }
 
-    /// Keeps the list from now on, or stops keeping it. The order is exact either way: the list is made by sorting the
-    /// entries by the numbers of their last use, in O(n log n), and given up by numbering them, in O(n).
-    pub(super) fn keep_list(&mut self, keep: bool) {
-        if keep == self.listed {
-            return;
-        }
-        let in_order = self.by_recency();
-        self.listed = keep;
-        self.places[SENTINEL as usize].recency = Link::default();
-        for id in in_order {
-            if keep {
-                link_last(&mut self.places, SENTINEL, id.0, |node| &mut node.recency);
-            } else {
-                self.last_use += 1;
-                self.places[id.index()].set_use_number(self.last_use);
-            }
-        }
-    }
-
-    /// The entry unused for longest; `None` if there is none, or if the list is not kept.
-    #[inline]
-    pub(super) fn least_recent(&self) -> Option<EntryId> {
-        let first = self.places[SENTINEL as usize].recency.next;
-        (self.listed && first != SENTINEL).then_some(EntryId(first))
-    }
-
-    /// The entry used last; `None` if there is none. O(n) while the list is not kept.
-    pub(super) fn most_recent(&self) -> Option<EntryId> {
-        if !self.listed {
-            return self.ids().max_by_key(|id| self.use_number(*id));
-        }
-        let last = self.places[SENTINEL as usize].recency.prev;
-        (last != SENTINEL).then_some(EntryId(last))
-    }
-
-    /// The number of entries used before this one. O(n).
-    pub(super) fn count_used_before(&self, id: EntryId) -> usize {
-        if !self.listed {
-            return self.ids().filter(|other| self.use_number(*other) < self.use_number(id)).count();
-        }
-        walk(&self.places, SENTINEL, |node| node.recency).take_while(|place| *place != id.0).count()
-    }
-
-    /// The entries of the list from the most recently used one; none while it is not kept.
-    pub(super) fn newest_use_first(&self) -> impl Iterator<Item = EntryId> + '_ {
-        let mut place = SENTINEL;
-        std::iter::from_fn(move || {
-            place = self.places[place as usize].recency.prev;
-            (self.listed && place != SENTINEL).then_some(EntryId(place))
-        })
-    }
-
     pub(super) fn is_vacant(&self, id: EntryId) -> bool {
         self.places[id.index()].reuse_count == VACANT
     }
@@ -253,21 +214,6 @@ impl Nodes {
         let mut ids: Vec<EntryId> = self.ids().collect();
         ids.sort_unstable_by_key(|id| self.places[id.index()].creation_number);
         ids
-    }
-
-    /// All entries from the least recently used to the most.
-    fn by_recency(&self) -> Vec<EntryId> {
-        if self.listed {
-            return walk(&self.places, SENTINEL, |node| node.recency).map(EntryId).collect();
-        }
-        let mut ids: Vec<EntryId> = self.ids().collect();
-        ids.sort_unstable_by_key(|id| self.use_number(*id));
-        ids
-    }
-
-    /// The number of the last use, while the list is not kept.
-    pub(super) fn use_number(&self, id: EntryId) -> u64 {
-        self.places[id.index()].use_number()
     }
 
     #[inline]
@@ -294,24 +240,21 @@ impl Nodes {
 
     /// Gives each entry the place that `map` has for its old one.
     pub(super) fn renumber(&mut self, map: &[u32], places: usize) {
-        if self.listed {
-            for node in self.places.iter_mut().filter(|node| node.reuse_count != VACANT) {
-                node.recency = node.recency.map(|place| map[place as usize]);
-            }
-            let sentinel = &mut self.places[SENTINEL as usize].recency;
-            *sentinel = sentinel.map(|place| map[place as usize]);
+        let in_list = |(place, node): &(usize, &mut Node)| {
+            *place == SENTINEL as usize || node.reuse_count != VACANT && !node.is_numbered()
+        };
+        for (_, node) in self.places.iter_mut().enumerate().filter(in_list) {
+            node.recency = node.recency.map(|place| map[place as usize]);
         }
         super::renumber_array(&mut self.places, map, places, Node::VACANT);
         super::renumber_array(&mut self.created_at, map, places, 0);
         self.vacant = SENTINEL;
     }
 
-    /// Panics unless the list, if it is kept, holds every entry once, in both directions, and every other place is vacant.
+    /// Panics unless every entry has a number or is in the list, and every other place is vacant.
     pub(super) fn validate(&self) {
         assert_eq!(self.ids().count(), self.len, "the entries are as many as are counted");
-        if self.listed {
-            validate(&self.places, SENTINEL, self.len, |node| node.recency);
-        }
+        self.validate_list();
         let mut vacant = 0;
         let mut place = self.vacant;
         while place != SENTINEL && vacant <= self.places.len() {

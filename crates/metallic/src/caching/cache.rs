@@ -9,7 +9,7 @@ mod remove;
 mod reserve;
 
 use super::clock::TimeSource;
-use super::entries::{Entries, Entry};
+use super::entries::{Entry, Ids, drop_each};
 use super::order::{EntryId, Order, Uses};
 use super::policy::EvictionPolicy;
 use super::reporting::{CacheMetrics, Counters, LastEvent};
@@ -20,8 +20,11 @@ pub(super) use self::reserve::Reservation;
 
 /// The entries of one cache. Moments are stamps of its time source.
 pub(super) struct Cache<Key, R> {
-    entries: Entries<Key, R>,
-    order: Order,
+    ids: Ids,
+    order: Order<Entry<Key, R>>,
+    /// The bytes that each resource was said to hold when it was inserted, by id: the figure that is taken off when it is removed,
+    /// whatever the resource would say by then. Empty until a resource holds something.
+    bytes: Vec<u64>,
     time: TimeSource,
     /// Before this stamp no entry can have been idle for too long.
     nothing_expires_before: u64,
@@ -37,10 +40,11 @@ pub(super) struct Cache<Key, R> {
 }
 
 impl<Key, R> Cache<Key, R> {
-    pub(super) fn new(order: Order, time: TimeSource, policy: EvictionPolicy) -> Self {
+    pub(super) fn new(order: Order<Entry<Key, R>>, time: TimeSource, policy: EvictionPolicy) -> Self {
         let mut cache = Self {
-            entries: Entries::default(),
+            ids: Ids::default(),
             order,
+            bytes: Vec::new(),
             time,
             nothing_expires_before: u64::MAX,
             watched_since: 0,
@@ -116,27 +120,27 @@ impl<Key, R> Cache<Key, R> {
 
     #[inline]
     pub(super) fn get(&self, id: EntryId) -> &Entry<Key, R> {
-        self.entries.get(id)
+        self.order.get(id)
     }
 
     /// All entries, in no order.
     pub(super) fn entries(&self) -> impl Iterator<Item = &Entry<Key, R>> {
-        self.entries.ids().map(|id| self.entries.get(id))
+        self.ids.iter().map(|id| self.order.get(id))
     }
 
     /// The keys of all entries, in no order, and how often each was found.
     pub(super) fn entries_by_use(&self) -> impl Iterator<Item = (&Key, u64)> {
-        self.entries.ids().map(|id| (&self.entries.get(id).key, self.order.history(id).reuse_count))
+        self.ids.iter().map(|id| (&self.order.get(id).key, self.order.history(id).reuse_count))
     }
 
     #[inline]
     pub(super) fn resource_mut(&mut self, id: EntryId) -> &mut R {
-        self.entries.resource_mut(id)
+        &mut self.order.get_mut(id).resource
     }
 
     #[inline]
     pub(super) fn bytes(&self, id: EntryId) -> u64 {
-        self.entries.bytes(id)
+        self.bytes.get(id.index()).copied().unwrap_or(0)
     }
 
     /// The entries from the oldest to the newest, in O(n log n).
@@ -146,8 +150,7 @@ impl<Key, R> Cache<Key, R> {
 
     /// The metrics at `now` without the last event. O(n). `uses` is as for [`expire`](Self::expire).
     pub(super) fn snapshot(&self, now: u64, uses: impl Fn(&R) -> Option<Uses>) -> CacheMetrics {
-        let uses = |id| self.entries.try_get(id).and_then(|entry| uses(&entry.resource));
-        self.counters.snapshot(&self.order, uses, &self.time, now)
+        self.counters.snapshot(&self.order, |entry| uses(&entry.resource), &self.time, now)
     }
 
     /// The last thing that happened, and the key that it happened to.
@@ -158,7 +161,7 @@ impl<Key, R> Cache<Key, R> {
             LastEvent::Miss(id) => Some(id),
             _ => None,
         };
-        (event, id.and_then(|id| self.entries.try_get(id)).map(|entry| &entry.key))
+        (event, id.and_then(|id| self.order.try_get(id)).map(|entry| &entry.key))
     }
 
     /// See [`Order::set_removals`].
@@ -168,8 +171,13 @@ impl<Key, R> Cache<Key, R> {
 
     /// Notes the uses of all entries that this cache was not told of. O(n).
     pub(super) fn learn(&mut self, uses: impl Fn(&R) -> Option<Uses>) {
-        let entries = &self.entries;
-        self.order.learn(|id| entries.try_get(id).and_then(|entry| uses(&entry.resource)));
+        self.order.learn(|entry| uses(&entry.resource));
+    }
+}
+
+impl<Key, R> Drop for Cache<Key, R> {
+    fn drop(&mut self) {
+        drop_each(self.order.take_values().into_iter().map(|(_, entry)| entry));
     }
 }
 
@@ -177,7 +185,8 @@ impl<Key: Eq + std::hash::Hash, R> Cache<Key, R> {
     /// Panics if the structures of this cache disagree with each other. O(n), for tests.
     pub(super) fn validate(&self) {
         self.order.validate();
-        self.entries.validate(self.len());
+        assert_eq!(self.ids.len(), self.len(), "index and order hold every entry");
+        self.ids.validate(|id| &self.order.get(id).key);
         for stamps in self.order.stamps_in_order().into_iter().flatten() {
             let mut latest = 0;
             let in_order = |stamp: &u64| {

@@ -15,7 +15,7 @@ mod tests;
 mod victims;
 
 use generations::Generations;
-use heap::{LastUse, RecencyHeap};
+use heap::{RecencyHeap, last_use};
 use links::CreationList;
 pub(super) use links::reserve_one;
 use nodes::Nodes;
@@ -59,13 +59,14 @@ pub(super) struct Uses {
 }
 
 /// Of whom every use is told by [`Order::touch`].
-pub(super) fn all_told(_: EntryId) -> Option<Uses> {
+pub(super) fn all_told<T>(_: EntryId, _: &T) -> Option<Uses> {
     None
 }
 
-/// The order of the entries of one cache.
-pub(super) struct Order {
-    nodes: Nodes,
+/// The order of the entries of one cache, and their values: next to what a use changes of them, since whoever uses an entry wants its
+/// value, too.
+pub(super) struct Order<T> {
+    nodes: Nodes<T>,
     /// Finds the entry to evict to make room.
     victims: Victims,
     /// Recency order in the shared form, while a policy needs it.
@@ -75,7 +76,7 @@ pub(super) struct Order {
     is_shared: bool,
 }
 
-impl Order {
+impl<T> Order<T> {
     /// An order that is told of every use by [`touch`](Self::touch).
     pub(super) fn new() -> Self {
         let (nodes, victims) = (Nodes::new(), Victims::LeastRecent);
@@ -96,11 +97,18 @@ impl Order {
     /// Inserts an entry as the newest and the most recently used one. By its `hash`, it is recognized when it comes back. No
     /// room is reserved beyond `capacity` entries.
     #[inline(always)]
-    pub(super) fn insert(&mut self, now: u64, creation_ticks: u64, hash: u64, capacity: usize) -> EntryId {
+    pub(super) fn insert(
+        &mut self,
+        now: u64,
+        creation_ticks: u64,
+        hash: u64,
+        capacity: usize,
+        value: T,
+    ) -> EntryId {
         if self.nodes.is_full() {
             self.add_place(capacity);
         }
-        let id = self.nodes.insert(now, creation_ticks);
+        let id = self.nodes.insert(now, creation_ticks, value);
         if !matches!(self.victims, Victims::LeastRecent) {
             self.victims.insert(id, hash);
         }
@@ -115,8 +123,15 @@ impl Order {
 
     /// [`insert`](Self::insert) of an entry that was here before, and had this history. To SIEVE it is visited if it was ever
     /// used again, and to S3-FIFO its uses count.
-    pub(super) fn restore(&mut self, now: u64, history: EntryHistory, hash: u64, capacity: usize) -> EntryId {
-        let id = self.insert(now, 0, hash, capacity);
+    pub(super) fn restore(
+        &mut self,
+        now: u64,
+        history: EntryHistory,
+        hash: u64,
+        capacity: usize,
+        value: T,
+    ) -> EntryId {
+        let id = self.insert(now, 0, hash, capacity, value);
         self.nodes.restore(id, history);
         if let Some(generations) = &mut self.generations {
             generations.insert(id, history.reuse_count);
@@ -126,21 +141,38 @@ impl Order {
 
     /// Takes an entry out.
     #[inline(always)]
-    pub(super) fn remove(&mut self, id: EntryId) {
+    pub(super) fn remove(&mut self, id: EntryId) -> T {
         if !matches!(self.victims, Victims::LeastRecent) {
             self.victims.remove(id);
         }
         if let Some(heap) = &mut self.heap {
             heap.remove(id);
         }
-        self.nodes.remove(id);
+        self.nodes.remove(id)
     }
 
-    /// Notes a use of an entry.
+    /// The value of an entry.
     #[inline(always)]
-    pub(super) fn touch(&mut self, id: EntryId, now: u64) {
+    pub(super) fn get(&self, id: EntryId) -> &T {
+        self.nodes.get(id)
+    }
+
+    /// The value of an entry, unless it was removed.
+    #[inline(always)]
+    pub(super) fn try_get(&self, id: EntryId) -> Option<&T> {
+        self.nodes.try_get(id)
+    }
+
+    #[inline(always)]
+    pub(super) fn get_mut(&mut self, id: EntryId) -> &mut T {
+        self.nodes.get_mut(id)
+    }
+
+    /// Notes a use of an entry, and returns its value.
+    #[inline(always)]
+    pub(super) fn touch(&mut self, id: EntryId, now: u64) -> &mut T {
         // The heap learns of it when it looks.
-        self.nodes.touch(id, now);
+        self.nodes.touch(id, now)
     }
 
     /// Notes uses that were counted elsewhere: `reuse_count` in all.
@@ -156,10 +188,10 @@ impl Order {
     }
 
     /// Notes the uses of all entries that were not told of. O(n).
-    pub(super) fn learn(&mut self, uses: impl Fn(EntryId) -> Option<Uses>) {
+    pub(super) fn learn(&mut self, uses: impl Fn(&T) -> Option<Uses>) {
         let ids: Vec<_> = self.nodes.ids().collect();
         for id in ids {
-            refreshed_count(&mut self.nodes, id, &mut |id| uses(id));
+            refreshed_count(&mut self.nodes, id, &mut |_, value| uses(value));
         }
     }
 
@@ -199,7 +231,10 @@ impl Order {
     /// The entry to evict to make room, which must then be removed; `None` if there is none. `uses` is asked for the uses of
     /// an entry that is looked at, if not all were told.
     #[inline(always)]
-    pub(super) fn next_victim(&mut self, uses: &mut impl FnMut(EntryId) -> Option<Uses>) -> Option<EntryId> {
+    pub(super) fn next_victim(
+        &mut self,
+        uses: &mut impl FnMut(EntryId, &T) -> Option<Uses>,
+    ) -> Option<EntryId> {
         if matches!(self.victims, Victims::LeastRecent) {
             return self.least_recent(uses);
         }
@@ -207,7 +242,7 @@ impl Order {
     }
 
     /// [`next_victim`](Self::next_victim) of an order other than that of use.
-    fn next_in_line(&mut self, uses: &mut impl FnMut(EntryId) -> Option<Uses>) -> Option<EntryId> {
+    fn next_in_line(&mut self, uses: &mut impl FnMut(EntryId, &T) -> Option<Uses>) -> Option<EntryId> {
         let nodes = &mut self.nodes;
         match &mut self.victims {
             Victims::LeastRecent => None,
@@ -221,33 +256,6 @@ impl Order {
     #[inline]
     pub(super) fn is_mid_eviction(&self) -> bool {
         matches!(&self.victims, Victims::S3Fifo(queues) if queues.is_mid_eviction())
-    }
-
-    /// The entry unused for longest; `None` if there is none. To be asked while the policy needs recency order. See
-    /// [`Nodes::least_recent`] for what it costs.
-    #[inline(always)]
-    pub(super) fn least_recent(&mut self, uses: &mut impl FnMut(EntryId) -> Option<Uses>) -> Option<EntryId> {
-        if !self.is_shared {
-            return self.nodes.least_recent();
-        }
-        self.least_recent_of_heap(uses)
-    }
-
-    /// The entry used last, as far as it was told; `None` if there is none. O(n).
-    pub(super) fn most_recent(&self) -> Option<EntryId> {
-        if self.is_shared {
-            return self.nodes.ids().max_by_key(|id| last_use(&self.nodes, *id));
-        }
-        self.nodes.most_recent()
-    }
-
-    /// The number of entries whose last use, as far as it was told, was before that of this one. O(n).
-    pub(super) fn count_used_before(&self, id: EntryId) -> usize {
-        if self.is_shared {
-            let used = last_use(&self.nodes, id);
-            return self.nodes.ids().filter(|other| last_use(&self.nodes, *other) < used).count();
-        }
-        self.nodes.count_used_before(id)
     }
 
     /// All entries from the oldest to the newest, in O(n log n).
@@ -273,8 +281,13 @@ impl Order {
 
     /// The histories of all entries, in no order: one look at each, and at most at three vacant places beside it where
     /// [`compact`](Self::compact) is called after evictions.
-    pub(super) fn histories(&self) -> impl Iterator<Item = (EntryId, EntryHistory)> + '_ {
-        self.nodes.ids().map(|id| (id, self.nodes.history(id)))
+    pub(super) fn histories(&self) -> impl Iterator<Item = (&T, EntryHistory)> + '_ {
+        self.nodes.ids().map(|id| (self.nodes.get(id), self.nodes.history(id)))
+    }
+
+    /// Takes out the values of all entries, in no order. [`clear`](Self::clear) is to be called next.
+    pub(super) fn take_values(&mut self) -> Vec<(EntryId, T)> {
+        self.nodes.take_values()
     }
 
     /// Removes all entries, forgets those that were evicted, and gives the memory back. The policy stays.
@@ -303,7 +316,7 @@ impl Order {
         let renumbering = Renumbering::of(self.nodes.ids(), self.nodes.places());
         let map = &renumbering.map;
         let places = self.len() + 1;
-        self.nodes.renumber(map, places);
+        self.nodes.renumber(&renumbering, places);
         if let Some(heap) = &mut self.heap {
             heap.renumber(map, places);
         }
@@ -358,41 +371,19 @@ impl Order {
             }
         }
     }
-
-    fn new_heap(&self) -> RecencyHeap {
-        let mut uses: Vec<_> = self.nodes.ids().map(|id| (last_use(&self.nodes, id), id)).collect();
-        uses.sort_unstable_by_key(|(last_use, _)| *last_use);
-        RecencyHeap::new(self.nodes.places(), uses.into_iter())
-    }
-
-    fn least_recent_of_heap(&mut self, uses: &mut impl FnMut(EntryId) -> Option<Uses>) -> Option<EntryId> {
-        let heap = self.heap.as_mut()?;
-        // So many steps bring every entry up to date. Uses by other threads meanwhile must not keep the search going.
-        for _ in 0..self.nodes.len() {
-            let (known, id) = heap.first()?;
-            refreshed_count(&mut self.nodes, id, uses);
-            let last_use = last_use(&self.nodes, id);
-            if last_use == known {
-                break;
-            }
-            heap.update(id, last_use);
-        }
-        heap.first().map(|(_, id)| id)
-    }
 }
 
 /// The reuse count of an entry after its uses were asked for.
 #[inline(always)]
-fn refreshed_count(nodes: &mut Nodes, id: EntryId, uses: &mut impl FnMut(EntryId) -> Option<Uses>) -> u64 {
-    if let Some(uses) = uses(id) {
+fn refreshed_count<T>(
+    nodes: &mut Nodes<T>,
+    id: EntryId,
+    uses: &mut impl FnMut(EntryId, &T) -> Option<Uses>,
+) -> u64 {
+    if let Some(uses) = uses(id, nodes.get(id)) {
         nodes.record_uses(id, uses);
     }
     nodes.reuse_count(id)
-}
-
-/// In the shared form, whose nodes keep no list.
-fn last_use(nodes: &Nodes, id: EntryId) -> LastUse {
-    LastUse { stamp: nodes.last_used(id), number: nodes.use_number(id) }
 }
 
 /// Fewer places are not worth a compaction.

@@ -34,9 +34,7 @@ const CORE: Layout<'_> = Layout {
     order: &ORDER,
     // Tests are outside of the order, and of the core.
     outside: &["mod", "eviction_tests"],
-    also_elsewhere: &[
-        "find", "for_each", "get", "get_mut", "is_empty", "iter", "iter_mut", "len", "map", "push", "retain",
-    ],
+    also_elsewhere: &["find", "for_each", "is_empty", "iter", "iter_mut", "len", "map", "push", "retain"],
     extensions: &[
         // A creation names no registry, but may ask the one that it is for.
         ("registry/nested", "Creation"),

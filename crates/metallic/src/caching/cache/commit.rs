@@ -72,13 +72,24 @@ impl<Key, R> Cache<Key, R> {
             self.counters.load_ticks = self.counters.load_ticks.saturating_add(elapsed.own_ticks);
         }
         self.counters.bytes += u128::from(bytes);
-        let id = self.order.insert(elapsed.done, elapsed.ticks, hash, self.capacity);
-        self.entries.insert(id, hash, entry, bytes, self.capacity);
+        let id = self.order.insert(elapsed.done, elapsed.ticks, hash, self.capacity, entry);
+        self.ids.insert(id, hash, self.capacity);
+        if bytes > 0 || !self.bytes.is_empty() {
+            self.set_bytes(id, bytes);
+        }
         self.counters.note(LastEvent::Miss(id));
         if self.expires() {
             self.watch();
         }
         id
+    }
+
+    #[cold]
+    pub(super) fn set_bytes(&mut self, id: EntryId, bytes: u64) {
+        if self.bytes.len() <= id.index() {
+            self.bytes.resize(id.index() + 1, 0);
+        }
+        self.bytes[id.index()] = bytes;
     }
 
     /// Gives up a place whose creation failed or panicked.

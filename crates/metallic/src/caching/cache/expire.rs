@@ -4,6 +4,7 @@ use metallic_instrumentation::RemovalCause;
 
 use super::{Cache, Departures};
 use crate::caching::clock::saturating_ns;
+use crate::caching::entries::Entry;
 use crate::caching::order::{EntryId, Uses, all_told};
 use crate::caching::policy::EvictionReason;
 use crate::caching::reporting::LastEvent;
@@ -37,8 +38,7 @@ impl<Key, R> Cache<Key, R> {
         let mut last = None;
         // Entries are evicted in recency order, and an entry used later is idle for no more time and no more generations.
         while self.len() > self.policy.min_entries() {
-            let entries = &self.entries;
-            let mut uses = |id| uses(&entries.get(id).resource);
+            let mut uses = |_, entry: &Entry<Key, R>| uses(&entry.resource);
             let Some(id) = self.order.least_recent(&mut uses) else { break };
             let Some(reason) = self.reason_to_expire(id, now) else { break };
             self.detach(id, RemovalCause::IdleTimeout, &mut departures);
@@ -61,8 +61,7 @@ impl<Key, R> Cache<Key, R> {
         now: u64,
         uses: impl Fn(&R) -> Option<Uses>,
     ) -> bool {
-        let entries = &self.entries;
-        let is_limited = self.order.next_generation(now, &mut |id| uses(&entries.get(id).resource));
+        let is_limited = self.order.next_generation(now, &mut |_, entry| uses(&entry.resource));
         if is_limited {
             self.watch();
         }

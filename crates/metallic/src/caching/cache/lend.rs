@@ -11,9 +11,9 @@ impl<Key, R> Cache<Key, R> {
         let mut history = self.order.history(id);
         history.reuse_count += 1;
         self.counters.hits += 1;
-        self.order.remove(id);
+        self.ids.remove(id);
         self.pending += 1;
-        (self.entries.take(id), history)
+        (self.order.remove(id), history)
     }
 
     /// Completes a creation whose resource has a holder from the start.
@@ -40,8 +40,11 @@ impl<Key, R> Cache<Key, R> {
         uses: impl Fn(&R) -> Option<Uses>,
     ) -> (EntryId, Departures<Key, R>) {
         self.pending -= 1;
-        let id = self.order.restore(now, history, hash, self.capacity);
-        self.entries.insert(id, hash, entry, 0, self.capacity);
+        let id = self.order.restore(now, history, hash, self.capacity, entry);
+        self.ids.insert(id, hash, self.capacity);
+        if !self.bytes.is_empty() {
+            self.set_bytes(id, 0);
+        }
         let is_over = |cache: &Self| cache.len().saturating_add(cache.pending) > cache.capacity;
         let mut departures = Departures::none(now);
         self.evict_while(is_over, uses, &mut departures);

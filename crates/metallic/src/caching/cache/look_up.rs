@@ -13,16 +13,14 @@ impl<Key, R> Cache<Key, R> {
         hash: u64,
         query: &Q,
     ) -> Option<EntryId> {
-        self.entries.find(hash, query)
+        self.ids.find(hash, |id| self.order.try_get(id).is_some_and(|entry| query.equivalent(&entry.key)))
     }
 
     /// Counts a hit on an entry that was just found, and notes its use.
     #[inline(always)]
     pub(in crate::caching) fn hit(&mut self, id: EntryId, now: u64) -> &mut R {
-        // Taken before anything is written: the compiler then still knows that `id` was just found.
-        let resource = self.entries.resource_mut(id);
+        let entry = self.order.touch(id, now);
         self.counters.hits += 1;
-        self.order.touch(id, now);
-        resource
+        &mut entry.resource
     }
 }

@@ -7,7 +7,7 @@ use metallic_instrumentation::RemovalCause;
 
 use super::Cache;
 use crate::caching::drops::run_each;
-use crate::caching::entries::Entry;
+use crate::caching::entries::{Entry, Ids};
 use crate::caching::order::{EntryHistory, EntryId, Renumbering};
 use crate::caching::policy::{EvictionPolicy, EvictionReason};
 use crate::caching::reporting::{LastEvent, Reporter};
@@ -131,7 +131,7 @@ impl<Key, R> Cache<Key, R> {
         cause: RemovalCause,
         now: u64,
     ) -> Departures<Key, R> {
-        let ids = self.entries.find(hash, query);
+        let ids = self.find(hash, query);
         self.remove_ids(ids, cause, now)
     }
 
@@ -144,22 +144,24 @@ impl<Key, R> Cache<Key, R> {
     ) -> Departures<Key, R> {
         // Chosen before the first is removed: `leaves` is not ours, and may panic.
         let mut ids = self.by_creation();
-        ids.retain(|id| leaves(self.entries.get(*id)));
+        ids.retain(|id| leaves(self.order.get(*id)));
         self.remove_ids(ids, cause, now)
     }
 
     /// Removes all entries and gives their memory back. In the order of their creation if `in_order`, which costs O(n log n).
     pub(in crate::caching) fn clear(&mut self, in_order: bool, now: u64) -> Departures<Key, R> {
         let mut departures = Departures::none(now);
-        let removed = self.entries.take_all();
-        let departed = |(id, entry, bytes)| Departed {
+        self.ids = Ids::default();
+        let bytes = std::mem::take(&mut self.bytes);
+        let removed = self.order.take_values();
+        let departed = |(id, entry): (EntryId, _)| Departed {
             id,
             entry,
-            bytes,
+            bytes: bytes.get(id.index()).copied().unwrap_or(0),
             history: self.order.history(id),
             cause: RemovalCause::Cleared,
         };
-        let mut removed: Vec<Departed<Key, R>> = removed.map(departed).collect();
+        let mut removed: Vec<Departed<Key, R>> = removed.into_iter().map(departed).collect();
         if in_order {
             let mut place =
                 vec![0; removed.iter().map(|departed| departed.id.index() + 1).max().unwrap_or(0)];
@@ -205,10 +207,10 @@ impl<Key, R> Cache<Key, R> {
     #[inline(always)]
     pub(super) fn detach(&mut self, id: EntryId, cause: RemovalCause, departures: &mut Departures<Key, R>) {
         let history = self.order.history(id);
-        let bytes = self.entries.bytes(id);
+        let bytes = self.bytes(id);
         self.counters.bytes -= u128::from(bytes);
-        self.order.remove(id);
-        departures.push(Departed { id, entry: self.entries.take(id), bytes, history, cause });
+        self.ids.remove(id);
+        departures.push(Departed { id, entry: self.order.remove(id), bytes, history, cause });
     }
 
     /// Gives memory back when most of the places are vacant. Returns where each entry was moved, by its old id; `None` if none
@@ -224,7 +226,12 @@ impl<Key, R> Cache<Key, R> {
     #[cold]
     fn compact_now(&mut self) -> Option<Renumbering> {
         let map = self.order.compact();
-        self.entries.renumber(&map);
+        self.ids.renumber(&map);
+        if !self.bytes.is_empty() {
+            // New ids are those from 1, in the order of the old ones.
+            let moved = map.moves().map(|(old, _)| self.bytes(old));
+            self.bytes = std::iter::once(0).chain(moved).collect();
+        }
         self.counters.renumber(&map);
         Some(map)
     }

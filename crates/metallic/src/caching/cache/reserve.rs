@@ -3,6 +3,7 @@
 use metallic_instrumentation::RemovalCause;
 
 use super::{Cache, Departures};
+use crate::caching::entries::Entry;
 use crate::caching::order::Uses;
 use crate::caching::policy::EvictionReason;
 
@@ -70,8 +71,7 @@ impl<Key, R> Cache<Key, R> {
             if self.len() <= self.policy.min_entries() {
                 break;
             }
-            let entries = &self.entries;
-            let mut uses = |id| uses(&entries.get(id).resource);
+            let mut uses = |_, entry: &Entry<Key, R>| uses(&entry.resource);
             let Some(id) = self.order.next_victim(&mut uses) else { break };
             self.detach(id, RemovalCause::SizeLimit, departures);
             self.counters.evictions += 1;

@@ -67,13 +67,13 @@ impl Generations {
     }
 }
 
-impl Order {
+impl<T> Order<T> {
     /// Begins the next generation at `now`, and returns `false` if no policy asks for generations. `uses` is as for
     /// [`next_victim`](Self::next_victim). O(n).
     pub(in crate::caching) fn next_generation(
         &mut self,
         now: u64,
-        uses: &mut impl FnMut(EntryId) -> Option<Uses>,
+        uses: &mut impl FnMut(EntryId, &T) -> Option<Uses>,
     ) -> bool {
         let (nodes, is_shared) = (&mut self.nodes, self.is_shared);
         let Some(generations) = &mut self.generations else { return false };
@@ -86,8 +86,8 @@ impl Order {
                 let known = nodes.reuse_count(id);
                 // What other threads count has a coarse stamp. It was in this generation, or it would be known: so that recency
                 // order agrees with generations, it was not before the beginning.
-                let mut dated = |id| {
-                    let uses = uses(id)?;
+                let mut dated = |id, value: &T| {
+                    let uses = uses(id, value)?;
                     let is_new = uses.reuse_count > known || generations.idle(id, known) == 0;
                     let (stamp, removals) = if is_new { began } else { (0, 0) };
                     let (last_used, removals) = (uses.last_used.max(stamp), uses.removals.max(removals));

@@ -5,9 +5,9 @@
 
 use std::cmp::Ordering;
 
-use super::EntryId;
 use super::links::reserve_one;
-use super::nodes::removals_before;
+use super::nodes::{Nodes, removals_before};
+use super::{EntryId, Order, Uses, refreshed_count};
 
 /// When an entry was last used: after more removals, or else at a later stamp; among equal stamps the numbers decide, which
 /// are given in the order in which uses are told of.
@@ -141,4 +141,65 @@ impl RecencyHeap {
         self.elements[position] = element;
         self.positions[element.1.index()] = position as u32;
     }
+}
+
+impl<T> Order<T> {
+    /// The entry unused for longest; `None` if there is none. To be asked while the policy needs recency order. See
+    /// [`Nodes::least_recent`] for what it costs.
+    #[inline(always)]
+    pub(in crate::caching) fn least_recent(
+        &mut self,
+        uses: &mut impl FnMut(EntryId, &T) -> Option<Uses>,
+    ) -> Option<EntryId> {
+        if !self.is_shared {
+            return self.nodes.least_recent();
+        }
+        self.least_recent_of_heap(uses)
+    }
+
+    /// The entry used last, as far as it was told; `None` if there is none. O(n).
+    pub(in crate::caching) fn most_recent(&self) -> Option<EntryId> {
+        if self.is_shared {
+            return self.nodes.ids().max_by_key(|id| last_use(&self.nodes, *id));
+        }
+        self.nodes.most_recent()
+    }
+
+    /// The number of entries whose last use, as far as it was told, was before that of this one. O(n).
+    pub(in crate::caching) fn count_used_before(&self, id: EntryId) -> usize {
+        if self.is_shared {
+            let used = last_use(&self.nodes, id);
+            return self.nodes.ids().filter(|other| last_use(&self.nodes, *other) < used).count();
+        }
+        self.nodes.count_used_before(id)
+    }
+
+    pub(super) fn new_heap(&self) -> RecencyHeap {
+        let mut uses: Vec<_> = self.nodes.ids().map(|id| (last_use(&self.nodes, id), id)).collect();
+        uses.sort_unstable_by_key(|(last_use, _)| *last_use);
+        RecencyHeap::new(self.nodes.places(), uses.into_iter())
+    }
+
+    fn least_recent_of_heap(
+        &mut self,
+        uses: &mut impl FnMut(EntryId, &T) -> Option<Uses>,
+    ) -> Option<EntryId> {
+        let heap = self.heap.as_mut()?;
+        // So many steps bring every entry up to date. Uses by other threads meanwhile must not keep the search going.
+        for _ in 0..self.nodes.len() {
+            let (known, id) = heap.first()?;
+            refreshed_count(&mut self.nodes, id, uses);
+            let last_use = last_use(&self.nodes, id);
+            if last_use == known {
+                break;
+            }
+            heap.update(id, last_use);
+        }
+        heap.first().map(|(_, id)| id)
+    }
+}
+
+/// In the shared form, whose nodes keep no list.
+pub(super) fn last_use<T>(nodes: &Nodes<T>, id: EntryId) -> LastUse {
+    LastUse { stamp: nodes.last_used(id), number: nodes.use_number(id) }
 }

@@ -5,7 +5,7 @@ mod recency;
 
 use self::recency::List;
 use super::links::{Link, SENTINEL, link_last, reserve_one, unlink};
-use super::{EntryHistory, EntryId, Uses};
+use super::{EntryHistory, EntryId, Renumbering, Uses};
 
 /// The fields that a hit reads and writes, and those that fit next to them in half a cache line.
 #[derive(Clone, Copy)]
@@ -33,6 +33,8 @@ fn first_number(removals: u64) -> u64 {
 pub(super) fn removals_before(number: u64) -> u64 {
     (number & !NUMBERED) / USES_BETWEEN_REMOVALS
 }
+
+const IN_USE: &str = "an id in use names an entry";
 
 /// The reuse count of a vacant place.
 const VACANT: u64 = u64::MAX;
@@ -62,9 +64,25 @@ impl Node {
     }
 }
 
-/// The nodes of all entries, by id. Place 0 is the list's sentinel.
-pub(super) struct Nodes {
-    places: Vec<Node>,
+/// What stands next to each other of one id: the node, and what the caller has there.
+struct Place<T> {
+    node: Node,
+    /// `None` if the place is vacant.
+    value: Option<T>,
+}
+
+impl<T> Place<T> {
+    const VACANT: Self = Self { node: Node::VACANT, value: None };
+
+    #[inline(always)]
+    fn link(&mut self) -> &mut Link {
+        &mut self.node.recency
+    }
+}
+
+/// The nodes and values of all entries, by id. Place 0 is the list's sentinel.
+pub(super) struct Nodes<T> {
+    places: Vec<Place<T>>,
     /// By id.
     created_at: Vec<u64>,
     /// The first of the vacant places.
@@ -78,10 +96,10 @@ pub(super) struct Nodes {
     last_creation: u32,
 }
 
-impl Nodes {
+impl<T> Nodes<T> {
     pub(super) fn new() -> Self {
         Self {
-            places: vec![Node::VACANT],
+            places: vec![Place::VACANT],
             created_at: vec![0],
             vacant: SENTINEL,
             len: 0,
@@ -117,28 +135,29 @@ impl Nodes {
         let place = place.expect("a cache has fewer than 2^31 entries");
         reserve_one(&mut self.places, capacity);
         reserve_one(&mut self.created_at, capacity);
-        self.places.push(Node::VACANT);
+        self.places.push(Place::VACANT);
         self.created_at.push(0);
         self.vacant = place;
     }
 
     /// Takes a vacant place, which there must be, for the newest and most recently used entry.
     #[inline(always)]
-    pub(super) fn insert(&mut self, now: u64, creation_ticks: u64) -> EntryId {
+    pub(super) fn insert(&mut self, now: u64, creation_ticks: u64, value: T) -> EntryId {
         if self.last_creation == u32::MAX {
             self.renumber_creations();
         }
         self.last_creation += 1;
         let id = EntryId(self.vacant);
         let places = &mut self.places[..];
-        let node = &mut places[id.index()];
+        let Place { node, value: place } = &mut places[id.index()];
+        *place = Some(value);
         self.vacant = node.recency.next;
         node.last_used = now;
         node.reuse_count = 0;
         node.creation_number = self.last_creation;
         node.creation_ticks = creation_ticks as f32;
         if self.listed == self.len && self.listed > 0 {
-            link_last(places, SENTINEL, id.0, |node| &mut node.recency);
+            link_last(places, SENTINEL, id.0, Place::link);
             self.listed += 1;
         } else {
             self.last_use += 1;
@@ -151,40 +170,68 @@ impl Nodes {
 
     /// Gives an entry its former history, all but its last use.
     pub(super) fn restore(&mut self, id: EntryId, history: EntryHistory) {
-        let node = &mut self.places[id.index()];
+        let node = self.node_mut(id);
         (node.reuse_count, node.creation_ticks) = (history.reuse_count, history.creation_ticks);
         self.created_at[id.index()] = history.created_at;
     }
 
     #[inline(always)]
-    pub(super) fn remove(&mut self, id: EntryId) {
+    pub(super) fn remove(&mut self, id: EntryId) -> T {
         let places = &mut self.places[..];
-        if !places[id.index()].is_numbered() {
-            unlink(places, id.0, |node| &mut node.recency);
+        if !places[id.index()].node.is_numbered() {
+            unlink(places, id.0, Place::link);
             self.listed -= 1;
         }
-        let node = &mut places[id.index()];
+        let Place { node, value } = &mut places[id.index()];
         node.reuse_count = VACANT;
         node.recency.next = self.vacant;
         self.vacant = id.0;
         self.len -= 1;
+        value.take().expect(IN_USE)
+    }
+
+    /// The value of an entry.
+    #[inline(always)]
+    pub(super) fn get(&self, id: EntryId) -> &T {
+        self.try_get(id).expect(IN_USE)
+    }
+
+    /// The value of an entry, unless it was removed.
+    #[inline(always)]
+    pub(super) fn try_get(&self, id: EntryId) -> Option<&T> {
+        self.places.get(id.index())?.value.as_ref()
     }
 
     #[inline(always)]
-    pub(super) fn touch(&mut self, id: EntryId, now: u64) {
-        let node = &mut self.places[id.index()];
+    pub(super) fn get_mut(&mut self, id: EntryId) -> &mut T {
+        self.places[id.index()].value.as_mut().expect(IN_USE)
+    }
+
+    /// Takes out the values of all entries, in no order. [`clear`](Self::clear) is to be called next.
+    pub(super) fn take_values(&mut self) -> Vec<(EntryId, T)> {
+        let values =
+            (0..).zip(&mut self.places).map(|(place, Place { value, .. })| (EntryId(place), value.take()));
+        values.filter_map(|(id, value)| Some((id, value?))).collect()
+    }
+
+    #[inline(always)]
+    pub(super) fn touch(&mut self, id: EntryId, now: u64) -> &mut T {
+        if !self.node(id).is_numbered() {
+            return self.touch_listed(id, now);
+        }
+        let Place { node, value } = &mut self.places[id.index()];
+        // Before anything is written: the compiler then still knows that the entry was just found.
+        let value = value.as_mut().expect(IN_USE);
         node.last_used = now;
         node.reuse_count += 1;
-        if !node.is_numbered() {
-            return self.leave_list(id);
-        }
         self.last_use += 1;
         node.set_use_number(self.last_use);
+        value
     }
 
     /// Notes uses that were counted elsewhere, of an entry that is not in the list.
     pub(super) fn record_uses(&mut self, id: EntryId, uses: Uses) {
-        let node = &mut self.places[id.index()];
+        let node = self.node_mut(id);
         node.last_used = node.last_used.max(uses.last_used);
         node.reuse_count = node.reuse_count.max(uses.reuse_count);
         node.set_use_number(node.use_number().max(first_number(uses.removals)));
@@ -201,52 +248,59 @@ impl Nodes {
     }
 
     pub(super) fn is_vacant(&self, id: EntryId) -> bool {
-        self.places[id.index()].reuse_count == VACANT
+        self.node(id).reuse_count == VACANT
     }
 
     pub(super) fn ids(&self) -> impl Iterator<Item = EntryId> + '_ {
-        let occupied = |(_, node): &(u32, &Node)| node.reuse_count != VACANT;
+        let occupied = |(_, place): &(u32, &Place<T>)| place.node.reuse_count != VACANT;
         (0..).zip(&self.places).filter(occupied).map(|(place, _)| EntryId(place))
     }
 
     /// All entries from the oldest to the newest, in O(n log n).
     pub(super) fn by_creation(&self) -> Vec<EntryId> {
         let mut ids: Vec<EntryId> = self.ids().collect();
-        ids.sort_unstable_by_key(|id| self.places[id.index()].creation_number);
+        ids.sort_unstable_by_key(|id| self.node(*id).creation_number);
         ids
     }
 
     #[inline]
     pub(super) fn last_used(&self, id: EntryId) -> u64 {
-        self.places[id.index()].last_used
+        self.node(id).last_used
     }
 
     pub(super) fn clamp_uses(&mut self, now: u64) {
-        for node in &mut self.places {
+        for Place { node, .. } in &mut self.places {
             node.last_used = node.last_used.min(now);
         }
     }
 
     #[inline]
     pub(super) fn reuse_count(&self, id: EntryId) -> u64 {
-        self.places[id.index()].reuse_count
+        self.node(id).reuse_count
     }
 
     #[inline]
     pub(super) fn history(&self, id: EntryId) -> EntryHistory {
-        let Node { last_used, reuse_count, creation_ticks, .. } = self.places[id.index()];
+        let Node { last_used, reuse_count, creation_ticks, .. } = *self.node(id);
         EntryHistory { created_at: self.created_at[id.index()], last_used, reuse_count, creation_ticks }
     }
 
-    /// Gives each entry the place that `map` has for its old one.
-    pub(super) fn renumber(&mut self, map: &[u32], places: usize) {
+    /// Gives each entry its new place.
+    pub(super) fn renumber(&mut self, renumbering: &Renumbering, places: usize) {
+        let map = &renumbering.map;
         let in_list = |(place, node): &(usize, &mut Node)| {
             *place == SENTINEL as usize || node.reuse_count != VACANT && !node.is_numbered()
         };
-        for (_, node) in self.places.iter_mut().enumerate().filter(in_list) {
+        let nodes = self.places.iter_mut().map(|place| &mut place.node);
+        for (_, node) in nodes.enumerate().filter(in_list) {
             node.recency = node.recency.map(|place| map[place as usize]);
         }
-        super::renumber_array(&mut self.places, map, places, Node::VACANT);
+        // Ascending, and none goes further up: whoever was in its new place has left it.
+        for (old, new) in renumbering.moves() {
+            self.places.swap(old.index(), new.index());
+        }
+        self.places.truncate(places);
+        self.places.shrink_to_fit();
         super::renumber_array(&mut self.created_at, map, places, 0);
         self.vacant = SENTINEL;
     }
@@ -258,7 +312,7 @@ impl Nodes {
         let mut vacant = 0;
         let mut place = self.vacant;
         while place != SENTINEL && vacant <= self.places.len() {
-            (vacant, place) = (vacant + 1, self.places[place as usize].recency.next);
+            (vacant, place) = (vacant + 1, self.places[place as usize].node.recency.next);
         }
         let places = self.places.len();
         assert_eq!(1 + self.len + vacant, places, "a place is the sentinel's, an entry's or vacant");
@@ -271,13 +325,23 @@ impl Nodes {
         [last_used.collect(), created_at.collect()]
     }
 
+    #[inline(always)]
+    fn node(&self, id: EntryId) -> &Node {
+        &self.places[id.index()].node
+    }
+
+    #[inline(always)]
+    fn node_mut(&mut self, id: EntryId) -> &mut Node {
+        &mut self.places[id.index()].node
+    }
+
     /// Gives the entries new numbers from 1, in their order, when the numbers are used up.
     #[cold]
     fn renumber_creations(&mut self) {
         self.last_creation = 0;
         for id in self.by_creation() {
             self.last_creation += 1;
-            self.places[id.index()].creation_number = self.last_creation;
+            self.node_mut(id).creation_number = self.last_creation;
         }
     }
 }
@@ -286,11 +350,11 @@ impl Nodes {
 #[test]
 fn creation_order_outlives_the_numbers_it_is_kept_by() {
     let mut nodes = Nodes { last_creation: u32::MAX - 2, ..Nodes::new() };
-    let insert = |nodes: &mut Nodes, now| {
+    let insert = |nodes: &mut Nodes<()>, now| {
         if nodes.is_full() {
             nodes.add_place(usize::MAX);
         }
-        nodes.insert(now, 0)
+        nodes.insert(now, 0, ())
     };
     let mut ids: Vec<EntryId> = (0..3).map(|now| insert(&mut nodes, now)).collect();
     nodes.remove(ids.remove(1));

@@ -40,7 +40,7 @@ proptest! {
             let id = (!ids.is_empty()).then(|| *index.get(&ids));
             match (step, id) {
                 (0..=3, _) => {
-                    let [id, other] = [&mut told, &mut shared].map(|order| order.insert(now, 0, now, 100));
+                    let [id, other] = [&mut told, &mut shared].map(|order| order.insert(now, 0, now, 100, ()));
                     prop_assert_eq!(id, other);
                     counted.insert(id, Uses { last_used: now, reuse_count: 0, removals: 0 });
                 }
@@ -56,11 +56,11 @@ proptest! {
                 },
                 (10, _) if policy.needs_recency() => {
                     let least = told.least_recent(&mut all_told);
-                    prop_assert_eq!(shared.least_recent(&mut |id| Some(counted[&id])), least);
+                    prop_assert_eq!(shared.least_recent(&mut |id, ()| Some(counted[&id])), least);
                 }
                 _ => {
                     let victim = told.next_victim(&mut all_told);
-                    prop_assert_eq!(shared.next_victim(&mut |id| Some(counted[&id])), victim);
+                    prop_assert_eq!(shared.next_victim(&mut |id, ()| Some(counted[&id])), victim);
                     prop_assert_eq!(told.is_mid_eviction(), shared.is_mid_eviction());
                     victim.into_iter().for_each(|id| {
                     told.remove(id);
@@ -85,11 +85,11 @@ proptest! {
         for order in &mut orders {
             order.set_policy(&policy);
             for now in 0..200 {
-                order.insert(now, now, now, 1000);
+                order.insert(now, now, now, 1000, ());
             }
             for (now, (step, index)) in (200..).zip(&steps) {
                 let id = *index.get(&order.by_creation());
-                if *step < 10 { order.touch(id, now) } else if order.len() > 15 { order.remove(id) }
+                if *step < 10 { order.touch(id, now); } else if order.len() > 15 { order.remove(id) }
             }
             while order.len() > kept {
                 let victim = order.next_victim(&mut all_told);
@@ -121,14 +121,14 @@ proptest! {
 fn a_use_after_a_removal_is_later_than_one_before_it_whatever_the_clock_says() {
     let mut order = Order::new_shared();
     order.set_policy(&EvictionPolicy::size_limited_lru(10));
-    let ids: Vec<_> = (0..4).map(|hash| order.insert(100, 0, hash, 10)).collect();
+    let ids: Vec<_> = (0..4).map(|hash| order.insert(100, 0, hash, 10, ())).collect();
     order.touch(ids[1], 100);
     order.remove(ids[3]);
     order.set_removals(1);
     // By a clock that is behind.
     let used = |id| (id == ids[0]).then_some(Uses { last_used: 90, reuse_count: 1, removals: 1 });
     let mut by_recency = Vec::new();
-    while let Some(id) = order.next_victim(&mut |id| used(id)) {
+    while let Some(id) = order.next_victim(&mut |id, ()| used(id)) {
         by_recency.push(id);
         order.remove(id);
         order.validate();

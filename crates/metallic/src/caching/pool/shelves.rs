@@ -37,7 +37,7 @@ impl<Key: Eq + Hash> Shelves<Key> {
             self.len += 1;
             let id = self.vacant.pop().unwrap_or(EntryId(self.len));
             let key = key.take().expect("a key that was just looked for");
-            self.keys.insert(id, hash, Entry { key, resource: Shelf::default() }, 0, usize::MAX);
+            self.keys.insert(id, hash, Entry { key, resource: Shelf::default() });
             id
         });
         self.keys.resource_mut(id).lent += 1;
@@ -112,7 +112,7 @@ impl<Key> Shelves<Key> {
         if self.len == 0 {
             // Gives the memory back.
             self.vacant = Vec::new();
-            return self.keys.take_all().next().map(|(_, entry, _)| entry.key);
+            return self.keys.take_all().next().map(|entry| entry.key);
         }
         self.vacant.push(shelf.0);
         Some(self.keys.take(shelf.0).key)

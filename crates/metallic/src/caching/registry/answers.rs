@@ -43,7 +43,7 @@ impl<Key: Clone + Eq + Hash, R: Clone> Answers<Key, R> {
                 let entry = Entry { key: query.to_key(), resource: resource.into_inner() };
                 self.len += 1;
                 let id = EntryId(self.len);
-                self.entries.insert(id, hash, entry, 0, usize::MAX);
+                self.entries.insert(id, hash, entry);
                 id
             }
         };

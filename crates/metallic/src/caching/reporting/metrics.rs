@@ -191,10 +191,10 @@ impl Counters {
 
     /// The metrics at `now` of a cache with these counters and entries, all but its last event. `uses` knows of uses that the
     /// order was not told of yet.
-    pub(in crate::caching) fn snapshot(
+    pub(in crate::caching) fn snapshot<T>(
         &self,
-        order: &Order,
-        uses: impl Fn(EntryId) -> Option<Uses>,
+        order: &Order<T>,
+        uses: impl Fn(&T) -> Option<Uses>,
         time: &TimeSource,
         now: u64,
     ) -> CacheMetrics {
@@ -215,9 +215,9 @@ impl Counters {
             ..CacheMetrics::default()
         };
         let mut ages: Option<Ages> = None;
-        for (id, history) in order.histories() {
+        for (value, history) in order.histories() {
             let known = Uses { last_used: history.last_used, reuse_count: history.reuse_count, removals: 0 };
-            let uses = uses(id).unwrap_or(known);
+            let uses = uses(value).unwrap_or(known);
             let ages = ages.get_or_insert(Ages::of(history.created_at, uses));
             ages.add(history.created_at, uses);
         }

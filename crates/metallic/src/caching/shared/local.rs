@@ -176,7 +176,7 @@ impl<Key: Eq + Hash + Clone, R> LocalCache<Key, R> {
         let id = EntryId(self.vacant.pop().unwrap_or(self.len + 1));
         self.len += 1;
         let node = node.into_inner();
-        self.entries.insert(id, hash, Entry { key, resource: Copy { node, count } }, 0, usize::MAX);
+        self.entries.insert(id, hash, Entry { key, resource: Copy { node, count } });
         &self.entries.get(id).resource.node.resource
     }
 
@@ -249,7 +249,7 @@ impl<Key, R> LocalCache<Key, R> {
     /// Hands in what was counted, and takes all entries out, for the caller to drop: that runs code that is not ours, and may
     /// panic.
     fn let_go_of_all(&mut self) -> Vec<Entry<Key, Copy<R>>> {
-        let entries: Vec<_> = self.entries.take_all().map(|(_, entry, _)| entry).collect();
+        let entries: Vec<_> = self.entries.take_all().collect();
         for Entry { resource: Copy { node, count }, .. } in &entries {
             node.retire_count(count);
         }

@@ -4,7 +4,6 @@
 //! takes an entry out of the list of those that are next: the algorithms find out from the history what they missed.
 
 mod generations;
-mod heap;
 mod links;
 mod nodes;
 mod renumbering;
@@ -15,7 +14,6 @@ mod tests;
 mod victims;
 
 use generations::Generations;
-use heap::{RecencyHeap, last_use};
 use links::CreationList;
 pub(super) use links::reserve_one;
 use nodes::Nodes;
@@ -69,8 +67,6 @@ pub(super) struct Order<T> {
     nodes: Nodes<T>,
     /// Finds the entry to evict to make room.
     victims: Victims,
-    /// Recency order in the shared form, while a policy needs it.
-    heap: Option<RecencyHeap>,
     /// While a policy limits idle generations.
     generations: Option<Generations>,
     is_shared: bool,
@@ -79,14 +75,12 @@ pub(super) struct Order<T> {
 impl<T> Order<T> {
     /// An order that is told of every use by [`touch`](Self::touch).
     pub(super) fn new() -> Self {
-        let (nodes, victims) = (Nodes::new(), Victims::LeastRecent);
-        Self { nodes, victims, heap: None, generations: None, is_shared: false }
+        Self { nodes: Nodes::new(false), victims: Victims::LeastRecent, generations: None, is_shared: false }
     }
 
-    /// An order that asks for the uses of an entry before it judges it. What looks for an entry is O(log n) and more by
-    /// O(log n) for each entry that was used since.
+    /// An order that asks for the uses of an entry before it judges it.
     pub(super) fn new_shared() -> Self {
-        Self { is_shared: true, ..Self::new() }
+        Self { nodes: Nodes::new(true), is_shared: true, ..Self::new() }
     }
 
     #[inline]
@@ -111,9 +105,6 @@ impl<T> Order<T> {
         let id = self.nodes.insert(now, creation_ticks, value);
         if !matches!(self.victims, Victims::LeastRecent) {
             self.victims.insert(id, hash);
-        }
-        if let Some(heap) = &mut self.heap {
-            heap.insert(id, last_use(&self.nodes, id));
         }
         if let Some(generations) = &mut self.generations {
             generations.insert(id, 0);
@@ -145,9 +136,6 @@ impl<T> Order<T> {
         if !matches!(self.victims, Victims::LeastRecent) {
             self.victims.remove(id);
         }
-        if let Some(heap) = &mut self.heap {
-            heap.remove(id);
-        }
         self.nodes.remove(id)
     }
 
@@ -171,7 +159,6 @@ impl<T> Order<T> {
     /// Notes a use of an entry, and returns its value.
     #[inline(always)]
     pub(super) fn touch(&mut self, id: EntryId, now: u64) -> &mut T {
-        // The heap learns of it when it looks.
         self.nodes.touch(id, now)
     }
 
@@ -198,22 +185,13 @@ impl<T> Order<T> {
     /// Sets the stamps of uses after `now` back, for a clock that went back. O(n), and in the shared form O(n log n).
     pub(super) fn clamp_uses(&mut self, now: u64) {
         self.nodes.clamp_uses(now);
-        if self.heap.is_some() {
-            self.heap = Some(self.new_heap());
-        }
     }
 
     /// Evicts as this policy says from now on. What is known of the order stays; an order that begins to matter is exact, and
     /// takes O(n log n). To SIEVE no entry is visited then; to S3-FIFO all are in the main queue, without hits.
     pub(super) fn set_policy(&mut self, policy: &EvictionPolicy) {
-        let keeps_recency = policy.needs_recency();
-        if !keeps_recency {
+        if !policy.needs_recency() {
             self.nodes.dissolve_list();
-        }
-        if !keeps_recency || !self.is_shared {
-            self.heap = None;
-        } else if self.heap.is_none() {
-            self.heap = Some(self.new_heap());
         }
         if policy.max_idle_generations().is_none() {
             self.generations = None;
@@ -258,6 +236,26 @@ impl<T> Order<T> {
         matches!(&self.victims, Victims::S3Fifo(queues) if queues.is_mid_eviction())
     }
 
+    /// The entry unused for longest; `None` if there is none. To be asked while the policy needs recency order. See
+    /// [`Nodes::least_recent`] for what it costs.
+    #[inline(always)]
+    pub(super) fn least_recent(
+        &mut self,
+        uses: &mut impl FnMut(EntryId, &T) -> Option<Uses>,
+    ) -> Option<EntryId> {
+        self.nodes.least_recent(uses)
+    }
+
+    /// The entry used last, as far as it was told; `None` if there is none. O(n).
+    pub(super) fn most_recent(&self) -> Option<EntryId> {
+        self.nodes.most_recent()
+    }
+
+    /// The number of entries whose last use, as far as it was told, was before that of this one. O(n).
+    pub(super) fn count_used_before(&self, id: EntryId) -> usize {
+        self.nodes.count_used_before(id)
+    }
+
     /// All entries from the oldest to the newest, in O(n log n).
     pub(super) fn by_creation(&self) -> Vec<EntryId> {
         self.nodes.by_creation()
@@ -295,9 +293,6 @@ impl<T> Order<T> {
         self.nodes.clear();
         let places = self.nodes.places();
         self.victims.clear(places);
-        if let Some(heap) = &mut self.heap {
-            *heap = RecencyHeap::new(places, std::iter::empty());
-        }
         if let Some(generations) = &mut self.generations {
             *generations = Generations::new(places, std::iter::empty());
         }
@@ -317,9 +312,6 @@ impl<T> Order<T> {
         let map = &renumbering.map;
         let places = self.len() + 1;
         self.nodes.renumber(&renumbering, places);
-        if let Some(heap) = &mut self.heap {
-            heap.renumber(map, places);
-        }
         if let Some(generations) = &mut self.generations {
             generations.renumber(map, places);
         }
@@ -330,9 +322,6 @@ impl<T> Order<T> {
     /// Panics unless every structure holds every entry once, in the order that it is for.
     pub(super) fn validate(&self) {
         self.nodes.validate();
-        if let Some(heap) = &self.heap {
-            heap.validate(self.len());
-        }
         let reuse_count = |id| self.nodes.reuse_count(id);
         match &self.victims {
             Victims::LeastRecent => {}
@@ -352,9 +341,6 @@ impl<T> Order<T> {
     fn add_place(&mut self, capacity: usize) {
         self.nodes.add_place(capacity);
         self.victims.add_place(capacity);
-        if let Some(heap) = &mut self.heap {
-            heap.add_place(capacity);
-        }
         if let Some(generations) = &mut self.generations {
             generations.add_place(capacity);
         }

@@ -34,7 +34,9 @@ const CORE: Layout<'_> = Layout {
     order: &ORDER,
     // Tests are outside of the order, and of the core.
     outside: &["mod", "eviction_tests"],
-    also_elsewhere: &["find", "for_each", "is_empty", "iter", "iter_mut", "len", "map", "push", "retain"],
+    also_elsewhere: &[
+        "find", "first", "for_each", "is_empty", "iter", "iter_mut", "len", "map", "push", "retain",
+    ],
     extensions: &[
         // A creation names no registry, but may ask the one that it is for.
         ("registry/nested", "Creation"),

@@ -91,14 +91,17 @@ pub(super) struct Nodes<T> {
     /// The entries in the list. All others were used after all of these.
     listed: usize,
     list: List,
+    /// `true` if uses are learned of late, so that their stamps matter.
+    is_shared: bool,
     /// The number given last to a use.
     last_use: u64,
     last_creation: u32,
 }
 
 impl<T> Nodes<T> {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(is_shared: bool) -> Self {
         Self {
+            is_shared,
             places: vec![Place::VACANT],
             created_at: vec![0],
             vacant: SENTINEL,
@@ -112,7 +115,7 @@ impl<T> Nodes<T> {
 
     /// Removes all entries and gives their memory back.
     pub(super) fn clear(&mut self) {
-        *self = Self::new();
+        *self = Self::new(self.is_shared);
     }
 
     #[inline]
@@ -156,7 +159,8 @@ impl<T> Nodes<T> {
         node.reuse_count = 0;
         node.creation_number = self.last_creation;
         node.creation_ticks = creation_ticks as f32;
-        if self.listed == self.len && self.listed > 0 {
+        // Of a use that is learned of late, it is not known whether it was before this.
+        if self.listed == self.len && self.listed > 0 && !self.is_shared {
             link_last(places, SENTINEL, id.0, Place::link);
             self.listed += 1;
         } else {
@@ -229,12 +233,21 @@ impl<T> Nodes<T> {
         value
     }
 
-    /// Notes uses that were counted elsewhere, of an entry that is not in the list.
-    pub(super) fn record_uses(&mut self, id: EntryId, uses: Uses) {
+    /// Notes uses that were counted elsewhere, and returns `true` if there are more than are known: then the entry leaves the list.
+    pub(super) fn record_uses(&mut self, id: EntryId, uses: Uses) -> bool {
         let node = self.node_mut(id);
+        let is_used = uses.last_used > node.last_used || uses.reuse_count > node.reuse_count;
         node.last_used = node.last_used.max(uses.last_used);
         node.reuse_count = node.reuse_count.max(uses.reuse_count);
+        if !node.is_numbered() {
+            if !is_used {
+                return false;
+            }
+            self.leave_list(id);
+        }
+        let node = self.node_mut(id);
         node.set_use_number(node.use_number().max(first_number(uses.removals)));
+        is_used
     }
 
     /// Numbers uses from now on as those after this many removals.
@@ -268,7 +281,12 @@ impl<T> Nodes<T> {
         self.node(id).last_used
     }
 
+    /// Sets the stamps of uses after `now` back.
     pub(super) fn clamp_uses(&mut self, now: u64) {
+        if self.is_shared {
+            // It goes by stamps.
+            self.dissolve_list();
+        }
         for Place { node, .. } in &mut self.places {
             node.last_used = node.last_used.min(now);
         }
@@ -349,7 +367,7 @@ impl<T> Nodes<T> {
 #[cfg(test)]
 #[test]
 fn creation_order_outlives_the_numbers_it_is_kept_by() {
-    let mut nodes = Nodes { last_creation: u32::MAX - 2, ..Nodes::new() };
+    let mut nodes = Nodes { last_creation: u32::MAX - 2, ..Nodes::new(false) };
     let insert = |nodes: &mut Nodes<()>, now| {
         if nodes.is_full() {
             nodes.add_place(usize::MAX);

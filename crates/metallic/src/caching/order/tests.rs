@@ -1,4 +1,4 @@
-//! The two forms of recency order against each other, and numbering anew against not doing it.
+//! Orders that are told of uses and those that ask for them, against each other, and numbering anew against not doing it.
 
 use std::collections::BTreeMap;
 
@@ -27,9 +27,9 @@ fn policies() -> impl Strategy<Value = EvictionPolicy> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 2 } else { 300 }, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Uses that the heap learns of when it looks, or by chance before, lead to the victims of a list that is told of each.
+    /// Uses that an order learns of when it looks, or by chance before, lead to the victims of one that is told of each.
     #[test]
-    fn a_heap_that_learns_of_uses_late_is_exact(steps in steps(), policy in policies()) {
+    fn an_order_that_learns_of_uses_late_is_exact(steps in steps(), policy in policies()) {
         let (mut told, mut shared) = (Order::new(), Order::new_shared());
         // Ids stay the same on both sides, since places are taken and vacated alike.
         let mut counted: BTreeMap<EntryId, Uses> = BTreeMap::new();

@@ -1,7 +1,33 @@
-//! The order in which entries were used: first those of the list, then all others by the numbers of their last use.
+//! The order in which entries were used: first those of the list, then all others by their last use.
 
-use super::{EntryId, Nodes, Place, VACANT};
+use std::cmp::Ordering;
+
+use super::{EntryId, NUMBERED, Node, Nodes, Place, VACANT, removals_before};
+use crate::caching::order::Uses;
 use crate::caching::order::links::{Link, SENTINEL, link_last, unlink, validate, walk};
+
+/// When an entry was last used: after more removals, or else at a later stamp; among equal stamps the numbers decide, which
+/// are given in the order in which uses are told of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct LastUse {
+    /// 0 where every use is told of, and the numbers say all.
+    stamp: u64,
+    number: u64,
+}
+
+impl Ord for LastUse {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        let key = |this: &Self| (removals_before(this.number), this.stamp, this.number);
+        key(self).cmp(&key(other))
+    }
+}
+
+impl PartialOrd for LastUse {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 /// What became of the entries that were listed last.
 pub(super) struct List {
@@ -21,38 +47,72 @@ const FEWEST_LISTED: usize = 32;
 /// So many in a tenth of a millisecond. Of more entries an eighth, so that no eviction waits long for a whole large cache.
 const MOST_LISTED: usize = 4096;
 
+/// So often is looked for entries that were not used since: by then an eighth of all entries, and again, was asked for its uses.
+const ROUNDS: usize = 16;
+
 impl<T> Nodes<T> {
     /// The entry unused for longest; `None` if there is none. To be asked by a policy that needs it, since those that are listed
-    /// for it cost their next hit a little more. O(n log n) when the list is empty, which takes as many uses and
-    /// removals as it then has entries: O(log n) for each of these.
+    /// for it cost their next hit a little more. `uses` is asked for the uses of an entry that may be the one, if not all were
+    /// told.
+    ///
+    /// O(n log n) when the list is empty, which takes as many uses and removals as it then has entries: O(log n) for each of
+    /// these.
     #[inline(always)]
-    pub(in crate::caching::order) fn least_recent(&mut self) -> Option<EntryId> {
-        if self.listed == 0 {
-            self.make_list();
+    pub(in crate::caching::order) fn least_recent(
+        &mut self,
+        uses: &mut impl FnMut(EntryId, &T) -> Option<Uses>,
+    ) -> Option<EntryId> {
+        // Uses by other threads meanwhile must not keep the search going.
+        for _ in 0..self.len {
+            if self.listed == 0 {
+                self.make_list(uses);
+            }
+            let first = EntryId(self.places[SENTINEL as usize].node.recency.next);
+            let Some(uses) = uses(first, self.get(first)) else { return Some(first) };
+            if !self.record_uses(first, uses) {
+                return Some(first);
+            }
         }
-        let first = self.places[SENTINEL as usize].node.recency.next;
-        (first != SENTINEL).then_some(EntryId(first))
+        self.by_recency().into_iter().next()
     }
 
     /// Lists the entries that were used first: more of them than last time, or fewer if most of those were used again before it
-    /// was their turn, and sorted in vain. All, if they are sorted: newcomers then follow the last, and nothing is made again.
+    /// was their turn, and sorted in vain. All, if they are sorted and every use is told of: newcomers then follow the last, and
+    /// nothing is made again.
     #[cold]
     #[inline(never)]
-    fn make_list(&mut self) {
-        let mut uses = self.numbered();
+    fn make_list(&mut self, uses: &mut impl FnMut(EntryId, &T) -> Option<Uses>) {
         let List { asked_for, left } = self.list;
         let part = if left > asked_for / 2 { asked_for / 2 } else { asked_for.saturating_mul(2) };
-        let part = part.clamp(FEWEST_LISTED, MOST_LISTED.max(uses.len() / 8));
-        if part < uses.len() && !uses.is_sorted() {
-            uses.select_nth_unstable(part);
-            uses.truncate(part);
-        }
-        uses.sort_unstable();
-        for (_, id) in &uses {
-            link_last(&mut self.places, SENTINEL, id.0, Place::link);
-        }
-        self.listed = uses.len();
+        let part = part.clamp(FEWEST_LISTED, MOST_LISTED.max(self.len / 8));
         self.list = List { asked_for: part, left: 0 };
+        for round in 1..=ROUNDS {
+            let mut oldest = self.numbered();
+            let others = part < oldest.len() && (self.is_shared || !oldest.is_sorted());
+            if others {
+                oldest.select_nth_unstable(part);
+                oldest.truncate(part);
+            }
+            // None of the others was used before the last of these.
+            let last = oldest.iter().map(|(last_use, _)| *last_use).max();
+            for (last_use, id) in &mut oldest {
+                if let Some(uses) = uses(*id, self.get(*id)) {
+                    self.record_uses(*id, uses);
+                    *last_use = self.last_use(self.node(*id));
+                }
+            }
+            if others && round < ROUNDS {
+                oldest.retain(|(last_use, _)| Some(*last_use) <= last);
+            }
+            oldest.sort_unstable();
+            for (_, id) in &oldest {
+                link_last(&mut self.places, SENTINEL, id.0, Place::link);
+            }
+            self.listed = oldest.len();
+            if self.listed > 0 {
+                break;
+            }
+        }
     }
 
     /// [`touch`](Self::touch) of an entry that is in the list, which it leaves. All of it is here: where the two ways met, the
@@ -60,11 +120,16 @@ impl<T> Nodes<T> {
     #[cold]
     #[inline(never)]
     pub(super) fn touch_listed(&mut self, id: EntryId, now: u64) -> &mut T {
+        self.leave_list(id);
+        self.touch(id, now)
+    }
+
+    /// Takes an entry that was used out of the list. Its use has the number before all others then.
+    pub(super) fn leave_list(&mut self, id: EntryId) {
         unlink(&mut self.places, id.0, Place::link);
         self.listed -= 1;
         self.list.left += 1;
-        self.places[id.index()].node.set_use_number(self.last_use);
-        self.touch(id, now)
+        self.places[id.index()].node.set_use_number(NUMBERED);
     }
 
     /// Gives up the list, for an order that looks for no entry by its use.
@@ -91,7 +156,8 @@ impl<T> Nodes<T> {
     pub(in crate::caching::order) fn count_used_before(&self, id: EntryId) -> usize {
         let node = self.node(id);
         if node.is_numbered() {
-            let earlier = self.numbered().into_iter().filter(|(number, _)| *number < node.use_number());
+            let used = self.last_use(node);
+            let earlier = self.numbered().into_iter().filter(|(last_use, _)| *last_use < used);
             return self.listed + earlier.count();
         }
         walk(&self.places, SENTINEL, |place| place.node.recency).take_while(|place| *place != id.0).count()
@@ -105,17 +171,17 @@ impl<T> Nodes<T> {
         listed.chain(numbered.into_iter().map(|(_, id)| id)).collect()
     }
 
-    /// The number of the last use of an entry that is not in the list.
-    pub(in crate::caching::order) fn use_number(&self, id: EntryId) -> u64 {
-        self.node(id).use_number()
+    /// The last use of an entry that is not in the list, as far as it was told.
+    fn last_use(&self, node: &Node) -> LastUse {
+        LastUse { stamp: if self.is_shared { node.last_used } else { 0 }, number: node.use_number() }
     }
 
-    /// The entries that are not in the list, in no order, and the numbers of their last uses.
-    fn numbered(&self) -> Vec<(u64, EntryId)> {
+    /// The entries that are not in the list, in no order, and their last uses.
+    fn numbered(&self) -> Vec<(LastUse, EntryId)> {
         let mut numbered = Vec::with_capacity(self.len - self.listed);
         for (place, Place { node, .. }) in (0..).zip(&self.places) {
             if node.reuse_count != VACANT && node.is_numbered() {
-                numbered.push((node.use_number(), EntryId(place)));
+                numbered.push((self.last_use(node), EntryId(place)));
             }
         }
         numbered

@@ -1,15 +1,22 @@
 //! Kernels of a shared registry, whose keys, parameters, resources and device are all the caller's.
 
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use metallic::caching::{
     CacheRegistry, CacheableKernel, Composition, Creation, EvictionPolicy, LocalRegistry, OnFailure,
+    SharedRegistry,
 };
 use metallic::creation::Sample;
 use metallic::error::Error;
 
 use super::{IDLE, Own, World, scenarios, sweep};
+
+thread_local! {
+    /// A registry whose device is lost by the next creation of 6 on this thread.
+    static LOSES: RefCell<Option<SharedRegistry<Own>>> = const { RefCell::new(None) };
+}
 
 /// Makes a thing of its number. It fails to make 7, and makes 8 of 1.
 struct Making;
@@ -33,6 +40,9 @@ impl CacheableKernel<Own> for Making {
         if key.number == 8 {
             drop(cx.get_or_create::<Self>(&key.another(1))?);
         }
+        if key.number == 6 {
+            LOSES.take().into_iter().for_each(|registry| registry.device_lost(None));
+        }
         Self::create_cached_resource(key, cx.device())
     }
 
@@ -50,6 +60,13 @@ impl World {
     fn with_kernel(&self) -> &Self {
         self.fill_safely(|number| drop(self.registry.get_or_create::<Making>(&self.own(number), None)));
         self
+    }
+
+    /// Has the device be lost by a creation of 6 on this thread, if `act` comes to one.
+    fn losing_the_device(&self, act: impl FnOnce()) {
+        LOSES.set(Some(self.registry.clone()));
+        _ = catch_unwind(AssertUnwindSafe(act));
+        drop(LOSES.take());
     }
 }
 
@@ -78,6 +95,12 @@ fn a_shared_registry_loses_nothing_though_any_drop_panics() {
         "remove": |w| w.with_kernel().registry.remove::<Making>(&w.own(1));
         "clear": |w| w.with_kernel().registry.clear_cache::<Making>();
         "lose the device": |w| w.with_kernel().registry.device_lost(Some(w.own(0)));
+        "lose the device of a creation": |w| w.with_kernel().losing_the_device(|| {
+            drop(w.registry.get_or_create::<Making>(&w.own(6), None));
+        });
+        "lose the device of a prefetch": |w| w.with_kernel().losing_the_device(|| {
+            drop(w.registry.prefetch::<Making>(&w.own(6)).wait());
+        });
         "fallback, hit": |w| w.with_kernel().registry.get_or_fallback::<Making>(&w.own(1), w.value(1));
         "fallback": |w| w.with_kernel().registry.get_or_fallback::<Making>(&w.own(3), w.value(3));
         "prefetch": |w| w.with_kernel().registry.prefetch::<Making>(&w.own(3)).wait();

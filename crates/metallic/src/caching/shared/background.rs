@@ -131,7 +131,8 @@ where
         create: impl FnOnce(&Key) -> Made<R, Error>,
         share: impl FnOnce(Error, Arc<str>) -> (Error, Option<Arc<Error>>, String),
     ) -> Progress<R> {
-        let key = Arc::new(key.clone());
+        // Should the creation panic, its `Drop` may as well.
+        let key = Foreign::new(Arc::new(key.clone()));
         // What the gate said, once it was asked.
         let mut admitted = None;
         let ended = loop {

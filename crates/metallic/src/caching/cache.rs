@@ -15,7 +15,7 @@ use super::policy::EvictionPolicy;
 use super::reporting::{CacheMetrics, Counters, LastEvent};
 
 pub(super) use self::commit::{Course, Elapsed};
-pub(super) use self::remove::Departures;
+pub(super) use self::remove::{Departed, Departures};
 pub(super) use self::reserve::Reservation;
 
 /// The entries of one cache. Moments are stamps of its time source.

@@ -1,6 +1,6 @@
 //! Panics of callers' code are kept from ending the process, and from keeping the rest from being done.
 
-use std::mem;
+use std::mem::{self, needs_drop};
 use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread::panicking;
@@ -28,6 +28,20 @@ pub(super) fn run_each<T>(items: impl IntoIterator<Item = T>, mut step: impl FnM
 pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Option<T> {
     // The payload's `Drop` may panic, too.
     catch_unwind(AssertUnwindSafe(work)).map_err(mem::forget).ok()
+}
+
+/// Drops `other` first, and then returns `value`.
+///
+/// For what a function is about to return: if something that it still holds panics in its `Drop` after that, the value is never
+/// dropped (rust-lang/rust#47949). Costs nothing where `other` is nothing to drop.
+#[inline(always)]
+pub(crate) fn drop_first<T, O>(other: O, value: T) -> T {
+    if !needs_drop::<O>() {
+        return value;
+    }
+    let value = Foreign::new(value);
+    drop(other);
+    value.into_inner()
 }
 
 /// A value of a caller, whose `Drop` may panic: while another panic is under way, as from the value before it in a vector, that

@@ -11,7 +11,7 @@ use metallic_store::{Artifact, ArtifactKey, Content, Obtain, StoreGuard};
 use super::registry::store_of;
 use super::reports::Reports;
 use super::station::{Station, reject};
-use crate::caching::{KeyedCreation, LocalSharedCache, Query, SharedCache};
+use crate::caching::{KeyedCreation, LocalSharedCache, Query, SharedCache, drop_first};
 use crate::error::Error;
 
 impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
@@ -59,7 +59,7 @@ impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
         E: From<Error> + fmt::Display,
         R: Clone,
     {
-        self.get_or_create_noting(query, Location::caller(), |creation| make(&StoredCreation::of(creation)))
+        self.get_or_create_noting(query, Location::caller(), |creation| StoredCreation::run(creation, make))
     }
 }
 
@@ -79,7 +79,7 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
         Q: Query<Key> + ?Sized,
         E: From<Error> + fmt::Display,
     {
-        self.get_or_create_noting(query, Location::caller(), |creation| make(&StoredCreation::of(creation)))
+        self.get_or_create_noting(query, Location::caller(), |creation| StoredCreation::run(creation, make))
     }
 }
 
@@ -91,8 +91,10 @@ pub struct StoredCreation<'a> {
 }
 
 impl<'a> StoredCreation<'a> {
-    fn of(creation: &'a KeyedCreation<'a>) -> Self {
-        Self { creation, store: store_of(creation), has_compiled: Cell::new(false) }
+    fn run<T>(creation: &'a KeyedCreation<'a>, make: impl FnOnce(&StoredCreation<'_>) -> T) -> T {
+        let this = Self { creation, store: store_of(creation), has_compiled: Cell::new(false) };
+        let made = make(&this);
+        drop_first(this, made)
     }
 
     /// Returns `true` if artifacts can be found and kept: the registry has a store.

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use metallic_instrumentation::{CacheName, EventKind, IncompleteKey};
 use rustc_hash::FxBuildHasher;
 
-use crate::caching::{CacheRegistry, CacheableKernel, Composition, SharedRegistry, SlotContext, caught};
+use crate::caching::{
+    CacheRegistry, CacheableKernel, Composition, SharedRegistry, SlotContext, caught, drop_first,
+};
 use crate::error::{Error, chain};
 
 /// The entries whose resources are created again.
@@ -129,8 +131,10 @@ impl<D: 'static> SharedRegistry<D> {
     {
         let again = self.detached();
         let entries = self.entries_of::<K>().into_iter();
-        let entries =
-            entries.map(|(key, label, resource)| (key, label, caught(|| K::composition(&resource))));
+        let entries = entries.map(|(key, label, resource)| {
+            let composition = caught(|| K::composition(&resource));
+            drop_first(resource, (key, label, composition))
+        });
         let create = |key: &K::Key| {
             let made = again.create_by_key::<K>(key).map(|made| K::composition(&made));
             again.clear_cache::<K>();

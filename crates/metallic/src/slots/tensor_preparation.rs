@@ -9,7 +9,7 @@ use super::prepared_form::PreparedForm;
 use super::tensor_version::{TensorId, TensorVersion};
 use crate::caching::{
     CacheMetrics, CacheRegistrySlot, EitherRegistry, EvictionPolicy, JudgedCache, Registry, Request,
-    ResourceCache, SharedRegistry, SlotContext,
+    ResourceCache, SharedRegistry, SlotContext, drop_first,
 };
 use crate::device::ComputeDevice;
 use crate::error::MetalError;
@@ -297,7 +297,7 @@ impl<D: ComputeDevice, G: Registry<D>> ResourceCache<D, G> {
         prepare: impl FnOnce(&D) -> Result<D::Tensor, MetalError>,
     ) -> Result<Arc<D::Tensor>, MetalError> {
         let caller = Location::caller();
-        let shared;
+        let mut shared = None;
         let (cache, request, device) = match self.registry.either() {
             EitherRegistry::Own(registry) => {
                 let (cache, own) = registry.slot_and_device(TensorPreparationCache::default);
@@ -312,8 +312,10 @@ impl<D: ComputeDevice, G: Registry<D>> ResourceCache<D, G> {
             }
         };
         let request = request.on(device.and_then(ComputeDevice::identity));
-        cache.get_or_prepare_as(source, form, request, || {
+        let prepared = cache.get_or_prepare_as(source, form, request, || {
             prepare(device.ok_or(MetalError::DeviceNotAvailable)?)
-        })
+        });
+        // It may be the last of its device, if that was lost meanwhile.
+        drop_first(shared, prepared)
     }
 }

@@ -6,6 +6,7 @@ mod comparisons;
 mod drops;
 mod labels;
 mod pools;
+mod sweep;
 mod tasks;
 
 use std::cell::RefCell;

@@ -106,6 +106,11 @@ fn tickets_hold_under_schedules_with_few_preemptions() {
 }
 
 #[test]
+fn a_shut_down_waits_for_threads_that_are_too_many_under_random_schedules() {
+    run("shut-down", RandomScheduler::new(schedules() / 4), schedules() / 4, tickets::surplus);
+}
+
+#[test]
 fn caches_and_pools_do_what_the_model_does_in_some_order_of_what_their_threads_did() {
     run("model", RandomScheduler::new(schedules() / 2), schedules() / 2, model::scenario);
 }

@@ -215,3 +215,25 @@ pub(crate) fn scenario() {
     drop(registry);
     assert_eq!(books.alive.load(SeqCst), 0, "what was in the cache is dropped with it");
 }
+
+/// A thread that is too many ends, while others wait for tickets, and then a shut-down: when that is over, no thread has anything.
+pub(crate) fn surplus() {
+    let registry = Registry::default();
+    registry.set_creator_threads(1);
+    let cache = registry.cache::<u32, Arc<()>>("cache").unwrap();
+    let resource = Arc::new(());
+    let waiters: Vec<_> = (0..ASKERS as u32)
+        .map(|key| {
+            let (cache, resource) = (cache.clone(), resource.clone());
+            shuttle::thread::spawn(move || {
+                let ticket = cache.prefetch_with(key, move || Ok(resource));
+                ticket.wait_timeout(std::time::Duration::MAX).unwrap();
+            })
+        })
+        .collect();
+    registry.set_creator_threads(0);
+    waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
+    registry.shut_down();
+    drop((cache, registry));
+    assert_eq!(Arc::strong_count(&resource), 1);
+}

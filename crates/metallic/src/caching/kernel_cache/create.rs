@@ -125,7 +125,9 @@ pub(in crate::caching) fn create<K: CacheableKernel<D>, D, H: Holds<K, D> + ?Siz
     let (made, course) = {
         let (holder, key) = arrival.parts();
         let frame = Frame::new::<K, K::Key>(key, outer);
-        (K::create(key, &mut Creation::new(device, &frame, holder.registry())), frame.course())
+        // Its context is dropped at the end of this statement, and what is made is safe then.
+        let made = K::create(key, &mut Creation::new(device, &frame, holder.registry()));
+        (made, frame.course())
     };
     arrival.set_course(course);
     let (ended, ticks) = match made {

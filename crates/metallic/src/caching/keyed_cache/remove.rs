@@ -6,6 +6,8 @@ use equivalent::Equivalent;
 use metallic_instrumentation::RemovalCause;
 
 use super::KeyedCache;
+use crate::caching::cache::Departed;
+use crate::caching::drops::drop_first;
 use crate::caching::entries::hash_of;
 
 impl<Key, R> KeyedCache<Key, R> {
@@ -22,7 +24,7 @@ impl<Key, R> KeyedCache<Key, R> {
             return None;
         }
         self.depart(&departures);
-        departures.into_first().map(|departed| departed.entry.resource)
+        departures.into_first().map(|Departed { entry, .. }| drop_first(entry.key, entry.resource))
     }
 }
 

@@ -12,7 +12,7 @@ use super::shelves::ShelfId;
 use super::{Item, Lent, Pool, PoolCore, Shelved};
 use crate::caching::cache::{Course, Departures, Elapsed, Reservation};
 use crate::caching::clock::TimeSource;
-use crate::caching::drops::Foreign;
+use crate::caching::drops::{Foreign, drop_first};
 use crate::caching::entries::hash_of;
 use crate::caching::gate::Passage;
 use crate::caching::keyed_cache::nothing_newer;
@@ -54,7 +54,7 @@ impl<Key: Clone + Eq + Hash, R> Pool<Key, R> {
     {
         let hash = hash_of(query);
         if let Some(lent) = self.take(hash, query) {
-            return Ok(lent);
+            return Ok(drop_first(make, lent));
         }
         let key = query.to_key();
         let passage = self.core().ask(&key);

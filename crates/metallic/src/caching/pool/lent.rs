@@ -41,7 +41,10 @@ impl<Key, R> Lent<Key, R> {
     /// Takes the item out of the pool for good. Counts as a removal.
     pub fn detach(mut lent: Self) -> R {
         let item = lent.item.take().expect("an item is returned by a drop");
-        lent.core.remove(item, RemovalCause::Removed).into_inner()
+        let resource = lent.core.remove(item, RemovalCause::Removed);
+        // It may be the last that knows of the pool.
+        drop(lent);
+        resource.into_inner()
     }
 
     /// The key of the item.

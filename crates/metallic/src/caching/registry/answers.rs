@@ -4,7 +4,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use super::answer::Answer;
-use crate::caching::drops::Foreign;
+use crate::caching::drops::{Foreign, drop_first};
 use crate::caching::entries::{Entries, Entry};
 use crate::caching::order::EntryId;
 use crate::caching::query::Query;
@@ -64,14 +64,17 @@ pub(super) fn answer<Key: Clone + Eq + Hash, R: Clone, Q: Query<Key> + ?Sized, E
     bridge: impl FnOnce(&Arc<SharedCore<Key, R>>) -> Result<Option<Arc<Node<R>>>, E>,
 ) -> Result<Answer<R>, E> {
     if let Some((id, now)) = local.find_again(hash, query) {
+        drop((fallback, bridge));
         let generation = local.generation(id);
         return Ok(Answer::Resource { resource: local.hit(id, now).clone(), generation });
     }
     let core = local.core();
-    let found = core.get_hashed(hash, query);
-    let Some(node) = found.map_or_else(|| bridge(core), |node| Ok(Some(node)))? else {
-        return Ok(Answer::Fallback(fallback()));
+    let found = match core.get_hashed(hash, query) {
+        Some(node) => Some(drop_first(bridge, node)),
+        None => bridge(core)?,
     };
+    let Some(node) = found else { return Ok(Answer::Fallback(fallback())) };
+    let node = drop_first(fallback, node);
     let answer = Foreign::new(Answer::of(node.clone()));
     local.keep(hash, query, || query.to_key(), node);
     Ok(answer.into_inner())

@@ -16,6 +16,7 @@ use metallic_instrumentation::{CacheKind, CacheName};
 #[cfg(feature = "store")]
 pub(crate) use self::noting::KeyedCreation;
 use crate::caching::clock::TimeSource;
+use crate::caching::drops::drop_first;
 use crate::caching::entries::hash_of;
 use crate::caching::gate::Caller;
 use crate::caching::kernel::CurrentAttachment;
@@ -115,7 +116,7 @@ impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
     {
         let (hash, request) = (hash_of(query), self.core.request());
         let node = match self.core.find_fast(hash, query, None) {
-            Fast::Hit(node) => node,
+            Fast::Hit(node) => drop_first(create, node),
             found => {
                 let has_key = matches!(found, Fast::Missing);
                 self.get_or_create_slow(hash, query, Request { has_key, ..request.by(caller) }, create)?

@@ -16,7 +16,7 @@ use super::keyed::LocalSharedCache;
 use super::shared::SharedRegistry;
 use super::shared_kernel::SharedKernel;
 use super::type_table::{Erased, TypeTable};
-use crate::caching::drops::run_each;
+use crate::caching::drops::{drop_first, run_each};
 use crate::caching::entries::hash_of;
 use crate::caching::gate::Caller;
 use crate::caching::kernel::CacheableKernel;
@@ -105,7 +105,9 @@ impl<D: 'static> LocalRegistry<D> {
                 return Ok(near.local.hit(id, now));
             }
         }
-        self.get_or_create_slow::<K>(&key, hash, device, Location::caller())
+        let found = self.get_or_create_slow::<K>(&key, hash, device, Location::caller());
+        // An error may be the kernel's own.
+        drop_first(key, found)
     }
 
     #[inline(never)]

@@ -113,7 +113,7 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
             let ended = ended(began, elapsed, CreationOutcome::Created, bytes);
             core.tell(passage, ended, listener.as_ref().map(|listener| &*listener.reporter));
         }
-        drop((replaced, leaving));
+        drop((replaced, leaving, listener));
         Ok(Got { node: node.into_inner(), ticks: elapsed.ticks })
     }
 }

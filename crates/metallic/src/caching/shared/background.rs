@@ -13,6 +13,7 @@ use super::node::Node;
 use super::request::{Made, Request};
 use super::task::{Maker, Progress, Settled, Task};
 use super::ticket::Ticket;
+use crate::caching::drops::{Foreign, drop_first};
 use crate::caching::entries::hash_of;
 use crate::caching::sync::atomic::Ordering;
 use crate::caching::sync::{Mutex, MutexGuard};
@@ -84,11 +85,12 @@ where
         key: Key,
         make: impl Fn(&Key, bool) -> Progress<R> + Send + Sync + 'static,
     ) -> Option<Arc<Node<R>>> {
-        match self.known(hash, &key) {
+        if let Some(known) = self.known(hash, &key) {
+            let is_there = known.is_ok();
+            drop(known);
             // Since it was looked for: this is the hit.
-            Some(Ok(_)) => return self.get_hashed(hash, &key),
-            Some(Err(_)) => return None,
-            None => {}
+            let found = if is_there { self.get_hashed(hash, &key) } else { None };
+            return drop_first((make, key), found);
         }
         let awaited = Await::begin(self, hash, &key)?;
         let make = move |key: &Key, may_wait| {
@@ -98,9 +100,9 @@ where
         };
         let maker = Box::new(MakerOf { core: self.clone(), key, make });
         let ticket = Ticket::new(Task::begin_for_fallback(maker, creators.clone()));
-        let made = ticket.created_here();
+        let made = Foreign::new(ticket.created_here());
         ticket.keep_wanted();
-        made
+        made.into_inner()
     }
 
     /// Finds what a look-up would find without creating. Counts nothing.
@@ -129,32 +131,34 @@ where
         create: impl FnOnce(&Key) -> Made<R, Error>,
         share: impl FnOnce(Error, Arc<str>) -> (Error, Option<Arc<Error>>, String),
     ) -> Progress<R> {
-        let key = &Arc::new(key.clone());
+        // Should the creation panic, its `Drop` may as well.
+        let key = Foreign::new(Arc::new(key.clone()));
         // What the gate said, once it was asked.
         let mut admitted = None;
-        Progress::Ended(loop {
-            match self.step(hash, key, request, admitted.is_some()) {
+        let ended = loop {
+            match self.step(hash, &key, request, admitted.is_some()) {
                 Step::Hit(node) => break Ok(node),
-                Step::Ask => match self.ask(key, request.caller) {
+                Step::Ask => match self.ask(&key, request.caller) {
                     Ok(passage) => admitted = Some(passage),
-                    Err(refused) => break Err(Error::creation(self.label(key), refused)),
+                    Err(refused) => break Err(Error::creation(self.label(&key), refused)),
                 },
                 Step::Create(arrival) => {
                     let arrival = arrival.with_passage(admitted.take().flatten());
                     break arrival.create(create, share).map(|got| got.node);
                 }
                 Step::Wait(landing) if !may_wait => return Progress::Blocked(landing),
-                Step::Wait(landing) => match self.wait(key, &landing, None) {
+                Step::Wait(landing) => match self.wait(&key, &landing, None) {
                     Ok(()) => {}
                     Err(error) => break Err(error),
                 },
-                Step::Failed(error) => break Err(Error::creation(self.label(key), Error::Shared(error))),
+                Step::Failed(error) => break Err(Error::creation(self.label(&key), Error::Shared(error))),
                 Step::Refused(Error::DeviceLost) => {
-                    break Err(Error::creation(self.label(key), Error::DeviceLost));
+                    break Err(Error::creation(self.label(&key), Error::DeviceLost));
                 }
                 Step::Refused(error) => break Err(error),
             }
-        })
+        };
+        drop_first(key, Progress::Ended(ended))
     }
 }
 

@@ -47,7 +47,7 @@ struct State {
     fallbacks: BTreeSet<u64>,
     last_number: u64,
     threads: HashMap<ThreadId, JoinHandle<()>>,
-    /// Threads whose end someone waits for.
+    /// Threads whose end someone waits for, and those that end by themselves.
     awaited: Vec<ThreadId>,
     /// Threads that wait for work.
     idle: usize,
@@ -282,10 +282,19 @@ impl Creators {
         }
         // After a stop it is left for those who wait for the end of this thread.
         let handle = if state.is_stopped { None } else { state.threads.remove(&here) };
+        let is_surplus = handle.is_some();
+        if is_surplus {
+            // Until it has let go of whom it tells. A stop that comes meanwhile waits for that, too.
+            state.awaited.push(here);
+        }
         drop(state);
         drop(handle);
         // All that are left may wait.
         Wait::tell_others(here);
+        if is_surplus {
+            self.lock().awaited.retain(|other| *other != here);
+            self.ended.notify_all();
+        }
         None
     }
 

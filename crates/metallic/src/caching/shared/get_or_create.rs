@@ -11,7 +11,7 @@ use super::flight::{Flight, Landing, Outcome, Unwaited};
 use super::node::{Node, uses};
 use super::request::{Got, Made, Purpose, Request};
 use crate::caching::cache::Departures;
-use crate::caching::drops::Foreign;
+use crate::caching::drops::{Foreign, drop_first};
 use crate::caching::entries::hash_of;
 use crate::caching::query::Query;
 use crate::caching::sync::atomic::Ordering;
@@ -44,7 +44,7 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
     ) -> Result<Got<R>, E> {
         if !request.has_key {
             if let Some(node) = self.find(hash, query, request.device, || self.check(request))? {
-                return Ok(Got { node, ticks: 0 });
+                return Ok(Got { node: drop_first(create, node), ticks: 0 });
             }
         }
         // Held here longest: should the creation panic, its `Drop` may as well.
@@ -52,26 +52,33 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         let mut deadline = Deadline::Within(request.timeout);
         // What the gate said, once it was asked.
         let mut admitted = None;
-        loop {
+        let mut create = Some(create);
+        let result = loop {
             match self.step(hash, &key, request, admitted.is_some()) {
-                Step::Hit(node) => return Ok(Got { node, ticks: 0 }),
-                Step::Ask => {
-                    let refused = |refused| Error::creation(self.label(&key), refused);
-                    admitted = Some(self.ask(&key, request.caller).map_err(refused)?);
-                }
+                Step::Hit(node) => break Ok(Got { node, ticks: 0 }),
+                Step::Ask => match self.ask(&key, request.caller) {
+                    Ok(passage) => admitted = Some(passage),
+                    Err(refused) => break Err(Error::creation(self.label(&key), refused).into()),
+                },
                 Step::Failed(error) => {
-                    return Err(Error::creation(self.label(&key), Error::Shared(error)).into());
+                    break Err(Error::creation(self.label(&key), Error::Shared(error)).into());
                 }
                 Step::Create(arrival) => {
-                    return arrival.with_passage(admitted.take().flatten()).create(create, share);
+                    let create = create.take().expect("a place is reserved once");
+                    break arrival.with_passage(admitted.take().flatten()).create(create, share);
                 }
                 Step::Refused(Error::DeviceLost) => {
-                    return Err(Error::creation(self.label(&key), Error::DeviceLost).into());
+                    break Err(Error::creation(self.label(&key), Error::DeviceLost).into());
                 }
-                Step::Refused(error) => return Err(error.into()),
-                Step::Wait(landing) => self.wait(&key, &landing, deadline.remaining())?,
+                Step::Refused(error) => break Err(error.into()),
+                Step::Wait(landing) => {
+                    if let Err(error) = self.wait(&key, &landing, deadline.remaining()) {
+                        break Err(error.into());
+                    }
+                }
             }
-        }
+        };
+        drop_first((create, key), result)
     }
 
     /// Waits for the end of a creation by another thread.
@@ -102,7 +109,7 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
                     let create = |_: &Key| Made::of(Ok::<_, Error>((resource, bytes)));
                     // It fails only if the device was lost meanwhile: then the resource is of no use.
                     drop(arrival.create(create, |error, _| (error, None, String::new())));
-                    return replaced.into_inner();
+                    break;
                 }
                 // Another thread is about to be faster, unless it fails.
                 Step::Wait(landing) => match landing.wait(None) {
@@ -114,7 +121,6 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
                 Step::Hit(_) | Step::Failed(_) | Step::Refused(_) | Step::Ask => break,
             }
         }
-        // First: should a `Drop` panic, what a function is about to return is lost.
         drop((key, resource));
         replaced.into_inner()
     }
@@ -128,59 +134,69 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         was_asked: bool,
     ) -> Step<'_, Key, R> {
         let flight = Flight::here(key.clone(), hash);
-        // These are dropped in the reverse order, at a return and by a panic: the lock is released, and then what expired is
-        // reported and let go.
-        let (expired, forgotten);
+        // These are dropped in the reverse order by a panic: the lock is released, and then what expired is reported and let go.
+        let mut forgotten = Vec::new();
+        let expired;
         let (mut state, now) = self.lock_at();
         expired = self.expire(&mut state, now);
-        if let Err(error) = self.check(request) {
-            return Step::Refused(error);
-        }
-        let found = state.find(hash, &**key);
-        if let (Some(id), Purpose::Prefetch) = (found, request.purpose) {
-            return Step::Hit(state.cache.get(id).resource.clone());
-        }
-        if let (Some(id), Purpose::Use) = (found, request.purpose) {
-            let node = Foreign::new(state.hit(id, now));
-            let listener = state.listener();
-            drop(state);
-            self.see_off(&expired);
-            if let Some(listener) = listener {
-                listener.reporter.hit(|| node.label(|| self.label(key)), node.bytes, now);
-                listener.complete(now);
+        let step = 'look: {
+            if let Err(error) = self.check(request) {
+                break 'look Step::Refused(error);
             }
-            drop(expired);
-            return Step::Hit(node.into_inner());
-        }
-        if self.epoch.load(Ordering::Relaxed) != request.epoch {
-            return Step::Refused(Error::DeviceLost);
-        }
-        forgotten = state.forget_failures(now, &self.time);
-        if let Some(error) = state.failures.get(hash, key) {
-            return Step::Failed(error);
-        }
-        if let Some(other) = state.flights.iter_mut().find(|other| other.hash == hash && other.key == *key) {
-            return Step::Wait(other.landing());
-        }
-        if state.gate.is_some() && !was_asked {
-            return Step::Ask;
-        }
-        let mut departures = Departures::none(now);
-        let reservation = match found {
-            None => state.cache.reserve(now, uses, &mut departures),
-            Some(_) => state.cache.reserve_in_place(now),
+            let found = state.find(hash, &**key);
+            if let (Some(id), Purpose::Prefetch) = (found, request.purpose) {
+                break 'look Step::Hit(state.cache.get(id).resource.clone());
+            }
+            if let (Some(id), Purpose::Use) = (found, request.purpose) {
+                let node = Foreign::new(state.hit(id, now));
+                let listener = state.listener();
+                drop(state);
+                self.see_off(&expired);
+                if let Some(listener) = listener {
+                    listener.reporter.hit(|| node.label(|| self.label(key)), node.bytes, now);
+                    listener.complete(now);
+                }
+                drop(expired);
+                return Step::Hit(node.into_inner());
+            }
+            if self.epoch.load(Ordering::Relaxed) != request.epoch {
+                break 'look Step::Refused(Error::DeviceLost);
+            }
+            forgotten = state.forget_failures(now, &self.time);
+            if let Some(error) = state.failures.get(hash, key) {
+                break 'look Step::Failed(error);
+            }
+            if let Some(other) =
+                state.flights.iter_mut().find(|other| other.hash == hash && other.key == *key)
+            {
+                break 'look Step::Wait(other.landing());
+            }
+            if state.gate.is_some() && !was_asked {
+                break 'look Step::Ask;
+            }
+            let mut departures = Departures::none(now);
+            let reservation = match found {
+                None => state.cache.reserve(now, uses, &mut departures),
+                Some(_) => state.cache.reserve_in_place(now),
+            };
+            let evicted = self.leave(&mut state, departures);
+            state.flights.push(flight);
+            drop(state);
+            // Inside of the arrival: should a `Drop` panic, the miss is one that failed.
+            let (key, reservation) = (key.clone(), Some(reservation));
+            let mut arrival =
+                SharedArrival { core: self, key, hash, reservation, request, begun: now, passage: None };
+            self.see_off(&expired);
+            self.see_off(&evicted);
+            drop((expired, evicted, forgotten));
+            arrival.begun = self.time.stamp();
+            return Step::Create(arrival);
         };
-        let evicted = self.leave(&mut state, departures);
-        state.flights.push(flight);
+        // Not made by what returns it, but kept until all else is gone: see `drop_first`.
+        let step = Foreign::new(step);
         drop(state);
-        // Inside of the arrival: should a `Drop` panic, the miss is one that failed.
-        let (key, reservation) = (key.clone(), Some(reservation));
-        let mut arrival =
-            SharedArrival { core: self, key, hash, reservation, request, begun: now, passage: None };
         self.see_off(&expired);
-        self.see_off(&evicted);
-        drop((expired, evicted, forgotten));
-        arrival.begun = self.time.stamp();
-        Step::Create(arrival)
+        drop((expired, forgotten));
+        step.into_inner()
     }
 }

@@ -10,7 +10,7 @@ use super::node::Node;
 use super::state::Counted;
 use super::{LocalCache, Made, Request, SharedCore};
 use crate::caching::clock::TimeSource;
-use crate::caching::drops::Foreign;
+use crate::caching::drops::{Foreign, drop_first};
 use crate::caching::entries::hash_of;
 use crate::caching::policy::EvictionPolicy;
 use crate::caching::reporting::CacheMetrics;
@@ -43,7 +43,8 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         };
         match is_current(&state.cache.get(id).resource.resource) {
             Ok(true) => {
-                let node = state.hit(id, now);
+                // Others may remove it while what expired is dropped.
+                let node = Foreign::new(state.hit(id, now));
                 let listener = if fast.is_none() { state.listener() } else { None };
                 drop(state);
                 self.see_off(&expired);
@@ -51,7 +52,8 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
                     listener.reporter.hit(|| node.label(|| self.label(key)), node.bytes, now);
                     listener.complete(now);
                 }
-                Ok(Some(node))
+                drop(expired);
+                Ok(Some(node.into_inner()))
             }
             Ok(false) => {
                 let at = fast.map_or(now, |_| self.time.stamp());
@@ -161,13 +163,14 @@ impl<Key: Clone + Eq + Hash, R> JudgedCache<Key, R> {
         if let Some(local) = &self.local {
             if let Some((id, now)) = local.find(hash, key).filter(|_| is_of_the_device().is_ok()) {
                 if is_current(local.get(id))? {
+                    drop(make);
                     return Ok(local.hit(id, now).clone());
                 }
             }
         } else if let Some(found) =
             self.core.hit_current(hash, key, |found| is_of_the_device().and_then(|()| is_current(found)))?
         {
-            return Ok(found);
+            return Ok(drop_first(make, found));
         }
         self.get_or_create_slow(hash, key, user, request, is_current, make)
     }
@@ -214,6 +217,7 @@ impl<Key: Clone + Eq + Hash, R> JudgedCache<Key, R> {
                 found = is_current(&got.node.resource)?.then_some(got.node);
             }
             if let Some(node) = found {
+                let node = drop_first(make.take(), node);
                 return Ok(match &mut self.local {
                     Some(local) => local.keep(hash, key, || key.clone(), node).clone(),
                     None => Node::cloned(node),

@@ -10,7 +10,7 @@ use super::SharedCore;
 use super::node::Node;
 use super::state::Counted;
 use crate::caching::clock::TimeSource;
-use crate::caching::drops::Foreign;
+use crate::caching::drops::{Foreign, drop_first};
 use crate::caching::entries::hash_of;
 use crate::error::Error;
 
@@ -108,7 +108,7 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
             listener.complete(now);
         }
         drop(leaving);
-        Ok(checked?.map(|(node, _)| node.into_inner()))
+        Ok(checked?.map(|(node, heard)| drop_first(heard, node.into_inner())))
     }
 
     /// Returns the resource with this key, if it is there and not past its idle time. Counts nothing.

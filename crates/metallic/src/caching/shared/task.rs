@@ -9,6 +9,7 @@ use std::task::{Poll, Wake, Waker};
 use super::creators::{Creators, Job, Refused};
 use super::flight::{Landing, Outcome, take_waker, wake_all};
 use super::node::Node;
+use crate::caching::drops::drop_first;
 use crate::caching::sync::{Condvar, Mutex, MutexGuard};
 use crate::error::Error;
 
@@ -189,7 +190,9 @@ impl<R: Send + Sync + 'static> Task<R> {
         let waker = waker.clone();
         let mut state = self.lock();
         if let Stage::Over(settled) = &state.stage {
-            return Poll::Ready(settled.clone());
+            let settled = settled.clone();
+            drop(state);
+            return Poll::Ready(drop_first(waker, settled));
         }
         let before = take_waker(&mut state.wakers, place);
         state.wakers.push((place, waker));

@@ -166,6 +166,14 @@ fn a_key_that_panics_in_drop_survives_a_creation_that_panics() {
     disarm();
     assert_eq!(shared.get_or_make(&key, || 1).unwrap(), 1);
 
+    registry.set_creator_threads(0);
+    let other = Armed(is_armed.clone());
+    let in_time = creation.clone();
+    let ticket = shared.rebuild_with(other, move || Ok(in_time()));
+    assert!(matches!(ticket.wait().unwrap_err().root(), Error::Panicked { .. }));
+    disarm();
+    drop(ticket);
+
     let mut registry: CacheRegistry = CacheRegistry::new();
     let own = registry.keyed_cache::<Armed, u32>("armed").unwrap();
     assert!(panics(|| _ = own.get_or_make(&key, creation.clone())));

@@ -5,6 +5,7 @@ use std::panic::Location;
 use std::sync::{Arc, PoisonError};
 
 use super::SharedCache;
+use crate::caching::drops::drop_first;
 use crate::caching::entries::hash_of;
 use crate::caching::gate::Caller;
 use crate::caching::query::Query;
@@ -63,8 +64,14 @@ where
         R: Clone,
     {
         let (hash, caller) = (hash_of(query), Location::caller());
-        let found = self.core.get_hashed(hash, query).or_else(|| self.bridge(hash, query, make, caller));
-        found.map_or_else(|| Answer::Fallback(fallback()), Answer::of)
+        let found = match self.core.get_hashed(hash, query) {
+            Some(node) => Some(drop_first(make, node)),
+            None => self.bridge(hash, query, make, caller),
+        };
+        match found {
+            Some(node) => Answer::of(drop_first(fallback, node)),
+            None => Answer::Fallback(fallback()),
+        }
     }
 
     /// Has the resource made in the background. Returns it if it is there by now.

@@ -9,6 +9,7 @@ use metallic_instrumentation::CacheName;
 
 use super::{LocalSharedCache, SharedCache};
 use crate::caching::cache::Course;
+use crate::caching::drops::drop_first;
 use crate::caching::entries::hash_of;
 use crate::caching::gate::Caller;
 use crate::caching::kernel::{Attachment, CurrentAttachment};
@@ -72,6 +73,7 @@ fn create<Key, R, E>(
     let creation = KeyedCreation { core: &site, attachment: attachment.get(), loaded: Cell::new(false) };
     let made = make(&creation);
     let course = Course { loaded: creation.loaded.get(), ..Course::default() };
+    let made = drop_first(creation, made);
     Made { result: made.map(|resource| (resource, 0)), course }
 }
 

@@ -1,13 +1,12 @@
 //! Look-ups that do not wait, and the answers that hold for a batch of work.
 
 use std::any::{Any, TypeId};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::Location;
 
-use rustc_hash::FxBuildHasher;
-
 use super::{LocalKernel, LocalRegistry};
+use crate::caching::drops::drop_first;
 use crate::caching::entries::hash_of;
 use crate::caching::kernel::CacheableKernel;
 use crate::caching::registry::answer::Answer;
@@ -30,16 +29,17 @@ impl<D: Send + Sync + 'static> LocalRegistry<D> {
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
-        let (key, caller) = (&K::create_cache_key(params), Location::caller());
+        let (key, caller) = (K::create_cache_key(params), Location::caller());
         let LocalKernel { local, kernel } = Self::kernel::<K>(&self.shared, &mut self.caches)?;
-        let (shared, hash) = (&self.shared, hash_of(key));
-        answer(local, hash, key, fallback, |_| shared.bridge::<K>(kernel, hash, key, caller))
+        let (shared, hash) = (&self.shared, hash_of(&key));
+        let answer = answer(local, hash, &key, fallback, |_| shared.bridge::<K>(kernel, hash, &key, caller));
+        drop_first(key, answer)
     }
 
     /// Begins a batch of work: until it is dropped, each key has the answer that it had first. Resources that become ready, or are
     /// rebuilt, removed or lost with their device meanwhile, are seen by the next batch.
     pub fn batch(&mut self) -> Batch<'_, D> {
-        Batch { registry: self, answers: HashMap::default() }
+        Batch { registry: self, answers: BTreeMap::new() }
     }
 }
 
@@ -73,8 +73,8 @@ impl<D: Send + Sync + 'static> LocalRegistry<D> {
 /// ```
 pub struct Batch<'a, D: 'static = Device> {
     registry: &'a mut LocalRegistry<D>,
-    /// The answers of each kernel, by its type.
-    answers: HashMap<TypeId, Box<dyn Any + Send>, FxBuildHasher>,
+    /// The answers of each kernel, by its type. In a map that drops them all, should one of them panic.
+    answers: BTreeMap<TypeId, Box<dyn Any + Send>>,
 }
 
 /// The answers of kernel `K`.

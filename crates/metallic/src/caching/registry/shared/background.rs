@@ -4,6 +4,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use super::{Inner, SharedRegistry};
+use crate::caching::drops::drop_first;
 use crate::caching::entries::hash_of;
 use crate::caching::gate::Caller;
 use crate::caching::kernel::CacheableKernel;
@@ -90,7 +91,10 @@ impl<D: Send + Sync + 'static> SharedRegistry<D> {
             Some(node) => Some(node),
             None => self.bridge::<K>(&kernel, hash, &key, Location::caller())?,
         };
-        Ok(node.map_or_else(|| Answer::Fallback(fallback()), Answer::of))
+        match drop_first(key, node) {
+            Some(node) => Ok(Answer::of(drop_first(fallback, node))),
+            None => Ok(Answer::Fallback(fallback())),
+        }
     }
 
     /// Has the resource created in the background. Returns it if it is there by now.
@@ -130,7 +134,10 @@ impl<D: Send + Sync + 'static> SharedRegistry<D> {
             let mut registry = Self(inner);
             let request = Request { purpose, ..kernel.core.request().by(caller) };
             let device = registry.device();
-            kernel.create_for_later(key, hash, device.as_deref(), request, may_wait, &mut registry)
+            let progress =
+                kernel.create_for_later(key, hash, device.as_deref(), request, may_wait, &mut registry);
+            // Either may be the last of its kind by now.
+            drop_first((device, registry), progress)
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::{Arc, PoisonError};
 
 use super::{SharedRegistry, lock};
 use crate::caching::clock::TimeSource;
+use crate::caching::drops::drop_first;
 use crate::caching::entries::hash_of;
 use crate::caching::gate::CreationGate;
 use crate::caching::kernel::CacheableKernel;
@@ -63,7 +64,10 @@ impl<D: 'static> SharedRegistry<D> {
         let entries = self.find::<K>().map(|kernel| kernel.core.labelled_entries()).unwrap_or_default();
         entries
             .into_iter()
-            .map(|(key, label, node)| (K::Key::clone(&key), label, Node::cloned(node)))
+            .map(|(key, label, node)| {
+                let entry = (K::Key::clone(&key), label, Node::cloned(node));
+                drop_first(key, entry)
+            })
             .collect()
     }
 

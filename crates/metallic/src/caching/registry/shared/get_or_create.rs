@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::SharedRegistry;
+use crate::caching::drops::drop_first;
 use crate::caching::entries::hash_of;
 use crate::caching::kernel::CacheableKernel;
 use crate::caching::kernel_cache::Asker;
@@ -70,34 +71,51 @@ impl<D: 'static> SharedRegistry<D> {
         let found = near.map(|near| near.core.find_fast(hash, &key, device.and_then(K::device_identity)));
         // Cloned in one place, wherever it is from: a clone that came from several would go through memory.
         let node = match found {
-            Some(Fast::Hit(node)) => node,
-            Some(Fast::Missing) => self.create_as::<K>(&key, hash, device, timeout, by, true)?,
-            Some(Fast::Declined) | None => self.get_or_create_slow::<K>(&key, hash, device, timeout, by)?,
+            Some(Fast::Hit(node)) => drop_first(key, node),
+            Some(Fast::Missing) => self.get_or_create_slow::<K>(key, hash, device, timeout, by, true)?,
+            Some(Fast::Declined) | None => {
+                self.get_or_create_slow::<K>(key, hash, device, timeout, by, false)?
+            }
         };
         Ok(Node::cloned(node))
     }
 
+    /// The rest of a look-up that was no hit, or nothing but a miss if `was_missing`.
     #[cold]
     #[inline(never)]
     fn get_or_create_slow<K>(
         &self,
-        key: &K::Key,
+        key: K::Key,
         hash: u64,
         device: Option<&D>,
         timeout: Option<Duration>,
         by: Asker<'_>,
+        was_missing: bool,
     ) -> Result<Arc<Node<K::CachedResource>>, Error>
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
-        if let Some(kernel) = self.find::<K>() {
-            let asked_for = device.and_then(K::device_identity);
-            let check = || kernel.core.check_device(asked_for);
-            if let Some(node) = kernel.core.find(hash, key, asked_for, check)? {
-                return Ok(node);
-            }
-        }
-        self.create_as::<K>(key, hash, device, timeout, by, true)
+        let found = if was_missing { Ok(None) } else { self.find_slow::<K>(&key, hash, device) };
+        let found = match found {
+            Ok(None) => self.create_as::<K>(&key, hash, device, timeout, by, true),
+            Ok(Some(node)) => Ok(node),
+            Err(error) => Err(error),
+        };
+        drop_first(key, found)
+    }
+
+    fn find_slow<K>(
+        &self,
+        key: &K::Key,
+        hash: u64,
+        device: Option<&D>,
+    ) -> Result<Option<Arc<Node<K::CachedResource>>>, Error>
+    where
+        K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
+    {
+        let Some(kernel) = self.find::<K>() else { return Ok(None) };
+        let asked_for = device.and_then(K::device_identity);
+        kernel.core.find(hash, key, asked_for, || kernel.core.check_device(asked_for))
     }
 
     /// The rest of a look-up that found nothing. `was_missing` is `true` if that was just now.
@@ -118,8 +136,9 @@ impl<D: 'static> SharedRegistry<D> {
         let request = Request { timeout, caller: by.caller, has_key: was_missing, ..kernel.core.request() };
         let own = if device.is_none() { self.device() } else { None };
         let device = device.or(own.as_deref());
-        let got = kernel.get_or_create(key, hash, device, request, by.outer, &mut self.clone())?;
-        Ok(got.node)
+        let got = kernel.get_or_create(key, hash, device, request, by.outer, &mut self.clone());
+        // It may be the last of its device, if that was lost meanwhile.
+        drop_first(own, got.map(|got| got.node))
     }
 
     /// Returns a clone of the resource of kernel `K` with this key, if it is there: a hit, or nothing.

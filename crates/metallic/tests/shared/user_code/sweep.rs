@@ -1,0 +1,66 @@
+//! Of all that a caller hands over (keys, resources, errors, closures, wakers, devices), the n-th that is dropped panics, for every
+//! n: whatever an operation was at, the rest is dropped, and dropped once.
+//!
+//! What Rust itself loses is left out: what a closure of the caller's has made, if one of its own captures panics then. So do
+//! these closures drop what they have first, and scenarios keep no result at the end of a block that drops anything.
+
+mod caches;
+mod kernels;
+mod others;
+mod threads;
+mod world;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use metallic::caching::SharedRegistry;
+
+use self::world::{IDLE, Own, World};
+
+type Scenario = (&'static str, fn(&World));
+
+#[derive(Clone, Copy, Debug)]
+struct Variant {
+    threads: usize,
+    expires: bool,
+    is_heard: bool,
+}
+
+/// Runs each scenario again and again, until nothing is left to panic.
+fn sweep(scenarios: &[Scenario]) {
+    let of = |threads, expires, is_heard| Variant { threads, expires, is_heard };
+    let variants =
+        [of(0, false, false), of(0, true, false), of(0, true, true), of(1, false, true), of(1, true, false)];
+    let mut lost = Vec::new();
+    for (name, scenario) in scenarios {
+        for variant in variants {
+            for nth in 1.. {
+                let world = World::new(variant, nth);
+                let (registry, ledger) = (world.registry.clone(), world.ledger.clone());
+                // Here so that no thread is at anything later. Without threads, the world's is the last.
+                let registry = (variant.threads > 0).then_some(registry);
+                _ = catch_unwind(AssertUnwindSafe(move || scenario(&{ world })));
+                _ = catch_unwind(AssertUnwindSafe(|| registry.iter().for_each(SharedRegistry::shut_down)));
+                _ = catch_unwind(AssertUnwindSafe(|| drop(registry)));
+                let of = |count: &AtomicU64| count.load(Ordering::SeqCst);
+                let (made, dropped) = (of(&ledger.made), of(&ledger.dropped));
+                if made != dropped {
+                    lost.push(format!("{name}, {variant:?}, drop {nth}: of {made} {dropped} were dropped"));
+                }
+                assert!(of(&ledger.panics_at) > 0, "{name} arms nothing");
+                if dropped < of(&ledger.panics_at) {
+                    break;
+                }
+            }
+        }
+    }
+    assert!(lost.is_empty(), "{}\n{}", lost.len(), lost.join("\n"));
+}
+
+/// Has each of these done in a world that is armed.
+macro_rules! scenarios {
+    ($($name:literal: |$world:ident| $act:expr;)*) => {
+        &[$(($name, |$world: &crate::user_code::sweep::World| { $world.arm(); _ = $act; })),*]
+    };
+}
+use scenarios;

@@ -16,6 +16,7 @@ use super::keyed::LocalSharedCache;
 use super::shared::SharedRegistry;
 use super::shared_kernel::SharedKernel;
 use super::type_table::{Erased, TypeTable};
+use crate::caching::clock::TimeSource;
 use crate::caching::drops::{drop_first, run_each};
 use crate::caching::entries::hash_of;
 use crate::caching::gate::Caller;
@@ -37,6 +38,8 @@ const NEAR_SLOTS: usize = 16;
 /// to all threads to a millisecond, which is how exact the order of eviction is.
 pub struct LocalRegistry<D: 'static = Device> {
     shared: SharedRegistry<D>,
+    /// As [`CacheRegistry`](super::CacheRegistry) has it.
+    hit_limit: u64,
     caches: TypeTable<dyn ErasedLocal, NEAR>,
     slots: TypeTable<dyn CacheRegistrySlot + Send, NEAR_SLOTS>,
 }
@@ -69,7 +72,8 @@ where
 
 impl<D: 'static> LocalRegistry<D> {
     pub(super) fn new(shared: SharedRegistry<D>) -> Self {
-        Self { shared, caches: TypeTable::default(), slots: TypeTable::default() }
+        let hit_limit = shared.hit_limit();
+        Self { shared, hit_limit, caches: TypeTable::default(), slots: TypeTable::default() }
     }
 
     /// The registry that this is a view of.
@@ -95,26 +99,76 @@ impl<D: 'static> LocalRegistry<D> {
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
+        // First of all, as in `CacheRegistry::get_or_create`.
+        match TimeSource::unlimited_hit_stamp(self.hit_limit) {
+            Some(now) => self.get_or_create_at::<K>(now, params, device, Location::caller()),
+            None => self.get_or_create_by_system::<K>(params, device, Location::caller()),
+        }
+    }
+
+    #[inline(never)]
+    fn get_or_create_by_system<K>(
+        &mut self,
+        params: &K::Params,
+        device: Option<&D>,
+        caller: Caller,
+    ) -> Result<&K::CachedResource, Error>
+    where
+        K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
+    {
+        match TimeSource::hit_stamp_before(self.hit_limit) {
+            Some(now) => self.get_or_create_at::<K>(now, params, device, caller),
+            None => {
+                let key = K::create_cache_key(params);
+                self.get_or_create_slow::<K>(hash_of(&key), key, device, caller)
+            }
+        }
+    }
+
+    /// [`get_or_create`](Self::get_or_create) of a look-up that begins at `now`.
+    #[inline(always)]
+    fn get_or_create_at<K>(
+        &mut self,
+        now: u64,
+        params: &K::Params,
+        device: Option<&D>,
+        caller: Caller,
+    ) -> Result<&K::CachedResource, Error>
+    where
+        K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
+    {
         let key = K::create_cache_key(params);
         let hash = hash_of(&key);
-        let near = self.caches.near::<LocalKernel<K, D>>();
-        if let Some(LocalKernel { local, kernel }) = near {
+        if let Some(LocalKernel { local, kernel }) = self.caches.near::<LocalKernel<K, D>>() {
             kernel.check_device(device)?;
-            if let Some((id, now)) = local.find(hash, &key) {
+            if let Some(id) = local.find_at(now, hash, &key) {
                 let near = self.caches.near::<LocalKernel<K, D>>().expect("it was there just now");
                 return Ok(near.local.hit(id, now));
             }
         }
-        let found = self.get_or_create_slow::<K>(&key, hash, device, Location::caller());
-        // An error may be the kernel's own.
-        drop_first(key, found)
+        self.get_or_create_slow::<K>(hash, key, device, caller)
     }
 
     #[inline(never)]
     fn get_or_create_slow<K>(
         &mut self,
-        key: &K::Key,
         hash: u64,
+        key: K::Key,
+        device: Option<&D>,
+        caller: Caller,
+    ) -> Result<&K::CachedResource, Error>
+    where
+        K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
+    {
+        let found = self.look_up_or_create::<K>(hash, &key, device, caller);
+        // An error may be the kernel's own.
+        drop_first(key, found)
+    }
+
+    fn look_up_or_create<K>(
+        &mut self,
+        hash: u64,
+        key: &K::Key,
         device: Option<&D>,
         caller: Caller,
     ) -> Result<&K::CachedResource, Error>

@@ -105,6 +105,11 @@ impl<D: 'static> SharedRegistry<D> {
         Self::build(device.map(Arc::new), TimeSource::default(), Some(name.into()))
     }
 
+    /// As [`CacheRegistry`](super::CacheRegistry) has it: what stamps the hits of a local.
+    pub(super) fn hit_limit(&self) -> u64 {
+        self.0.time.hit_limit(u64::MAX)
+    }
+
     fn build(device: Option<Arc<D>>, time: TimeSource, name: Option<CacheName>) -> Self {
         Self(Arc::new(Inner {
             kernels: SharedTable::default(),

@@ -34,6 +34,13 @@ impl Head {
         self.line.generation.load(Ordering::Acquire)
     }
 
+    /// Returns `true` if nothing was removed since generation `seen`, as far as this thread must know: that of which it knows
+    /// in any other way that it happened. Nothing is read that depends on it, so that no order is needed.
+    #[inline(always)]
+    pub(super) fn is_at(&self, seen: u64) -> bool {
+        self.line.generation.load(Ordering::Relaxed) == seen
+    }
+
     /// The limit of [`TimeSource::hit_stamp_before`](crate::caching::clock::TimeSource::hit_stamp_before) up to which a hit of
     /// a local copy needs to tell no one.
     #[inline(always)]

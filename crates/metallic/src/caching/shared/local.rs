@@ -111,10 +111,23 @@ impl<Key: Eq + Hash + Clone, R> LocalCache<Key, R> {
         query: &Q,
     ) -> Option<(EntryId, u64)> {
         let now = TimeSource::hit_stamp_before(self.core.head.fast_path_until())?;
-        if self.core.head.generation() != self.seen {
-            return None;
-        }
-        self.entries.find(hash, query).map(|id| (id, now))
+        self.find_now(hash, query).map(|id| (id, now))
+    }
+
+    /// [`find`](Self::find) of a look-up whose stamp, `now`, was taken already.
+    #[inline(always)]
+    pub(in crate::caching) fn find_at<Q: Equivalent<Key> + ?Sized>(
+        &self,
+        now: u64,
+        hash: u64,
+        query: &Q,
+    ) -> Option<EntryId> {
+        if now < self.core.head.fast_path_until() { self.find_now(hash, query) } else { None }
+    }
+
+    #[inline(always)]
+    fn find_now<Q: Equivalent<Key> + ?Sized>(&self, hash: u64, query: &Q) -> Option<EntryId> {
+        if self.core.head.is_at(self.seen) { self.entries.find(hash, query) } else { None }
     }
 
     /// The resource of an entry that was just found. Counts nothing.

@@ -22,8 +22,8 @@ fi
 command -v python3 >/dev/null || { apt-get update && apt-get install --yes python3; } >/dev/null || skip "python3 could not be installed"
 
 target=$PWD/target/opencl
-(cd examples/opencl && cargo build --locked --release --target-dir "$target")
-example=$target/release/metallic-opencl
+(cd examples/opencl && cargo build --locked --target-dir "$target")
+example=$target/debug/metallic-opencl
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 

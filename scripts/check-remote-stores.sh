@@ -70,4 +70,5 @@ export METALLIC_STORE_TEST_SERVERS="
     bazel+http://127.0.0.1:$dav/bazel
     bazel+https://localhost:$tls/bazel-tls
     s3://bucket/prefix?endpoint=http://127.0.0.1:$s3"
-cargo test --locked --package metallic-store --all-features --test it -- --exact --nocapture remote::real_servers_conform
+# For the whole workspace, as the test command does: otherwise half of it would be built anew, with fewer features.
+cargo test --locked --workspace --all-features --test it -- --exact --nocapture remote::real_servers_conform

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use metallic_instrumentation::{CacheKind, CacheName, EventSink, SinkGuard};
 
 use super::clock::{Clock, TimeSource};
+use super::drops::Foreign;
 use super::entries::hash_of;
 use super::gate::{Caller, kernel_key};
 use super::kernel::CacheableKernel;
@@ -48,7 +49,7 @@ pub(super) use self::create::{Asker, Holds, create, get_or_create_slow};
 /// ```
 pub struct KernelCache<K: CacheableKernel<D>, D = Device> {
     keyed: KeyedCache<K::Key, K::CachedResource>,
-    device: Option<Arc<D>>,
+    device: Foreign<Option<Arc<D>>>,
     /// The identity of the device that resources are made on, where the kernel tells devices apart: the cache's own device, or
     /// else that of the first creation since the cache was empty.
     made_on: Option<u64>,
@@ -62,7 +63,7 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
 
     /// Takes the time from `clock`. To be called before the first use: stamps of two clocks do not compare.
     pub fn with_clock(mut self, clock: impl Clock + 'static) -> Self {
-        self.keyed.set_time(TimeSource::Clock(Arc::new(clock)));
+        self.keyed.set_time(TimeSource::of(clock));
         self
     }
 
@@ -242,12 +243,12 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
         let name = CacheName::from_static(K::CACHE_NAME);
         let mut keyed = KeyedCache::new(name, CacheKind::Kernel, K::fmt_key, K::default_policy(), time);
         keyed.set_kernel(kernel_key::<K, K::Key>);
-        Self { keyed, device: None, made_on: None }.with_shared_device(device)
+        Self { keyed, device: Foreign::new(None), made_on: None }.with_shared_device(device)
     }
 
     pub(super) fn with_shared_device(self, device: Option<Arc<D>>) -> Self {
         let made_on = device.as_deref().and_then(K::device_identity);
-        Self { device, made_on, ..self }
+        Self { device: Foreign::new(device), made_on, ..self }
     }
 
     pub(super) fn keyed(&self) -> &KeyedCache<K::Key, K::CachedResource> {

@@ -49,7 +49,7 @@ pub(super) use self::create::{Asker, Holds, create, get_or_create_slow};
 /// ```
 pub struct KernelCache<K: CacheableKernel<D>, D = Device> {
     keyed: KeyedCache<K::Key, K::CachedResource>,
-    device: Foreign<Option<Arc<D>>>,
+    device: Option<Arc<D>>,
     /// The identity of the device that resources are made on, where the kernel tells devices apart: the cache's own device, or
     /// else that of the first creation since the cache was empty.
     made_on: Option<u64>,
@@ -243,12 +243,13 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
         let name = CacheName::from_static(K::CACHE_NAME);
         let mut keyed = KeyedCache::new(name, CacheKind::Kernel, K::fmt_key, K::default_policy(), time);
         keyed.set_kernel(kernel_key::<K, K::Key>);
-        Self { keyed, device: Foreign::new(None), made_on: None }.with_shared_device(device)
+        Self { keyed, device: None, made_on: None }.with_shared_device(device)
     }
 
-    pub(super) fn with_shared_device(self, device: Option<Arc<D>>) -> Self {
-        let made_on = device.as_deref().and_then(K::device_identity);
-        Self { device: Foreign::new(device), made_on, ..self }
+    pub(super) fn with_shared_device(mut self, device: Option<Arc<D>>) -> Self {
+        self.made_on = device.as_deref().and_then(K::device_identity);
+        self.device = device;
+        self
     }
 
     pub(super) fn keyed(&self) -> &KeyedCache<K::Key, K::CachedResource> {
@@ -315,5 +316,14 @@ impl<K: CacheableKernel<D>, D> fmt::Debug for KernelCache<K, D> {
             .field("policy", &self.eviction_policy())
             .field("metrics", &self.metrics())
             .finish_non_exhaustive()
+    }
+}
+
+impl<K: CacheableKernel<D>, D> Drop for KernelCache<K, D> {
+    fn drop(&mut self) {
+        // After the entries, of which one may panic. A field of this type would cost every miss a question.
+        let device = Foreign::new(self.device.take());
+        self.keyed.drop_entries();
+        drop(device);
     }
 }

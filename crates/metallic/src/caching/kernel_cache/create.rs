@@ -73,7 +73,7 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
     /// As [`check_device`](Self::check_device).
     #[inline]
     fn make_on(&mut self, device: Option<&D>) -> Result<Option<Arc<D>>, Error> {
-        let own = if device.is_none() { Option::clone(&self.device) } else { None };
+        let own = if device.is_none() { self.device.clone() } else { None };
         let device = device.or(own.as_deref());
         self.check_device(device)?;
         self.made_on = self.made_on.or_else(|| device.and_then(K::device_identity));

@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use metallic::caching::{
-    CacheRegistry, CacheableKernel, Composition, Creation, EvictionPolicy, LocalRegistry, OnFailure,
-    SharedRegistry,
+    CacheRegistry, CacheableKernel, Composition, Creation, EvictionPolicy, KernelCache, LocalRegistry,
+    OnFailure, SharedRegistry,
 };
 use metallic::creation::Sample;
 use metallic::error::Error;
@@ -160,6 +160,11 @@ fn a_registry_of_one_thread_loses_nothing_though_any_drop_panics() {
         "remove": |w| with(w, |registry| drop(registry.remove::<Making>(&w.lent(1))));
         "clear": |w| with(w, |registry| registry.clear());
         "expire": |w| with(w, |registry| registry.expire_idle());
+        "a cache by itself": |w| {
+            let mut cache = KernelCache::<Making, Own>::default().with_device(w.own(0));
+            w.fill_safely(|number| drop(cache.get_or_create(&w.lent(number), None).map(|_| ())));
+            drop(cache);
+        };
         "verify": |w| with(w, |registry| drop(registry.verify::<Making>(&Sample::all())));
     });
 }

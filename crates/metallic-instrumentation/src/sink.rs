@@ -5,6 +5,7 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::panicking;
 
 use crate::event::{Event, EventKind};
 
@@ -53,8 +54,9 @@ impl SinkGuard {
 
     /// Returns the same guard for the registry with this number.
     #[must_use]
-    pub fn with_registry(self, registry: u32) -> Self {
-        Self { registry: Some(registry), ..self }
+    pub fn with_registry(mut self, registry: u32) -> Self {
+        self.registry = Some(registry);
+        self
     }
 
     /// Returns the number of the guard's registry, if it has one.
@@ -107,6 +109,25 @@ impl SinkGuard {
             }
         }
     }
+}
+
+impl Drop for SinkGuard {
+    fn drop(&mut self) {
+        if panicking() {
+            // A second panic, from the sink's `Drop`, would end the process.
+            let sink = mem::replace(&mut self.sink, Arc::new(Nowhere));
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(sink))) {
+                mem::forget(payload);
+            }
+        }
+    }
+}
+
+/// In the place of a sink that is gone.
+struct Nowhere;
+
+impl EventSink for Nowhere {
+    fn record(&self, _event: &Event) {}
 }
 
 impl fmt::Debug for SinkGuard {

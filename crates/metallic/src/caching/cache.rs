@@ -164,6 +164,11 @@ impl<Key, R> Cache<Key, R> {
         (event, id.and_then(|id| self.order.try_get(id)).map(|entry| &entry.key))
     }
 
+    /// Drops all entries, for a cache that is being dropped.
+    pub(super) fn drop_entries(&mut self) {
+        drop_each(self.order.take_values().into_iter().map(|(_, entry)| entry));
+    }
+
     /// See [`Order::set_removals`].
     pub(super) fn set_removals(&mut self, removals: u64) {
         self.order.set_removals(removals);
@@ -177,7 +182,7 @@ impl<Key, R> Cache<Key, R> {
 
 impl<Key, R> Drop for Cache<Key, R> {
     fn drop(&mut self) {
-        drop_each(self.order.take_values().into_iter().map(|(_, entry)| entry));
+        self.drop_entries();
     }
 }
 

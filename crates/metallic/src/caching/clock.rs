@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::drops::Foreign;
 use crate::ticks::{self, Machine};
 
 /// A clock for a registry. It must not go backwards; if it does, ages of older entries read as zero until it has caught up.
@@ -70,7 +71,7 @@ pub(super) enum TimeSource {
     /// The machine's own time, on the line that was chosen for this process.
     Machine(Machine),
     /// Stamps are the clock's nanoseconds.
-    Clock(Arc<dyn Clock>),
+    Clock(Foreign<Arc<dyn Clock>>),
 }
 
 /// Idle times shorter than this many ticks of the coarse clock are measured finely at hits too: of those that are longer,
@@ -78,6 +79,10 @@ pub(super) enum TimeSource {
 const TICKS_OF_A_COARSE_IDLE_TIME: u64 = 256;
 
 impl TimeSource {
+    pub(super) fn of(clock: impl Clock + 'static) -> Self {
+        Self::Clock(Foreign::new(Arc::new(clock)))
+    }
+
     /// The stamp of a hit at this moment, as cheap as the machine allows, if it is before `limit`, which
     /// [`hit_limit`](Self::hit_limit) gave. It compares with a [`stamp`](Self::stamp): it is never later than one taken
     /// afterwards, and at most a tick of the kernel's clock earlier than one taken before.

@@ -46,23 +46,27 @@ pub(crate) fn drop_first<T, O>(other: O, value: T) -> T {
 
 /// A value of a caller, whose `Drop` may panic: while another panic is under way, as from the value before it in a vector, that
 /// would end the process, and is lost instead.
-pub(super) struct Foreign<T>(Option<T>);
+///
+/// So is every value of a caller held that may be dropped after another one: of those that are in one structure, or that one
+/// function has, all but the first. A structure that may be dropped by a panic holds each so.
+#[derive(Clone)]
+pub(crate) struct Foreign<T>(Option<T>);
 
 impl<T> Foreign<T> {
     #[inline]
-    pub(super) fn new(value: T) -> Self {
+    pub(crate) fn new(value: T) -> Self {
         Self(Some(value))
     }
 
     /// The value, unless it was taken.
     #[inline]
-    pub(super) fn take(&mut self) -> Option<T> {
+    pub(crate) fn take(&mut self) -> Option<T> {
         self.0.take()
     }
 
     /// The value, which is in the caller's care from now on.
     #[inline]
-    pub(super) fn into_inner(mut self) -> T {
+    pub(crate) fn into_inner(mut self) -> T {
         self.take().expect("it was not taken")
     }
 }
@@ -84,10 +88,17 @@ impl<T> DerefMut for Foreign<T> {
 }
 
 impl<T> Drop for Foreign<T> {
+    #[inline(always)]
     fn drop(&mut self) {
-        let Some(value) = self.0.take() else { return };
-        if panicking() {
-            run_each([value], drop);
+        if needs_drop::<T>() && self.0.is_some() && panicking() {
+            drop_in_panic(self.0.take());
         }
     }
+}
+
+/// By value and out of line, so that what is guarded can stay in a register.
+#[cold]
+#[inline(never)]
+fn drop_in_panic<T>(value: Option<T>) {
+    run_each(value, drop);
 }

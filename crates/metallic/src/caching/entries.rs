@@ -8,7 +8,7 @@ use equivalent::Equivalent;
 use rustc_hash::FxBuildHasher;
 
 use self::index::Index;
-use super::drops::{Foreign, run_each};
+use super::drops::{drop_first, run_each};
 use super::order::{EntryId, Renumbering, reserve_one};
 
 /// Finds entries by the hashes of their keys. What has an id is the caller's.
@@ -182,9 +182,17 @@ impl<Key, R> Drop for Entries<Key, R> {
     }
 }
 
+impl<Key, R> Entry<Key, R> {
+    /// Drops the key, and the resource even if that panics: a second panic on the way would end the process.
+    #[inline]
+    pub(super) fn discard(self) {
+        drop(drop_first(self.key, self.resource));
+    }
+}
+
 /// Drops entries of which any part may panic.
 pub(super) fn drop_each<Key, R>(entries: impl IntoIterator<Item = Entry<Key, R>>) {
-    run_each(entries, |Entry { key, resource }| drop((key, Foreign::new(resource))));
+    run_each(entries, Entry::discard);
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use metallic_instrumentation::{CacheKind, CacheName, EventSink, SinkGuard};
 
 use super::clock::{Clock, TimeSource};
+use super::drops::Foreign;
 use super::entries::hash_of;
 use super::gate::{Caller, kernel_key};
 use super::kernel::CacheableKernel;
@@ -62,7 +63,7 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
 
     /// Takes the time from `clock`. To be called before the first use: stamps of two clocks do not compare.
     pub fn with_clock(mut self, clock: impl Clock + 'static) -> Self {
-        self.keyed.set_time(TimeSource::Clock(Arc::new(clock)));
+        self.keyed.set_time(TimeSource::of(clock));
         self
     }
 
@@ -245,9 +246,10 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
         Self { keyed, device: None, made_on: None }.with_shared_device(device)
     }
 
-    pub(super) fn with_shared_device(self, device: Option<Arc<D>>) -> Self {
-        let made_on = device.as_deref().and_then(K::device_identity);
-        Self { device, made_on, ..self }
+    pub(super) fn with_shared_device(mut self, device: Option<Arc<D>>) -> Self {
+        self.made_on = device.as_deref().and_then(K::device_identity);
+        self.device = device;
+        self
     }
 
     pub(super) fn keyed(&self) -> &KeyedCache<K::Key, K::CachedResource> {
@@ -314,5 +316,14 @@ impl<K: CacheableKernel<D>, D> fmt::Debug for KernelCache<K, D> {
             .field("policy", &self.eviction_policy())
             .field("metrics", &self.metrics())
             .finish_non_exhaustive()
+    }
+}
+
+impl<K: CacheableKernel<D>, D> Drop for KernelCache<K, D> {
+    fn drop(&mut self) {
+        // After the entries, of which one may panic. A field of this type would cost every miss a question.
+        let device = Foreign::new(self.device.take());
+        self.keyed.drop_entries();
+        drop(device);
     }
 }

@@ -180,6 +180,11 @@ impl<Key, R> KeyedCache<Key, R> {
         now < self.fast_path_until
     }
 
+    /// Drops all entries, for a cache that is being dropped.
+    pub(super) fn drop_entries(&mut self) {
+        self.cache.drop_entries();
+    }
+
     #[inline(always)]
     pub(super) fn find<Q: Equivalent<Key> + ?Sized>(&self, hash: u64, query: &Q) -> Option<EntryId> {
         self.cache.find(hash, query)

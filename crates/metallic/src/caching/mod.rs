@@ -39,7 +39,7 @@ mod eviction_tests;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use composition::Composition;
-pub(crate) use drops::{caught, drop_first};
+pub(crate) use drops::{Foreign, caught, drop_first};
 pub use equivalent::Equivalent;
 pub(crate) use gate::{Asked, Caller, CreationGate, Finished, KernelKey, Passage};
 pub use kernel::{CacheableKernel, Creation};

@@ -30,7 +30,7 @@ use metallic_instrumentation::{CacheName, Event, EventKind, EventSink, RegistryO
 use rustc_hash::FxBuildHasher;
 
 use super::clock::{Clock, TimeSource};
-use super::drops::run_each;
+use super::drops::{Foreign, run_each};
 use super::gate::CreationGate;
 use super::kernel::{CacheableKernel, CurrentAttachment};
 use super::kernel_cache::{Holds, KernelCache};
@@ -95,7 +95,7 @@ pub struct CacheRegistry<D = Device> {
     /// In a map that drops them all, should one of them panic.
     keyed: BTreeMap<CacheName, Box<dyn ErasedCache>>,
     slots: TypeTable<dyn CacheRegistrySlot, NEAR_SLOTS>,
-    device: Option<Arc<D>>,
+    device: Foreign<Option<Arc<D>>>,
     time: TimeSource,
     /// The limit of [`TimeSource::hit_stamp_before`] for stamps of `time`.
     hit_limit: u64,
@@ -119,14 +119,14 @@ impl CacheRegistry {
 impl<D: 'static> CacheRegistry<D> {
     /// A registry that makes resources on `device` when a caller names none.
     pub fn with_device(device: D) -> Self {
-        Self { device: Some(Arc::new(device)), ..Self::default() }
+        Self { device: Foreign::new(Some(Arc::new(device))), ..Self::default() }
     }
 
     /// Takes the time from `clock` in all caches and slots that come into being from now on. Caches that exist keep the clock
     /// their entries were stamped by.
     #[must_use]
     pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
-        let time = TimeSource::Clock(Arc::new(clock));
+        let time = TimeSource::of(clock);
         Self { hit_limit: time.hit_limit(u64::MAX), time, ..self }
     }
 
@@ -294,7 +294,7 @@ impl<D> Default for CacheRegistry<D> {
             caches: TypeTable::default(),
             keyed: BTreeMap::new(),
             slots: TypeTable::default(),
-            device: None,
+            device: Foreign::new(None),
             hit_limit: time.hit_limit(u64::MAX),
             time,
             sink: None,

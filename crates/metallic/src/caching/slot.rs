@@ -109,7 +109,7 @@ impl SlotContext {
 
     /// Takes the time from `clock`.
     pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
-        Self { time: TimeSource::Clock(Arc::new(clock)), ..self }
+        Self { time: TimeSource::of(clock), ..self }
     }
 
     /// The type of the kernel or slot that was in the registry before, and has the [`cache_name`](CacheRegistrySlot::cache_name)

@@ -10,7 +10,7 @@ use metallic_instrumentation::{CacheName, EventKind, IncompleteKey};
 use rustc_hash::FxBuildHasher;
 
 use crate::caching::{
-    CacheRegistry, CacheableKernel, Composition, SharedRegistry, SlotContext, caught, drop_first,
+    CacheRegistry, CacheableKernel, Composition, Foreign, SharedRegistry, SlotContext, caught, drop_first,
 };
 use crate::error::{Error, chain};
 
@@ -150,8 +150,9 @@ impl<D: 'static> CacheRegistry<D> {
         let Some(cache) = self.cache::<K>() else { return VerifyReport::default() };
         let mut again = self.detached();
         let entries = cache.labelled_entries();
-        let entries =
-            entries.map(|(key, label, resource)| (key.clone(), label, caught(|| K::composition(resource))));
+        let entries = entries.map(|(key, label, resource)| {
+            (Foreign::new(key.clone()), label, caught(|| K::composition(resource)))
+        });
         let create = |key: &K::Key| {
             let made = again.create_by_key::<K>(key.clone()).map(|made| K::composition(made));
             again.clear_cache::<K>();
@@ -163,7 +164,7 @@ impl<D: 'static> CacheRegistry<D> {
 
 fn verify<Key>(
     cache: CacheName,
-    entries: impl Iterator<Item = (Key, Arc<str>, Option<Option<Composition>>)>,
+    entries: impl Iterator<Item = (Foreign<Key>, Arc<str>, Option<Option<Composition>>)>,
     sample: &Sample,
     mut create: impl FnMut(&Key) -> Result<Option<Composition>, Error>,
     context: &SlotContext,

@@ -1,5 +1,6 @@
 //! Entries leave as values, for the caller to report and then to drop.
 
+use std::mem::needs_drop;
 use std::thread::panicking;
 
 use equivalent::Equivalent;
@@ -84,6 +85,9 @@ impl<Key, R> Departures<Key, R> {
         if !self.others.is_empty() {
             self.drop_each();
         }
+        if const { needs_drop::<Key>() && needs_drop::<R>() } {
+            self.first.take().into_iter().for_each(|departed| departed.entry.discard());
+        }
         self.first = None;
     }
 
@@ -106,9 +110,11 @@ impl<Key, R> Departures<Key, R> {
 impl<Key, R> Drop for Departures<Key, R> {
     #[inline]
     fn drop(&mut self) {
-        // During a panic, one of a `Drop` would end the process.
         if !self.others.is_empty() || (self.first.is_some() && panicking()) {
+            // During a panic, one of a `Drop` would end the process.
             self.drop_each();
+        } else if const { needs_drop::<Key>() && needs_drop::<R>() } {
+            self.let_go();
         }
     }
 }
@@ -118,7 +124,9 @@ impl<Key, R> Departures<Key, R> {
     /// elements of a vector, would end the process.
     #[cold]
     fn drop_each(&mut self) {
-        run_each(self.first.take().into_iter().chain(self.others.drain(..)), drop);
+        run_each(self.first.take().into_iter().chain(self.others.drain(..)), |departed| {
+            departed.entry.discard()
+        });
     }
 }
 

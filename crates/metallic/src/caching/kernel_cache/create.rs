@@ -7,6 +7,7 @@ use std::any::{Any, type_name};
 use std::sync::Arc;
 
 use super::KernelCache;
+use crate::caching::drops::Foreign;
 use crate::caching::gate::Caller;
 use crate::caching::kernel::{CacheableKernel, Creation, Frame};
 use crate::caching::keyed_cache::{Arrival, KeyedCache};
@@ -92,13 +93,13 @@ pub(in crate::caching) fn get_or_create_slow<K: CacheableKernel<D>, D, H: Holds<
 ) -> Result<EntryId, Error> {
     let cache = holder.cache();
     cache.check_device(device)?;
-    let cache = &mut cache.keyed;
-    let (now, found) = cache.look_up(hash, &key);
+    let (cache, key) = (&mut cache.keyed, Foreign::new(key));
+    let (now, found) = cache.look_up(hash, &*key);
     if let Some(id) = found {
         cache.hit_slow(id, now);
         return Ok(id);
     }
-    create::<K, D, H>(holder, key, hash, now, device, by)
+    create::<K, D, H>(holder, key.into_inner(), hash, now, device, by)
 }
 
 /// The rest of a look-up that began at `now` and found nothing.
@@ -137,8 +138,9 @@ pub(in crate::caching) fn create<K: CacheableKernel<D>, D, H: Holds<K, D> + ?Siz
             (Ok(id), ticks)
         }
         Err(error) => {
-            let (cache_key, ticks) = arrival.fail(&chain(&error));
-            (Err(Error::creation(cache_key, error)), ticks)
+            let error = Foreign::new(error);
+            let (cache_key, ticks) = arrival.fail(&chain(&*error));
+            (Err(Error::creation(cache_key, error.into_inner())), ticks)
         }
     };
     if let Some(outer) = outer {

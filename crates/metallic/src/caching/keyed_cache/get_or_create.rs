@@ -61,12 +61,12 @@ impl<Key: Eq + Hash, R> KeyedCache<Key, R> {
     /// Inserts a resource that was made elsewhere, and returns the one it replaces. Counts neither a hit nor a miss beyond the
     /// miss that every insertion is.
     pub fn insert_made(&mut self, key: Key, resource: R) -> Option<R> {
-        let resource = Foreign::new(resource);
-        let hash = hash_of(&key);
-        let (now, found) = self.look_up(hash, &key);
+        let (key, resource) = (Foreign::new(key), Foreign::new(resource));
+        let hash = hash_of(&*key);
+        let (now, found) = self.look_up(hash, &*key);
         let replaced =
-            Foreign::new(found.and_then(|_| self.remove_found(hash, &key, RemovalCause::Removed, now)));
-        let mut arrival = Arrival::new(self, |cache| cache, key, hash, now, None);
+            Foreign::new(found.and_then(|_| self.remove_found(hash, &*key, RemovalCause::Removed, now)));
+        let mut arrival = Arrival::new(self, |cache| cache, key.into_inner(), hash, now, None);
         arrival.begin();
         arrival.commit(resource.into_inner(), 0);
         replaced.into_inner()
@@ -89,6 +89,7 @@ impl<Key: Eq + Hash, R> KeyedCache<Key, R> {
         make: impl FnOnce() -> Result<R, E>,
         caller: Option<Caller>,
     ) -> Result<&mut R, E> {
+        let make = Foreign::new(make);
         let (now, found) = self.look_up(hash, query);
         let id = match found {
             Some(id) => {
@@ -101,11 +102,12 @@ impl<Key: Eq + Hash, R> KeyedCache<Key, R> {
                 let passage = self.admit(&key, caller, false).ok().flatten();
                 let mut arrival = Arrival::new(self, |cache| cache, key, hash, now, passage);
                 arrival.begin();
-                match make() {
+                match (make.into_inner())() {
                     Ok(resource) => arrival.commit(resource, 0).0,
                     Err(error) => {
+                        let error = Foreign::new(error);
                         arrival.fail(&error.to_string());
-                        return Err(error);
+                        return Err(error.into_inner());
                     }
                 }
             }

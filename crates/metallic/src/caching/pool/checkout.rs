@@ -52,7 +52,7 @@ impl<Key: Clone + Eq + Hash, R> Pool<Key, R> {
         Q: Query<Key> + ?Sized,
         E: fmt::Display,
     {
-        let hash = hash_of(query);
+        let (hash, make) = (hash_of(query), Foreign::new(make));
         if let Some(lent) = self.take(hash, query) {
             return Ok(drop_first(make, lent));
         }
@@ -60,11 +60,12 @@ impl<Key: Clone + Eq + Hash, R> Pool<Key, R> {
         let passage = self.core().ask(&key);
         let mut arrival = self.reserve(hash, key);
         arrival.passage = passage;
-        match make() {
+        match (make.into_inner())() {
             Ok(resource) => Ok(arrival.commit(resource)),
             Err(error) => {
+                let error = Foreign::new(error);
                 arrival.fail(&error.to_string());
-                Err(error)
+                Err(error.into_inner())
             }
         }
     }

@@ -30,6 +30,7 @@ impl<Key: Clone + Eq + Hash, R: Clone> Answers<Key, R> {
         fallback: impl FnOnce() -> R,
         bridge: impl FnOnce(&Arc<SharedCore<Key, R>>) -> Result<Option<Arc<Node<R>>>, E>,
     ) -> Result<&Answer<R>, E> {
+        let (fallback, bridge) = (Foreign::new(fallback), Foreign::new(bridge));
         let id = match self.entries.find(hash, query) {
             Some(id) => {
                 if !self.entries.get(id).resource.is_fallback() {
@@ -39,7 +40,8 @@ impl<Key: Clone + Eq + Hash, R: Clone> Answers<Key, R> {
             }
             None => {
                 // Building a key is not ours, and may panic.
-                let resource = Foreign::new(answer(local, hash, query, fallback, bridge)?);
+                let resource =
+                    Foreign::new(answer(local, hash, query, fallback.into_inner(), bridge.into_inner())?);
                 let entry = Entry { key: query.to_key(), resource: resource.into_inner() };
                 self.len += 1;
                 let id = EntryId(self.len);
@@ -63,6 +65,7 @@ pub(super) fn answer<Key: Clone + Eq + Hash, R: Clone, Q: Query<Key> + ?Sized, E
     fallback: impl FnOnce() -> R,
     bridge: impl FnOnce(&Arc<SharedCore<Key, R>>) -> Result<Option<Arc<Node<R>>>, E>,
 ) -> Result<Answer<R>, E> {
+    let (fallback, bridge) = (Foreign::new(fallback), Foreign::new(bridge));
     if let Some((id, now)) = local.find_again(hash, query) {
         drop((fallback, bridge));
         let generation = local.generation(id);
@@ -71,12 +74,12 @@ pub(super) fn answer<Key: Clone + Eq + Hash, R: Clone, Q: Query<Key> + ?Sized, E
     let core = local.core();
     let found = match core.get_hashed(hash, query) {
         Some(node) => Some(drop_first(bridge, node)),
-        None => bridge(core)?,
+        None => (bridge.into_inner())(core)?,
     };
-    let Some(node) = found else { return Ok(Answer::Fallback(fallback())) };
-    let node = drop_first(fallback, node);
-    let answer = Foreign::new(Answer::of(node.clone()));
-    local.keep(hash, query, || query.to_key(), node);
+    let Some(node) = found else { return Ok(Answer::Fallback((fallback.into_inner())())) };
+    let node = Foreign::new(drop_first(fallback, node));
+    let answer = Foreign::new(Answer::of(Arc::clone(&node)));
+    local.keep(hash, query, || query.to_key(), node.into_inner());
     Ok(answer.into_inner())
 }
 

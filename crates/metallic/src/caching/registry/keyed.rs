@@ -16,7 +16,7 @@ use metallic_instrumentation::{CacheKind, CacheName};
 #[cfg(feature = "store")]
 pub(crate) use self::noting::KeyedCreation;
 use crate::caching::clock::TimeSource;
-use crate::caching::drops::drop_first;
+use crate::caching::drops::{Foreign, drop_first};
 use crate::caching::entries::hash_of;
 use crate::caching::gate::Caller;
 use crate::caching::kernel::CurrentAttachment;
@@ -291,12 +291,13 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
         Q: Query<Key> + ?Sized,
         E: From<Error> + fmt::Display,
     {
+        let create = Foreign::new(create);
         if let Some((id, now)) = self.local.find_again(hash, query) {
             return Ok(self.local.hit(id, now));
         }
         let core = self.local.core();
         let request = Request { has_key: true, ..core.request().by(caller) };
-        let got = core.get_or_create(hash, query, request, |key| create(core, key), share)?;
+        let got = core.get_or_create(hash, query, request, |key| (create.into_inner())(core, key), share)?;
         Ok(self.local.keep(hash, query, || query.to_key(), got.node))
     }
 

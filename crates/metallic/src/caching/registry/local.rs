@@ -17,7 +17,7 @@ use super::shared::SharedRegistry;
 use super::shared_kernel::SharedKernel;
 use super::type_table::{Erased, TypeTable};
 use crate::caching::clock::TimeSource;
-use crate::caching::drops::{drop_first, run_each};
+use crate::caching::drops::{Foreign, drop_first, run_each};
 use crate::caching::entries::hash_of;
 use crate::caching::gate::Caller;
 use crate::caching::kernel::CacheableKernel;
@@ -160,6 +160,7 @@ impl<D: 'static> LocalRegistry<D> {
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
+        let key = Foreign::new(key);
         let found = self.look_up_or_create::<K>(hash, &key, device, caller);
         // An error may be the kernel's own.
         drop_first(key, found)
@@ -181,7 +182,7 @@ impl<D: 'static> LocalRegistry<D> {
             return Ok(local.hit(id, now));
         }
         let request = Request { has_key: true, ..kernel.core.request().by(caller) };
-        let own = if device.is_none() { self.shared.device() } else { None };
+        let own = Foreign::new(if device.is_none() { self.shared.device() } else { None });
         let device = device.or(own.as_deref());
         let got = kernel.get_or_create(key, hash, device, request, None, &mut self.shared.clone())?;
         Ok(local.keep(hash, key, || key.clone(), got.node))

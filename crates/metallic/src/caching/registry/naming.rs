@@ -111,7 +111,7 @@ impl<D: 'static> CacheRegistry<D> {
         name: Option<CacheName>,
     ) -> &mut KernelCache<K, D> {
         if self.caches.get::<KernelCache<K, D>>().is_none() {
-            let mut cache = KernelCache::<K, D>::new(self.time.clone(), self.device.clone());
+            let mut cache = KernelCache::<K, D>::new(self.time.clone(), Option::clone(&self.device));
             if let Some(name) = name {
                 cache.keyed_mut().set_name(name);
             }

@@ -21,6 +21,7 @@ use super::local::LocalRegistry;
 use super::next_number;
 use super::shared_kernel::{ErasedShared, SharedKernel};
 use crate::caching::clock::{Clock, TimeSource};
+use crate::caching::drops::Foreign;
 use crate::caching::gate::CurrentGate;
 use crate::caching::kernel::{CacheableKernel, CurrentAttachment};
 use crate::caching::policy::EvictionPolicy;
@@ -72,7 +73,7 @@ struct Inner<D> {
     sink: Mutex<Option<SinkGuard>>,
     /// Changed only while the lock of the sink is held.
     gate: Arc<CurrentGate>,
-    device: RwLock<Option<Arc<D>>>,
+    device: RwLock<Foreign<Option<Arc<D>>>>,
     /// Policies of caches that do not exist yet, by name.
     policies_to_come: Mutex<HashMap<String, EvictionPolicy, FxBuildHasher>>,
     attachment: CurrentAttachment,
@@ -97,7 +98,7 @@ impl<D: 'static> SharedRegistry<D> {
 
     /// A registry with a custom clock, and a device or none.
     pub fn with_clock(device: Option<D>, clock: impl Clock + 'static) -> Self {
-        Self::build(device.map(Arc::new), TimeSource::Clock(Arc::new(clock)), None)
+        Self::build(device.map(Arc::new), TimeSource::of(clock), None)
     }
 
     /// A registry with a name in the event log, and a device or none.
@@ -116,7 +117,7 @@ impl<D: 'static> SharedRegistry<D> {
             keyed: Mutex::default(),
             sink: Mutex::default(),
             gate: Arc::default(),
-            device: RwLock::new(device),
+            device: RwLock::new(Foreign::new(device)),
             policies_to_come: Mutex::default(),
             attachment: CurrentAttachment::default(),
             time,
@@ -154,7 +155,7 @@ impl<D: 'static> SharedRegistry<D> {
 
     /// The device that resources are made on when a caller names none.
     pub fn device(&self) -> Option<Arc<D>> {
-        self.0.device.read().unwrap_or_else(PoisonError::into_inner).clone()
+        Option::clone(&self.0.device.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// A registry for one thread or encoder over the same caches, whose hits return borrows and take no lock.

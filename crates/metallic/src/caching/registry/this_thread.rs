@@ -4,7 +4,7 @@ use std::any::Any;
 use std::cell::RefCell;
 
 use super::{LocalRegistry, SharedRegistry};
-use crate::caching::drops::caught;
+use crate::caching::drops::{caught, drop_first};
 use crate::caching::sync::thread_local;
 
 thread_local! {
@@ -52,8 +52,7 @@ impl<D: 'static> SharedRegistry<D> {
         // Taken out: if `f` panics, the local is dropped, which counts its hits.
         let mut local = self.take_local().unwrap_or_else(|| Box::new(self.local()));
         let result = f(&mut local);
-        drop(self.keep_local(local));
-        result
+        drop_first(self.keep_local(local), result)
     }
 
     /// Drops the local that [`with_local`](Self::with_local) keeps for this thread, before the thread idles or lets go of the

@@ -53,9 +53,10 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
             Err(error) => {
                 let label = self.core.label(&self.key);
                 let (error, shared, text) = share(error, label);
+                let error = Foreign::new(error);
                 let elapsed = self.lasted(course, TimeSource::stamp);
                 self.abandon(CreationOutcome::Failed, elapsed, shared, Some(&text));
-                Err(error)
+                Err(error.into_inner())
             }
         }
     }
@@ -152,7 +153,7 @@ impl<Key, R> SharedArrival<'_, Key, R> {
         let shared = shared.filter(|_| core.epoch.load(Ordering::Relaxed) == self.request.epoch);
         let forgotten = match (on_failure, &shared) {
             (OnFailure::Remember { .. }, Some(error)) => {
-                let (key, error) = (self.key.clone(), error.clone());
+                let (key, error) = (self.key.clone(), Foreign::new(error.clone()));
                 state.failures.insert(Failure { key, hash: self.hash, error, since: elapsed.done })
             }
             _ => Vec::new(),

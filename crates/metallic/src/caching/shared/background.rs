@@ -22,8 +22,8 @@ use crate::error::Error;
 /// The maker of a resource in the background: see [`Maker::make`].
 struct MakerOf<Key, R, F> {
     core: Arc<SharedCore<Key, R>>,
-    key: Key,
-    make: F,
+    key: Foreign<Key>,
+    make: Foreign<F>,
 }
 
 impl<Key, R, F> Maker<R> for MakerOf<Key, R, F>
@@ -57,7 +57,8 @@ where
         key: Key,
         make: impl Fn(&Key, bool) -> Progress<R> + Send + Sync + 'static,
     ) -> Ticket<R> {
-        let known = self.known(hash_of(&key), &key);
+        let (key, make) = (Foreign::new(key), Foreign::new(make));
+        let known = self.known(hash_of(&*key), &key);
         let maker = Box::new(MakerOf { core: self.clone(), key, make });
         Ticket::new(match known {
             Some(settled) => Task::over(maker, creators.clone(), settled),
@@ -72,6 +73,7 @@ where
         key: Key,
         make: impl Fn(&Key, bool) -> Progress<R> + Send + Sync + 'static,
     ) -> Ticket<R> {
+        let (key, make) = (Foreign::new(key), Foreign::new(make));
         let maker = Box::new(MakerOf { core: self.clone(), key, make });
         Ticket::new(Task::begin(maker, creators.clone()))
     }
@@ -85,19 +87,20 @@ where
         key: Key,
         make: impl Fn(&Key, bool) -> Progress<R> + Send + Sync + 'static,
     ) -> Option<Arc<Node<R>>> {
+        let (key, make) = (Foreign::new(key), Foreign::new(make));
         if let Some(known) = self.known(hash, &key) {
             let is_there = known.is_ok();
             drop(known);
             // Since it was looked for: this is the hit.
-            let found = if is_there { self.get_hashed(hash, &key) } else { None };
+            let found = if is_there { self.get_hashed(hash, &*key) } else { None };
             return drop_first((make, key), found);
         }
         let awaited = Await::begin(self, hash, &key)?;
-        let make = move |key: &Key, may_wait| {
+        let make = Foreign::new(move |key: &Key, may_wait| {
             // For as long as the task is there, and so is `make`.
             let _ = &awaited;
             make(key, may_wait)
-        };
+        });
         let maker = Box::new(MakerOf { core: self.clone(), key, make });
         let ticket = Ticket::new(Task::begin_for_fallback(maker, creators.clone()));
         let made = Foreign::new(ticket.created_here());
@@ -114,10 +117,10 @@ where
             return Some(Ok(node));
         }
         forgotten = state.forget_failures(now, &self.time);
-        let failed = state.failures.get(hash, key);
+        let failed = Foreign::new(state.failures.get(hash, key));
         drop(state);
         drop(forgotten);
-        let error = failed?;
+        let error = failed.into_inner()?;
         Some(Err(Arc::new(Error::creation(self.label(key), Error::Shared(error)))))
     }
 
@@ -146,7 +149,7 @@ where
                     let arrival = arrival.with_passage(admitted.take().flatten());
                     break arrival.create(create, share).map(|got| got.node);
                 }
-                Step::Wait(landing) if !may_wait => return Progress::Blocked(landing),
+                Step::Wait(landing) if !may_wait => return drop_first(key, Progress::Blocked(landing)),
                 Step::Wait(landing) => match self.wait(&key, &landing, None) {
                     Ok(()) => {}
                     Err(error) => break Err(error),
@@ -181,19 +184,19 @@ impl<Key> Default for Awaited<Key> {
 struct Await<Key, R> {
     core: Arc<SharedCore<Key, R>>,
     hash: u64,
-    key: Arc<Key>,
+    key: Foreign<Arc<Key>>,
 }
 
 impl<Key: Clone + Eq, R> Await<Key, R> {
     /// `None` if the key is among them already.
     fn begin(core: &Arc<SharedCore<Key, R>>, hash: u64, key: &Key) -> Option<Self> {
         // Before the lock, and dropped after it: it is not ours.
-        let key = Arc::new(key.clone());
+        let key = Foreign::new(Arc::new(key.clone()));
         let mut awaited = core.awaited.lock();
         if awaited.get(&hash).is_some_and(|keys| keys.contains(&key)) {
             return None;
         }
-        awaited.entry(hash).or_default().push(key.clone());
+        awaited.entry(hash).or_default().push(Arc::clone(&key));
         drop(awaited);
         Some(Self { core: core.clone(), hash, key })
     }

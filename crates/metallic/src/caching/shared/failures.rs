@@ -15,7 +15,7 @@ const REMEMBERED: usize = 1024;
 pub(super) struct Failure<Key> {
     pub(super) key: Arc<Key>,
     pub(super) hash: u64,
-    pub(super) error: Arc<Error>,
+    pub(super) error: Foreign<Arc<Error>>,
     /// The stamp of its end.
     pub(super) since: u64,
 }
@@ -36,7 +36,7 @@ impl<Key: Eq> Failures<Key> {
     /// The error that this key failed with.
     pub(super) fn get(&self, hash: u64, key: &Key) -> Option<Arc<Error>> {
         let failure = self.by_hash.get(&hash)?.iter().find(|failure| *failure.key == *key)?;
-        Some(failure.error.clone())
+        Some(Arc::clone(&failure.error))
     }
 }
 

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use super::SharedCore;
 use super::node::{Node, uses};
+use crate::caching::drops::Foreign;
+use crate::caching::entries::Entry;
 use crate::caching::gate::{Asked, Caller, CreationGate, Finished, Passage};
 use crate::caching::keyed_cache::KernelKeyOf;
 use crate::caching::reporting::{Ended, Reporter};
 use crate::error::Error;
 
 /// The key of an entry, its label, and its resource.
-pub(in crate::caching) type Labelled<Key, R> = (Arc<Key>, Arc<str>, Arc<Node<R>>);
+pub(in crate::caching) type Labelled<Key, R> = (Foreign<Arc<Key>>, Arc<str>, Foreign<Arc<Node<R>>>);
 
 impl<Key, R> SharedCore<Key, R> {
     /// Says that this is the cache of a kernel.
@@ -78,8 +80,10 @@ impl<Key, R> SharedCore<Key, R> {
     /// All entries, with their labels.
     pub(in crate::caching) fn labelled_entries(&self) -> Vec<Labelled<Key, R>> {
         let state = self.lock();
-        let entries: Vec<_> =
-            state.cache.entries().map(|entry| (entry.key.clone(), entry.resource.clone())).collect();
+        let entry = |entry: &Entry<Arc<Key>, Arc<Node<R>>>| {
+            (Foreign::new(entry.key.clone()), Foreign::new(entry.resource.clone()))
+        };
+        let entries: Vec<_> = state.cache.entries().map(entry).collect();
         drop(state);
         let labelled = entries.into_iter().map(|(key, node)| {
             let label = node.label(|| self.label(&key));

@@ -42,6 +42,7 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         create: impl FnOnce(&Key) -> Made<R, E>,
         share: impl FnOnce(E, Arc<str>) -> (E, Option<Arc<Error>>, String),
     ) -> Result<Got<R>, E> {
+        let mut create = Foreign::new(create);
         if !request.has_key {
             if let Some(node) = self.find(hash, query, request.device, || self.check(request))? {
                 return Ok(Got { node: drop_first(create, node), ticks: 0 });
@@ -52,7 +53,6 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
         let mut deadline = Deadline::Within(request.timeout);
         // What the gate said, once it was asked.
         let mut admitted = None;
-        let mut create = Some(create);
         let result = loop {
             match self.step(hash, &key, request, admitted.is_some()) {
                 Step::Hit(node) => break Ok(Got { node, ticks: 0 }),
@@ -100,8 +100,9 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
     pub(in crate::caching) fn insert_made(&self, key: Key, resource: R, bytes: u64) -> Option<Arc<Node<R>>> {
         let (hash, request) = (hash_of(&key), self.request());
         let mut resource = Foreign::new(resource);
-        let replaced = Foreign::new(self.remove(&key));
-        let key = Foreign::new(Arc::new(key));
+        let key = Foreign::new(key);
+        let replaced = Foreign::new(self.remove(&*key));
+        let key = Foreign::new(Arc::new(key.into_inner()));
         loop {
             match self.step(hash, &key, request, true) {
                 Step::Create(arrival) => {

@@ -188,7 +188,7 @@ impl<Key: Clone + Eq + Hash, R> JudgedCache<Key, R> {
     where
         R: Clone,
     {
-        let mut make = Some(make);
+        let mut make = Foreign::new(make);
         loop {
             self.core.check(request)?;
             let is_of_the_device = |found: &R| self.core.check(request).and_then(|()| is_current(found));

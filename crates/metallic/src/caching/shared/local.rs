@@ -9,8 +9,8 @@ use super::SharedCore;
 use super::head::Head;
 use super::node::Node;
 use crate::caching::clock::TimeSource;
-use crate::caching::drops::{Foreign, run_each};
-use crate::caching::entries::{Entries, Entry};
+use crate::caching::drops::Foreign;
+use crate::caching::entries::{Entries, Entry, drop_each};
 use crate::caching::order::{EntryId, MIN_PLACES, Renumbering};
 use crate::caching::sync::atomic::{AtomicU64, Ordering};
 
@@ -176,7 +176,7 @@ impl<Key: Eq + Hash + Clone, R> LocalCache<Key, R> {
             if Arc::ptr_eq(&self.entries.get(id).resource.node, &node) {
                 return &self.entries.get(id).resource.node.resource;
             }
-            drop(self.let_go(id));
+            self.let_go(id).discard();
         }
         // Before anything is written: building a key is not ours, and may panic.
         let key = key();
@@ -197,7 +197,7 @@ impl<Key: Eq + Hash + Clone, R> LocalCache<Key, R> {
     pub(in crate::caching) fn park(&mut self) {
         (self.vacant, self.len) = (Vec::new(), 0);
         (self.departed, self.gone) = (Vec::new(), Vec::new());
-        run_each(self.let_go_of_all(), drop);
+        drop_each(self.let_go_of_all());
     }
 
     /// Lets go of the entries that were removed from the shared cache.
@@ -225,7 +225,7 @@ impl<Key: Eq + Hash + Clone, R> LocalCache<Key, R> {
         (self.seen, self.departed) = (generation, hashes);
         self.shrink();
         // When all are taken out: it runs code that is not ours, and may panic.
-        run_each(gone.drain(..), drop);
+        drop_each(gone.drain(..));
         gone.shrink_to(KEPT);
         self.gone = gone;
     }
@@ -278,6 +278,6 @@ impl<Key, R> Drop for LocalCache<Key, R> {
         let entries = self.let_go_of_all();
         let tally = Arc::as_ptr(&self.tally);
         self.core.lock().locals.retain(|local| !std::ptr::eq(local.as_ptr(), tally));
-        run_each(entries, drop);
+        drop_each(entries);
     }
 }

@@ -97,7 +97,9 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
             Some(id) => check().map(|()| {
                 // Others may remove it while what expired is dropped.
                 let node = Foreign::new(state.hit(id, now));
-                let listener = state.listener().map(|listener| (listener, state.cache.get(id).key.clone()));
+                let listener = state
+                    .listener()
+                    .map(|listener| (listener, Foreign::new(state.cache.get(id).key.clone())));
                 Some((node, listener))
             }),
         };

@@ -102,8 +102,10 @@ impl<R> Node<R> {
     where
         R: Clone,
     {
+        // Should this panic, it may be the last hold.
+        let node = Foreign::new(node);
         let clone = node.resource.clone();
-        match Arc::into_inner(node) {
+        match Arc::into_inner(node.into_inner()) {
             None => clone,
             Some(last) => last.dropped_before(clone),
         }

@@ -9,7 +9,7 @@ use std::task::{Poll, Wake, Waker};
 use super::creators::{Creators, Job, Refused};
 use super::flight::{Landing, Outcome, take_waker, wake_all};
 use super::node::Node;
-use crate::caching::drops::drop_first;
+use crate::caching::drops::{Foreign, drop_first};
 use crate::caching::sync::{Condvar, Mutex, MutexGuard};
 use crate::error::Error;
 
@@ -31,7 +31,7 @@ pub(in crate::caching) enum Progress<R> {
 
 /// A creation that is asked for. The first thread to take it runs it: one of the [`Creators`], or one that waits for it.
 pub(super) struct Task<R> {
-    maker: Box<dyn Maker<R>>,
+    maker: Foreign<Box<dyn Maker<R>>>,
     creators: Arc<Creators>,
     /// Its number in the queue.
     number: u64,
@@ -64,7 +64,7 @@ enum Stage<R> {
     Unserved,
     /// A thread runs it.
     Running(Arc<Landing>),
-    Over(Settled<R>),
+    Over(Foreign<Settled<R>>),
 }
 
 /// The outcome of a task.
@@ -90,12 +90,13 @@ impl<R: Send + Sync + 'static> Task<R> {
 
     /// A creation that there is no need for.
     pub(super) fn over(maker: Box<dyn Maker<R>>, creators: Arc<Creators>, settled: Settled<R>) -> Arc<Self> {
-        Arc::new(Self::at(Stage::Over(settled), maker, creators, 0))
+        Arc::new(Self::at(Stage::Over(Foreign::new(settled)), maker, creators, 0))
     }
 
     fn at(stage: Stage<R>, maker: Box<dyn Maker<R>>, creators: Arc<Creators>, number: u64) -> Self {
         let state = State { stage, wanted: 1, blocked_by: None, last_place: 0, looks: 0, wakers: Vec::new() };
         let (state, changed) = (Mutex::new(state), Condvar::new());
+        let maker = Foreign::new(maker);
         Self { maker, creators, number, is_for_fallback: false, state, changed }
     }
 
@@ -160,7 +161,7 @@ impl<R: Send + Sync + 'static> Task<R> {
     /// Returns the outcome, if it is known.
     pub(super) fn outcome(&self) -> Option<Settled<R>> {
         match &self.lock().stage {
-            Stage::Over(settled) => Some(settled.clone()),
+            Stage::Over(settled) => Some(Settled::clone(settled)),
             _ => None,
         }
     }
@@ -190,7 +191,7 @@ impl<R: Send + Sync + 'static> Task<R> {
         let waker = waker.clone();
         let mut state = self.lock();
         if let Stage::Over(settled) = &state.stage {
-            let settled = settled.clone();
+            let settled = Settled::clone(settled);
             drop(state);
             return Poll::Ready(drop_first(waker, settled));
         }
@@ -269,7 +270,7 @@ impl<R: Send + Sync + 'static> Task<R> {
             return;
         }
         let wakers = std::mem::take(&mut state.wakers);
-        let before = std::mem::replace(&mut state.stage, Stage::Over(settled));
+        let before = std::mem::replace(&mut state.stage, Stage::Over(Foreign::new(settled)));
         drop(state);
         drop(before);
         self.changed.notify_all();

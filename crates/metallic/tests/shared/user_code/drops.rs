@@ -1,11 +1,11 @@
 //! Owners of several things, of which each panics when it is dropped.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use metallic::caching::{CacheRegistry, OnFailure, Pool, SharedCache};
+use metallic::caching::{CacheRegistry, OnFailure, Pool, SharedCache, SharedRegistry};
 use metallic::error::Error;
 
 use super::{Key, Moment, Thing, at, make, never, registry};
@@ -85,4 +85,38 @@ fn a_registry_that_is_dropped_by_a_panic_panics_no_more() {
     });
     never();
     assert_eq!(unwound.unwrap_err().downcast_ref(), Some(&"first"));
+}
+
+thread_local! {
+    /// The cache that the next clone of a [`Torn`] on this thread clears.
+    static TEARS: RefCell<Option<SharedCache<u32, Torn>>> = const { RefCell::new(None) };
+    static TORN: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Panics when it is cloned, after the cache let go of it, and when it is dropped.
+struct Torn;
+
+impl Clone for Torn {
+    fn clone(&self) -> Self {
+        TEARS.take().expect("it is armed").clear();
+        panic!("cloned");
+    }
+}
+
+impl Drop for Torn {
+    fn drop(&mut self) {
+        TORN.set(TORN.get() + 1);
+        panic!("dropped");
+    }
+}
+
+#[test]
+fn a_resource_whose_clone_and_drop_panic_is_dropped_once() {
+    let registry: SharedRegistry = SharedRegistry::new();
+    let cache: SharedCache<u32, Torn> = registry.cache("torn").unwrap();
+    assert!(cache.insert_made(1, Torn).is_none());
+    TEARS.set(Some(cache.clone()));
+    let got = catch_unwind(AssertUnwindSafe(|| cache.get(&1)));
+    assert_eq!(got.map(drop).unwrap_err().downcast_ref(), Some(&"cloned"));
+    assert_eq!((TORN.get(), cache.counters().size), (1, 0));
 }

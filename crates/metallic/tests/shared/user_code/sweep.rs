@@ -1,5 +1,6 @@
-//! Of all that a caller hands over (keys, resources, errors, closures, wakers, devices), the n-th that is dropped panics, for every
-//! n: whatever an operation was at, the rest is dropped, and dropped once.
+//! Of all that a caller hands over (keys, resources, errors, closures, wakers, devices, clocks, sinks), the n-th that is dropped
+//! panics, for every n, and then also each one after it: whatever an operation was at, the rest is dropped, and dropped once, and
+//! no panic meets another one, which would end the process.
 //!
 //! What Rust itself loses is left out: what a closure of the caller's has made, if one of its own captures panics then. So do
 //! these closures drop what they have first, and scenarios keep no result at the end of a block that drops anything.
@@ -24,16 +25,19 @@ struct Variant {
     threads: usize,
     expires: bool,
     is_heard: bool,
+    /// All that are dropped after the n-th panic, too.
+    goes_on: bool,
 }
 
 /// Runs each scenario again and again, until nothing is left to panic.
 fn sweep(scenarios: &[Scenario]) {
-    let of = |threads, expires, is_heard| Variant { threads, expires, is_heard };
+    let of = |threads, expires, is_heard| Variant { threads, expires, is_heard, goes_on: false };
     let variants =
         [of(0, false, false), of(0, true, false), of(0, true, true), of(1, false, true), of(1, true, false)];
+    let variants = variants.into_iter().flat_map(|once| [once, Variant { goes_on: true, ..once }]);
     let mut lost = Vec::new();
     for (name, scenario) in scenarios {
-        for variant in variants {
+        for variant in variants.clone() {
             for nth in 1.. {
                 let world = World::new(variant, nth);
                 let (registry, ledger) = (world.registry.clone(), world.ledger.clone());

@@ -5,7 +5,7 @@ use std::panic::Location;
 use std::sync::{Arc, PoisonError};
 
 use super::SharedCache;
-use crate::caching::drops::drop_first;
+use crate::caching::drops::{Foreign, drop_first};
 use crate::caching::entries::hash_of;
 use crate::caching::gate::Caller;
 use crate::caching::query::Query;
@@ -64,13 +64,14 @@ where
         R: Clone,
     {
         let (hash, caller) = (hash_of(query), Location::caller());
+        let (fallback, make) = (Foreign::new(fallback), Foreign::new(make));
         let found = match self.core.get_hashed(hash, query) {
             Some(node) => Some(drop_first(make, node)),
-            None => self.bridge(hash, query, make, caller),
+            None => self.bridge(hash, query, make.into_inner(), caller),
         };
         match found {
             Some(node) => Answer::of(drop_first(fallback, node)),
-            None => Answer::Fallback(fallback()),
+            None => Answer::Fallback((fallback.into_inner())()),
         }
     }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use std::panic::Location;
 
 use super::{LocalKernel, LocalRegistry};
-use crate::caching::drops::drop_first;
+use crate::caching::drops::{Foreign, drop_first};
 use crate::caching::entries::hash_of;
 use crate::caching::kernel::CacheableKernel;
 use crate::caching::registry::answer::Answer;
@@ -29,10 +29,10 @@ impl<D: Send + Sync + 'static> LocalRegistry<D> {
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
-        let (key, caller) = (K::create_cache_key(params), Location::caller());
+        let (key, caller) = (Foreign::new(K::create_cache_key(params)), Location::caller());
         let LocalKernel { local, kernel } = Self::kernel::<K>(&self.shared, &mut self.caches)?;
-        let (shared, hash) = (&self.shared, hash_of(&key));
-        let answer = answer(local, hash, &key, fallback, |_| shared.bridge::<K>(kernel, hash, &key, caller));
+        let (shared, hash) = (&self.shared, hash_of(&*key));
+        let answer = answer(local, hash, &*key, fallback, |_| shared.bridge::<K>(kernel, hash, &key, caller));
         drop_first(key, answer)
     }
 
@@ -95,7 +95,7 @@ impl<D: Send + Sync + 'static> Batch<'_, D> {
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
-        let (key, caller) = (&K::create_cache_key(params), Location::caller());
+        let (key, caller) = (&*Foreign::new(K::create_cache_key(params)), Location::caller());
         let LocalRegistry { shared, caches, .. } = &mut *self.registry;
         let LocalKernel { local, kernel } = LocalRegistry::kernel::<K>(shared, caches)?;
         let answers =

@@ -4,7 +4,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use super::{Inner, SharedRegistry};
-use crate::caching::drops::drop_first;
+use crate::caching::drops::{Foreign, drop_first};
 use crate::caching::entries::hash_of;
 use crate::caching::gate::Caller;
 use crate::caching::kernel::CacheableKernel;
@@ -84,16 +84,16 @@ impl<D: Send + Sync + 'static> SharedRegistry<D> {
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
-        let key = K::create_cache_key(params);
-        let hash = hash_of(&key);
+        let (key, fallback) = (Foreign::new(K::create_cache_key(params)), Foreign::new(fallback));
+        let hash = hash_of(&*key);
         let kernel = self.kernel::<K>()?;
-        let node = match kernel.core.get_hashed(hash, &key) {
+        let node = match kernel.core.get_hashed(hash, &*key) {
             Some(node) => Some(node),
             None => self.bridge::<K>(&kernel, hash, &key, Location::caller())?,
         };
         match drop_first(key, node) {
             Some(node) => Ok(Answer::of(drop_first(fallback, node))),
-            None => Ok(Answer::Fallback(fallback())),
+            None => Ok(Answer::Fallback((fallback.into_inner())())),
         }
     }
 
@@ -133,7 +133,7 @@ impl<D: Send + Sync + 'static> SharedRegistry<D> {
             };
             let mut registry = Self(inner);
             let request = Request { purpose, ..kernel.core.request().by(caller) };
-            let device = registry.device();
+            let device = Foreign::new(registry.device());
             let progress =
                 kernel.create_for_later(key, hash, device.as_deref(), request, may_wait, &mut registry);
             // Either may be the last of its kind by now.

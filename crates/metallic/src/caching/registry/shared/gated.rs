@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 
 use super::{SharedRegistry, lock};
 use crate::caching::clock::TimeSource;
-use crate::caching::drops::drop_first;
+use crate::caching::drops::{Foreign, drop_first};
 use crate::caching::entries::hash_of;
 use crate::caching::gate::CreationGate;
 use crate::caching::kernel::CacheableKernel;
@@ -12,6 +12,9 @@ use crate::caching::kernel_cache::Asker;
 use crate::caching::shared::Node;
 use crate::caching::slot::SlotContext;
 use crate::error::Error;
+
+/// A key, its label, and its resource, all of them the caller's.
+type OwnEntry<Key, R> = (Foreign<Key>, Arc<str>, Foreign<R>);
 
 impl<D: 'static> SharedRegistry<D> {
     /// Has each creation ask `gate` first, in caches that exist and in those to come.
@@ -57,7 +60,7 @@ impl<D: 'static> SharedRegistry<D> {
     }
 
     /// The entries of kernel `K`, with their labels.
-    pub(crate) fn entries_of<K>(&self) -> Vec<(K::Key, Arc<str>, K::CachedResource)>
+    pub(crate) fn entries_of<K>(&self) -> Vec<OwnEntry<K::Key, K::CachedResource>>
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
@@ -65,8 +68,9 @@ impl<D: 'static> SharedRegistry<D> {
         entries
             .into_iter()
             .map(|(key, label, node)| {
-                let entry = (K::Key::clone(&key), label, Node::cloned(node));
-                drop_first(key, entry)
+                let own = Foreign::new(K::Key::clone(&key));
+                let resource = Foreign::new(Node::cloned(node.into_inner()));
+                drop_first(key, (own, label, resource))
             })
             .collect()
     }

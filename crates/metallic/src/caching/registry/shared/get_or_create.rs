@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::SharedRegistry;
-use crate::caching::drops::drop_first;
+use crate::caching::drops::{Foreign, drop_first};
 use crate::caching::entries::hash_of;
 use crate::caching::kernel::CacheableKernel;
 use crate::caching::kernel_cache::Asker;
@@ -95,6 +95,7 @@ impl<D: 'static> SharedRegistry<D> {
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
+        let key = Foreign::new(key);
         let found = if was_missing { Ok(None) } else { self.find_slow::<K>(&key, hash, device) };
         let found = match found {
             Ok(None) => self.create_as::<K>(&key, hash, device, timeout, by, true),
@@ -134,7 +135,7 @@ impl<D: 'static> SharedRegistry<D> {
     {
         let kernel = self.kernel::<K>()?;
         let request = Request { timeout, caller: by.caller, has_key: was_missing, ..kernel.core.request() };
-        let own = if device.is_none() { self.device() } else { None };
+        let own = Foreign::new(if device.is_none() { self.device() } else { None });
         let device = device.or(own.as_deref());
         let got = kernel.get_or_create(key, hash, device, request, by.outer, &mut self.clone());
         // It may be the last of its device, if that was lost meanwhile.

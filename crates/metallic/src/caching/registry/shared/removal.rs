@@ -56,7 +56,7 @@ impl<D: 'static> SharedRegistry<D> {
         let caches = self.all_caches();
         // Under the lock: whoever finds the new device finds caches that are ready for it.
         let farewells: Vec<_> = caches.iter().map(|cache| cache.device_lost(now)).collect();
-        let lost = std::mem::replace(&mut *device, replacement.map(Arc::new));
+        let lost = std::mem::replace(&mut **device, replacement.map(Arc::new));
         drop(device);
         let lost = Box::new(|| drop(lost)) as Box<dyn FnOnce()>;
         run_each(farewells.into_iter().chain([lost]), |step| step());

@@ -12,26 +12,26 @@ use super::{Own, scenarios, sweep};
 #[test]
 fn a_shared_cache_loses_nothing_though_any_drop_panics() {
     sweep(scenarios! {
-        "hit": |w| w.cache.get_or_create_with(&w.own(1), w.make(1));
-        "miss": |w| w.cache.get_or_create_with(&w.own(3), w.make(3));
-        "failure": |w| w.cache.get_or_create_with(&w.own(3), w.fail());
-        "get": |w| w.cache.get(&w.own(1));
-        "remove": |w| w.cache.remove(&w.own(1));
+        "hit": |w| w.cache.get_or_create_with(&w.lent(1), w.make(1));
+        "miss": |w| w.cache.get_or_create_with(&w.lent(3), w.make(3));
+        "failure": |w| w.cache.get_or_create_with(&w.lent(3), w.fail());
+        "get": |w| w.cache.get(&w.lent(1));
+        "remove": |w| w.cache.remove(&w.lent(1));
         "replace": |w| w.cache.insert_made(w.own(1), w.own(1));
         "replace all": |w| {
             w.cache.set_eviction_policy(EvictionPolicy::size_limited_lru(1));
             drop(w.cache.insert_made(w.own(1), w.own(1)));
         };
-        "lose the device": |w| w.cache.get_or_create_with(&w.own(3), || {
+        "lose the device": |w| w.cache.get_or_create_with(&w.lent(3), || {
             w.registry.device_lost(None);
             w.make(3)()
         });
         "retain": |w| w.cache.retain(|key, _| key.number != 1);
         "clear": |w| w.cache.clear();
         "expire": |w| w.registry.expire_idle();
-        "fallback, hit": |w| w.cache.get_or_fallback_with(&w.own(1), w.value(1), w.make(1));
-        "fallback": |w| w.cache.get_or_fallback_with(&w.own(3), w.value(3), w.make(3));
-        "fallback of what fails": |w| w.cache.get_or_fallback_with(&w.own(3), w.value(3), w.fail());
+        "fallback, hit": |w| w.cache.get_or_fallback_with(&w.lent(1), w.value(1), w.make(1));
+        "fallback": |w| w.cache.get_or_fallback_with(&w.lent(3), w.value(3), w.make(3));
+        "fallback of what fails": |w| w.cache.get_or_fallback_with(&w.lent(3), w.value(3), w.fail());
     });
 }
 
@@ -47,17 +47,17 @@ fn tickets_lose_nothing_though_any_drop_panics() {
         "detach": |w| w.cache.prefetch_with(w.own(3), w.make(3)).detach();
         "clones": |w| {
             let ticket = w.cache.prefetch_with(w.own(3), w.make(3));
-            let one = ticket.clone().wait();
-            drop((one, ticket.try_get()));
+            drop(ticket.clone().wait());
+            drop(ticket.try_get());
         };
         // What it is to create comes to be there before it begins.
         "late": |w| {
             let ticket = w.cache.prefetch_with(w.own(3), w.make(3));
-            w.fill(|number| drop(w.cache.get_or_create_with(&w.own(number + 2), w.make(number))));
+            w.fill(|number| drop(w.cache.get_or_create_with(&w.lent(number + 2), w.make(number))));
             drop(ticket.wait());
         };
         "poll": |w| {
-            let waker = Waker::from(Arc::new(w.own(5)));
+            let waker = Waker::from(Arc::new(w.lent(5)));
             let mut ticket = w.cache.prefetch_with(w.own(3), w.make(3));
             (0..2).for_each(|_| _ = poll(&mut ticket, &waker));
         };
@@ -73,32 +73,32 @@ fn locals_lose_nothing_though_any_drop_panics() {
     sweep(scenarios! {
         "hit": |w| {
             let mut local = w.cache.local();
-            w.fill(|number| drop(local.get_or_create_with(&w.own(number), w.make(number)).map(drop)));
-            local.get_or_create_with(&w.own(1), w.make(1)).map(drop).and_then(|()| {
-                local.get(&w.own(2));
-                local.get_or_create_with(&w.own(3), w.make(3)).map(drop)
+            w.fill(|number| drop(local.get_or_create_with(&w.lent(number), w.make(number)).map(drop)));
+            local.get_or_create_with(&w.lent(1), w.make(1)).map(drop).and_then(|()| {
+                local.get(&w.lent(2));
+                local.get_or_create_with(&w.lent(3), w.make(3)).map(drop)
             })
         };
-        "failure": |w| w.cache.local().get_or_create_with(&w.own(3), w.fail()).map(drop);
+        "failure": |w| w.cache.local().get_or_create_with(&w.lent(3), w.fail()).map(drop);
         "let go": |w| {
             let mut local = w.cache.local();
-            w.fill(|number| _ = local.get(&w.own(number)));
-            w.cache.remove(&w.own(1));
-            local.get(&w.own(2));
+            w.fill(|number| _ = local.get(&w.lent(number)));
+            w.cache.remove(&w.lent(1));
+            local.get(&w.lent(2));
             local.park();
         };
         "fallbacks": |w| {
             let mut local = w.cache.local();
             for number in 1..5 {
-                drop(local.get_or_fallback_with(&w.own(number), w.value(number), w.make(number)));
-                drop(local.get_or_fallback_with(&w.own(number), w.value(number), w.make(number)));
+                drop(local.get_or_fallback_with(&w.lent(number), w.value(number), w.make(number)));
+                drop(local.get_or_fallback_with(&w.lent(number), w.value(number), w.make(number)));
             }
         };
         "batch": |w| {
             let mut local = w.cache.local();
             let mut batch = local.batch();
             for number in [1, 3, 1, 3] {
-                batch.get_or_fallback_with(&w.own(number), w.value(number), w.make(number));
+                batch.get_or_fallback_with(&w.lent(number), w.value(number), w.make(number));
             }
         };
     });

@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use metallic::caching::{
-    CacheRegistry, CacheableKernel, Composition, Creation, EvictionPolicy, LocalRegistry, OnFailure,
-    SharedRegistry,
+    CacheRegistry, CacheableKernel, Composition, Creation, EvictionPolicy, KernelCache, LocalRegistry,
+    OnFailure, SharedRegistry,
 };
 use metallic::creation::Sample;
 use metallic::error::Error;
@@ -38,7 +38,7 @@ impl CacheableKernel<Own> for Making {
 
     fn create(key: &Own, cx: &mut Creation<'_, Self, Own>) -> Result<Own, Error> {
         if key.number == 8 {
-            drop(cx.get_or_create::<Self>(&key.another(1))?);
+            drop(cx.get_or_create::<Self>(&key.lent(1))?);
         }
         if key.number == 6 {
             LOSES.take().into_iter().for_each(|registry| registry.device_lost(None));
@@ -58,7 +58,7 @@ impl CacheableKernel<Own> for Making {
 impl World {
     /// Has 1 and 2 in the cache of the kernel, and maybe 9 which expires.
     fn with_kernel(&self) -> &Self {
-        self.fill_safely(|number| drop(self.registry.get_or_create::<Making>(&self.own(number), None)));
+        self.fill_safely(|number| drop(self.registry.get_or_create::<Making>(&self.lent(number), None)));
         self
     }
 
@@ -73,38 +73,38 @@ impl World {
 #[test]
 fn a_shared_registry_loses_nothing_though_any_drop_panics() {
     sweep(scenarios! {
-        "hit": |w| w.with_kernel().registry.get_or_create::<Making>(&w.own(1), None);
-        "miss": |w| w.with_kernel().registry.get_or_create::<Making>(&w.own(3), None);
+        "hit": |w| w.with_kernel().registry.get_or_create::<Making>(&w.lent(1), None);
+        "miss": |w| w.with_kernel().registry.get_or_create::<Making>(&w.lent(3), None);
         "miss within": |w| {
             w.with_kernel();
-            drop(w.registry.get_or_create_within::<Making>(&w.own(3), Some(&w.own(0)), Duration::from_secs(20)));
+            drop(w.registry.get_or_create_within::<Making>(&w.lent(3), Some(&w.lent(0)), Duration::from_secs(20)));
         };
-        "failure": |w| w.with_kernel().registry.get_or_create::<Making>(&w.own(7), None);
+        "failure": |w| w.with_kernel().registry.get_or_create::<Making>(&w.lent(7), None);
         "failure that is remembered": |w| {
             w.registry.set_failure_policy::<Making>(OnFailure::Remember { backoff: Duration::from_secs(10) });
             w.with_kernel();
             for seconds in [1, 20] {
-                drop(w.registry.get_or_create::<Making>(&w.own(7), None));
+                drop(w.registry.get_or_create::<Making>(&w.lent(7), None));
                 w.clock.advance(Duration::from_secs(seconds));
-                drop(w.registry.get_or_create::<Making>(&w.own(7), None));
+                drop(w.registry.get_or_create::<Making>(&w.lent(7), None));
             }
         };
-        "nested": |w| w.with_kernel().registry.get_or_create::<Making>(&w.own(8), None);
-        "get": |w| w.with_kernel().registry.get::<Making>(&w.own(1));
-        "peek": |w| w.with_kernel().registry.peek::<Making>(&w.own(1));
-        "remove": |w| w.with_kernel().registry.remove::<Making>(&w.own(1));
+        "nested": |w| w.with_kernel().registry.get_or_create::<Making>(&w.lent(8), None);
+        "get": |w| w.with_kernel().registry.get::<Making>(&w.lent(1));
+        "peek": |w| w.with_kernel().registry.peek::<Making>(&w.lent(1));
+        "remove": |w| w.with_kernel().registry.remove::<Making>(&w.lent(1));
         "clear": |w| w.with_kernel().registry.clear_cache::<Making>();
         "lose the device": |w| w.with_kernel().registry.device_lost(Some(w.own(0)));
         "lose the device of a creation": |w| w.with_kernel().losing_the_device(|| {
-            drop(w.registry.get_or_create::<Making>(&w.own(6), None));
+            drop(w.registry.get_or_create::<Making>(&w.lent(6), None));
         });
         "lose the device of a prefetch": |w| w.with_kernel().losing_the_device(|| {
-            drop(w.registry.prefetch::<Making>(&w.own(6)).wait());
+            drop(w.registry.prefetch::<Making>(&w.lent(6)).wait());
         });
-        "fallback, hit": |w| w.with_kernel().registry.get_or_fallback::<Making>(&w.own(1), w.value(1));
-        "fallback": |w| w.with_kernel().registry.get_or_fallback::<Making>(&w.own(3), w.value(3));
-        "prefetch": |w| w.with_kernel().registry.prefetch::<Making>(&w.own(3)).wait();
-        "rebuild": |w| w.with_kernel().registry.rebuild::<Making>(&w.own(1)).wait();
+        "fallback, hit": |w| w.with_kernel().registry.get_or_fallback::<Making>(&w.lent(1), w.value(1));
+        "fallback": |w| w.with_kernel().registry.get_or_fallback::<Making>(&w.lent(3), w.value(3));
+        "prefetch": |w| w.with_kernel().registry.prefetch::<Making>(&w.lent(3)).wait();
+        "rebuild": |w| w.with_kernel().registry.rebuild::<Making>(&w.lent(1)).wait();
         "verify": |w| w.with_kernel().registry.verify::<Making>(&Sample::all());
     });
 }
@@ -115,26 +115,26 @@ fn a_local_registry_loses_nothing_though_any_drop_panics() {
         "look-ups": |w| {
             let mut local = w.with_kernel().registry.local();
             for number in [1, 1, 3, 7, 8] {
-                drop(local.get_or_create::<Making>(&w.own(number), None).map(drop));
+                drop(local.get_or_create::<Making>(&w.lent(number), None).map(drop));
             }
         };
         "fallbacks": |w| {
             let mut local = w.with_kernel().registry.local();
             for number in [1, 1, 3, 3, 7] {
-                drop(local.get_or_fallback::<Making>(&w.own(number), w.value(number)));
+                drop(local.get_or_fallback::<Making>(&w.lent(number), w.value(number)));
             }
         };
         "batch": |w| {
             let mut local = w.with_kernel().registry.local();
             let mut batch = local.batch();
             for number in [1, 3, 1, 3] {
-                drop(batch.get_or_fallback::<Making>(&w.own(number), w.value(number)).map(drop));
+                drop(batch.get_or_fallback::<Making>(&w.lent(number), w.value(number)).map(drop));
             }
         };
         "the thread's": |w| {
             w.with_kernel();
             _ = catch_unwind(AssertUnwindSafe(|| for number in [1, 1, 3] {
-                let key = w.own(number);
+                let key = w.lent(number);
                 let look_up = |local: &mut LocalRegistry<_>| local.get_or_create::<Making>(&key, None).cloned();
                 drop(w.registry.with_local(look_up));
             }));
@@ -148,18 +148,23 @@ fn a_local_registry_loses_nothing_though_any_drop_panics() {
 fn a_registry_of_one_thread_loses_nothing_though_any_drop_panics() {
     fn with(w: &World, act: impl FnOnce(&mut CacheRegistry<Own>)) {
         let mut registry = CacheRegistry::with_device(w.own(0)).with_clock(w.clock.clone());
-        w.fill_safely(|number| drop(registry.get_or_create::<Making>(&w.own(number), None).map(|_| ())));
+        w.fill_safely(|number| drop(registry.get_or_create::<Making>(&w.lent(number), None).map(|_| ())));
         act(&mut registry);
     }
     sweep(scenarios! {
         "look-ups": |w| with(w, |registry| {
             for number in [1, 3, 7, 8] {
-                drop(registry.get_or_create::<Making>(&w.own(number), None).map(|_| ()));
+                drop(registry.get_or_create::<Making>(&w.lent(number), None).map(|_| ()));
             }
         });
-        "remove": |w| with(w, |registry| drop(registry.remove::<Making>(&w.own(1))));
+        "remove": |w| with(w, |registry| drop(registry.remove::<Making>(&w.lent(1))));
         "clear": |w| with(w, |registry| registry.clear());
         "expire": |w| with(w, |registry| registry.expire_idle());
+        "a cache by itself": |w| {
+            let mut cache = KernelCache::<Making, Own>::default().with_device(w.own(0));
+            w.fill_safely(|number| drop(cache.get_or_create(&w.lent(number), None).map(|_| ())));
+            drop(cache);
+        };
         "verify": |w| with(w, |registry| drop(registry.verify::<Making>(&Sample::all())));
     });
 }

@@ -11,20 +11,20 @@ use super::{IDLE, Own, World, scenarios, sweep};
 #[test]
 fn a_pool_loses_nothing_though_any_drop_panics() {
     sweep(scenarios! {
-        "hit": |w| w.pool.checkout(&w.own(1), w.value(1));
-        "miss": |w| w.pool.checkout(&w.own(3), w.value(3));
-        "failure": |w| w.pool.checkout_with(&w.own(3), w.fail());
-        "one that is there": |w| w.pool.try_checkout(&w.own(1));
-        "detach": |w| Lent::detach(w.pool.checkout(&w.own(1), w.value(1)));
-        "detach the last of a key": |w| Lent::detach(w.pool.checkout(&w.own(3), w.value(3)));
+        "hit": |w| w.pool.checkout(&w.lent(1), w.value(1));
+        "miss": |w| w.pool.checkout(&w.lent(3), w.value(3));
+        "failure": |w| w.pool.checkout_with(&w.lent(3), w.fail());
+        "one that is there": |w| w.pool.try_checkout(&w.lent(1));
+        "detach": |w| Lent::detach(w.pool.checkout(&w.lent(1), w.value(1)));
+        "detach the last of a key": |w| Lent::detach(w.pool.checkout(&w.lent(3), w.value(3)));
         "too much is returned": |w| {
-            let one = w.pool.checkout(&w.own(1), w.value(1));
-            let other = w.pool.checkout(&w.own(3), w.value(3));
+            let one = w.pool.checkout(&w.lent(1), w.value(1));
+            let other = w.pool.checkout(&w.lent(3), w.value(3));
             w.pool.set_eviction_policy(EvictionPolicy::size_limited_lru(1));
             drop((one, other));
         };
         "lose the device": |w| {
-            let lent = w.pool.checkout(&w.own(1), w.value(1));
+            let lent = w.pool.checkout(&w.lent(1), w.value(1));
             w.registry.device_lost(None);
             drop(lent);
         };
@@ -37,8 +37,8 @@ fn what_is_detached_from_a_pool_survives_a_panic_of_all_else_that_was_in_it() {
     sweep(&[("detach", |w| {
         let registry = metallic::caching::SharedRegistry::new();
         let pool = registry.pool::<Own, Own>("pool").unwrap();
-        drop([1, 2].map(|number| pool.checkout(&w.own(number), || w.own(number))));
-        let lent = pool.checkout(&w.own(1), || w.own(1));
+        drop([1, 2].map(|number| pool.checkout(&w.lent(number), || w.own(number))));
+        let lent = pool.checkout(&w.lent(1), || w.own(1));
         drop((pool, registry) as (_, metallic::caching::SharedRegistry));
         w.arm();
         drop(Lent::detach(lent));
@@ -51,18 +51,18 @@ fn a_cache_of_one_thread_loses_nothing_though_any_drop_panics() {
         let mut registry: CacheRegistry = CacheRegistry::new().with_clock(w.clock.clone());
         let cache = registry.keyed_cache("own").unwrap();
         cache.set_eviction_policy(IDLE);
-        w.fill_safely(|number| drop(cache.get_or_create_with(&w.own(number), w.make(number)).map(|_| ())));
+        w.fill_safely(|number| drop(cache.get_or_create_with(&w.lent(number), w.make(number)).map(|_| ())));
         act(cache);
     }
     sweep(scenarios! {
         "look-ups": |w| with(w, |cache| {
             for number in [1, 3] {
-                drop(cache.get_or_create_with(&w.own(number), w.make(number)).map(|_| ()));
+                drop(cache.get_or_create_with(&w.lent(number), w.make(number)).map(|_| ()));
             }
-            drop(cache.get_or_create_with(&w.own(7), w.fail()).map(|_| ()));
+            drop(cache.get_or_create_with(&w.lent(7), w.fail()).map(|_| ()));
         });
         "replace": |w| with(w, |cache| drop(cache.insert_made(w.own(1), w.own(1))));
-        "remove": |w| with(w, |cache| drop(cache.remove(&w.own(1))));
+        "remove": |w| with(w, |cache| drop(cache.remove(&w.lent(1))));
         "retain": |w| with(w, |cache| _ = cache.retain(|key, _| key.number == 1));
         "clear": |w| with(w, |cache| cache.clear());
     });

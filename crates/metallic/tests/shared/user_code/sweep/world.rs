@@ -5,11 +5,12 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Wake;
+use std::thread::panicking;
 use std::time::Duration;
 
-use metallic::caching::{EvictionPolicy, ManualClock, Pool, SharedCache, SharedRegistry};
+use metallic::caching::{Clock, EvictionPolicy, ManualClock, Pool, SharedCache, SharedRegistry};
 use metallic::error::Error;
-use metallic_instrumentation::Recorder;
+use metallic_instrumentation::{Event, EventSink, Recorder};
 
 use super::Variant;
 
@@ -18,38 +19,46 @@ use super::Variant;
 pub(super) struct Ledger {
     pub(super) made: AtomicU64,
     pub(super) dropped: AtomicU64,
-    /// This one panics.
+    /// This one panics, once it is not 0.
     pub(super) panics_at: AtomicU64,
+    /// All that are dropped after it panic, too.
+    goes_on: bool,
 }
 
 /// Anything of a caller's. Clones are things of their own, equal to it.
 pub(super) struct Own {
     pub(super) number: u32,
     ledger: Arc<Ledger>,
+    /// It stays the caller's, who would end the process himself by a panic during another one.
+    is_lent: bool,
 }
 
 impl Own {
     fn new(number: u32, ledger: &Arc<Ledger>) -> Self {
         ledger.made.fetch_add(1, Ordering::SeqCst);
-        Self { number, ledger: ledger.clone() }
+        Self { number, ledger: ledger.clone(), is_lent: false }
     }
 
-    /// Another of this number.
-    pub(super) fn another(&self, number: u32) -> Self {
-        Self::new(number, &self.ledger)
+    /// Another of this number, to be [`lent`](World::lent).
+    pub(super) fn lent(&self, number: u32) -> Self {
+        let mut lent = Self::new(number, &self.ledger);
+        lent.is_lent = true;
+        lent
     }
 }
 
 impl Clone for Own {
     fn clone(&self) -> Self {
-        self.another(self.number)
+        Self::new(self.number, &self.ledger)
     }
 }
 
 impl Drop for Own {
     fn drop(&mut self) {
         let count = self.ledger.dropped.fetch_add(1, Ordering::SeqCst) + 1;
-        if count == self.ledger.panics_at.load(Ordering::SeqCst) {
+        let at = self.ledger.panics_at.load(Ordering::SeqCst);
+        let is_due = count == at || (self.ledger.goes_on && at > 0 && count > at);
+        if is_due && !(self.is_lent && panicking()) {
             // As a panic, but without its message.
             resume_unwind(Box::new("as it was told to"));
         }
@@ -88,6 +97,24 @@ impl Wake for Own {
     fn wake(self: Arc<Self>) {}
 }
 
+/// A clock or a sink, and what is dropped with it.
+struct With<T> {
+    part: T,
+    _own: Own,
+}
+
+impl Clock for With<ManualClock> {
+    fn now(&self) -> Duration {
+        self.part.now()
+    }
+}
+
+impl EventSink for With<Recorder> {
+    fn record(&self, event: &Event) {
+        self.part.record(event);
+    }
+}
+
 /// A shared cache and a pool, in which 1 and 2 are, and in some worlds 9, which expires with the next operation.
 pub(super) struct World {
     pub(super) registry: SharedRegistry<Own>,
@@ -103,20 +130,22 @@ pub(super) struct World {
 pub(super) const IDLE: EvictionPolicy = EvictionPolicy::idle_timeout(Duration::from_secs(10));
 
 impl World {
-    pub(super) fn new(Variant { threads, expires, is_heard }: Variant, nth: u64) -> Self {
-        let (clock, ledger) = (ManualClock::new(), Arc::<Ledger>::default());
-        let registry = SharedRegistry::with_clock(Some(Own::new(0, &ledger)), clock.clone());
+    pub(super) fn new(Variant { threads, expires, is_heard, goes_on }: Variant, nth: u64) -> Self {
+        let (clock, ledger) = (ManualClock::new(), Arc::new(Ledger { goes_on, ..Ledger::default() }));
+        let own = || Own::new(0, &ledger);
+        let watch = With { part: clock.clone(), _own: own() };
+        let registry = SharedRegistry::with_clock(Some(own()), watch);
         registry.set_creator_threads(threads);
         if is_heard {
-            registry.set_sink(Some(Arc::new(Recorder::new())));
+            registry.set_sink(Some(Arc::new(With { part: Recorder::new(), _own: own() })));
         }
         let (cache, pool) = (registry.cache("cache").unwrap(), registry.pool("pool").unwrap());
         let world = Self { registry, cache, pool, clock, ledger, expires, nth };
         world.cache.set_eviction_policy(IDLE);
         world.pool.set_eviction_policy(IDLE);
         world.fill(|number| {
-            drop(world.cache.get_or_create_with(&world.own(number), world.make(number)));
-            drop(world.pool.checkout(&world.own(number), || world.own(number)));
+            drop(world.cache.get_or_create_with(&world.lent(number), world.make(number)));
+            drop(world.pool.checkout(&world.lent(number), || world.own(number)));
         });
         world
     }
@@ -146,6 +175,13 @@ impl World {
 
     pub(super) fn own(&self, number: u32) -> Own {
         Own::new(number, &self.ledger)
+    }
+
+    /// What is looked for, or anything else that is lent to an operation.
+    pub(super) fn lent(&self, number: u32) -> Own {
+        let mut lent = self.own(number);
+        lent.is_lent = true;
+        lent
     }
 
     /// A closure that has something, and lets go of it before it returns another thing.

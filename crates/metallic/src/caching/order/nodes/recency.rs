@@ -46,8 +46,8 @@ impl List {
 const FEWEST_LISTED: usize = 32;
 /// So many in a tenth of a millisecond. Of more entries an eighth, so that no eviction waits long for a whole large cache.
 const MOST_LISTED: usize = 4096;
-/// Not less than this part of all entries: however few are wanted, all are looked at to find them. As many uses and removals as were
-/// listed pay for that.
+/// Not less than this part of all entries: however few are wanted, all are looked at to find them. As many uses and removals as
+/// were listed pay for that.
 const SMALLEST_PART: usize = 16;
 
 impl<T> Nodes<T> {

@@ -19,7 +19,7 @@ struct Node {
 }
 
 /// Uses that have numbers of their own between two removals. More take those that are for after the next ones.
-const USES_BETWEEN_REMOVALS: u64 = 1 << 16;
+const USES_BETWEEN_REMOVALS: u64 = 1 << 24;
 
 /// Set in every number of a use, and in no link: no place is that far.
 const NUMBERED: u64 = 1 << 63;

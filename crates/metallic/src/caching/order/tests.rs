@@ -135,3 +135,61 @@ fn a_use_after_a_removal_is_later_than_one_before_it_whatever_the_clock_says() {
     }
     assert_eq!(by_recency, [ids[2], ids[1], ids[0]]);
 }
+
+/// A shared order of this many entries, which hits that it was told of have used in order, after lists were made in vain.
+fn order_of_short_lists(entries: u64) -> (Order<()>, Vec<EntryId>) {
+    let mut order = Order::new_shared();
+    order.set_policy(&EvictionPolicy::size_limited_lru(entries as usize));
+    let ids: Vec<_> = (0..entries).map(|hash| order.insert(0, 0, hash, entries as usize, ())).collect();
+    for now in 1..10 {
+        assert!(order.least_recent(&mut all_told).is_some());
+        ids.iter().for_each(|id| _ = order.touch(*id, now));
+    }
+    (order, ids)
+}
+
+#[test]
+fn what_others_used_since_is_spared_while_there_is_an_entry_that_they_did_not_use() {
+    let entries = if cfg!(miri) { 600 } else { 5000 };
+    let (mut order, ids) = order_of_short_lists(entries);
+    let unused = &ids[ids.len() * 9 / 10..];
+    let mut uses = |id: EntryId, (): &()| {
+        let (last_used, reuse_count) = if id < unused[0] { (20, 10) } else { (9, 9) };
+        Some(Uses { last_used, reuse_count, removals: 0 })
+    };
+    for expected in unused {
+        let victim = order.next_victim(&mut uses);
+        assert_eq!(victim, Some(*expected));
+        order.remove(*expected);
+    }
+    order.validate();
+}
+
+#[test]
+fn others_that_use_every_entry_all_the_time_do_not_keep_an_eviction_going() {
+    let entries = if cfg!(miri) { 600 } else { 5000 };
+    let (mut order, ids) = order_of_short_lists(entries);
+    for _ in 0..3 {
+        let mut asked = 0;
+        let mut uses = |_: EntryId, (): &()| {
+            asked += 1;
+            Some(Uses { last_used: 20 + asked, reuse_count: 20 + asked, removals: 0 })
+        };
+        let victim = order.next_victim(&mut uses).expect("there are entries");
+        assert!(ids.contains(&victim) && asked <= 4 * entries, "{asked} of {entries} were asked");
+        order.remove(victim);
+        order.validate();
+    }
+}
+
+#[test]
+fn a_use_that_is_learned_of_is_later_than_a_hundred_thousand_before_it() {
+    let mut order = Order::new_shared();
+    order.set_policy(&EvictionPolicy::size_limited_lru(10));
+    let [told, other] = [1, 2].map(|hash| order.insert(100, 0, hash, 10, ()));
+    for _ in 0..1 << 17 {
+        order.touch(told, 100);
+    }
+    let used = |id| (id == other).then_some(Uses { last_used: 200, reuse_count: 1, removals: 0 });
+    assert_eq!(order.next_victim(&mut |id, ()| used(id)), Some(told));
+}

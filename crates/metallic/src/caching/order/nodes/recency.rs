@@ -46,9 +46,9 @@ impl List {
 const FEWEST_LISTED: usize = 32;
 /// So many in a tenth of a millisecond. Of more entries an eighth, so that no eviction waits long for a whole large cache.
 const MOST_LISTED: usize = 4096;
-
-/// So often is looked for entries that were not used since: by then an eighth of all entries, and again, was asked for its uses.
-const ROUNDS: usize = 16;
+/// Not less than this part of all entries: however few are wanted, all are looked at to find them. As many uses and removals as
+/// were listed pay for that.
+const SMALLEST_PART: usize = 16;
 
 impl<T> Nodes<T> {
     /// The entry unused for longest; `None` if there is none. To be asked by a policy that needs it, since those that are listed
@@ -56,16 +56,24 @@ impl<T> Nodes<T> {
     /// told.
     ///
     /// O(n log n) when the list is empty, which takes as many uses and removals as it then has entries: O(log n) for each of
-    /// these.
+    /// these. Each that is asked once more was used meanwhile, or is the one; if all are used all the time, any may be the one.
     #[inline(always)]
     pub(in crate::caching::order) fn least_recent(
         &mut self,
         uses: &mut impl FnMut(EntryId, &T) -> Option<Uses>,
     ) -> Option<EntryId> {
-        // Uses by other threads meanwhile must not keep the search going.
-        for _ in 0..self.len {
+        let mut is_fresh = false;
+        loop {
             if self.listed == 0 {
+                if is_fresh {
+                    // All were used since they were listed just now: others must not keep the search going.
+                    return self.first_numbered();
+                }
                 self.make_list(uses);
+                is_fresh = true;
+                if self.listed == 0 {
+                    return None;
+                }
             }
             let first = EntryId(self.places[SENTINEL as usize].node.recency.next);
             let Some(uses) = uses(first, self.get(first)) else { return Some(first) };
@@ -73,7 +81,6 @@ impl<T> Nodes<T> {
                 return Some(first);
             }
         }
-        self.by_recency().into_iter().next()
     }
 
     /// Lists the entries that were used first: more of them than last time, or fewer if most of those were used again before it
@@ -84,14 +91,17 @@ impl<T> Nodes<T> {
     fn make_list(&mut self, uses: &mut impl FnMut(EntryId, &T) -> Option<Uses>) {
         let List { asked_for, left } = self.list;
         let part = if left > asked_for / 2 { asked_for / 2 } else { asked_for.saturating_mul(2) };
-        let part = part.clamp(FEWEST_LISTED, MOST_LISTED.max(self.len / 8));
+        let fewest = FEWEST_LISTED.max(self.len / SMALLEST_PART);
+        let part = part.clamp(fewest, MOST_LISTED.max(self.len / 8));
         self.list = List { asked_for: part, left: 0 };
-        for round in 1..=ROUNDS {
+        // Each time that all of these turn out to have been used since, four times as many are asked: at last all.
+        let mut asked = part;
+        loop {
             let mut oldest = self.numbered();
-            let others = part < oldest.len() && (self.is_shared || !oldest.is_sorted());
+            let others = asked < oldest.len() && (self.is_shared || !oldest.is_sorted());
             if others {
-                oldest.select_nth_unstable(part);
-                oldest.truncate(part);
+                oldest.select_nth_unstable(asked);
+                oldest.truncate(asked);
             }
             // None of the others was used before the last of these.
             let last = oldest.iter().map(|(last_use, _)| *last_use).max();
@@ -101,17 +111,22 @@ impl<T> Nodes<T> {
                     *last_use = self.last_use(self.node(*id));
                 }
             }
-            if others && round < ROUNDS {
+            if others {
                 oldest.retain(|(last_use, _)| Some(*last_use) <= last);
+            }
+            if self.is_shared && part < oldest.len() {
+                oldest.select_nth_unstable(part);
+                oldest.truncate(part);
             }
             oldest.sort_unstable();
             for (_, id) in &oldest {
                 link_last(&mut self.places, SENTINEL, id.0, Place::link);
             }
             self.listed = oldest.len();
-            if self.listed > 0 {
-                break;
+            if self.listed > 0 || !others {
+                return;
             }
+            asked = asked.saturating_mul(4);
         }
     }
 
@@ -143,6 +158,12 @@ impl<T> Nodes<T> {
         }
         self.places[SENTINEL as usize].node.recency = Link::default();
         self.listed = 0;
+    }
+
+    /// The entry used first of those that are not in the list.
+    #[cold]
+    fn first_numbered(&self) -> Option<EntryId> {
+        self.numbered().into_iter().min().map(|(_, id)| id)
     }
 
     /// The entry used last; `None` if there is none. O(n).
@@ -192,4 +213,31 @@ impl<T> Nodes<T> {
         validate(&self.places, SENTINEL, self.listed, |place| place.node.recency);
         assert_eq!(self.listed + self.numbered().len(), self.len, "an entry is listed or has a number");
     }
+}
+
+#[cfg(test)]
+#[test]
+fn hits_on_those_that_are_next_pay_for_the_lists_that_they_use_up() {
+    const ENTRIES: usize = if cfg!(miri) { 600 } else { 5000 };
+    let mut nodes = Nodes::new(false);
+    let ids: Vec<EntryId> = (0..ENTRIES)
+        .map(|_| {
+            nodes.add_place(usize::MAX);
+            nodes.insert(0, 0, ())
+        })
+        .collect();
+    // In an order that is not that of the places: what is sorted is listed at once.
+    let mut hit_each = || {
+        let mut lists = 0;
+        for step in 0..ENTRIES {
+            lists += usize::from(nodes.listed == 0);
+            assert!(nodes.least_recent(&mut |_, ()| None).is_some());
+            nodes.touch(ids[step * 1777 % ENTRIES], 0);
+        }
+        lists
+    };
+    // Until the lists have become as short as they become.
+    (0..8).for_each(|_| _ = hit_each());
+    let lists = hit_each();
+    assert!(lists <= SMALLEST_PART + 1, "{lists} lists, each made of {ENTRIES} entries");
 }

@@ -55,7 +55,7 @@
 //! With the feature `jsonl`, `from_env` opens the log that these ask for. It is one log for the process: each registry may
 //! call it, at any time, and the events of all are in the file. An unset variable and an empty one are the same; any
 //! other value than those named is an error. So is a path to a file that is there, is not empty and does not begin as a log
-//! does ([`is_log`]), whether it would be emptied or appended to; it stays as it is.
+//! does (`is_log`), whether it would be emptied or appended to; it stays as it is.
 //!
 //! | variable | value | unset |
 //! |---|---|---|

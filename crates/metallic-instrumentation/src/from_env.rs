@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::event::{Event, EventKind};
 use crate::filter::KindFilter;
-use crate::jsonl::{JsonlExporter, JsonlStats, Overflow};
+use crate::jsonl::{JsonlExporter, JsonlStats, NotALog, Overflow};
 use crate::sampling::Sampling;
 use crate::sink::EventSink;
 
@@ -37,6 +37,14 @@ pub enum FromEnvError {
         value: OsString,
         /// The values that are accepted.
         accepted: String,
+    },
+    /// The file in the place of the log holds something else. It is as it was.
+    #[error(
+        "environment variable {PATH} is {path:?}, which is there and not a log: it would be overwritten or added to"
+    )]
+    NotALog {
+        /// The path in `METALLIC_METRICS_JSONL_PATH`.
+        path: PathBuf,
     },
     /// The log could not be opened.
     #[error("cannot write the event log {}", path.display())]
@@ -92,7 +100,7 @@ impl EventSink for EnvLog {
 ///
 /// # Errors
 ///
-/// A variable has a value it may not have, or the log cannot be opened.
+/// A variable has a value it may not have, the file is there and [not a log](crate::is_log), or the log cannot be opened.
 pub fn from_env() -> Result<Option<Arc<EnvLog>>, FromEnvError> {
     from_vars(|name| env::var_os(name))
 }
@@ -101,7 +109,7 @@ pub fn from_env() -> Result<Option<Arc<EnvLog>>, FromEnvError> {
 ///
 /// # Errors
 ///
-/// A variable has a value it may not have, or the log cannot be opened.
+/// A variable has a value it may not have, the file is there and [not a log](crate::is_log), or the log cannot be opened.
 pub fn from_vars(var: impl Fn(&str) -> Option<OsString>) -> Result<Option<Arc<EnvLog>>, FromEnvError> {
     let Some(path) = var(PATH).filter(|path| !path.is_empty()).map(PathBuf::from) else { return Ok(None) };
     let append = parsed(&var, APPEND, "0, 1, true or false", flag)?.unwrap_or(false);
@@ -116,8 +124,11 @@ pub fn from_vars(var: impl Fn(&str) -> Option<OsString>) -> Result<Option<Arc<En
     if let Some(max_bytes) = max_bytes {
         builder = builder.rotate(max_bytes.get(), keep);
     }
-    let opened = if append { builder.append(&path) } else { builder.create_once(&path) };
-    let exporter = Arc::new(opened.map_err(|source| FromEnvError::Open { path, source })?);
+    let opened = builder.only_log(&path, append).map_err(|source| {
+        let foreign = source.get_ref().is_some_and(|cause| cause.is::<NotALog>());
+        if foreign { FromEnvError::NotALog { path } } else { FromEnvError::Open { path, source } }
+    });
+    let exporter = Arc::new(opened?);
     let mut sink: Arc<dyn EventSink> = Arc::clone(&exporter) as Arc<dyn EventSink>;
     if let Some(every) = sample {
         sink = Arc::new(Sampling::new(sink, every));

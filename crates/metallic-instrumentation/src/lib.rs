@@ -54,7 +54,8 @@
 //!
 //! With the feature `jsonl`, `from_env` opens the log that these ask for. It is one log for the process: each registry may
 //! call it, at any time, and the events of all are in the file. An unset variable and an empty one are the same; any
-//! other value than those named is an error.
+//! other value than those named is an error. So is a path to a file that is there, is not empty and does not begin as a log
+//! does (`is_log`), whether it would be emptied or appended to; it stays as it is.
 //!
 //! | variable | value | unset |
 //! |---|---|---|
@@ -110,7 +111,7 @@ pub use filter::KindFilter;
 pub use from_env::{EnvLog, FromEnvError, from_env, from_vars};
 #[cfg(feature = "jsonl")]
 pub use jsonl::{
-    JsonlBuilder, JsonlExporter, JsonlReader, JsonlStats, Overflow, SkipReason, Skipped, SkippedLine,
+    JsonlBuilder, JsonlExporter, JsonlReader, JsonlStats, Overflow, SkipReason, Skipped, SkippedLine, is_log,
 };
 pub use key_form::{Difference, KeyForm, NearestKey};
 #[cfg(feature = "metrics")]

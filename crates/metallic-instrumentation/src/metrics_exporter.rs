@@ -23,7 +23,7 @@ use kv_cache::KvCacheHandles;
 /// | `metallic_cache_evictions_total` | `strategy`, `cause` (`size_limit`, `idle_timeout` or `other`) | `CacheEviction` |
 /// | `metallic_cache_removals_total` | | `CacheCleared`: entries the caller removed, without evictions |
 /// | `metallic_cache_creations_total` | `outcome` (`created`, `failed` or `panicked`) | `ResourceCreated` |
-/// | `metallic_cache_creation_seconds` (histogram) | `outcome` | `ResourceCreated`: its own time, so that a sum counts nothing twice |
+/// | `metallic_cache_creation_seconds` (histogram) | `outcome` | `ResourceCreated`: its own time, so that a sum counts nothing twice that was asked for through `Creation` |
 /// | `metallic_cache_entries` (gauge) | | up with creations, down with evictions and removals |
 /// | `metallic_kv_cache_bytes`, `metallic_kv_cache_capacity_positions` (gauges), `metallic_kv_cache_resizes_total` | | `KvCacheResized` |
 /// | `metallic_kv_cache_rollbacks_total` | | `KvCacheTruncated` |

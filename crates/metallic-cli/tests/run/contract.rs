@@ -228,6 +228,8 @@ fn a_file_that_is_not_a_log_or_a_manifest_is_not_overwritten_with_one() {
     assert_eq!(fs::read_to_string(&log).unwrap(), written);
     let page = ["report", text(&log), "--html", text(&manifest)];
     assert_fails(&page, "", 1, &["m.jsonl: ", "not a page", "--html"]);
-    // A log is.
+    // A log is, also one that was cut in its first line.
+    stdout(&logged, "");
+    fs::write(&log, &written[..20]).unwrap();
     stdout(&logged, "");
 }

@@ -51,6 +51,9 @@ pub struct ResourceCreated {
     /// Time spent in the kernel's creation function, nested creations included, in nanoseconds.
     pub duration_ns: u64,
     /// Time spent in this creation without the creations it asked for, in nanoseconds. Read as `duration_ns` where absent.
+    ///
+    /// Only those are taken off that a kernel asked for through its `Creation`: what a creation, a closure's above all, has
+    /// a `SharedCache` or `KeyedCache` create is in its own time, too.
     pub own_duration_ns: u64,
     /// True if the resource was made of an artifact from a store, in place of compiling: see
     /// [`ArtifactFound`](super::ArtifactFound).

@@ -6,6 +6,7 @@
 //!
 //! Read `queue` first: threads meet only there, and in `open_logs` when an exporter starts or ends.
 
+mod beginning;
 mod exporter;
 mod header;
 mod labels;
@@ -21,6 +22,8 @@ mod skipped;
 mod stats;
 mod writer;
 
+pub(crate) use beginning::NotALog;
+pub use beginning::is_log;
 pub use exporter::{JsonlBuilder, JsonlExporter};
 pub use overflow::Overflow;
 pub use reader::JsonlReader;

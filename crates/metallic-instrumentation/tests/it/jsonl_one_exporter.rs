@@ -56,7 +56,7 @@ fn a_log_that_each_of_several_threads_asks_for_has_the_events_of_all() {
 fn a_log_that_is_asked_for_again_later_goes_on() {
     let dir = tempdir().unwrap();
     let path = dir.path().join("log.jsonl");
-    fs::write(&path, "what another process left\n").unwrap();
+    fs::write(&path, line(99)).unwrap();
     for number in 0..3 {
         log_at(&path, &[]).record(&access(number));
     }
@@ -71,7 +71,7 @@ fn a_first_call_that_fails_has_not_begun_the_log() {
     fs::create_dir(&path).unwrap();
     from_vars(|name| vars.get(name).cloned()).unwrap_err();
     fs::remove_dir(&path).unwrap();
-    fs::write(&path, "what another process left\n").unwrap();
+    fs::write(&path, line(99)).unwrap();
     log_at(&path, &[]).record(&access(0));
     assert_eq!(accesses(dir.path()), (1, 0));
 }

@@ -5,6 +5,8 @@ mod doubles;
 #[cfg(feature = "jsonl")]
 mod faulty;
 #[cfg(feature = "jsonl")]
+mod foreign_files;
+#[cfg(feature = "jsonl")]
 mod from_vars;
 #[cfg(feature = "jsonl")]
 #[path = "../json_schema/mod.rs"]

@@ -1,11 +1,9 @@
 //! The log of a run.
 
-use std::fs::File;
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use metallic_instrumentation::{EnvLog, EventSink, JsonlExporter, JsonlReader, from_env};
+use metallic_instrumentation::{EnvLog, EventSink, JsonlExporter, from_env, is_log};
 
 use crate::args::{ContractArgs, LOG_VARIABLE, RunArgs, log_of_environment};
 use crate::error::{Error, cause_chain};
@@ -95,16 +93,10 @@ pub(super) fn refuse_inputs(args: &RunArgs) -> Result<(), Error> {
         if let Some(output) = output {
             overwrite::refuse(flag, output, what, &taken)?;
             if what == "log" {
-                overwrite::refuse_foreign(flag, output, "a log", is_log)?;
+                overwrite::refuse_foreign(flag, output, "a log", |path| is_log(path).unwrap_or(false))?;
             }
             taken.push(output.clone());
         }
     }
     Ok(())
-}
-
-/// Returns `true` if the file has an event.
-fn is_log(path: &Path) -> bool {
-    let Ok(file) = File::open(path) else { return false };
-    matches!(JsonlReader::new(BufReader::new(file)).next(), Some(Ok(_)))
 }

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::JsonlExporter;
+use crate::jsonl::beginning;
 use crate::jsonl::header::Header;
 use crate::jsonl::log_file::Rotation;
 use crate::jsonl::open_logs;
@@ -111,7 +112,7 @@ impl JsonlBuilder {
     ///
     /// The file cannot be opened, or no thread can be started.
     pub fn create(self, path: impl AsRef<Path>) -> io::Result<JsonlExporter> {
-        self.open(path.as_ref(), |_| false)
+        self.open(path.as_ref(), |_| Ok(false))
     }
 
     /// Starts an exporter to this file, which is created if need be; what it holds stays, and a last line without an end
@@ -123,16 +124,22 @@ impl JsonlBuilder {
     ///
     /// The file cannot be opened, or no thread can be started.
     pub fn append(self, path: impl AsRef<Path>) -> io::Result<JsonlExporter> {
-        self.open(path.as_ref(), |_| true)
+        self.open(path.as_ref(), |_| Ok(true))
     }
 
-    /// Does what [`create`](Self::create) does at the first call for this file in the process, and what
-    /// [`append`](Self::append) does at the others.
-    pub(crate) fn create_once(self, path: impl AsRef<Path>) -> io::Result<JsonlExporter> {
-        let log = open_logs::identity(path.as_ref())?;
-        let exporter = self.open(path.as_ref(), open_logs::is_begun)?;
-        // Before the exporter can be dropped, and so before another can be started.
-        open_logs::begun(log);
+    /// Does what [`append`](Self::append) does if `append`, else what [`create`](Self::create) does at the first call for
+    /// this file in the process, and what [`append`](Self::append) does at the others. A file that is not a log is an error
+    /// with [`NotALog`](beginning::NotALog) in it.
+    pub(crate) fn only_log(self, path: &Path, append: bool) -> io::Result<JsonlExporter> {
+        let log = open_logs::identity(path)?;
+        let exporter = self.open(path, |log| {
+            beginning::refuse_foreign(log)?;
+            Ok(append || open_logs::is_begun(log))
+        })?;
+        if !append {
+            // Before the exporter can be dropped, and so before another can be started.
+            open_logs::begun(log);
+        }
         Ok(exporter)
     }
 
@@ -147,10 +154,10 @@ impl JsonlBuilder {
     }
 
     /// `append` is asked when the file is about to be opened.
-    fn open(self, path: &Path, append: impl FnOnce(&Path) -> bool) -> io::Result<JsonlExporter> {
+    fn open(self, path: &Path, append: impl FnOnce(&Path) -> io::Result<bool>) -> io::Result<JsonlExporter> {
         let log = open_logs::identity(path)?;
         let start = |others_write: bool| {
-            let append = append(&log) || others_write;
+            let append = append(&log)? || others_write;
             let output = Output::file(path, append, self.header.clone(), self.rotation)?;
             self.start(output, Some(log.clone()))
         };

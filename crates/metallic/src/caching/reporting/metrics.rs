@@ -41,7 +41,8 @@ pub struct CacheMetrics {
     pub removals: u64,
     /// Misses whose creation failed or panicked.
     pub failed_creations: u64,
-    /// Time spent in creations, failed ones included, without that of other creations inside of them.
+    /// Time spent in creations, failed ones included, without that of other creations that they asked for through
+    /// [`Creation`](crate::caching::Creation). What a creation has a `SharedCache` or `KeyedCache` create is in its time, too.
     pub creation_time: Duration,
     /// Misses whose resource was made of an artifact from a store, and not compiled. They are among the `misses`.
     pub loads: u64,

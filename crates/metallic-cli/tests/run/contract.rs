@@ -138,6 +138,43 @@ fn what_is_counted_or_warned_of_goes_on() {
 }
 
 #[test]
+fn the_tools_over_the_log_of_a_refused_run_find_the_key_and_count_it() {
+    let folder = TempDir::new().unwrap();
+    let [manifest, log] = ["m.jsonl", "log.jsonl"].map(|name| folder.path().join(name));
+    let (manifest, log) = (text(&manifest), text(&log));
+    json(&args(&["--device", "host"], &["--record", manifest]), "");
+    let whole = fs::read_to_string(manifest).unwrap();
+    let is_lacking = |line: &&str| line.contains("\"gelu:");
+    let lacking: Value = serde_json::from_str(whole.lines().find(is_lacking).unwrap()).unwrap();
+    let label = lacking["label"].as_str().unwrap();
+    let kept: String = whole.lines().filter(|line| !is_lacking(line)).flat_map(|line| [line, "\n"]).collect();
+    fs::write(manifest, kept).unwrap();
+    let refused = args(&["--device", "host"], &["--warm", manifest, "--arm", "refuse", "--events", log]);
+    assert_fails(&refused, "", 3, &[label]);
+
+    let told = stdout(&["explain", log, label], "");
+    let parts = ["creation refused in the armed scope serving: never recorded; asked for at ", ".rs:"];
+    assert!(parts.iter().all(|part| told.contains(part)), "{told}");
+    for asked in [["--like", label], ["--list", "gelu"]] {
+        let listed = stdout(&[&["explain", log], &asked[..]].concat(), "");
+        assert!(listed.lines().next().unwrap().ends_with("violations"), "{listed}");
+        assert_eq!(listed.lines().count(), 2, "{listed}");
+    }
+    let report = json(&["report", log], "");
+    let violations = &report["violations"][0];
+    assert_eq!((&violations["cache"], &violations["warned"]), (&"gelu".into(), &0.into()));
+    let refusals = &violations["refused"];
+    assert!(
+        refusals.as_u64() >= Some(1) && *refusals == violations["verdicts"]["never_recorded"],
+        "{report}"
+    );
+    assert!(report["violations"][1].is_null(), "{report}");
+    let tables = stdout(&["report", log], "");
+    assert!(tables.contains("\nCreations in armed scopes\n"), "{tables}");
+    assert!(tables.contains(&format!("  {refusals} never recorded\n")), "{tables}");
+}
+
+#[test]
 fn a_manifest_that_is_none_is_refused_and_not_written_to() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("notes.txt");

@@ -255,7 +255,20 @@ fn a_file_that_is_not_a_log_or_a_manifest_is_not_overwritten_with_one() {
     let (manifest, log) = (at("m.jsonl"), at("log.jsonl"));
     let logged = args(&["--device", "host", "--repeat", "1"], &["--events", text(&log)]);
     let said = stdout(&[&logged[..], &["--record", text(&manifest)]].concat(), "");
-    assert!(said.ends_with(&format!(", behind it:\n  metallic run --warm {}\n", text(&manifest))), "{said}");
+    assert!(said.ends_with(&format!("\n  metallic run --warm {}\n", text(&manifest))), "{said}");
+    let words = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    // Each creation before the first token is in the manifest, or of the rehearsal.
+    let number_before = |what: &str| -> u64 {
+        let (before, _) = words.split_once(what).unwrap_or_else(|| panic!("no {what} in {said}"));
+        before.rsplit([' ', '(']).next().unwrap().parse().unwrap()
+    };
+    let [all, carried] = [" creations (", " from the manifest, "].map(number_before);
+    let rehearsed = number_before(" by its rehearsal), ");
+    assert_eq!((all, carried), (carried + rehearsed, number_before(" keys; besides, ")), "{said}");
+    let prepared =
+        format!("creations that no manifest can have: {rehearsed} in tensor_preparation, 1 in kv_cache");
+    assert!(rehearsed > 0 && words.contains(&prepared), "{said}");
+    assert!(!words.contains("cannot be carried"), "{said}");
     let recorded = fs::read_to_string(&manifest).unwrap();
     assert_fails(&args(&["--events", text(&manifest)], &[]), "", 1, &["m.jsonl: ", "not a log", "--events"]);
     assert_eq!(fs::read_to_string(&manifest).unwrap(), recorded);

@@ -172,6 +172,15 @@ fn the_tools_over_the_log_of_a_refused_run_find_the_key_and_count_it() {
     let tables = stdout(&["report", log], "");
     assert!(tables.contains("\nCreations in armed scopes\n"), "{tables}");
     assert!(tables.contains(&format!("  {refusals} never recorded\n")), "{tables}");
+    let page = stdout(&["report", log, "--html", "-"], "");
+    let tile =
+        format!("creations in armed scopes</dt><dd><b>{refusals}</b><span>{refusals} refused, 0 warned of");
+    assert!(page.contains(&tile), "{page}");
+    let trace: Value = serde_json::from_str(&stdout(&["trace", log], "")).unwrap();
+    let drawn = trace["traceEvents"].as_array().unwrap().iter().filter(|event| event["name"] == "refused");
+    let drawn: Vec<&Value> = drawn.collect();
+    assert_eq!(drawn.len() as u64, refusals.as_u64().unwrap());
+    assert!(drawn.iter().all(|event| event["ph"] == "i" && event["args"]["key"] == label), "{drawn:?}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use metallic::Device;
 use metallic::caching::{CacheRegistry, CacheableKernel, EvictionPolicy, ManualClock};
+use metallic::creation::Contract;
 use metallic::error::MetalError;
 use metallic_cli::commands::explain::{Found, LifeEventKind, search};
 use metallic_cli::input::LogReader;
@@ -64,6 +65,20 @@ impl Bench {
             LogReader::starting_with("log", Box::new(Cursor::new(log)), Vec::new(), Progress::none());
         search(&mut log, key).expect("a log in memory can be read")
     }
+}
+
+/// What happened to a key, in short.
+fn said(found: &Found) -> Vec<String> {
+    let short = |kind: &LifeEventKind| match kind {
+        LifeEventKind::Missed { why, .. } => format!("missed: {why}"),
+        LifeEventKind::Created { .. } => "created".to_owned(),
+        LifeEventKind::Violated { scope, mode, verdict, nearest_key, differing_fields, .. } => {
+            let nearest = nearest_key.as_deref().unwrap_or("none");
+            format!("{scope}: {mode}, {verdict}, {nearest} in {}", differing_fields.join("+"))
+        }
+        other => format!("{other:?}"),
+    };
+    life(found).into_iter().map(short).collect()
 }
 
 fn life(found: &Found) -> Vec<&LifeEventKind> {
@@ -162,4 +177,44 @@ fn failed_creations_removals_and_idle_times_are_told_as_such() {
         })
         .collect();
     assert_eq!(whys, ["first", "removed", "idle_timeout"]);
+}
+
+#[test]
+fn a_key_whose_creation_was_refused_is_found_with_each_violation_in_its_place() {
+    let mut bench = Bench::new(EvictionPolicy::none());
+    bench.get(&[31]);
+    let armed = bench.registry.arm("serving", Contract::Refuse);
+    bench.get(&[41, 41]);
+    let refused = "serving: refuse, no_manifest, gemm:GemmKey{m:31,shape:[1,7]} in m";
+    let key = "GemmKey{m:41,shape:[1,7]}";
+    let found = bench.explain(key);
+    assert_eq!(found.key, "gemm:GemmKey{m:41,shape:[1,7]}");
+    assert_eq!(said(&found), [refused; 2]);
+    let Some(LifeEventKind::Violated { caller: Some(caller), .. }) = life(&found).pop() else {
+        panic!("{found:?}")
+    };
+    assert!(caller.contains("explain.rs:"), "{caller}");
+    drop(armed);
+
+    // Created later, it is not said to be new.
+    let armed = bench.registry.arm("decoding", Contract::Warn);
+    bench.get(&[41]);
+    drop(armed);
+    bench.registry.remove::<Gemm>(&Gemm::create_cache_key(&41));
+    let armed = bench.registry.arm("decoding", Contract::Count);
+    bench.get(&[41]);
+    drop(armed);
+    let said = said(&bench.explain(key));
+    let warned = refused.replace("serving: refuse", "decoding: warn");
+    let counted = warned.replace("warn, no_manifest", "count, evicted");
+    let [first, second, missed, third, created, left, again, fourth, rebuilt] = &said[..] else {
+        panic!("{said:#?}")
+    };
+    assert_eq!([first, second, third, fourth], [refused, refused, &*warned, &*counted]);
+    assert!(left.contains("removed"), "{left}");
+    assert_eq!(
+        [missed, created, again, rebuilt],
+        ["missed: refused", "created", "missed: removed", "created"]
+    );
+    assert_eq!(bench.explain(key).life.map(|life| life.totals.violations), Some(4));
 }

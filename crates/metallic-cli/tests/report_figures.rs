@@ -263,6 +263,7 @@ fn the_json_has_the_documented_fields() {
     let expected = [
         "axis", "bucket", "caches", "clock_steps_back", "dearest_keys", "dropped_events", "events", "files", "keys", "kv_caches",
         "lines", "longest_step_back_ns", "processes", "rebuilt_keys", "skipped", "span", "steps",
+        "violations",
     ];
     assert_eq!(fields, expected);
     assert_eq!(json["caches"][0]["hit_rate"], 0.5);

@@ -111,6 +111,13 @@ fn what_the_commands_over_a_run_print_is_what_their_schemas_say() {
     let lines = fs::read_to_string(&manifest).unwrap();
     fs::write(&smaller, lines.lines().take(2).collect::<Vec<_>>().join("\n") + "\nno record\n").unwrap();
     assert!(valid(&["manifest", "show", text(&smaller)])["skipped"].as_object().unwrap().len() == 1);
+    let armed = folder.path().join("armed.jsonl");
+    run(&armed, &["--warm", text(&smaller), "--arm", "count"]);
+    let cache = &valid(&["report", text(&armed)])["violations"][0]["cache"];
+    let listed = valid(&["explain", text(&armed), "--list", cache.as_str().unwrap()]);
+    let violated = listed["keys"].as_array().unwrap().iter().find(|key| key["violations"] != 0).unwrap();
+    let life = &valid(&["explain", text(&armed), violated["key"].as_str().unwrap()])["life"];
+    assert!(life.as_array().unwrap().iter().any(|event| event["event"] == "violated"), "{life}");
     assert!(!valid(&["manifest", "diff", text(&manifest), text(&smaller)])["only_first"][0].is_null());
     let coverage = valid(&["manifest", "coverage", text(&smaller), text(&other)]);
     assert!(!coverage["coverage"]["caches"].as_object().unwrap().is_empty());

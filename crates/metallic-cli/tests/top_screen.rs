@@ -73,6 +73,42 @@ fn recent_evictions_say_when_where_and_why() {
 }
 
 #[test]
+fn the_evictions_of_a_log_that_no_one_writes_are_told_from_its_end() {
+    let mut live = Live::default();
+    let log = eviction("softmax", START) + &access("softmax", true, START + 5 * SECOND);
+    live.feed(log.as_bytes(), 0);
+    let screen = |live: &Live| shown(live, &Screen::default(), 140, 24).join("\n");
+    let ended = screen(&live);
+    assert!(
+        ended.contains(" last evictions, before the end of the log ")
+            && ended.contains("5.00 s before  softmax"),
+        "{ended}"
+    );
+    live.pass(SECOND);
+    let growing = screen(&live);
+    assert!(growing.contains(" recent evictions ") && growing.contains("6.00 s ago  softmax"), "{growing}");
+}
+
+#[test]
+fn the_header_of_a_log_is_not_counted_as_in_a_report() {
+    let mut live = Live::default();
+    let header = LogOpened {
+        program: "engine".to_owned(),
+        version: None,
+        library: "0.1.0".into(),
+        process_id: 1,
+        opened_unix_ns: START + 500 * SECOND,
+        rotations: 0,
+        devices: Vec::new(),
+    };
+    let header = serde_json::to_string(&Event::new(header)).expect("events have a JSON form");
+    let log = format!("{header}\n{}{}", access("gemm", true, START), access("gemm", true, START + 1));
+    live.feed(log.as_bytes(), 0);
+    let rows = shown(&live, &Screen::default(), 140, 24);
+    assert!(rows[0].contains("  2 events"), "{}", rows[0]);
+}
+
+#[test]
 fn keys_change_the_order() {
     let (live, mut screen) = (busy(), Screen::default());
     let first = |screen: &Screen| {

@@ -26,6 +26,8 @@ fn write(devices: &Devices, out: &mut dyn Write) -> io::Result<()> {
     let f16 = if host.f16 { "f32, f16" } else { "f32" };
     let text = format!("{name}: {} threads, {f16}; {}", host.threads, host.extensions.join(", "));
     write_wrapped(out, "host    ", &text)?;
+    let kept = "keeps nothing in a store (it compiles nothing), and `--store` is refused";
+    write_wrapped(out, "        ", kept)?;
     for (number, adapter) in devices.adapters.iter().enumerate() {
         write_wrapped(out, &format!("wgpu:{number:<2} "), &adapter.to_string())?;
         for detail in adapter.details() {
@@ -33,5 +35,7 @@ fn write(devices: &Devices, out: &mut dyn Write) -> io::Result<()> {
         }
     }
     writeln!(out)?;
-    write_wrapped(out, "", &format!("--device auto takes {}; {}", devices.auto, devices.why))
+    // A run says `auto` in its reason; here the line begins with it.
+    let why = devices.why.strip_prefix("auto, ").unwrap_or(&devices.why);
+    write_wrapped(out, "", &format!("--device auto takes {}, {why}", devices.auto))
 }

@@ -138,6 +138,52 @@ fn what_is_counted_or_warned_of_goes_on() {
 }
 
 #[test]
+fn the_tools_over_the_log_of_a_refused_run_find_the_key_and_count_it() {
+    let folder = TempDir::new().unwrap();
+    let [manifest, log] = ["m.jsonl", "log.jsonl"].map(|name| folder.path().join(name));
+    let (manifest, log) = (text(&manifest), text(&log));
+    json(&args(&["--device", "host"], &["--record", manifest]), "");
+    let whole = fs::read_to_string(manifest).unwrap();
+    let is_lacking = |line: &&str| line.contains("\"gelu:");
+    let lacking: Value = serde_json::from_str(whole.lines().find(is_lacking).unwrap()).unwrap();
+    let label = lacking["label"].as_str().unwrap();
+    let kept: String = whole.lines().filter(|line| !is_lacking(line)).flat_map(|line| [line, "\n"]).collect();
+    fs::write(manifest, kept).unwrap();
+    let refused = args(&["--device", "host"], &["--warm", manifest, "--arm", "refuse", "--events", log]);
+    assert_fails(&refused, "", 3, &[label]);
+
+    let told = stdout(&["explain", log, label], "");
+    let parts = ["creation refused in the armed scope serving: never recorded; asked for at ", ".rs:"];
+    assert!(parts.iter().all(|part| told.contains(part)), "{told}");
+    for asked in [["--like", label], ["--list", "gelu"]] {
+        let listed = stdout(&[&["explain", log], &asked[..]].concat(), "");
+        assert!(listed.lines().next().unwrap().ends_with("violations"), "{listed}");
+        assert_eq!(listed.lines().count(), 2, "{listed}");
+    }
+    let report = json(&["report", log], "");
+    let violations = &report["violations"][0];
+    assert_eq!((&violations["cache"], &violations["warned"]), (&"gelu".into(), &0.into()));
+    let refusals = &violations["refused"];
+    assert!(
+        refusals.as_u64() >= Some(1) && *refusals == violations["verdicts"]["never_recorded"],
+        "{report}"
+    );
+    assert!(report["violations"][1].is_null(), "{report}");
+    let tables = stdout(&["report", log], "");
+    assert!(tables.contains("\nCreations in armed scopes\n"), "{tables}");
+    assert!(tables.contains(&format!("  {refusals} never recorded\n")), "{tables}");
+    let page = stdout(&["report", log, "--html", "-"], "");
+    let tile =
+        format!("creations in armed scopes</dt><dd><b>{refusals}</b><span>{refusals} refused, 0 warned of");
+    assert!(page.contains(&tile), "{page}");
+    let trace: Value = serde_json::from_str(&stdout(&["trace", log], "")).unwrap();
+    let drawn = trace["traceEvents"].as_array().unwrap().iter().filter(|event| event["name"] == "refused");
+    let drawn: Vec<&Value> = drawn.collect();
+    assert_eq!(drawn.len() as u64, refusals.as_u64().unwrap());
+    assert!(drawn.iter().all(|event| event["ph"] == "i" && event["args"]["key"] == label), "{drawn:?}");
+}
+
+#[test]
 fn a_manifest_that_is_none_is_refused_and_not_written_to() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("notes.txt");
@@ -218,7 +264,20 @@ fn a_file_that_is_not_a_log_or_a_manifest_is_not_overwritten_with_one() {
     let (manifest, log) = (at("m.jsonl"), at("log.jsonl"));
     let logged = args(&["--device", "host", "--repeat", "1"], &["--events", text(&log)]);
     let said = stdout(&[&logged[..], &["--record", text(&manifest)]].concat(), "");
-    assert!(said.ends_with(&format!(", behind it:\n  metallic run --warm {}\n", text(&manifest))), "{said}");
+    assert!(said.ends_with(&format!("\n  metallic run --warm {}\n", text(&manifest))), "{said}");
+    let words = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    // Each creation before the first token is in the manifest, or of the rehearsal.
+    let number_before = |what: &str| -> u64 {
+        let (before, _) = words.split_once(what).unwrap_or_else(|| panic!("no {what} in {said}"));
+        before.rsplit([' ', '(']).next().unwrap().parse().unwrap()
+    };
+    let [all, carried] = [" creations (", " from the manifest, "].map(number_before);
+    let rehearsed = number_before(" by its rehearsal), ");
+    assert_eq!((all, carried), (carried + rehearsed, number_before(" keys; besides, ")), "{said}");
+    let prepared =
+        format!("creations that no manifest can have: {rehearsed} in tensor_preparation, 1 in kv_cache");
+    assert!(rehearsed > 0 && words.contains(&prepared), "{said}");
+    assert!(!words.contains("cannot be carried"), "{said}");
     let recorded = fs::read_to_string(&manifest).unwrap();
     assert_fails(&args(&["--events", text(&manifest)], &[]), "", 1, &["m.jsonl: ", "not a log", "--events"]);
     assert_eq!(fs::read_to_string(&manifest).unwrap(), recorded);

@@ -245,7 +245,14 @@ fn the_devices_are_listed_with_what_auto_takes() {
     let saying = |sentence: &str| words.join(" ").matches(sentence).count();
     let keeping = adapters.iter().filter(|adapter| adapter["keeps_artifacts"] == true).count();
     assert_eq!(saying("keeps pipelines in a store"), keeping);
-    assert_eq!(saying("keeps nothing in a store"), adapters.len() - keeping);
+    // The host is one of those that keep nothing.
+    assert_eq!(saying("keeps nothing in a store ("), adapters.len() - keeping + 1);
+    assert_eq!(saying("), and `--store` is refused"), adapters.len() - keeping + 1);
+    let software = adapters.iter().filter(|adapter| adapter["is_software"] == true).count();
+    assert_eq!(saying("(software, whose driver has nothing to keep)"), software);
+    let auto = words.join(" ");
+    let (_, auto) = auto.split_once("--device auto takes ").expect("it was there");
+    assert!(auto.contains(", since ") && !auto.contains("auto"), "{auto}");
     let has_gpu = adapters.iter().any(|adapter| adapter["is_software"] == false);
     assert_eq!(devices["auto_kind"] == "host", !has_gpu);
     assert!(devices["why"].as_str().is_some_and(|why| !why.is_empty()));

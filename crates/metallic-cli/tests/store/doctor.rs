@@ -75,6 +75,9 @@ fn a_folder_of_another_user_is_a_failure() {
     let examined = faulty(&Place::filled(), Faulty { owner: Some(12345), ..Faulty::default() });
     assert_found(&examined, "owner", Verdict::Failure, "belongs to the user with number 12345");
     assert_eq!(examined.findings.len(), 1, "nothing of it is used, and nothing else is looked at");
+    let advice = &examined.findings[0].advice;
+    let [other, own] = ["name another folder", "chown"].map(|part| advice.find(part));
+    assert!(other.is_some() && other < own, "{advice}");
 }
 
 #[test]

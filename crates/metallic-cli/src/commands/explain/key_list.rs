@@ -30,6 +30,8 @@ pub struct KeyRow {
     pub created: u64,
     /// The time of all its creations, in nanoseconds.
     pub creation_ns: u64,
+    /// Creations in armed scopes, refused ones included.
+    pub violations: u64,
 }
 
 /// Collects the keys that are asked for. Memory grows with the distinct keys of the log, not with its length.
@@ -76,6 +78,12 @@ impl KeyList {
                     row.creation_ns = row.creation_ns.saturating_add(created.duration_ns);
                 }
             }
+            EventData::CreationViolation(violation) => {
+                self.names.learn(&violation.cache);
+                if let Some(row) = self.row(&violation.cache_key, Some(&violation.cache)) {
+                    row.violations += 1;
+                }
+            }
             _ => {}
         }
     }
@@ -112,14 +120,15 @@ impl KeyList {
         }
     }
 
-    /// The keys, or their groups, those that missed most first.
+    /// The keys, or their groups, those that missed most first; of refused creations, there is no miss.
     pub fn finish(self) -> Vec<KeyRow> {
         let mut rows: Vec<KeyRow> = match &self.group_by {
             None => self.rows.into_values().collect(),
             Some(field) => grouped(self.rows.into_values(), field),
         };
         rows.sort_by(|a, b| {
-            (b.misses, b.creation_ns, &a.cache, &a.key).cmp(&(a.misses, a.creation_ns, &b.cache, &b.key))
+            let rank = |row: &KeyRow| (row.misses, row.violations, row.creation_ns);
+            rank(b).cmp(&rank(a)).then_with(|| (&a.cache, &a.key).cmp(&(&b.cache, &b.key)))
         });
         rows
     }
@@ -142,6 +151,7 @@ fn grouped(keys: impl Iterator<Item = KeyRow>, field: &str) -> Vec<KeyRow> {
         group.misses += key.misses;
         group.created += key.created;
         group.creation_ns = group.creation_ns.saturating_add(key.creation_ns);
+        group.violations += key.violations;
     }
     groups.into_values().collect()
 }
@@ -157,7 +167,9 @@ const KEY: usize = 200;
 /// The writer's.
 pub(super) fn write(out: &mut dyn Write, rows: &[KeyRow], is_grouped: bool) -> io::Result<()> {
     let titles = ["keys", "hits", "misses", "created", "creation"];
-    let titles = titles.iter().skip(usize::from(!is_grouped)).copied();
+    let has_violations = rows.iter().any(|row| row.violations > 0);
+    let violations = has_violations.then_some("violations");
+    let titles = titles.iter().skip(usize::from(!is_grouped)).copied().chain(violations);
     let mut table = Table::new(["key"].into_iter().chain(titles)).may_lack(["created", "hits"]);
     for row in rows.iter().take(ROWS) {
         let key = if is_grouped { format!("{} {}", row.cache, row.key) } else { row.key.clone() };
@@ -168,7 +180,8 @@ pub(super) fn write(out: &mut dyn Write, rows: &[KeyRow], is_grouped: bool) -> i
             count(row.created),
             duration(row.creation_ns),
         ];
-        let figures = figures.into_iter().skip(usize::from(!is_grouped));
+        let violations = has_violations.then(|| count(row.violations));
+        let figures = figures.into_iter().skip(usize::from(!is_grouped)).chain(violations);
         table.row([printable(&key, KEY)].into_iter().chain(figures));
     }
     table.write(out, 0)?;

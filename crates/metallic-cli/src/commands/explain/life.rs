@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use metallic_instrumentation::{CreationOutcome, Event, EventData, RemovalCause};
+use metallic_instrumentation::{
+    CreationOutcome, CreationViolation, Event, EventData, RemovalCause, ViolationMode,
+};
 use rustc_hash::FxHashSet;
 use serde::Serialize;
 
@@ -24,7 +26,7 @@ pub struct LifeEvent {
 pub enum LifeEventKind {
     /// The look-up found nothing.
     Missed {
-        /// `first`, `failed`, the cause of the last departure, or `unknown`.
+        /// `first`, `failed`, `refused`, the cause of the last departure, or `unknown`.
         why: &'static str,
         /// Time since its removal, in nanoseconds.
         away_ns: Option<u64>,
@@ -42,6 +44,23 @@ pub enum LifeEventKind {
         seconds: f64,
         /// The error's message.
         error: Option<String>,
+    },
+    /// It was to be created in an armed scope.
+    Violated {
+        /// The name of the scope.
+        scope: String,
+        /// `refuse`, `warn` or `count`: what became of the creation.
+        mode: &'static str,
+        /// The reason why it was not in its cache, as in the log.
+        verdict: &'static str,
+        /// The strategy that evicted it, if one did.
+        evicted_by: Option<String>,
+        /// The nearest key that was in the cache.
+        nearest_key: Option<String>,
+        /// The fields in which the two differ.
+        differing_fields: Vec<String>,
+        /// The caller, as `file:line`.
+        caller: Option<String>,
     },
     /// It was found, this many times.
     Hits {
@@ -80,6 +99,8 @@ pub struct Totals {
     pub failures: u64,
     /// The number of removals.
     pub departures: u64,
+    /// Creations in armed scopes, refused ones included.
+    pub violations: u64,
     /// Time spent in its creations.
     pub creation_seconds: f64,
 }
@@ -97,6 +118,8 @@ pub struct Life {
     /// The last departure: its cause and time.
     departed: Option<(&'static str, Option<u64>)>,
     failed: bool,
+    /// `true` if its creation was refused since its last look-up that was let go on.
+    refused: bool,
     /// Chapters of departures whose eviction, and whose newcomer, are still to come.
     awaits_eviction: Option<usize>,
     awaits_newcomer: Option<usize>,
@@ -114,6 +137,7 @@ impl Life {
             totals: Totals::default(),
             departed: None,
             failed: false,
+            refused: false,
             awaits_eviction: None,
             awaits_newcomer: None,
             used_since: None,
@@ -187,6 +211,14 @@ impl Life {
                 self.awaits_eviction = by_policy.then_some(at);
                 self.awaits_newcomer = (removed.cause == RemovalCause::SizeLimit).then_some(at);
             }
+            EventData::CreationViolation(violation) if violation.cache_key == self.label => {
+                self.totals.violations += 1;
+                self.refused |= violation.mode == ViolationMode::Refuse;
+                // In the log, one that was let go on comes after its creation; it is told before it.
+                let goes_on = violation.mode != ViolationMode::Refuse;
+                let at = self.events.len() - usize::from(goes_on && self.ends_in_creation());
+                self.events.insert(at, event_of(violated(violation)));
+            }
             EventData::CacheEviction(eviction) => {
                 if let Some(LifeEventKind::Left { strategy, reason, .. }) = self.awaited(self.awaits_eviction)
                 {
@@ -205,6 +237,7 @@ impl Life {
         let (why, away_ns) = match self.departed.take() {
             Some((cause, left_at)) => (cause, at_ns.zip(left_at).map(|(now, then)| now.saturating_sub(then))),
             None if self.failed => ("failed", None),
+            None if self.refused => ("refused", None),
             None if self.totals.hits == 0 && self.totals.misses == 1 => ("first", None),
             None => ("unknown", None),
         };
@@ -214,15 +247,27 @@ impl Life {
         let missed = LifeEvent { line, at_ns, kind: LifeEventKind::Missed { why, away_ns, would_keep } };
         self.failed =
             matches!(self.events.last(), Some(LifeEvent { kind: LifeEventKind::Failed { .. }, .. }));
-        let at = self.events.len() - usize::from(self.ends_in_untold_creation());
-        self.events.insert(at, missed);
+        self.refused = false;
+        self.events.insert(self.place_of_miss(), missed);
     }
 
-    /// Returns `true` if the last event is a creation whose miss was not told yet.
-    fn ends_in_untold_creation(&self) -> bool {
-        let mut last = self.events.iter().rev().map(|event| &event.kind);
-        matches!(last.next(), Some(LifeEventKind::Created { .. } | LifeEventKind::Failed { .. }))
-            && !matches!(last.next(), Some(LifeEventKind::Missed { .. }))
+    /// The place of a miss: before the creation that the life ends in, and its violation, if their miss was not told yet.
+    fn place_of_miss(&self) -> usize {
+        let end = self.events.len();
+        if !self.ends_in_creation() {
+            return end;
+        }
+        let kind_before = |at: usize| at.checked_sub(1).map(|at| &self.events[at].kind);
+        let goes_on =
+            |kind: &LifeEventKind| matches!(kind, LifeEventKind::Violated { mode, .. } if *mode != "refuse");
+        let creation = end - 1;
+        let at = creation - usize::from(kind_before(creation).is_some_and(goes_on));
+        if matches!(kind_before(at), Some(LifeEventKind::Missed { .. })) { end } else { at }
+    }
+
+    fn ends_in_creation(&self) -> bool {
+        let last = self.events.last().map(|event| &event.kind);
+        matches!(last, Some(LifeEventKind::Created { .. } | LifeEventKind::Failed { .. }))
     }
 
     /// Another key was created or missed: if this one made room, then for that.
@@ -237,5 +282,17 @@ impl Life {
 
     fn awaited(&mut self, at: Option<usize>) -> Option<&mut LifeEventKind> {
         self.events.get_mut(at?).map(|event| &mut event.kind)
+    }
+}
+
+fn violated(violation: &CreationViolation) -> LifeEventKind {
+    LifeEventKind::Violated {
+        scope: violation.scope.clone().into_owned(),
+        mode: violation.mode.name(),
+        verdict: violation.verdict.name(),
+        evicted_by: violation.evicted_by.clone().map(Into::into),
+        nearest_key: violation.nearest_key.as_deref().map(str::to_owned),
+        differing_fields: violation.differing_fields.clone(),
+        caller: violation.caller.clone().map(Into::into),
     }
 }

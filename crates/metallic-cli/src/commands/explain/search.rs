@@ -82,6 +82,7 @@ impl Search {
             EventData::ResourceCacheAccess(access) => (Some(&access.cache_key), None),
             EventData::ResourceCreated(created) => (Some(&created.cache_key), Some(&*created.cache)),
             EventData::EntryRemoved(removed) => (Some(&removed.cache_key), Some(&*removed.cache)),
+            EventData::CreationViolation(violation) => (Some(&violation.cache_key), Some(&*violation.cache)),
             EventData::CacheEviction(eviction) => (None, Some(&*eviction.cache)),
             _ => return,
         };

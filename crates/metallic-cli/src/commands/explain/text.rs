@@ -35,6 +35,9 @@ pub(super) fn write(out: &mut dyn Write, found: &Found) -> io::Result<()> {
     if totals.failures > 0 {
         write!(out, ", {} of which failed", count(totals.failures))?;
     }
+    if totals.violations > 0 {
+        write!(out, "; {} in armed scopes", counted(totals.violations, "violation", "violations"))?;
+    }
     writeln!(out)?;
     if found.other_registries > 0 {
         let number = found.registry.map_or_else(String::new, |number| format!(" {number}"));
@@ -54,8 +57,12 @@ pub(super) fn write(out: &mut dyn Write, found: &Found) -> io::Result<()> {
             .map(|(at, start)| format!("+{}", nanoseconds(at.saturating_sub(start) as f64)));
         write!(out, "  line {:>width$}  {:>9}  ", event.line, when.unwrap_or_default())?;
         write_event(out, event)?;
+        let indent = " ".repeat(width + 20);
+        if let LifeEventKind::Violated { nearest_key: Some(nearest), differing_fields, .. } = &event.kind {
+            let fields = safe(&differing_fields.join(", "));
+            writeln!(out, "{indent}the nearest key there, {}, differs in {fields}", safe(nearest))?;
+        }
         if matches!(event.kind, LifeEventKind::Missed { why: "first", .. }) {
-            let indent = " ".repeat(width + 20);
             found.nearest.iter().try_for_each(|nearest| write_nearest(out, nearest, &indent))?;
         }
     }
@@ -70,6 +77,21 @@ fn write_event(out: &mut dyn Write, event: &LifeEvent) -> io::Result<()> {
             let error = error.as_ref().map_or_else(String::new, |error| format!(": {}", safe(error)));
             writeln!(out, "creation failed after {}{error}", seconds(*took))
         }
+        LifeEventKind::Violated { scope, mode, verdict, evicted_by, caller, .. } => {
+            let done = match *mode {
+                "refuse" => "creation refused",
+                "warn" => "created all the same, and warned of",
+                _ => "created all the same, and counted",
+            };
+            write!(out, "{done} in the armed scope {}: {}", safe(scope), verdict_text(verdict))?;
+            if let Some(strategy) = evicted_by {
+                write!(out, " by {}", safe(strategy))?;
+            }
+            match caller {
+                Some(caller) => writeln!(out, "; asked for at {}", safe(caller)),
+                None => writeln!(out),
+            }
+        }
         LifeEventKind::Hits { count: 1, .. } => writeln!(out, "hit"),
         LifeEventKind::Hits { count: hits, until_ns } => {
             write!(out, "hit {} times", count(*hits))?;
@@ -83,6 +105,7 @@ fn write_event(out: &mut dyn Write, event: &LifeEvent) -> io::Result<()> {
             match *why {
                 "first" => write!(out, "missed: never seen before")?,
                 "failed" => write!(out, "missed: its last creation failed")?,
+                "refused" => write!(out, "missed: its creation had been refused")?,
                 "unknown" => write!(out, "missed: the log does not say why it was removed")?,
                 "removed" | "cleared" => write!(out, "missed: the program had {why} it")?,
                 "stale" => write!(out, "missed: what it was made from had changed")?,
@@ -122,6 +145,19 @@ fn write_event(out: &mut dyn Write, event: &LifeEvent) -> io::Result<()> {
                 count(*reuse_count)
             )
         }
+    }
+}
+
+/// Why a key was not in its cache in an armed scope.
+fn verdict_text(verdict: &str) -> &str {
+    match verdict {
+        "never_recorded" => "never recorded",
+        "not_ready" => "warm-up had not come to it",
+        "failed" => "warm-up failed to create it",
+        "evicted" => "evicted or removed",
+        "other_fingerprint" => "recorded for another schema or fingerprint",
+        "no_manifest" => "there was no manifest to warm up from",
+        other => other,
     }
 }
 

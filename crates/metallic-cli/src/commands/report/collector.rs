@@ -11,6 +11,7 @@ use super::clock::LogClock;
 use super::keys::{KeyLedger, Presence};
 use super::kv::KvTally;
 use super::tally::Tally;
+use super::violations::Violations;
 use super::waits::Waits;
 use crate::input::{Registries, RegistryId};
 use crate::label::CacheNames;
@@ -30,6 +31,7 @@ pub struct Collector {
     places: HashMap<Box<str>, usize>,
     pub(super) caches: Vec<Tally>,
     pub(super) kv_caches: Vec<KvTally>,
+    pub(super) violations: Violations,
     pub(super) keys: KeyLedger,
     pub(super) events: u64,
     pub(super) dropped: u64,
@@ -55,6 +57,7 @@ impl Collector {
             places: HashMap::new(),
             caches: Vec::new(),
             kv_caches: Vec::new(),
+            violations: Violations::default(),
             keys: KeyLedger::new(keys),
             events: 0,
             dropped: 0,
@@ -124,6 +127,7 @@ impl Collector {
             EventData::KvCacheRefused(refused) => {
                 self.kv_cache(&refused.cache, |tally| tally.refused(refused));
             }
+            EventData::CreationViolation(violation) => self.violations.add(violation),
             EventData::SpanEnded(span) if self.clock.timed == Some(true) => {
                 self.waits.step(registry.process, span, time, self.named);
             }

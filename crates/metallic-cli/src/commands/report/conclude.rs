@@ -61,6 +61,7 @@ impl Collector {
             keys: self.coverage(&dearest_keys, &rebuilt_keys),
             caches,
             kv_caches,
+            violations: mem::take(&mut self.violations).finish(),
             dearest_keys,
             rebuilt_keys,
         }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::kv::KvCacheFigures;
 use super::level::Level;
+use super::violations::ViolationFigures;
 use crate::input::ProcessFigures;
 
 /// All that a report says. `metallic report --json` prints it as one JSON object; tables and page are made of it.
@@ -43,6 +44,9 @@ pub struct Report {
     /// One for each KV cache.
     #[serde(default)]
     pub kv_caches: Vec<KvCacheFigures>,
+    /// The creations in scopes that were armed against them: one for each cache that has any.
+    #[serde(default)]
+    pub violations: Vec<ViolationFigures>,
     /// The keys whose creations took longest, the longest first.
     pub dearest_keys: Vec<Key>,
     /// The keys that were created again after a policy had evicted them, those that cost most first.

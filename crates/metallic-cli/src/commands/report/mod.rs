@@ -25,6 +25,7 @@ mod processes;
 mod reading;
 mod tables;
 mod tally;
+mod violations;
 mod waits;
 
 pub use check::{Check, Subject, TOTAL};
@@ -36,3 +37,4 @@ pub use level::Level;
 pub(in crate::commands) use processes::write_processes;
 pub use reading::{collect, conclude, read};
 pub use tables::write_tables;
+pub use violations::ViolationFigures;

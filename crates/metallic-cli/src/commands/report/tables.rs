@@ -7,6 +7,7 @@ use super::idle_rows::idle_rows;
 use super::kv::KvCacheFigures;
 use super::policies::write_policies;
 use super::processes::write_processes;
+use super::violations::violations;
 use crate::paragraph::write_wrapped;
 use crate::table::Table;
 use crate::terminal;
@@ -39,6 +40,10 @@ pub fn write_tables(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     }
     section("Creation", out)?;
     creation(report).write(out, 2)?;
+    if !report.violations.is_empty() {
+        section("Creations in armed scopes", out)?;
+        violations(&report.violations).write(out, 2)?;
+    }
     if report.caches.iter().any(|cache| cache.evictions > 0) {
         section("Evictions by reason", out)?;
         evictions(report).write(out, 2)?;

@@ -94,23 +94,39 @@ fn write_contract(run: &Run, out: &mut dyn Write) -> io::Result<()> {
         write_coverage(coverage, out)?;
     }
     if let Some(recorded) = &figures.recorded {
-        writeln!(
-            out,
-            "\nrecorded {}; {} keys that cannot be carried",
-            counted(recorded.keys, "key", "keys"),
-            counted(recorded.not_portable, "creation has", "creations have")
-        )?;
+        let mut text = format!("recorded {}", counted(recorded.keys, "key", "keys"));
+        if recorded.not_portable > 0 {
+            let creations = counted(recorded.not_portable, "creation has", "creations have");
+            text += &format!("; {creations} keys that cannot be carried");
+        }
+        let others = run.caches.iter().filter(|row| row.kind == "slot" && row.misses > 0);
+        let others: Vec<_> = others.map(|row| format!("{} in {}", count(row.misses), row.cache)).collect();
+        if !others.is_empty() {
+            text += &format!("; besides, creations that no manifest can have: {}", others.join(", "));
+        }
+        writeln!(out)?;
+        write_wrapped(out, "", &text)?;
     }
     // What a manifest cannot have, such as prepared tensors, is created by the rehearsal; keys and values are a sequence's own.
     let before = run.caches.iter().filter(|row| row.kind == "kernel" || row.cache == PREPARED);
     let (misses, ns) = before.fold((0, 0), |(misses, ns), row| (misses + row.misses, ns + row.creation_ns));
+    let kernels = run.caches.iter().filter(|row| row.kind == "kernel").map(|row| row.misses).sum::<u64>();
+    let not_portable = figures.recorded.as_ref().map_or(0, |recorded| recorded.not_portable);
+    let carried = kernels.saturating_sub(not_portable);
     if figures.ready_ns.is_none() && misses > 0 {
         let creations = counted(misses, "creation", "creations");
         let how = match &figures.recorded {
             Some(recorded) => format!("metallic run --warm {}", printable(&recorded.file, usize::MAX)),
             None => "metallic run --record m.jsonl, then metallic run --warm m.jsonl".to_owned(),
         };
-        writeln!(out, "\na warmed start would have had {creations}, {}, behind it:\n  {how}", duration(ns))?;
+        let [carried, others] = [carried, misses - carried].map(count);
+        let text = format!(
+            "a warmed start would have had {creations} ({carried} from the manifest, {others} by its rehearsal), {}, behind it:",
+            duration(ns)
+        );
+        writeln!(out)?;
+        write_wrapped(out, "", &text)?;
+        writeln!(out, "  {how}")?;
     }
     Ok(())
 }

@@ -32,6 +32,8 @@ pub struct Live {
     latest: u64,
     /// Time that has passed since, as far as it counts.
     passed: u64,
+    /// `true` if time passes: the log grows.
+    pub(super) grows: bool,
 }
 
 /// One cache.
@@ -104,9 +106,10 @@ impl Live {
         self.skipped += reader.skipped().total() - reader.skipped().blank;
     }
 
-    /// Says how much time has passed since the latest event, in nanoseconds: rates fall when nothing happens.
+    /// Says how much time has passed since the latest event of a log that grows, in nanoseconds: rates fall when nothing happens.
     pub fn pass(&mut self, since_latest: u64) {
         self.passed = since_latest;
+        self.grows = true;
         let second = self.now() / NS;
         self.caches.iter_mut().for_each(|cache| cache.window.advance(second));
     }
@@ -152,9 +155,9 @@ impl Live {
     fn add(&mut self, event: &Event, arrived: u64) {
         let registry = self.registries.registry_of(event);
         let time = event.timestamp.unwrap_or(arrived);
-        self.events += 1;
-        // A header has no time of the log's clock.
+        // A header has no time of the log's clock, and is no event of a cache: a report does not count it either.
         if !matches!(event.data, EventData::LogOpened(_)) {
+            self.events += 1;
             self.first = Some(self.first.map_or(time, |first| first.min(time)));
             self.latest = self.latest.max(time);
             self.passed = 0;

@@ -137,21 +137,26 @@ fn sparkline(rates: impl Iterator<Item = Option<f64>>) -> Line<'static> {
 }
 
 fn recent_evictions(frame: &mut Frame<'_>, area: Rect, live: &Live) {
-    let block = Block::new().borders(Borders::TOP).title(" recent evictions ");
+    // A log that no one writes any more stands still where it ends: its times are not those of the reader's clock.
+    let (title, then) = match live.grows {
+        true => (" recent evictions ", "ago"),
+        false => (" last evictions, before the end of the log ", "before"),
+    };
+    let block = Block::new().borders(Borders::TOP).title(title);
     let rows = live.evictions.iter().take(usize::from(area.height.saturating_sub(1))).map(|eviction| {
         let ago = duration(live.now().saturating_sub(eviction.at));
         Row::new([
-            Cell::from(Line::from(format!("{ago} ago")).right_aligned()),
+            Cell::from(Line::from(format!("{ago} {then}")).right_aligned()),
             Cell::from(printable(&eviction.cache, 22)),
             Cell::from(Line::from(short_count(eviction.count as f64)).right_aligned()),
             Cell::from(reason(
                 &eviction.reason,
                 eviction.size_after,
-                area.width.saturating_sub(13 + 22 + 6 + 6),
+                area.width.saturating_sub(16 + 22 + 6 + 6),
             )),
         ])
     });
-    let widths = [Constraint::Length(13), Constraint::Length(22), Constraint::Length(6), Constraint::Min(20)];
+    let widths = [Constraint::Length(16), Constraint::Length(22), Constraint::Length(6), Constraint::Min(20)];
     frame.render_widget(Table::new(rows, widths).column_spacing(2).block(block), area);
 }
 

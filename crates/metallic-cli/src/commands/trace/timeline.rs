@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use metallic_instrumentation::{CreationOutcome, Event, EventData};
+use metallic_instrumentation::{CreationOutcome, Event, EventData, ViolationMode};
 use serde_json::{Value, json};
 
 use super::counters::{Change, Counters};
@@ -115,6 +115,19 @@ impl Timeline {
             EventData::ResourceCacheSummary(summary) => {
                 let track = self.cache(registry, &summary.cache);
                 self.counters.note(track, at, Change::Entries(summary.size));
+            }
+            EventData::CreationViolation(violation) => {
+                let track = self.cache(registry, &violation.cache);
+                let name = match violation.mode {
+                    ViolationMode::Refuse => "refused",
+                    ViolationMode::Warn => "warned of",
+                    _ => "counted",
+                };
+                let args = json!({
+                    "key": violation.cache_key, "scope": violation.scope, "verdict": violation.verdict,
+                    "nearest": violation.nearest_key, "caller": violation.caller,
+                });
+                self.instants.push(Instant { track, at, name: name.to_owned(), args });
             }
             EventData::SpanEnded(span) => {
                 let thread = span.thread.clone().unwrap_or_else(|| "steps".to_owned());

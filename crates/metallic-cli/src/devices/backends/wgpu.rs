@@ -57,7 +57,7 @@ impl Adapter {
             adapter.max_workgroup_invocations,
             bytes(adapter.max_workgroup_bytes.into()),
             if adapter.compiles_lazily { "; compiles at the first dispatch" } else { "" },
-            if adapter.keeps_artifacts { "keeps pipelines in a store" } else { "keeps nothing in a store" }
+            kept(adapter)
         );
         [format!("supports {features}"), limits]
     }
@@ -130,6 +130,19 @@ impl DeviceCaches for WgpuDevice {
         };
         registry.metrics_by_name().map(snapshot).collect()
     }
+}
+
+/// What the adapter keeps in a store; if that is nothing, why, and what follows.
+fn kept(adapter: &AdapterDescription) -> String {
+    let why = match adapter {
+        AdapterDescription { keeps_artifacts: true, .. } => return "keeps pipelines in a store".to_owned(),
+        AdapterDescription { is_software: true, .. } => {
+            "software, whose driver has nothing to keep".to_owned()
+        }
+        AdapterDescription { backend: "vulkan", .. } => "its driver has no pipeline caches".to_owned(),
+        AdapterDescription { backend, .. } => format!("used through {backend}, not Vulkan"),
+    };
+    format!("keeps nothing in a store ({why}), and `--store` is refused")
 }
 
 /// All adapters, in the order in which `--device wgpu:NUMBER` counts them.

@@ -133,6 +133,7 @@ impl Supervisor {
             caller: asked.caller.map(|at| format!("{}:{}", at.file(), at.line()).into()),
             loaded: false,
             duration_ns: 0,
+            has_no_kernel: asked.kernel.is_none(),
         }
     }
 

@@ -10,6 +10,7 @@ use super::timeline::{kv_lanes_of, lanes_of};
 use crate::commands::report::figures::{Axis, CacheFigures, Report};
 use crate::commands::report::kv::KvCacheFigures;
 use crate::commands::report::tables::notes;
+use crate::commands::report::violations::ViolationFigures;
 use crate::units::{bytes, duration, lines_text, percent, total, utc};
 
 /// The title of the document: it tells this page from another.
@@ -105,6 +106,15 @@ pub(super) fn tiles(report: &Report) -> String {
     }
     let (hits, misses) = (sum(|cache| cache.hits), sum(|cache| cache.misses));
     tiles.push(("misses", count(misses), format!("of {} look-ups", count(hits.saturating_add(misses)))));
+    let violations = |figure: fn(&ViolationFigures) -> u64| total(report.violations.iter().map(figure));
+    let [refused, warned, counted] =
+        [violations(|of| of.refused), violations(|of| of.warned), violations(|of| of.counted)];
+    if !report.violations.is_empty() {
+        let all = count(total([refused, warned, counted]));
+        let detail =
+            format!("{} refused, {} warned of, {} counted", count(refused), count(warned), count(counted));
+        tiles.push(("creations in armed scopes", all, detail));
+    }
     let mut html = "<dl class=\"tiles\">".to_owned();
     for (name, figure, detail) in tiles {
         let (figure, detail) = (escaped(&figure), escaped(&detail));

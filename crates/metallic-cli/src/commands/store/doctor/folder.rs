@@ -98,8 +98,9 @@ fn base_bundle(path: &Path) -> Vec<Finding> {
 }
 
 fn refused(refusal: &str) -> Finding {
-    let advice =
-        "A driver executes what is in it: chown it to yourself and chmod it to 700, or name another folder.";
+    // Most often it is another user's, who has put nothing there for this one.
+    let advice = "A driver executes what is in it: name another folder, or make this one yours alone, if it is to be (chown it to \
+                  yourself, chmod it to 700).";
     Finding::failure("owner", refusal, advice)
 }
 

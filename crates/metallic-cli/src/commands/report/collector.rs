@@ -127,7 +127,9 @@ impl Collector {
             EventData::KvCacheRefused(refused) => {
                 self.kv_cache(&refused.cache, |tally| tally.refused(refused));
             }
-            EventData::CreationViolation(violation) => self.violations.add(violation),
+            EventData::CreationViolation(violation) => {
+                self.violations.add(violation, Self::CACHES, OTHER_CACHES);
+            }
             EventData::SpanEnded(span) if self.clock.timed == Some(true) => {
                 self.waits.step(registry.process, span, time, self.named);
             }

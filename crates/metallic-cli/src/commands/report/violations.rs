@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use metallic_instrumentation::{CreationViolation, ViolationMode};
 use serde::{Deserialize, Serialize};
 
-use super::collector::{Collector, OTHER_CACHES};
 use crate::table::Table;
 use crate::units::{count, duration, printable};
 
@@ -26,16 +25,17 @@ pub struct ViolationFigures {
     pub verdicts: BTreeMap<String, u64>,
 }
 
-/// Collects them. Memory is bounded: caches beyond [`Collector::CACHES`] are counted as one.
+/// Collects them.
 #[derive(Debug, Default)]
 pub(super) struct Violations(Vec<ViolationFigures>);
 
 impl Violations {
-    pub(super) fn add(&mut self, violation: &CreationViolation) {
-        let is_full = self.0.len() >= Collector::CACHES;
+    /// Counts one. Memory is bounded: those of caches beyond `most` are counted as one cache's, `others`.
+    pub(super) fn add(&mut self, violation: &CreationViolation, most: usize, others: &'static str) {
+        let is_full = self.0.len() >= most;
         let place = |name: &str| self.0.iter().position(|figures| figures.cache == name);
         let (name, place) = match place(&violation.cache) {
-            None if is_full => (OTHER_CACHES, place(OTHER_CACHES)),
+            None if is_full => (others, place(others)),
             place => (&*violation.cache, place),
         };
         let place = place.unwrap_or_else(|| {

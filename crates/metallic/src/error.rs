@@ -211,11 +211,6 @@ impl Error {
 pub(crate) fn violation_text(violation: &CreationViolation) -> String {
     let CreationViolation { cache_key, scope, verdict, evicted_by, nearest_key, caller, .. } = violation;
     let why = match (verdict, evicted_by) {
-        // That it was not recorded would send the reader to a manifest that can never have it.
-        (ViolationVerdict::NeverRecorded | ViolationVerdict::NoManifest, _) if violation.has_no_kernel => {
-            "its cache has no kernel, so that no manifest can have it; prefetch or create it before the scope is armed, or write a kernel"
-                .to_owned()
-        }
         (ViolationVerdict::NeverRecorded, _) => {
             "it was never recorded, or not among what was to be warmed up".to_owned()
         }

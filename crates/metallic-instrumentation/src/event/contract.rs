@@ -37,10 +37,6 @@ pub struct CreationViolation {
     pub loaded: bool,
     /// Time the creation took, in nanoseconds; 0 if it was refused.
     pub duration_ns: u64,
-    /// True if the cache has no kernel, so that no manifest can have the key. The text of the error depends on it; logs do not
-    /// have it, and a violation that was read from one has `false`.
-    #[cfg_attr(feature = "serde", serde(skip))]
-    pub has_no_kernel: bool,
 }
 
 named! {

@@ -146,7 +146,6 @@ fn others() -> impl Strategy<Value = EventData> {
             caller: maybe(),
             loaded: any::<bool>(),
             duration_ns: n(),
-            has_no_kernel: Just(false),
             differing_fields: list(),
         }),
         data!(WarmUpFinished {

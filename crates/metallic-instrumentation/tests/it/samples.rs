@@ -160,7 +160,6 @@ pub(crate) fn one_of_each() -> Vec<Event> {
             caller: Some("src/main.rs:7".into()),
             loaded: false,
             duration_ns: 0,
-            has_no_kernel: false,
         }
         .into(),
         WarmUpFinished {

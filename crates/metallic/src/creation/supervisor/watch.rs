@@ -133,7 +133,6 @@ impl Supervisor {
             caller: asked.caller.map(|at| format!("{}:{}", at.file(), at.line()).into()),
             loaded: false,
             duration_ns: 0,
-            has_no_kernel: asked.kernel.is_none(),
         }
     }
 

@@ -16,7 +16,7 @@ use self::rate::{Clocks, Rate};
 use self::system::Coarse;
 
 /// The time line of this process.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Line {
     /// The processor's counter stamps hits and all else.
     Counter,
@@ -28,13 +28,14 @@ enum Line {
 
 /// The machine's time. Having one means that the line was chosen.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Machine(());
+pub(crate) struct Machine {
+    line: Line,
+}
 
 impl Machine {
     pub(crate) fn new() -> Self {
         // Before the first stamp: a moment before the origin could not be told.
-        LazyLock::force(&ORIGIN);
-        Self(())
+        Self { line: ORIGIN.line }
     }
 
     /// The stamp of this moment if it is before `limit`; at most [`Self::tick_ns`] too early, and never too late.
@@ -60,7 +61,7 @@ impl Machine {
     /// A stamp as the limit of hits. It says besides what they are stamped with: an even one is the counter's, an odd one
     /// the operating system's, so that a hit asks nothing but its limit.
     pub(crate) fn limit(self, stamp: u64) -> u64 {
-        match ORIGIN.line {
+        match self.line {
             Line::Counter if stamp == u64::MAX => NO_LIMIT_ON_COUNTER,
             Line::Counter => stamp & !1,
             // No later than the stamp, unless it is 0.
@@ -69,8 +70,9 @@ impl Machine {
     }
 
     /// The stamp of this moment.
+    #[inline(always)]
     pub(crate) fn stamp(self) -> u64 {
-        match ORIGIN.line {
+        match self.line {
             Line::Counter => counter::read(),
             Line::Coarse { .. } | Line::System => system::fine_ns(),
         }
@@ -78,7 +80,7 @@ impl Machine {
 
     /// The most that a hit's stamp is too early, in nanoseconds.
     pub(crate) fn tick_ns(self) -> u64 {
-        match ORIGIN.line {
+        match self.line {
             Line::Coarse { tick_ns, .. } => tick_ns,
             Line::Counter | Line::System => 0,
         }
@@ -86,7 +88,7 @@ impl Machine {
 
     /// The time between two stamps that are this much apart, in nanoseconds.
     pub(crate) fn to_ns(self, difference: u64) -> u64 {
-        match ORIGIN.line {
+        match self.line {
             Line::Counter => (difference as f64 * COUNTER.ns_per_tick()) as u64,
             Line::Coarse { .. } | Line::System => difference,
         }
@@ -95,7 +97,7 @@ impl Machine {
     /// How far apart two stamps may be for at most `ns` nanoseconds, and hardly more, to lie between them: one part in
     /// 1000 is taken off a counter's, whose rate is good to one in 4000 at its worst.
     pub(crate) fn at_most(self, ns: u64) -> u64 {
-        match ORIGIN.line {
+        match self.line {
             Line::Counter => (ns as f64 / COUNTER.ns_per_tick() * 0.999) as u64,
             Line::Coarse { .. } | Line::System => ns,
         }
@@ -103,7 +105,7 @@ impl Machine {
 
     /// The moment of a stamp, in nanoseconds since the Unix epoch.
     pub(crate) fn to_unix_ns(self, stamp: u64) -> u64 {
-        ORIGIN.unix_ns.saturating_add(match ORIGIN.line {
+        ORIGIN.unix_ns.saturating_add(match self.line {
             Line::Counter => COUNTER.line_ns(stamp),
             Line::Coarse { .. } | Line::System => stamp.saturating_sub(ORIGIN.system_ns),
         })
@@ -133,9 +135,12 @@ static ORIGIN: LazyLock<Origin> = LazyLock::new(|| {
 /// Counters do not get there.
 const NO_LIMIT_ON_COUNTER: u64 = u64::MAX;
 
-static COUNTER: LazyLock<Rate<Machine>> = LazyLock::new(|| Rate::new(Machine(())));
+static COUNTER: LazyLock<Rate<Compared>> = LazyLock::new(|| Rate::new(Compared));
 
-impl Clocks for Machine {
+/// The counter, and the clock that it is compared with.
+struct Compared;
+
+impl Clocks for Compared {
     fn counter(&self) -> u64 {
         counter::read()
     }

@@ -116,13 +116,19 @@ impl TimeSource {
         }
     }
 
+    /// The stamp of this moment, or the panic of a clock: for those who have something to see to before it goes on.
+    #[inline(always)]
+    pub(super) fn try_stamp(&self) -> std::thread::Result<u64> {
+        match self {
+            Self::Machine(machine) => Ok(machine.stamp()),
+            Self::Clock(clock) => stamp_of(clock),
+        }
+    }
+
     /// The stamp of this moment, in a `Drop`; `otherwise` if the clock panics: a second panic would end the process.
     pub(super) fn stamp_or(&self, otherwise: u64) -> u64 {
-        catch_unwind(AssertUnwindSafe(|| self.stamp())).unwrap_or_else(|payload| {
-            // Dropping it may panic as well.
-            std::mem::forget(payload);
-            otherwise
-        })
+        // Dropping the payload may panic as well.
+        self.try_stamp().map_err(std::mem::forget).unwrap_or(otherwise)
     }
 
     /// The most that a hit's stamp is too early, in nanoseconds.
@@ -166,6 +172,12 @@ impl Default for TimeSource {
     fn default() -> Self {
         Self::Machine(Machine::new())
     }
+}
+
+#[cold]
+#[inline(never)]
+fn stamp_of(clock: &Foreign<Arc<dyn Clock>>) -> std::thread::Result<u64> {
+    catch_unwind(AssertUnwindSafe(|| saturating_ns(clock.now())))
 }
 
 /// A duration in nanoseconds, at most 2⁶⁴ - 1.

@@ -97,7 +97,7 @@ impl<T> Order<T> {
         creation_ticks: u64,
         hash: u64,
         capacity: usize,
-        value: T,
+        value: impl FnOnce() -> T,
     ) -> EntryId {
         if self.nodes.is_full() {
             self.add_place(capacity);
@@ -122,7 +122,7 @@ impl<T> Order<T> {
         capacity: usize,
         value: T,
     ) -> EntryId {
-        let id = self.insert(now, 0, hash, capacity, value);
+        let id = self.insert(now, 0, hash, capacity, || value);
         self.nodes.restore(id, history);
         if let Some(generations) = &mut self.generations {
             generations.insert(id, history.reuse_count);

@@ -24,7 +24,7 @@ mod coarse {
 
     /// The kernel's coarse clock: `CLOCK_MONOTONIC` as it was at the kernel's last tick, so behind it by at most one. To
     /// read it is to copy it from a page that the kernel shares.
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Debug)]
     pub(crate) struct Coarse(());
 
     /// Ticks are 1 to 10 ms apart, as the kernel was built.
@@ -68,7 +68,7 @@ mod coarse {
     use super::clocks::Instant;
 
     /// A clock that is cheap because it is coarse. This system has none that is known of.
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Debug)]
     pub(crate) enum Coarse {}
 
     impl Coarse {

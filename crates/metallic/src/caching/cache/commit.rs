@@ -55,13 +55,14 @@ impl<Key, R> Cache<Key, R> {
         self.pending += usize::from(reservation.is_extra);
     }
 
-    /// Inserts an entry that is known to be absent, in the place that is reserved for it.
+    /// Inserts an entry that is known to be absent, in the place that is reserved for it. `entry` is called when it has a place:
+    /// to hand it on would copy it at each step.
     #[inline(always)]
     pub(in crate::caching) fn commit(
         &mut self,
         reservation: Reservation,
         hash: u64,
-        entry: Entry<Key, R>,
+        entry: impl FnOnce() -> Entry<Key, R>,
         bytes: u64,
         elapsed: Elapsed,
     ) -> EntryId {

@@ -215,10 +215,17 @@ impl<Key, R> Cache<Key, R> {
     #[inline(always)]
     pub(super) fn detach(&mut self, id: EntryId, cause: RemovalCause, departures: &mut Departures<Key, R>) {
         let history = self.order.history(id);
+        let (entry, bytes) = self.take(id);
+        departures.push(Departed { id, entry, bytes, history, cause });
+    }
+
+    /// Takes an entry out of all structures. Returns also the bytes that its resource holds.
+    #[inline(always)]
+    pub(super) fn take(&mut self, id: EntryId) -> (Entry<Key, R>, u64) {
         let bytes = self.bytes(id);
         self.counters.bytes -= u128::from(bytes);
         self.ids.remove(id);
-        departures.push(Departed { id, entry: self.order.remove(id), bytes, history, cause });
+        (self.order.remove(id), bytes)
     }
 
     /// Gives memory back when most of the places are vacant. Returns where each entry was moved, by its old id; `None` if none

@@ -135,6 +135,7 @@ pub(in crate::caching) fn create<K: CacheableKernel<D>, D, H: Holds<K, D> + ?Siz
         Ok(resource) => {
             let bytes = K::resource_bytes(&resource);
             let (id, ticks) = arrival.commit(resource, bytes);
+            arrival.close();
             (Ok(id), ticks)
         }
         Err(error) => {

@@ -1,5 +1,8 @@
 //! A resource on its way into a cache: from the miss to the inserted entry, or to nothing.
 
+use std::any::Any;
+use std::mem;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use metallic_instrumentation::CreationOutcome;
@@ -12,6 +15,9 @@ use crate::caching::entries::Entry;
 use crate::caching::gate::Passage;
 use crate::caching::order::EntryId;
 use crate::caching::reporting::Ended;
+
+const BEGUN: &str = "an arrival begins before it ends";
+const ONCE: &str = "an arrival ends once";
 
 /// A place that is reserved while its resource is created. Between [`begin`](Self::begin) and its end the cache is not
 /// borrowed: `reach` finds it again in what holds it, so that the creation may use the holder. Dropped before it ended, as by
@@ -58,21 +64,37 @@ where
     #[inline(always)]
     pub(in crate::caching) fn begin(&mut self) {
         let cache = (self.reach)(self.holder);
+        // Most often it is one entry, and no one is told of it.
+        let evicted = if cache.is_silent() { cache.cache.evict_one(nothing_newer) } else { None };
+        if cache.cache.lacks_room(evicted.is_some()) {
+            return self.begin_in_full(evicted);
+        }
+        self.reservation = Some(cache.cache.reserve_place(self.begun));
+        // Should a `Drop` panic, the miss is one that failed.
+        evicted.into_iter().for_each(Entry::discard);
+        self.begun = cache.cache.time().stamp();
+    }
+
+    /// [`begin`](Self::begin) where there is more to do than to evict one entry.
+    #[cold]
+    #[inline(never)]
+    fn begin_in_full(&mut self, evicted: Option<Entry<Key, R>>) {
+        let cache = (self.reach)(self.holder);
         let mut departures = Departures::none(self.begun);
         let reservation = cache.cache.reserve(self.begun, nothing_newer, &mut departures);
         self.reservation = Some(reservation);
         if !departures.is_empty() {
             cache.depart(&departures);
-            // Should a `Drop` panic, the miss is one that failed.
-            departures.let_go();
         }
-        self.begun = (self.reach)(self.holder).cache.time().stamp();
+        evicted.into_iter().for_each(Entry::discard);
+        departures.let_go();
+        self.begun = cache.cache.time().stamp();
     }
 
     /// The holder of the cache, and the key.
     #[inline]
     pub(in crate::caching) fn parts(&mut self) -> (&mut H, &Key) {
-        (self.holder, self.key.as_ref().expect("an arrival has its key until it ends"))
+        (self.holder, self.key.as_ref().expect(ONCE))
     }
 
     /// Notes what the creation was like.
@@ -84,17 +106,21 @@ where
     /// Ends the arrival: inserts the resource, which holds `bytes` bytes. Returns its entry, and the ticks that all of it took.
     #[inline(always)]
     pub(in crate::caching) fn commit(&mut self, resource: R, bytes: u64) -> (EntryId, u64) {
-        // A clock may panic, and so may the `Drop` of what is evicted.
-        let resource = Foreign::new(resource);
-        let (cache, elapsed) = over(self.holder, &self.reach, self.begun, self.course, TimeSource::stamp);
-        let resource = resource.into_inner();
-        let reservation = self.reservation.take().expect("an arrival begins before it ends");
-        let key = self.key.take().expect("an arrival ends once");
+        let mut resource = Some(resource);
+        let cache = (self.reach)(self.holder);
+        let done = match cache.cache.time().try_stamp() {
+            Ok(done) => done,
+            Err(panic) => give_up(resource.take(), panic),
+        };
+        let elapsed = self.course.lasted(self.begun, done);
+        let reservation = self.reservation.take().expect(BEGUN);
         let (passage, began) = (self.passage.take(), reservation.began);
         // Dropped when all is whole.
         let _late =
             cache.cache.has_lost(&reservation).then(|| cache.make_room_again(&reservation, elapsed.done));
-        let entry = Entry { key, resource };
+        let key = &mut self.key;
+        let entry =
+            || Entry { key: key.take().expect(ONCE), resource: resource.take().expect("it is inserted once") };
         let id = cache.cache.commit(reservation, self.hash, entry, bytes, elapsed);
         if cache.reporting.is_some() {
             cache.report_created(id, ended(began, elapsed, CreationOutcome::Created, bytes));
@@ -111,7 +137,14 @@ where
     /// Ends the arrival because the creation failed. Returns the label of the key, and the ticks that all of it took.
     pub(in crate::caching) fn fail(&mut self, error: &str) -> (Arc<str>, u64) {
         let failed = self.abandon(CreationOutcome::Failed, Some(error), TimeSource::stamp);
-        failed.expect("an arrival begins before it ends, once")
+        failed.expect(ONCE)
+    }
+
+    /// To be called at last for one that ended: its fields, of which nothing is left to drop, are not asked one by one.
+    #[inline(always)]
+    pub(in crate::caching) fn close(self) {
+        debug_assert!(self.key.is_none() && self.passage.is_none(), "{BEGUN}, {ONCE}");
+        mem::forget(self);
     }
 
     #[cold]
@@ -121,7 +154,9 @@ where
         error: Option<&str>,
         stamp: impl Fn(&TimeSource) -> u64,
     ) -> Option<(Arc<str>, u64)> {
-        let (cache, elapsed) = over(self.holder, &self.reach, self.begun, self.course, stamp);
+        let cache = (self.reach)(self.holder);
+        // First, since a clock may panic.
+        let elapsed = self.course.lasted(self.begun, stamp(cache.cache.time()));
         let reservation = self.reservation.take()?;
         let key = Foreign::new(self.key.take()?);
         let passage = self.passage.take();
@@ -153,21 +188,13 @@ where
     }
 }
 
-/// The cache, and how long a creation took that is over now. To be asked for before the arrival ends, since a clock may panic.
-#[inline(always)]
-fn over<'h, H: ?Sized, Key, R, F>(
-    holder: &'h mut H,
-    reach: &F,
-    begun: u64,
-    course: Course,
-    stamp: impl Fn(&TimeSource) -> u64,
-) -> (&'h mut KeyedCache<Key, R>, Elapsed)
-where
-    F: Fn(&mut H) -> &mut KeyedCache<Key, R>,
-{
-    let cache = reach(holder);
-    let done = stamp(cache.cache.time());
-    (cache, course.lasted(begun, done))
+/// Ends with the panic of a clock, after the resource was dropped, whose `Drop` may panic as well.
+#[cold]
+#[inline(never)]
+fn give_up<R>(resource: Option<R>, panic: Box<dyn Any + Send>) -> ! {
+    let panic = Foreign::new(panic);
+    drop(resource);
+    resume_unwind(panic.into_inner())
 }
 
 fn ended(began: u64, elapsed: Elapsed, outcome: CreationOutcome, bytes: u64) -> Ended {

@@ -13,7 +13,7 @@ impl<Key, R> KeyedCache<Key, R> {
     ///
     /// # Errors
     /// [`Error::Creation`] of [`Error::CreationRefused`].
-    #[inline]
+    #[inline(always)]
     pub(in crate::caching) fn admit(
         &self,
         key: &Key,
@@ -22,22 +22,21 @@ impl<Key, R> KeyedCache<Key, R> {
     ) -> Result<Option<Box<dyn Passage>>, Error> {
         match &self.gate {
             None => Ok(None),
-            Some(gate) => self
-                .ask(&*gate.clone(), key, caller, can_refuse)
-                .map_err(|refused| Error::creation(self.format_label(key), refused)),
+            Some(gate) => self.ask(&gate.clone(), key, caller, can_refuse),
         }
     }
 
     #[cold]
+    #[inline(never)]
     fn ask(
         &self,
-        gate: &dyn CreationGate,
+        gate: &Arc<dyn CreationGate>,
         key: &Key,
         caller: Option<Caller>,
         can_refuse: bool,
     ) -> Result<Option<Box<dyn Passage>>, Error> {
         let now = self.cache.time().stamp();
-        gate.admit(&Asked {
+        let admitted = gate.admit(&Asked {
             cache: &self.name,
             kernel: self.kernel.map(|kernel| kernel(key)),
             label: &|| self.format_label(key),
@@ -51,7 +50,8 @@ impl<Key, R> KeyedCache<Key, R> {
                     reporting.reporter.violated(violation, now);
                 }
             },
-        })
+        });
+        admitted.map_err(|refused| Error::creation(self.format_label(key), refused))
     }
 
     /// Tells a gate's passage how the creation ended.

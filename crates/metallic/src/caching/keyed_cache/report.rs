@@ -83,11 +83,16 @@ impl<Key, R> KeyedCache<Key, R> {
         reporting.reporter.operation_complete(cache.counters().totals(cache.len()), ended.began);
     }
 
+    /// Returns `true` if there is no one to tell of a removal, and nothing that follows from one.
+    #[inline(always)]
+    pub(super) fn is_silent(&self) -> bool {
+        self.reporting.is_none() && !self.cache.expires()
+    }
+
     /// Completes the removal of entries: they are reported, and memory is given back when most of it is vacant.
     #[inline]
     pub(super) fn depart(&mut self, departures: &Departures<Key, R>) {
-        let is_silent = self.reporting.is_none() && !self.cache.expires();
-        if !is_silent || self.cache.is_sparse() {
+        if !self.is_silent() || self.cache.is_sparse() {
             self.depart_slow(departures);
         }
     }

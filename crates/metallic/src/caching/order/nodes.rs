@@ -3,6 +3,8 @@
 
 mod recency;
 
+use std::mem;
+
 use self::recency::List;
 use super::links::{Link, SENTINEL, link_last, reserve_one, unlink};
 use super::{EntryHistory, EntryId, Renumbering, Uses};
@@ -145,7 +147,7 @@ impl<T> Nodes<T> {
 
     /// Takes a vacant place, which there must be, for the newest and most recently used entry.
     #[inline(always)]
-    pub(super) fn insert(&mut self, now: u64, creation_ticks: u64, value: T) -> EntryId {
+    pub(super) fn insert(&mut self, now: u64, creation_ticks: u64, value: impl FnOnce() -> T) -> EntryId {
         if self.last_creation == u32::MAX {
             self.renumber_creations();
         }
@@ -153,7 +155,8 @@ impl<T> Nodes<T> {
         let id = EntryId(self.vacant);
         let places = &mut self.places[..];
         let Place { node, value: place } = &mut places[id.index()];
-        *place = Some(value);
+        // There was none to drop.
+        mem::forget(place.replace(value()));
         self.vacant = node.recency.next;
         node.last_used = now;
         node.reuse_count = 0;
@@ -372,7 +375,7 @@ fn creation_order_outlives_the_numbers_it_is_kept_by() {
         if nodes.is_full() {
             nodes.add_place(usize::MAX);
         }
-        nodes.insert(now, 0, ())
+        nodes.insert(now, 0, || ())
     };
     let mut ids: Vec<EntryId> = (0..3).map(|now| insert(&mut nodes, now)).collect();
     nodes.remove(ids.remove(1));

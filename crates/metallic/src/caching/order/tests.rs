@@ -40,7 +40,7 @@ proptest! {
             let id = (!ids.is_empty()).then(|| *index.get(&ids));
             match (step, id) {
                 (0..=3, _) => {
-                    let [id, other] = [&mut told, &mut shared].map(|order| order.insert(now, 0, now, 100, ()));
+                    let [id, other] = [&mut told, &mut shared].map(|order| order.insert(now, 0, now, 100, || ()));
                     prop_assert_eq!(id, other);
                     counted.insert(id, Uses { last_used: now, reuse_count: 0, removals: 0 });
                 }
@@ -85,7 +85,7 @@ proptest! {
         for order in &mut orders {
             order.set_policy(&policy);
             for now in 0..200 {
-                order.insert(now, now, now, 1000, ());
+                order.insert(now, now, now, 1000, || ());
             }
             for (now, (step, index)) in (200..).zip(&steps) {
                 let id = *index.get(&order.by_creation());
@@ -121,7 +121,7 @@ proptest! {
 fn a_use_after_a_removal_is_later_than_one_before_it_whatever_the_clock_says() {
     let mut order = Order::new_shared();
     order.set_policy(&EvictionPolicy::size_limited_lru(10));
-    let ids: Vec<_> = (0..4).map(|hash| order.insert(100, 0, hash, 10, ())).collect();
+    let ids: Vec<_> = (0..4).map(|hash| order.insert(100, 0, hash, 10, || ())).collect();
     order.touch(ids[1], 100);
     order.remove(ids[3]);
     order.set_removals(1);
@@ -140,7 +140,7 @@ fn a_use_after_a_removal_is_later_than_one_before_it_whatever_the_clock_says() {
 fn order_of_short_lists(entries: u64) -> (Order<()>, Vec<EntryId>) {
     let mut order = Order::new_shared();
     order.set_policy(&EvictionPolicy::size_limited_lru(entries as usize));
-    let ids: Vec<_> = (0..entries).map(|hash| order.insert(0, 0, hash, entries as usize, ())).collect();
+    let ids: Vec<_> = (0..entries).map(|hash| order.insert(0, 0, hash, entries as usize, || ())).collect();
     for now in 1..10 {
         assert!(order.least_recent(&mut all_told).is_some());
         ids.iter().for_each(|id| _ = order.touch(*id, now));
@@ -186,7 +186,7 @@ fn others_that_use_every_entry_all_the_time_do_not_keep_an_eviction_going() {
 fn a_use_that_is_learned_of_is_later_than_a_hundred_thousand_before_it() {
     let mut order = Order::new_shared();
     order.set_policy(&EvictionPolicy::size_limited_lru(10));
-    let [told, other] = [1, 2].map(|hash| order.insert(100, 0, hash, 10, ()));
+    let [told, other] = [1, 2].map(|hash| order.insert(100, 0, hash, 10, || ()));
     for _ in 0..1 << 17 {
         order.touch(told, 100);
     }

@@ -93,7 +93,7 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
         if state.cache.has_lost(&reservation) {
             state.cache.make_room_again(&reservation, uses, &mut departures);
         }
-        state.cache.commit(reservation, hash, entry, bytes, elapsed);
+        state.cache.commit(reservation, hash, || entry, bytes, elapsed);
         let flight = state.take_flight(&self.key);
         let leaving = core.leave(&mut state, departures);
         core.set_fast_path(&state);

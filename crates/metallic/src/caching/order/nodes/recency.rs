@@ -223,7 +223,7 @@ fn hits_on_those_that_are_next_pay_for_the_lists_that_they_use_up() {
     let ids: Vec<EntryId> = (0..ENTRIES)
         .map(|_| {
             nodes.add_place(usize::MAX);
-            nodes.insert(0, 0, ())
+            nodes.insert(0, 0, || ())
         })
         .collect();
     // In an order that is not that of the places: what is sorted is listed at once.

@@ -20,7 +20,7 @@ use super::reporting::{CacheCounters, CacheMetrics};
 use crate::device::Device;
 use crate::error::Error;
 
-pub(super) use self::create::{Asker, Holds, create, get_or_create_slow};
+pub(super) use self::create::{Asker, Holds, get_or_create};
 
 /// The resources of one kernel.
 ///
@@ -150,10 +150,7 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
         // Again: to keep it would cost every hit a register.
         let hash = hash_of(&key);
         let by = Asker { outer: None, caller };
-        let id = match missed_at {
-            Some(now) => create(self, key, hash, now, device, by)?,
-            None => get_or_create_slow(self, key, hash, device, by)?,
-        };
+        let id = get_or_create(self, key, hash, missed_at, device, by)?;
         Ok(self.keyed.resource_mut(id))
     }
 

@@ -56,7 +56,7 @@ impl<Key, R> Cache<Key, R> {
     }
 
     /// Inserts an entry that is known to be absent, in the place that is reserved for it. `entry` is called when it has a place:
-    /// to hand it on would copy it at each step.
+    /// to hand it on would copy it at each step. Where idle entries expire, [`watch`](Self::watch) is to be called next.
     #[inline(always)]
     pub(in crate::caching) fn commit(
         &mut self,
@@ -72,21 +72,18 @@ impl<Key, R> Cache<Key, R> {
             self.counters.loads += 1;
             self.counters.load_ticks = self.counters.load_ticks.saturating_add(elapsed.own_ticks);
         }
-        self.counters.bytes += u128::from(bytes);
         let id = self.order.insert(elapsed.done, elapsed.ticks, hash, self.capacity, entry);
         self.ids.insert(id, hash, self.capacity);
         if bytes > 0 || !self.bytes.is_empty() {
             self.set_bytes(id, bytes);
         }
         self.counters.note(LastEvent::Miss(id));
-        if self.expires() {
-            self.watch();
-        }
         id
     }
 
     #[cold]
     pub(super) fn set_bytes(&mut self, id: EntryId, bytes: u64) {
+        self.counters.bytes += u128::from(bytes);
         if self.bytes.len() <= id.index() {
             self.bytes.resize(id.index() + 1, 0);
         }

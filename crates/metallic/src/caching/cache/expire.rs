@@ -79,7 +79,7 @@ impl<Key, R> Cache<Key, R> {
     }
 
     /// Finds out how long no entry can be idle for too long. To be called after whatever may shorten that.
-    pub(super) fn watch(&mut self) {
+    pub(in crate::caching) fn watch(&mut self) {
         (self.nothing_expires_before, self.watched_since) = (u64::MAX, 0);
         if !self.policy.limits_idleness() || self.len() <= self.policy.min_entries() {
             return;

@@ -222,10 +222,16 @@ impl<Key, R> Cache<Key, R> {
     /// Takes an entry out of all structures. Returns also the bytes that its resource holds.
     #[inline(always)]
     pub(super) fn take(&mut self, id: EntryId) -> (Entry<Key, R>, u64) {
-        let bytes = self.bytes(id);
-        self.counters.bytes -= u128::from(bytes);
+        let bytes = if self.bytes.is_empty() { 0 } else { self.take_bytes(id) };
         self.ids.remove(id);
         (self.order.remove(id), bytes)
+    }
+
+    #[cold]
+    fn take_bytes(&mut self, id: EntryId) -> u64 {
+        let bytes = self.bytes(id);
+        self.counters.bytes -= u128::from(bytes);
+        bytes
     }
 
     /// Gives memory back when most of the places are vacant. Returns where each entry was moved, by its old id; `None` if none

@@ -90,8 +90,7 @@ impl<Key, R> Cache<Key, R> {
 
     #[inline(always)]
     fn is_to_evict(&self, is_over: impl Fn(&Self) -> bool, has_begun: bool) -> bool {
-        (is_over(self) || self.order.is_mid_eviction())
-            && !(has_begun && self.policy.evicts_one_at_a_time())
+        (is_over(self) || self.order.is_mid_eviction()) && !(has_begun && self.policy.evicts_one_at_a_time())
     }
 
     /// The entry to be evicted next while `is_over`, as far as the policy allows.

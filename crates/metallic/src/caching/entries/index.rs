@@ -63,15 +63,20 @@ impl Index {
             assert!(self.cells[gap] != 0, "the id was inserted with this hash");
             gap = (gap + 1) & mask;
         }
-        let mut at = (gap + 1) & mask;
         // Every id up to the next vacant cell moves into the gap, unless it would come to stand before its home.
-        while self.cells[at] != 0 {
-            let home = hash_of(self.id_in(self.cells[at])) as usize;
-            if at.wrapping_sub(home) & mask >= at.wrapping_sub(gap) & mask {
-                self.cells[gap] = self.cells[at];
-                gap = at;
-            }
+        let (mut at, mut from_gap) = (gap, 0);
+        loop {
             at = (at + 1) & mask;
+            from_gap += 1;
+            let cell = self.cells[at];
+            if cell == 0 {
+                break;
+            }
+            let home = hash_of(self.id_in(cell)) as usize;
+            if at.wrapping_sub(home) & mask >= from_gap {
+                self.cells[gap] = cell;
+                (gap, from_gap) = (at, 0);
+            }
         }
         self.cells[gap] = 0;
         self.len -= 1;

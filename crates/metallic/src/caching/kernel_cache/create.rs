@@ -7,7 +7,7 @@ use std::any::{Any, type_name};
 use std::sync::Arc;
 
 use super::KernelCache;
-use crate::caching::drops::Foreign;
+use crate::caching::drops::{Foreign, drop_first};
 use crate::caching::gate::Caller;
 use crate::caching::kernel::{CacheableKernel, Creation, Frame};
 use crate::caching::keyed_cache::{Arrival, KeyedCache};
@@ -81,30 +81,55 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
     }
 }
 
-/// A look-up that could not take the fast path.
+/// The outcome of a look-up that may have had more to attend to.
+enum Looked<Key> {
+    Hit(EntryId),
+    /// Nothing was found by a look-up that began at this moment.
+    Nothing(u64, Key),
+}
+
 #[cold]
 #[inline(never)]
-pub(in crate::caching) fn get_or_create_slow<K: CacheableKernel<D>, D, H: Holds<K, D> + ?Sized>(
-    holder: &mut H,
+fn look_up<K: CacheableKernel<D>, D>(
+    cache: &mut KernelCache<K, D>,
     key: K::Key,
     hash: u64,
     device: Option<&D>,
+) -> Result<Looked<K::Key>, Error> {
+    let key = Foreign::new(key);
+    if let Err(error) = cache.check_device(device) {
+        return Err(drop_first(key, error));
+    }
+    let (now, found) = cache.keyed.look_up(hash, &*key);
+    let Some(id) = found else { return Ok(Looked::Nothing(now, key.into_inner())) };
+    cache.keyed.hit_slow(id, now);
+    Ok(Looked::Hit(id))
+}
+
+/// A look-up that could not take the fast path, or that missed at `missed_at` there. For one function of each holder: it is the
+/// whole of what a miss costs.
+#[inline(always)]
+pub(in crate::caching) fn get_or_create<K: CacheableKernel<D>, D, H: Holds<K, D> + ?Sized>(
+    holder: &mut H,
+    key: K::Key,
+    hash: u64,
+    missed_at: Option<u64>,
+    device: Option<&D>,
     by: Asker<'_>,
 ) -> Result<EntryId, Error> {
-    let cache = holder.cache();
-    cache.check_device(device)?;
-    let (cache, key) = (&mut cache.keyed, Foreign::new(key));
-    let (now, found) = cache.look_up(hash, &*key);
-    if let Some(id) = found {
-        cache.hit_slow(id, now);
-        return Ok(id);
-    }
-    create::<K, D, H>(holder, key.into_inner(), hash, now, device, by)
+    let (now, key) = match missed_at {
+        Some(now) => (now, key),
+        None => match look_up(holder.cache(), key, hash, device)? {
+            Looked::Hit(id) => return Ok(id),
+            Looked::Nothing(now, key) => (now, key),
+        },
+    };
+    create::<K, D, H>(holder, key, hash, now, device, by)
 }
 
 /// The rest of a look-up that began at `now` and found nothing.
-#[inline(never)]
-pub(in crate::caching) fn create<K: CacheableKernel<D>, D, H: Holds<K, D> + ?Sized>(
+#[inline(always)]
+fn create<K: CacheableKernel<D>, D, H: Holds<K, D> + ?Sized>(
     holder: &mut H,
     key: K::Key,
     hash: u64,

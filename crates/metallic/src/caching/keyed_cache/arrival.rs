@@ -114,21 +114,20 @@ where
         };
         let elapsed = self.course.lasted(self.begun, done);
         let reservation = self.reservation.take().expect(BEGUN);
-        let (passage, began) = (self.passage.take(), reservation.began);
+        let began = reservation.began;
         // Dropped when all is whole.
         let _late =
             cache.cache.has_lost(&reservation).then(|| cache.make_room_again(&reservation, elapsed.done));
         let key = &mut self.key;
-        let entry =
-            || Entry { key: key.take().expect(ONCE), resource: resource.take().expect("it is inserted once") };
+        let entry = || Entry {
+            key: key.take().expect(ONCE),
+            resource: resource.take().expect("it is inserted once"),
+        };
         let id = cache.cache.commit(reservation, self.hash, entry, bytes, elapsed);
-        if cache.reporting.is_some() {
-            cache.report_created(id, ended(began, elapsed, CreationOutcome::Created, bytes));
-            cache.refresh_fast_path();
-        } else if cache.cache.expires() {
-            cache.refresh_fast_path();
+        if !cache.is_silent() {
+            cache.attend_to_created(id, ended(began, elapsed, CreationOutcome::Created, bytes));
         }
-        if let Some(passage) = passage {
+        if let Some(passage) = self.passage.take() {
             cache.tell(passage, ended(began, elapsed, CreationOutcome::Created, bytes));
         }
         (id, elapsed.ticks)

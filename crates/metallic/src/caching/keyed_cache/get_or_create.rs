@@ -103,7 +103,11 @@ impl<Key: Eq + Hash, R> KeyedCache<Key, R> {
                 let mut arrival = Arrival::new(self, |cache| cache, key, hash, now, passage);
                 arrival.begin();
                 match (make.into_inner())() {
-                    Ok(resource) => arrival.commit(resource, 0).0,
+                    Ok(resource) => {
+                        let (id, _) = arrival.commit(resource, 0);
+                        arrival.close();
+                        id
+                    }
                     Err(error) => {
                         let error = Foreign::new(error);
                         arrival.fail(&error.to_string());

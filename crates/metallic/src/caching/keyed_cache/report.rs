@@ -62,9 +62,15 @@ impl<Key, R> KeyedCache<Key, R> {
         reporting.reporter.operation_complete(cache.counters().totals(cache.len()), now);
     }
 
-    /// Reports a miss whose creation ended, and with which entry.
+    /// Completes the insertion of an entry in a cache that is not [silent](Self::is_silent).
     #[cold]
-    pub(super) fn report_created(&mut self, id: EntryId, ended: Ended) {
+    pub(super) fn attend_to_created(&mut self, id: EntryId, ended: Ended) {
+        self.cache.watch();
+        self.report_created(id, ended);
+        self.refresh_fast_path();
+    }
+
+    fn report_created(&mut self, id: EntryId, ended: Ended) {
         let Self { cache, reporting, name, format, .. } = self;
         let Some(reporting) = reporting else { return };
         let key = &cache.get(id).key;
@@ -83,7 +89,7 @@ impl<Key, R> KeyedCache<Key, R> {
         reporting.reporter.operation_complete(cache.counters().totals(cache.len()), ended.began);
     }
 
-    /// Returns `true` if there is no one to tell of a removal, and nothing that follows from one.
+    /// Returns `true` if there is no one to tell of an insertion or a removal, and no moment that they would change.
     #[inline(always)]
     pub(super) fn is_silent(&self) -> bool {
         self.reporting.is_none() && !self.cache.expires()

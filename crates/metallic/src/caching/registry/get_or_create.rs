@@ -7,7 +7,7 @@ use crate::caching::clock::TimeSource;
 use crate::caching::entries::hash_of;
 use crate::caching::gate::Caller;
 use crate::caching::kernel::{CacheableKernel, Frame};
-use crate::caching::kernel_cache::{Asker, Found, KernelCache, create, get_or_create_slow};
+use crate::caching::kernel_cache::{Asker, Found, KernelCache, get_or_create};
 use crate::error::Error;
 
 impl<D: 'static> CacheRegistry<D> {
@@ -90,19 +90,16 @@ impl<D: 'static> CacheRegistry<D> {
         // Again: to keep it would cost every hit a register.
         let hash = hash_of(&key);
         let by = Asker { outer: None, caller };
-        let id = match missed_at {
-            Some(now) => create::<K, D, Self>(self, key, hash, now, device, by)?,
-            None => {
-                // It may be in another than its first place.
-                if let Some(cache) = self.caches.get_mut::<KernelCache<K, D>>() {
-                    if let (Found::Hit(id), now) = cache.find_fast(hash, &key, device) {
-                        let cache = self.caches.get_mut::<KernelCache<K, D>>();
-                        return Ok(cache.expect("it was there just now").keyed_mut().hit(id, now));
-                    }
+        if missed_at.is_none() {
+            // It may be in another than its first place.
+            if let Some(cache) = self.caches.get_mut::<KernelCache<K, D>>() {
+                if let (Found::Hit(id), now) = cache.find_fast(hash, &key, device) {
+                    let cache = self.caches.get_mut::<KernelCache<K, D>>();
+                    return Ok(cache.expect("it was there just now").keyed_mut().hit(id, now));
                 }
-                get_or_create_slow::<K, D, Self>(self, key, hash, device, by)?
             }
-        };
+        }
+        let id = get_or_create::<K, D, Self>(self, key, hash, missed_at, device, by)?;
         Ok(self.cache_mut::<K>().keyed_mut().resource_mut(id))
     }
 
@@ -116,7 +113,7 @@ impl<D: 'static> CacheRegistry<D> {
         let key = K::create_cache_key(params);
         let hash = hash_of(&key);
         let by = Asker { outer: Some(outer), caller };
-        let id = get_or_create_slow::<K, D, Self>(self, key, hash, None, by)?;
+        let id = get_or_create::<K, D, Self>(self, key, hash, None, None, by)?;
         Ok(self.cache_mut::<K>().keyed().resource(id).clone())
     }
 }

@@ -94,6 +94,7 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
             state.cache.make_room_again(&reservation, uses, &mut departures);
         }
         state.cache.commit(reservation, hash, || entry, bytes, elapsed);
+        state.cache.watch();
         let flight = state.take_flight(&self.key);
         let leaving = core.leave(&mut state, departures);
         core.set_fast_path(&state);

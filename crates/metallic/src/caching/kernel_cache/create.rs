@@ -92,11 +92,10 @@ enum Looked<Key> {
 #[inline(never)]
 fn look_up<K: CacheableKernel<D>, D>(
     cache: &mut KernelCache<K, D>,
-    key: K::Key,
+    key: Foreign<K::Key>,
     hash: u64,
     device: Option<&D>,
 ) -> Result<Looked<K::Key>, Error> {
-    let key = Foreign::new(key);
     if let Err(error) = cache.check_device(device) {
         return Err(drop_first(key, error));
     }
@@ -119,10 +118,14 @@ pub(in crate::caching) fn get_or_create<K: CacheableKernel<D>, D, H: Holds<K, D>
 ) -> Result<EntryId, Error> {
     let (now, key) = match missed_at {
         Some(now) => (now, key),
-        None => match look_up(holder.cache(), key, hash, device)? {
-            Looked::Hit(id) => return Ok(id),
-            Looked::Nothing(now, key) => (now, key),
-        },
+        None => {
+            // The cache may come into being here, and ask a clock.
+            let key = Foreign::new(key);
+            match look_up(holder.cache(), key, hash, device)? {
+                Looked::Hit(id) => return Ok(id),
+                Looked::Nothing(now, key) => (now, key),
+            }
+        }
     };
     create::<K, D, H>(holder, key, hash, now, device, by)
 }

@@ -15,7 +15,7 @@ use crate::args::ExportArgs;
 use crate::error::Error;
 use crate::json;
 use crate::overwrite;
-use crate::units::bytes;
+use crate::units::{bytes, counted};
 
 #[derive(Serialize)]
 struct Json {
@@ -62,7 +62,12 @@ pub(super) fn run(args: &ExportArgs, out: &mut dyn Write) -> Result<(), Error> {
     for (id, cause) in &report.failed {
         writeln!(out, "left out  {}  {cause}", name(id))?;
     }
-    writeln!(out, "{} entries, {} in {file}", report.moved, bytes(bundle.len() as u64))?;
+    writeln!(
+        out,
+        "{}, {} in {file}",
+        counted(report.moved as u64, "entry", "entries"),
+        bytes(bundle.len() as u64)
+    )?;
     match public {
         Some(public) => writeln!(out, "signed by {public}")?,
         None => writeln!(out, "not signed: it can be imported by --trust alone")?,

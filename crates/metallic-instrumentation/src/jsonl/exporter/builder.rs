@@ -92,9 +92,10 @@ impl JsonlBuilder {
     ///
     /// `log.jsonl` becomes `log.jsonl.1`, that becomes `log.jsonl.2`, and so on, as far as there are such files; only if
     /// there are `keep` of them is the oldest overwritten. Lines stay whole: one that is longer than `max_bytes` gets a
-    /// file to itself. A file in the place of an older log, or in that of `log.jsonl.new`, that is [not a log](crate::is_log)
-    /// is left as it is, and fails the rotation. A rotation that fails is counted, and the log goes on in the file it was in. Only plain files are
-    /// rotated, and not while another process writes to them: it would go on in the file that was renamed.
+    /// file to itself. What is [not a log](crate::is_log) and lies where an older one would, or is called `log.jsonl.new`, is
+    /// left as it is, and fails the rotation. A rotation that fails is counted, and the log goes on in the file it was in.
+    /// Only plain files are rotated, and not while another process writes to them: it would go on in the file that was
+    /// renamed.
     pub fn rotate(self, max_bytes: u64, keep: usize) -> Self {
         Self { rotation: Some(Rotation { max_bytes, keep }), ..self }
     }

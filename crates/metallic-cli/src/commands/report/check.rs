@@ -76,8 +76,11 @@ const OF_REPORT: [Figure; 16] = [
     ("rebuilt", |cache| cache.rebuilt as f64),
     ("rebuilt_seconds", |cache| seconds(cache.rebuilt_ns)),
 ];
-/// Creations in armed scopes, also of caches that the log has nothing else of.
-const OF_VIOLATIONS: [(&str, fn(&ViolationFigures) -> u64); 3] = [
+/// A figure of creations in armed scopes.
+type OfViolations = (&'static str, fn(&ViolationFigures) -> u64);
+
+/// Also of caches that the log has nothing else of.
+const OF_VIOLATIONS: [OfViolations; 3] = [
     ("violations", ViolationFigures::all),
     ("refused", |figures| figures.refused),
     ("warned", |figures| figures.warned),

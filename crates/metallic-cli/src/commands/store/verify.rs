@@ -98,8 +98,9 @@ pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<(), Error> {
         (None, number) => {
             let folder = store.folder().display();
             Err(Error::Checks(vec![format!(
-                "{folder}: {number} of {} are damaged",
-                number as u64 + verified
+                "{folder}: {} of {} damaged",
+                number,
+                counted(number as u64 + verified, "entry is", "entries are")
             )]))
         }
     }

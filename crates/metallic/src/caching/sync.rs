@@ -25,7 +25,7 @@ pub(super) fn this_thread() -> thread::ThreadId {
     #[cfg(not(shuttle))]
     {
         std::thread_local!(static HERE: thread::ThreadId = thread::current().id());
-        HERE.with(|here| *here)
+        HERE.try_with(|here| *here).unwrap_or_else(|_| thread::current().id())
     }
 }
 

@@ -290,7 +290,7 @@ fn assert_no_creation_panics_with_the_violation() {
     }));
     let message = *panic.unwrap_err().downcast::<String>().unwrap();
     assert!(
-        message.starts_with("1 creations where there were to be none; the first: `tile:TileKey{m:1,n:2}`"),
+        message.starts_with("1 creation where there was to be none; the first: `tile:TileKey{m:1,n:2}`"),
         "{message}"
     );
     let (mut private, _) = private(&ScriptedDevice::new());
@@ -318,7 +318,7 @@ fn a_creation_that_is_not_over_fails_the_assertion_that_there_is_none() {
     end.send(()).unwrap();
     let message = *panic.unwrap_err().downcast::<String>().unwrap();
     assert!(
-        message.starts_with("1 creations where there were to be none; the first: `closures:1`"),
+        message.starts_with("1 creation where there was to be none; the first: `closures:1`"),
         "{message}"
     );
     assert_eq!(cache.prefetch_with(1, || unreachable!()).wait().unwrap(), 1);

@@ -128,7 +128,7 @@ pub struct ReportArgs {
     /// Fail with exit code 3 unless this holds: CACHE.FIGURE, an operator, a number; the cache `total` is the sum of all. Figures:
     /// hits, misses, hit_rate (0 to 1), entries, peak_entries, evictions, removals, creations, failed, loads (from
     /// a store of artifacts, among the creations), load_seconds, creation_seconds, max_creation_seconds, created_bytes, rebuilt,
-    /// rebuilt_seconds. May be given several times.
+    /// rebuilt_seconds; and of creations in armed scopes: violations, refused, warned. May be given several times.
     #[arg(long = "check", value_name = "CONDITION")]
     pub checks: Vec<Check<Report>>,
     /// How many keys to keep figures of; beyond that, only the dearest ones. 200000 take about 50 MB.

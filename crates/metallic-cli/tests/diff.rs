@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use metallic_instrumentation::{
-    CacheEviction, CacheKind, CacheOpened, CreationOutcome, EntryRemoved, Event, EventData, LogOpened,
-    RemovalCause, ResourceCacheAccess, ResourceCreated,
+    CacheEviction, CacheKind, CacheOpened, CreationOutcome, CreationViolation, EntryRemoved, Event,
+    EventData, LogOpened, RemovalCause, ResourceCacheAccess, ResourceCreated, ViolationMode,
+    ViolationVerdict,
 };
 use serde_json::Value;
 
@@ -288,4 +289,43 @@ fn what_is_neither_a_log_nor_a_report_is_refused_in_one_line() {
         let errors = text(&output.stderr);
         assert_eq!((output.status.code(), errors.lines().count()), (Some(2), 1), "{errors}");
     }
+}
+
+#[test]
+fn creations_in_armed_scopes_are_compared_as_other_figures_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let violated = |log: Log, cache: &'static str, mode| {
+        log.at(CreationViolation {
+            cache: cache.into(),
+            cache_key: format!("{cache}:late").into(),
+            scope: "serving".into(),
+            mode,
+            verdict: ViolationVerdict::NeverRecorded,
+            evicted_by: None,
+            nearest_key: None,
+            differing_fields: Vec::new(),
+            caller: None,
+            loaded: false,
+            duration_ns: 0,
+        })
+    };
+    let log = violated(before(), "gemm", ViolationMode::Warn);
+    let a = log.write(folder.path(), "a.jsonl");
+    let later = violated(violated(log, "gemm", ViolationMode::Refuse), "kv", ViolationMode::Refuse);
+    let b = later.write(folder.path(), "b.jsonl");
+    let [a, b] = [a.to_str().unwrap(), b.to_str().unwrap()];
+    let figures = json(&["diff", a, b, "--json"]);
+    let of = |side: &str| {
+        (figures["total"][side]["violations"].clone(), figures["total"][side]["refused"].clone())
+    };
+    assert_eq!((of("before"), of("after")), ((1.into(), 0.into()), (3.into(), 2.into())));
+    let text = stdout(&["diff", a, b]);
+    let row = |title: &str| text.lines().find(|line| line.trim_start().starts_with(title)).map(str::to_owned);
+    assert!(row("violations").is_some_and(|row| row.ends_with("+2")), "{text}");
+    assert!(row("kv (new)").is_some_and(|row| row.ends_with("0 → 1")), "{text}");
+    let kept = ["total.violations == 2", "gemm.refused == 1", "kv.violations == 1", "old.violations == 0"];
+    let args: Vec<&str> =
+        ["diff", a, b].into_iter().chain(kept.iter().flat_map(|check| ["--check", check])).collect();
+    assert!(metallic(&args).status.success(), "{}", self::text(&metallic(&args).stderr));
+    assert_eq!(metallic(&["diff", a, b, "--check", "total.refused == 0"]).status.code(), Some(3));
 }

@@ -161,6 +161,12 @@ fn what_is_no_event_is_counted_and_an_empty_log_is_waited_for() {
 }
 
 #[test]
+fn all_keys_are_named_in_80_columns() {
+    let rows = shown(&busy(), &Screen::default(), 80, 24);
+    assert!(rows.iter().any(|row| row.trim_end().ends_with("? help")), "{rows:#?}");
+}
+
+#[test]
 fn a_screen_of_any_size_is_drawn() {
     let live = busy();
     for (width, height) in [(1, 1), (5, 3), (20, 5), (40, 12), (80, 16), (300, 100)] {

@@ -205,11 +205,11 @@ fn the_time_line_of_a_real_run_of_four_workers_is_one_too() {
 #[test]
 fn a_log_without_times_is_refused_in_one_line() {
     let untimed = serde_json::to_string(&Event::new(created("gemm", 1, 1))).unwrap() + "\n";
-    for log in ["", &untimed] {
+    for (log, cause) in [("", "the log is empty"), (&untimed, "no creation, removal or step with a time")] {
         let output = metallic("trace", log, &[]);
         let errors = String::from_utf8_lossy(&output.stderr);
         assert_eq!((output.status.code(), errors.lines().count()), (Some(1), 1), "{errors}");
-        assert!(errors.contains("no creation, removal or step with a time") && output.stdout.is_empty());
+        assert!(errors.contains(cause) && output.stdout.is_empty(), "{errors}");
     }
 }
 

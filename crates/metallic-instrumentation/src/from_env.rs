@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::event::{Event, EventKind};
 use crate::filter::KindFilter;
-use crate::jsonl::{JsonlExporter, JsonlStats, NotALog, Overflow};
+use crate::jsonl::{ForeignFile, JsonlExporter, JsonlStats, NotALog, Overflow};
 use crate::sampling::Sampling;
 use crate::sink::EventSink;
 
@@ -44,6 +44,14 @@ pub enum FromEnvError {
     )]
     NotALog {
         /// The path in `METALLIC_METRICS_JSONL_PATH`.
+        path: PathBuf,
+    },
+    /// A file in the place of an older log, into which the log would be rotated, holds something else. Nothing was changed.
+    #[error(
+        "{path:?} is there and not a log: rotation of environment variable {PATH} would move or overwrite it"
+    )]
+    RotatedNotALog {
+        /// The path in `METALLIC_METRICS_JSONL_PATH`, with the suffix of the older log.
         path: PathBuf,
     },
     /// The log could not be opened.
@@ -125,7 +133,11 @@ pub fn from_vars(var: impl Fn(&str) -> Option<OsString>) -> Result<Option<Arc<En
         builder = builder.rotate(max_bytes.get(), keep);
     }
     let opened = builder.only_log(&path, append).map_err(|source| {
-        let foreign = source.get_ref().is_some_and(|cause| cause.is::<NotALog>());
+        let cause = source.get_ref();
+        if let Some(rotated) = cause.and_then(|cause| cause.downcast_ref::<ForeignFile>()) {
+            return FromEnvError::RotatedNotALog { path: rotated.path.clone() };
+        }
+        let foreign = cause.is_some_and(|cause| cause.is::<NotALog>());
         if foreign { FromEnvError::NotALog { path } } else { FromEnvError::Open { path, source } }
     });
     let exporter = Arc::new(opened?);

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
+use std::fmt;
 use std::sync::Arc;
 
 use metallic_instrumentation::{CacheName, CreationViolation, ViolationVerdict};
@@ -10,6 +11,9 @@ use metallic_instrumentation::{CacheName, CreationViolation, ViolationVerdict};
 pub type MetalError = Error;
 
 /// The reason why a resource is not available.
+///
+/// As usual, a text does not repeat what [`source`](StdError::source) is there for: that of a creation that failed or was refused
+/// names the key alone. `{error:#}` is a line with all causes, [`root`](Error::root) the innermost of this library.
 ///
 /// An engine's own error goes in by [`Error::kernel`] and comes out by [`Error::downcast_ref`], whatever it was wrapped in on
 /// the way:
@@ -37,13 +41,14 @@ pub type MetalError = Error;
 /// let mut registry = CacheRegistry::new();
 /// let error = registry.get_or_create::<Shader>(&7, None).unwrap_err();
 /// assert_eq!(error.to_string(), "cannot create `shader:7`");
+/// assert_eq!(format!("{error:#}"), "cannot create `shader:7`: line 7 of the shader does not compile");
 /// assert_eq!(error.downcast_ref::<ShaderError>(), Some(&ShaderError { line: 7 }));
 /// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A creation failed.
-    #[error("cannot create `{cache_key}`")]
+    #[error(fmt = creation_text)]
     Creation {
         /// The name of the cache and the key, as in events.
         cache_key: Arc<str>,
@@ -207,6 +212,12 @@ impl Error {
     }
 }
 
+/// The text of [`Error::Creation`]; with `#`, that of its causes, too.
+fn creation_text(cache_key: &str, source: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "cannot create `{cache_key}`")?;
+    if f.alternate() { write!(f, ": {}", chain(source)) } else { Ok(()) }
+}
+
 /// A violation in one line: what, where, why, and the nearest key that was there.
 pub(crate) fn violation_text(violation: &CreationViolation) -> String {
     let CreationViolation { cache_key, scope, verdict, evicted_by, nearest_key, caller, .. } = violation;
@@ -221,12 +232,21 @@ pub(crate) fn violation_text(violation: &CreationViolation) -> String {
         (ViolationVerdict::OtherFingerprint, _) => {
             "it was recorded for another schema or fingerprint".to_owned()
         }
+        (ViolationVerdict::NotRecordable, _) => {
+            "it was not there, and no manifest can have what a closure or a slot creates: prefetch it, or rehearse, \
+             before the scope is armed"
+                .to_owned()
+        }
         (_, _) => "there was no manifest to warm up from".to_owned(),
     };
     let mut text = format!("`{cache_key}` was to be created in the armed scope `{scope}`: {why}");
     if let Some(nearest) = nearest_key {
         let fields = violation.differing_fields.join(", ");
-        text.push_str(&format!("; the nearest key, `{nearest}`, differs in {fields}"));
+        text.push_str(&match &*fields {
+            // A key without fields, such as a number.
+            "" => format!("; the nearest key is `{nearest}`"),
+            fields => format!("; the nearest key, `{nearest}`, differs in {fields}"),
+        });
     }
     if let Some(caller) = caller {
         text.push_str(&format!("; asked for at {caller}"));

@@ -86,7 +86,7 @@ pub const REFERENCE: &str = "CacheRegistry for each thread";
 pub const SINGLE_FLIGHT: &str = "quick_cache";
 
 /// All contenders.
-pub fn rows() -> [Row; 12] {
+pub fn rows() -> [Row; 13] {
     use crate::{ours, peers};
     [
         Row::new::<peers::OwnMap>("FxHashMap for each thread").own().unbounded(),
@@ -94,6 +94,7 @@ pub fn rows() -> [Row; 12] {
         Row::new::<ours::Locals>("LocalRegistry"),
         Row::new::<ours::Clones>("SharedRegistry"),
         Row::new::<ours::Divided>("64 caches, locals"),
+        Row::new::<ours::DividedClones>("64 caches, clones"),
         Row::new::<peers::Quick>(SINGLE_FLIGHT),
         Row::new::<peers::Moka>("moka"),
         Row::new::<peers::Dash>("dashmap").unbounded(),

@@ -124,16 +124,14 @@ impl Reader for &SharedRegistry<Factory> {
 
 /// Caches of one registry that keys are divided among, as a program may do that evicts on all threads at once: each is exact, and
 /// all together are nearly.
-pub struct Divided {
+struct Parts {
     caches: Vec<SharedCache<Key, Resource>>,
     factory: Factory,
 }
 
 const PARTS: usize = 64;
 
-impl Contender for Divided {
-    type Reader<'a> = DividedLocals;
-
+impl Parts {
     fn new(capacity: usize, factory: &Factory) -> Self {
         let registry = SharedRegistry::<Factory>::with_device(factory.clone());
         let part = |number: usize| {
@@ -144,10 +142,27 @@ impl Contender for Divided {
         };
         Self { caches: (0..PARTS).map(part).collect(), factory: factory.clone() }
     }
+}
+
+/// The number of the part that a key is in.
+fn part_of(key: &Key) -> usize {
+    // Not the bits that a cache goes by itself.
+    (FxBuildHasher.hash_one(key) >> 40) as usize % PARTS
+}
+
+/// A local of each part for each thread.
+pub struct Divided(Parts);
+
+impl Contender for Divided {
+    type Reader<'a> = DividedLocals;
+
+    fn new(capacity: usize, factory: &Factory) -> Self {
+        Self(Parts::new(capacity, factory))
+    }
 
     fn reader(&self) -> DividedLocals {
-        let locals = self.caches.iter().map(SharedCache::local).collect();
-        DividedLocals { locals, factory: self.factory.clone() }
+        let locals = self.0.caches.iter().map(SharedCache::local).collect();
+        DividedLocals { locals, factory: self.0.factory.clone() }
     }
 }
 
@@ -162,8 +177,36 @@ impl Reader for DividedLocals {
     #[inline]
     fn get_or_create(&mut self, params: &Params) -> &Resource {
         let key = Key::new(params);
-        // Not the bits that a cache goes by itself.
-        let part = (FxBuildHasher.hash_one(&key) >> 40) as usize % PARTS;
-        self.locals[part].get_or_make(&key, || self.factory.make()).expect("nothing is refused")
+        let local = &mut self.locals[part_of(&key)];
+        local.get_or_make(&key, || self.factory.make()).expect("nothing is refused")
+    }
+}
+
+/// The parts themselves, which hand out clones.
+pub struct DividedClones(Parts);
+
+impl Contender for DividedClones {
+    type Reader<'a> = &'a DividedClones;
+
+    fn new(capacity: usize, factory: &Factory) -> Self {
+        Self(Parts::new(capacity, factory))
+    }
+
+    fn reader(&self) -> &Self {
+        self
+    }
+}
+
+impl Reader for &DividedClones {
+    type Found<'a>
+        = Resource
+    where
+        Self: 'a;
+
+    #[inline]
+    fn get_or_create(&mut self, params: &Params) -> Resource {
+        let Parts { caches, factory } = &self.0;
+        let key = Key::new(params);
+        caches[part_of(&key)].get_or_make(&key, || factory.make()).expect("nothing is refused")
     }
 }

@@ -29,8 +29,8 @@ pub struct DiffArgs {
     pub least: f64,
     /// Fail with exit code 3 unless this holds: CACHE.FIGURE, an operator, a number; the cache `total` is the sum of all. Figures:
     /// the numbers of keys that are new, gone, more (created more often), fewer, dearer and cheaper; and by how much these went
-    /// up: hits, misses, hit_rate, evictions, creations, failed, creation_seconds, created_bytes, rebuilt, rebuilt_seconds. May be
-    /// given several times.
+    /// up: hits, misses, hit_rate, evictions, creations, failed, creation_seconds, created_bytes, rebuilt, rebuilt_seconds,
+    /// violations (creations in armed scopes), refused (those of them that failed). May be given several times.
     #[arg(long = "check", value_name = "CONDITION")]
     pub checks: Vec<Check<Diff>>,
     /// How many keys of each log to keep figures of; beyond that, only the dearest ones. 200000 take about 50 MB.

@@ -7,6 +7,7 @@ use crate::devices::Devices;
 use crate::error::Error;
 use crate::json;
 use crate::paragraph::write_wrapped;
+use crate::units::counted;
 
 /// Runs the command.
 ///
@@ -24,7 +25,11 @@ fn write(devices: &Devices, out: &mut dyn Write) -> io::Result<()> {
     let host = &devices.host;
     let name = host.name.as_deref().unwrap_or("the processor");
     let f16 = if host.f16 { "f32, f16" } else { "f32" };
-    let text = format!("{name}: {} threads, {f16}; {}", host.threads, host.extensions.join(", "));
+    let text = format!(
+        "{name}: {}, {f16}; {}",
+        counted(host.threads as u64, "thread", "threads"),
+        host.extensions.join(", ")
+    );
     write_wrapped(out, "host    ", &text)?;
     let kept = "keeps nothing in a store (it compiles nothing), and `--store` is refused";
     write_wrapped(out, "        ", kept)?;

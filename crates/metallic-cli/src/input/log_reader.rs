@@ -9,6 +9,7 @@ use metallic_instrumentation::{Event, JsonlReader, Skipped};
 use super::source::{Source, sources};
 use crate::error::Error;
 use crate::progress::Progress;
+use crate::units::counted;
 
 /// Reads the events of all logs, one after the other, in bounded memory. Lines that are not events are passed over and
 /// counted; see [`skipped`](Self::skipped).
@@ -19,6 +20,12 @@ pub struct LogReader {
     progress: Progress,
     lines_before: u64,
     files: Vec<String>,
+    /// Events read, of all files.
+    events: u64,
+    /// The number of events when the current file was begun.
+    events_before: u64,
+    /// The files that have lines and no event among them.
+    foreign: Vec<String>,
 }
 
 /// The lines of one file that were passed over.
@@ -49,6 +56,9 @@ impl LogReader {
             progress,
             lines_before: 0,
             files: Vec::new(),
+            events: 0,
+            events_before: 0,
+            foreign: Vec::new(),
         }
     }
 
@@ -63,7 +73,17 @@ impl LogReader {
         let name = name.into();
         let files = vec![name.clone()];
         let current = Some((name, JsonlReader::new(reader)));
-        Self { sources: rest.into_iter(), current, skipped: Vec::new(), progress, lines_before: 0, files }
+        Self {
+            sources: rest.into_iter(),
+            current,
+            skipped: Vec::new(),
+            progress,
+            lines_before: 0,
+            files,
+            events: 0,
+            events_before: 0,
+            foreign: Vec::new(),
+        }
     }
 
     /// The file that is read first, as the user named it.
@@ -92,9 +112,42 @@ impl LogReader {
         &self.skipped
     }
 
+    /// Fails if there was no event, or none in one of these files, which is not empty: a command that concludes something from
+    /// what is not in a log would conclude it from any file. What lies beside a log and is none is passed over.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] says which file has no event, and what else it has.
+    pub fn refuse_foreign(&self, named: &[PathBuf]) -> Result<(), Error> {
+        let named = |file: &&String| named.iter().any(|path| path.display().to_string() == **file);
+        match self.foreign.iter().find(named) {
+            Some(file) => Err(self.without_event_in(file)),
+            None if self.events == 0 => Err(self.without_events()),
+            None => Ok(()),
+        }
+    }
+
+    /// The error for a log that was read to its end and has no event.
+    pub fn without_events(&self) -> Error {
+        self.without_event_in(self.foreign.first().or(self.files.first()).map_or("", String::as_str))
+    }
+
+    fn without_event_in(&self, file: &str) -> Error {
+        let Some(other) = self.skipped.iter().find(|skipped| skipped.file == file) else {
+            return Error::NotFound(format!("{file}: the log is empty"));
+        };
+        let lines = counted(other.skipped.total(), "other line", "other lines");
+        let first =
+            other.skipped.first.first().map_or_else(String::new, |line| format!("; the first, {line}"));
+        Error::NotFound(format!("{file}: the log has no events, but {lines}{first}"))
+    }
+
     fn end_file(&mut self) {
         if let Some((file, reader)) = self.current.take() {
             self.lines_before += reader.lines();
+            if reader.lines() > 0 && self.events == self.events_before {
+                self.foreign.push(file.clone());
+            }
+            self.events_before = self.events;
             if reader.skipped().total() > 0 {
                 self.skipped.push(SkippedIn { file, skipped: reader.skipped().clone() });
             }
@@ -105,7 +158,10 @@ impl LogReader {
         loop {
             if let Some((name, reader)) = &mut self.current {
                 match reader.next() {
-                    Some(Ok(event)) => return Ok(Some(event)),
+                    Some(Ok(event)) => {
+                        self.events += 1;
+                        return Ok(Some(event));
+                    }
                     Some(Err(source)) => {
                         let (file, line) = (name.clone(), reader.lines() + 1);
                         return Err(Error::Line { file, line, cause: source.to_string() });

@@ -148,3 +148,53 @@ fn top_takes_the_log_that_the_variable_of_the_library_names() {
     assert!(top("").contains("name the log, or set METALLIC_METRICS_JSONL_PATH"), "{}", top(""));
     assert!(top("/no/such/log.jsonl").starts_with("metallic: /no/such/log.jsonl: No such file"));
 }
+
+#[test]
+fn what_is_not_a_log_is_refused_by_each_tool_and_prunes_no_manifest() {
+    let dir = tempfile::tempdir().expect("there is a folder for temporary files");
+    let file = |name: &str, content: &str| {
+        let file = dir.path().join(name);
+        fs::write(&file, content).expect("the file can be written");
+        file
+    };
+    let record = r#"{"cache":"gemm","schema":1,"key":1,"label":"gemm:Key{m:1}","cost_ns":1,"bytes":0,"count":1,"order":0}"#;
+    let known = format!("{{\"metallic_manifest\":1}}\n{record}\n");
+    let manifest = file("m.jsonl", &known);
+    let (notes, empty) = (file("notes.txt", "notes\n"), file("empty.jsonl", ""));
+    let log = file("log.jsonl", &lines([access(1, false), access(1, true)]));
+    let [manifest_path, log] = [path(&manifest), path(&log)];
+    for (file, cause) in [(&notes, "the log has no events, but 1 other line"), (&empty, "the log is empty")] {
+        let file = path(file);
+        for args in [
+            &["report", file][..],
+            &["explain", file, "gemm:Key{m:1}"],
+            &["explain", file, "--list", "gemm"],
+            &["trace", file],
+            &["manifest", "coverage", manifest_path, file],
+            &["manifest", "prune", manifest_path, "--unused", file],
+        ] {
+            let output = metallic(args, b"");
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert_eq!((output.status.code(), stderr.lines().count()), (Some(1), 1), "{args:?}: {stderr}");
+            assert!(stderr.contains(&format!("{file}: {cause}")), "{args:?}: {stderr}");
+            assert!(output.stdout.is_empty(), "{args:?}");
+        }
+    }
+    // Nor does a log beside it make it one.
+    let args = ["manifest", "prune", manifest_path, "--unused", log, path(&notes)];
+    assert_eq!(metallic(&args, b"").status.code(), Some(1));
+    assert_eq!(fs::read_to_string(&manifest).expect("it is still there"), known);
+    let text = stdout(&metallic(&["manifest", "prune", manifest_path, "--unused", log], b""));
+    assert!(text.ends_with("m.jsonl: 1 key\n"), "{text}");
+}
+
+#[test]
+fn one_of_a_thing_is_told_in_the_singular() {
+    let dir = tempfile::tempdir().expect("there is a folder for temporary files");
+    let log = dir.path().join("log.jsonl");
+    fs::write(&log, lines([access(1, false)])).expect("the log can be written");
+    let text = stdout(&metallic(&["report", path(&log)], b""));
+    assert!(text.starts_with("1 event in 1 line\n"), "{text}");
+    let text = stdout(&metallic(&["diff", path(&log), path(&log)], b""));
+    assert!(text.contains("log.jsonl: 1 event\n"), "{text}");
+}

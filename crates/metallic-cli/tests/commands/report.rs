@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use metallic_instrumentation::{CreationViolation, ViolationMode, ViolationVerdict};
+
 use crate::program::{access, lines, metallic, path, stdout};
 
 /// A log of one access.
@@ -114,4 +116,40 @@ fn of_many_processes_the_latest_are_named() {
         assert!(text.contains("written by 3_000 processes; the latest:"), "{text}");
         assert!(text.contains("engine 3000 (") && !text.contains("engine 2992 ("), "{text}");
     }
+}
+
+#[test]
+fn conditions_can_be_put_on_creations_in_armed_scopes_also_of_caches_without_any_other_event() {
+    let violation = |cache: &'static str, mode| CreationViolation {
+        cache: cache.into(),
+        cache_key: format!("{cache}:1").into(),
+        scope: "serving".into(),
+        mode,
+        verdict: ViolationVerdict::NoManifest,
+        evicted_by: None,
+        nearest_key: None,
+        differing_fields: Vec::new(),
+        caller: None,
+        loaded: false,
+        duration_ns: 1,
+    };
+    let log = lines([
+        access(1, false),
+        violation("kv", ViolationMode::Refuse).into(),
+        violation("kv", ViolationMode::Warn).into(),
+        violation("kv", ViolationMode::Count).into(),
+    ]);
+    let check = |conditions: &[&str]| {
+        let conditions = conditions.iter().flat_map(|condition| ["--check", condition]);
+        let output =
+            metallic(&["report", "-"].into_iter().chain(conditions).collect::<Vec<_>>(), log.as_bytes());
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let hold = ["kv.violations == 3", "kv.refused == 1", "total.warned == 1", "gemm.violations == 0"];
+    assert_eq!(check(&hold), (Some(0), String::new()));
+    let (code, stderr) = check(&["total.violations == 0", "kw.violations == 0"]);
+    assert_eq!(code, Some(3));
+    let [first, second] = &stderr.lines().collect::<Vec<_>>()[..] else { panic!("{stderr}") };
+    assert!(first.ends_with("total.violations == 0: it is 3"), "{stderr}");
+    assert!(second.ends_with("the log has no cache `kw`"), "{stderr}");
 }

@@ -141,6 +141,7 @@ fn a_policy_is_in_force_and_changes_no_result() {
     assert_eq!(generated(&free), generated(&bound));
 }
 
+#[cfg(feature = "wgpu")]
 #[test]
 fn a_policy_for_a_cache_of_another_device_is_refused() {
     let model = fixture("gpt2-tiny");

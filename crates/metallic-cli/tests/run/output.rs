@@ -43,6 +43,10 @@ fn the_text_has_the_device_the_answers_the_times_and_the_caches() {
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
+    let heading: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).collect();
+    // The folder's name is one word.
+    let fits = |line: &&str| line.chars().count() <= 80 || line.split_whitespace().count() == 1;
+    assert!(heading.len() > 2 && heading.iter().all(fits), "{heading:#?}");
     let once = stdout(&[&args[..], &["--repeat", "1"]].concat(), "a\n");
     assert!(once.contains("first token, cold") && !once.contains("first token, warm"), "{once}");
 }

@@ -44,6 +44,34 @@ fn a_link_is_exported_with_what_it_leads_to() {
 }
 
 #[test]
+fn a_bundle_takes_the_place_of_a_bundle_and_of_nothing_else() {
+    let place = Place::filled();
+    let file = place.beside("file");
+    for content in ["notes\n", "\u{1f}"] {
+        fs::write(&file, content).unwrap();
+        let line = place.failure(&["export", "--out", path(&file)], 1);
+        assert!(line.contains("it is there, and not a bundle: --out would overwrite it"), "{line}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), content);
+    }
+    fs::write(&file, "").unwrap();
+    place.text(&["export", "--out", path(&file)]);
+    // Also of one that is damaged.
+    let whole = fs::read(&file).unwrap();
+    for damaged in [&whole[..whole.len() / 2], &whole[..100], &[&whole[..], b"more"].concat()] {
+        fs::write(&file, damaged).unwrap();
+        place.text(&["export", "--out", path(&file)]);
+        assert_eq!(fs::read(&file).unwrap().len(), whole.len());
+    }
+}
+
+#[test]
+fn an_import_without_a_signer_is_told_of_both_ways_to_trust() {
+    let place = Place::empty();
+    let line = place.failure(&["import", path(&place.beside("file"))], 2);
+    assert!(line.contains("--signer <KEY>") && line.contains("--trust"), "{line}");
+}
+
+#[test]
 fn what_is_no_bundle_is_told_in_a_line_and_imports_nothing() {
     let place = Place::empty();
     let file = place.beside("file");

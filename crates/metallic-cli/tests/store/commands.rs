@@ -99,7 +99,7 @@ fn damage_is_found_by_reading_and_is_an_exit_code() {
     let mut bytes = fs::read(&file).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     fs::write(&file, bytes).unwrap();
-    assert!(place.failure(&["verify"], 3).contains("1 of 4 are damaged"));
+    assert!(place.failure(&["verify"], 3).contains("1 of 4 entries are damaged"));
     let json = place.json(&["verify"]);
     assert_eq!(json["damaged"][0]["cause"], "payload_digest");
     assert_eq!(json["verified"], 3);

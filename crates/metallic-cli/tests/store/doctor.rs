@@ -98,7 +98,7 @@ fn clocks_that_differ_are_found() {
     file.set_modified(SystemTime::now() + Duration::from_secs(86_400)).unwrap();
     let examined = faulty(&place, Faulty::default());
     assert_found(&examined, "file times", Verdict::Ok, "");
-    assert_found(&examined, "clock", Verdict::Warning, "1 entries are from the future");
+    assert_found(&examined, "clock", Verdict::Warning, "1 entry is from the future");
 }
 
 #[test]

@@ -66,6 +66,8 @@ named! {
         OtherFingerprint = "other_fingerprint",
         /// There was no manifest.
         NoManifest = "no_manifest",
+        /// It had not been created, and no manifest can have it: a closure or a slot creates it, and no kernel.
+        NotRecordable = "not_recordable",
     }
 }
 

@@ -1,10 +1,13 @@
 //! The log as a file: its opening and its rotation.
 
+use std::error::Error;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+
+use super::beginning::is_log;
 
 /// When a log moves on to a new file, and how many of the old ones stay.
 #[derive(Clone, Copy, Debug)]
@@ -46,13 +49,22 @@ impl LogFile {
         if rest.len() <= room { Some(rest.len()) } else { end_of_last_line(&rest[..room]) }
     }
 
+    /// Fails with [`ForeignFile`] as the cause if a rotation would find something else than a log in the place of an older
+    /// one.
+    pub(super) fn refuse_foreign(path: &Path, rotation: Rotation) -> io::Result<()> {
+        Self::new(path, 0, rotation)?.place_for_oldest().map(drop)
+    }
+
     /// Moves `log` to `log.1`, `log.1` to `log.2` and so on, and opens a new `log`. If that fails, the file that was
     /// `log` before still is, and can be written on.
     pub(super) fn rotate(&mut self) -> io::Result<File> {
+        // Found out before anything is emptied or moved.
+        let oldest = self.place_for_oldest()?;
         // Opened under another name first: descriptors and space run short, and then nothing has been moved yet.
         let new = self.with_suffix("new");
+        refuse_foreign(&new)?;
         let file = create(&new)?;
-        self.replace_by(&new).inspect_err(|_| {
+        self.replace_by(&new, oldest).inspect_err(|_| {
             // It is empty, and the next rotation makes it anew.
             let _ = fs::remove_file(&new);
         })?;
@@ -61,11 +73,11 @@ impl LogFile {
         Ok(file)
     }
 
-    fn replace_by(&self, new: &Path) -> io::Result<()> {
+    fn replace_by(&self, new: &Path, oldest: usize) -> io::Result<()> {
         if self.rotation.keep == 0 {
             return fs::rename(new, &self.path);
         }
-        for age in (1..self.place_for_oldest()?).rev() {
+        for age in (1..oldest).rev() {
             fs::rename(self.aged(age), self.aged(age + 1))?;
         }
         fs::rename(&self.path, self.aged(1))?;
@@ -79,10 +91,9 @@ impl LogFile {
     /// that failed half-way, and left a gap, is mended by the next. Where all have files, the oldest is overwritten.
     fn place_for_oldest(&self) -> io::Result<usize> {
         for age in 1..=self.rotation.keep {
-            match fs::symlink_metadata(self.aged(age)) {
-                // Found out before anything is moved.
-                Ok(found) if found.is_dir() => return Err(ErrorKind::IsADirectory.into()),
-                Ok(_) => {}
+            let path = self.aged(age);
+            match fs::symlink_metadata(&path) {
+                Ok(_) => refuse_foreign(&path)?,
                 Err(error) if error.kind() == ErrorKind::NotFound => return Ok(age),
                 Err(error) => return Err(error),
             }
@@ -99,6 +110,28 @@ impl LogFile {
         name.push(format!(".{suffix}"));
         name.into()
     }
+}
+
+/// Something else than a log is where rotation would put one.
+#[derive(Debug)]
+pub(crate) struct ForeignFile {
+    pub(crate) path: PathBuf,
+}
+
+impl fmt::Display for ForeignFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is there and not a log: rotation would move or overwrite it", self.path.display())
+    }
+}
+
+impl Error for ForeignFile {}
+
+/// Fails with [`ForeignFile`] as the cause if something is there that is not a log.
+fn refuse_foreign(path: &Path) -> io::Result<()> {
+    if path.is_dir() || !is_log(path)? {
+        return Err(io::Error::new(ErrorKind::AlreadyExists, ForeignFile { path: path.to_owned() }));
+    }
+    Ok(())
 }
 
 /// Opens the file empty.

@@ -25,6 +25,7 @@ mod writer;
 pub(crate) use beginning::NotALog;
 pub use beginning::is_log;
 pub use exporter::{JsonlBuilder, JsonlExporter};
+pub(crate) use log_file::ForeignFile;
 pub use overflow::Overflow;
 pub use reader::JsonlReader;
 pub use skipped::{SkipReason, Skipped, SkippedLine};

@@ -129,6 +129,34 @@ fn every_file_of_a_rotated_log_is_a_log_whatever_it_begins_with() {
 }
 
 #[test]
+fn a_log_that_would_be_rotated_onto_a_file_of_another_kind_is_refused_and_nothing_is_emptied() {
+    let dir = tempdir().unwrap();
+    let (path, older) = (dir.path().join("log.jsonl"), dir.path().join("log.jsonl.1"));
+    fs::write(&path, line(0)).unwrap();
+    fs::write(&older, "notes\n").unwrap();
+    for append in WAYS {
+        let rotated =
+            [("METALLIC_METRICS_JSONL_MAX_BYTES", "400"), ("METALLIC_METRICS_JSONL_APPEND", append)];
+        let error = opened_with(&path, &rotated).expect_err("it would be overwritten");
+        assert!(matches!(&error, FromEnvError::RotatedNotALog { path } if *path == older), "{error:?}");
+        assert!(error.to_string().starts_with(&format!("{older:?} is there and not a log: ")), "{error}");
+        assert_eq!(fs::read_to_string(&older).unwrap(), "notes\n");
+        assert_eq!(fs::read_to_string(&path).unwrap(), line(0));
+        // Where none is kept, nothing is in the way.
+        drop(
+            opened_with(
+                &path,
+                &[rotated[0], ("METALLIC_METRICS_JSONL_KEEP", "0"), ("METALLIC_METRICS_JSONL_APPEND", "1")],
+            )
+            .unwrap(),
+        );
+        fs::write(&path, line(0)).unwrap();
+    }
+    // Nor where nothing is rotated.
+    opened(&path, "0").unwrap();
+}
+
+#[test]
 fn what_is_not_there_yet_is_accepted_and_an_exporter_of_ones_own_takes_any_file() {
     let dir = tempdir().unwrap();
     let path = dir.path().join("new.jsonl");

@@ -92,12 +92,49 @@ fn a_gap_in_the_numbers_is_filled_before_anything_is_overwritten() {
     let dir = tempdir().unwrap();
     let path = dir.path().join("log.jsonl");
     let old = |age: u32| dir.path().join(format!("log.jsonl.{age}"));
-    fs::write(old(1), "one").unwrap();
-    fs::write(old(3), "three").unwrap();
+    fs::write(old(1), line(11)).unwrap();
+    fs::write(old(3), line(13)).unwrap();
     let exporter = bare().rotate(line(0).len() as u64, 3).create(&path).unwrap();
     (0..2).for_each(|number| exporter.record(&access(number)));
     drop(exporter);
-    assert_eq!([1, 2, 3].map(|age| text(old(age))), [line(0), "one".to_owned(), "three".to_owned()]);
+    assert_eq!([1, 2, 3].map(|age| text(old(age))), [line(0), line(11), line(13)]);
+}
+
+#[test]
+fn a_rotation_neither_moves_nor_overwrites_nor_empties_what_is_not_a_log() {
+    for (keep, foreign) in [
+        (1, "log.jsonl.1"),
+        (3, "log.jsonl.1"),
+        (3, "log.jsonl.3"),
+        (0, "log.jsonl.new"),
+        (3, "log.jsonl.new"),
+    ] {
+        let dir = tempdir().unwrap();
+        let (path, foreign) = (dir.path().join("log.jsonl"), dir.path().join(foreign));
+        let older = |age: u64| dir.path().join(format!("log.jsonl.{age}"));
+        for age in 1..=keep {
+            fs::write(older(age), line(10 + age)).unwrap();
+        }
+        fs::write(&foreign, "notes").unwrap();
+        let kept: Vec<_> = (1..=keep).map(|age| text(older(age))).collect();
+        let exporter = bare().rotate(line(0).len() as u64, keep as usize).create(&path).unwrap();
+        for number in 0..4 {
+            exporter.record(&access(number));
+            exporter.flush().unwrap();
+        }
+        assert_eq!((text(&foreign), text(&path)), ("notes".to_owned(), lines(0..4)));
+        assert_eq!((1..=keep).map(|age| text(older(age))).collect::<Vec<_>>(), kept);
+        let stats = exporter.stats();
+        assert_eq!((stats.written, stats.dropped, stats.rotations, stats.rotation_errors), (4, 0, 0, 3));
+        let cause =
+            format!("{} is there and not a log: rotation would move or overwrite it", foreign.display());
+        assert_eq!(stats.last_error, Some(cause));
+        // Once it is out of the way, the log is rotated, whatever is left in its place.
+        fs::remove_file(&foreign).unwrap();
+        exporter.record(&access(4));
+        drop(exporter);
+        assert_eq!(text(&path), line(4));
+    }
 }
 
 /// Set in the child process that runs the test below, with few descriptors.

@@ -16,6 +16,19 @@ pub(super) use std::sync::{Condvar, Mutex, MutexGuard, RwLock};
 #[cfg(not(shuttle))]
 pub(super) use std::{thread, thread_local};
 
+/// The number of this thread.
+#[inline]
+pub(super) fn this_thread() -> thread::ThreadId {
+    #[cfg(shuttle)]
+    return thread::current().id();
+    // Asking for the thread's handle counts it, twice.
+    #[cfg(not(shuttle))]
+    {
+        std::thread_local!(static HERE: thread::ThreadId = thread::current().id());
+        HERE.try_with(|here| *here).unwrap_or_else(|_| thread::current().id())
+    }
+}
+
 /// Doublings of the pause between two attempts to take a lock, before this thread sleeps until it is free: some microseconds
 /// in all.
 #[cfg(not(shuttle))]

@@ -71,10 +71,11 @@ impl Armed {
     #[track_caller]
     pub(super) fn assert_none(&self) {
         if let (violations, Some(first)) = self.scope.begun() {
-            panic!(
-                "{violations} creations where there were to be none; the first: {}",
-                violation_text(&first)
-            );
+            let creations = match violations {
+                1 => "1 creation where there was to be none".to_owned(),
+                _ => format!("{violations} creations where there were to be none"),
+            };
+            panic!("{creations}; the first: {}", violation_text(&first));
         }
     }
 }

@@ -23,7 +23,7 @@ pub enum ManifestError {
     #[error("cannot read or write a manifest")]
     Io(#[from] io::Error),
     /// None of its lines belongs to a manifest.
-    #[error("{} is not a manifest: none of its {lines} lines is a record", path.display())]
+    #[error("{} is not a manifest: {}", path.display(), no_record(*lines))]
     NotAManifest {
         /// The file.
         path: PathBuf,
@@ -50,4 +50,11 @@ pub enum ManifestError {
         /// The kernel's cache.
         cache: String,
     },
+}
+
+fn no_record(lines: u64) -> String {
+    match lines {
+        1 => "its only line is not a record".to_owned(),
+        _ => format!("none of its {lines} lines is a record"),
+    }
 }

@@ -151,8 +151,7 @@ impl Manifest {
     /// # Errors
     /// The destination's.
     pub fn write(&self, destination: &mut dyn Write) -> io::Result<()> {
-        let header = serde_json::to_string(&Header { metallic_manifest: VERSION })?;
-        writeln!(destination, "{header}")?;
+        destination.write_all(header_line()?.as_bytes())?;
         for record in &self.records {
             destination.write_all(record.line()?.as_bytes())?;
         }
@@ -178,19 +177,38 @@ struct Lines {
     known: u64,
 }
 
-/// The version of what comes after the last line: that of the last header.
-pub(super) fn last_version(mut source: impl BufRead) -> io::Result<u32> {
+/// What a file holds that is to be gone on with.
+pub(super) struct Beginning {
+    /// The version of what comes after the last line: that of the last header.
+    pub(super) version: u32,
+    /// Lines that are not blank, if none of them belongs to a manifest, or else 0.
+    pub(super) foreign_lines: u64,
+}
+
+pub(super) fn beginning(mut source: impl BufRead) -> io::Result<Beginning> {
     let mut version = VERSION;
+    let mut lines = Lines::default();
     let mut line = Vec::new();
     while source.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line)? > 0 {
+        lines.all += u64::from(!line.trim_ascii().is_empty());
+        let is_cut_header =
+            || lines.all == 1 && header_line().is_ok_and(|header| header.as_bytes().starts_with(&line));
         if !line.ends_with(b"\n") && line.len() as u64 == LONGEST_LINE {
             skip_line(&mut source)?;
         } else if let Ok(header) = serde_json::from_slice::<Header>(&line) {
             version = header.metallic_manifest;
+            lines.known += 1;
+        } else if lines.known == 0 && (is_cut_header() || serde_json::from_slice::<Record>(&line).is_ok()) {
+            lines.known += 1;
         }
         line.clear();
     }
-    Ok(version)
+    Ok(Beginning { version, foreign_lines: if lines.known == 0 { lines.all } else { 0 } })
+}
+
+/// The line that a file begins with.
+pub(super) fn header_line() -> io::Result<String> {
+    Ok(serde_json::to_string(&Header { metallic_manifest: VERSION })? + "\n")
 }
 
 /// A device may have no end. Pipes do, and are read.

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::error::ManifestError;
-use super::read::{LONGEST_LINE, last_version};
-use super::record::{Header, Record, VERSION};
+use super::read::{Beginning, LONGEST_LINE, beginning, header_line};
+use super::record::{Record, VERSION};
 
 /// The one writer of a manifest in this process. Each record is one write, and in the file when [`append`](Self::append) returns:
 /// a process that is killed loses at most the record that it was about to write.
@@ -32,7 +32,8 @@ impl ManifestWriter {
     /// Goes on with a file, or begins it. A torn last line in it is left as it is, on its own line.
     ///
     /// # Errors
-    /// As [`create`](Self::create); [`ManifestError::AnotherVersion`].
+    /// As [`create`](Self::create); [`ManifestError::AnotherVersion`]; [`ManifestError::NotAManifest`] for a file of something
+    /// else, which stays as it is.
     pub fn append_to(path: impl AsRef<Path>) -> Result<Self, ManifestError> {
         Self::open(path.as_ref(), false)
     }
@@ -49,7 +50,10 @@ impl ManifestWriter {
         if anew {
             file.set_len(0).map_err(failed)?;
         }
-        let version = last_version(BufReader::new(&file)).map_err(failed)?;
+        let Beginning { version, foreign_lines } = beginning(BufReader::new(&file)).map_err(failed)?;
+        if foreign_lines > 0 {
+            return Err(ManifestError::NotAManifest { path: path.to_owned(), lines: foreign_lines });
+        }
         if version != VERSION {
             return Err(ManifestError::AnotherVersion { path: path.to_owned(), version });
         }
@@ -63,7 +67,7 @@ impl ManifestWriter {
     /// # Errors
     /// The destination's.
     pub fn new(mut out: impl Write + Send + 'static) -> io::Result<Self> {
-        out.write_all(header()?.as_bytes())?;
+        out.write_all(header_line()?.as_bytes())?;
         out.flush()?;
         Ok(Self { out: Box::new(out), file: None, is_torn: false })
     }
@@ -100,14 +104,10 @@ impl fmt::Debug for ManifestWriter {
     }
 }
 
-fn header() -> io::Result<String> {
-    Ok(serde_json::to_string(&Header { metallic_manifest: VERSION })? + "\n")
-}
-
 /// Writes what has to come before the first record: the header of a new file, the end of a line that was torn.
 fn begin(mut file: &File, out: &mut File) -> io::Result<()> {
     if file.metadata()?.len() == 0 {
-        return out.write_all(header()?.as_bytes());
+        return out.write_all(header_line()?.as_bytes());
     }
     file.seek(SeekFrom::End(-1))?;
     let mut last = [0];

@@ -122,6 +122,40 @@ fn a_key_that_was_created_without_a_manifest_and_removed_was_there() {
 }
 
 #[test]
+fn a_refused_closure_is_not_blamed_on_a_manifest_and_its_caller_is_told_what_to_do() {
+    for has_manifest in [false, true] {
+        let (registry, events) = shared(&ScriptedDevice::new());
+        if has_manifest {
+            registry.warm(&Manifest::new(), &WarmOptions::default());
+        }
+        let cache = registry.cache::<u32, u32>("pipeline").unwrap();
+        cache.get_or_make(&1, || 1).unwrap();
+        let _armed = registry.arm("serving", Contract::Refuse);
+        let error = cache.get_or_create_with(&2, || Ok::<_, MetalError>(2)).unwrap_err();
+        let line = line!() - 1;
+        assert_eq!(refused(&error).verdict, ViolationVerdict::NotRecordable);
+        assert_eq!(error.to_string(), "cannot create `pipeline:2`");
+        assert_eq!(
+            format!("{error:#}"),
+            format!(
+                "cannot create `pipeline:2`: `pipeline:2` was to be created in the armed scope `serving`: it was not there, \
+                 and no manifest can have what a closure or a slot creates: prefetch it, or rehearse, before the scope is \
+                 armed; the nearest key is `pipeline:1`; asked for at {}:{line}",
+                file!()
+            )
+        );
+        // What goes on is told of in the same way, and what was there is still evicted or removed.
+        registry.pool::<u32, u32>("buffer").unwrap().checkout(&3, || 3);
+        cache.remove(&1);
+        cache.get_or_create_with(&1, || Ok::<_, MetalError>(1)).unwrap_err();
+        let verdicts: Vec<_> = events.violations().iter().map(|violation| violation.verdict).collect();
+        let expected =
+            [ViolationVerdict::NotRecordable, ViolationVerdict::NotRecordable, ViolationVerdict::Evicted];
+        assert_eq!(verdicts, expected);
+    }
+}
+
+#[test]
 fn the_strictest_of_several_scopes_decides_and_all_of_them_count() {
     let (registry, events) = shared(&ScriptedDevice::new());
     let [capture, serving, tests] = [
@@ -256,7 +290,7 @@ fn assert_no_creation_panics_with_the_violation() {
     }));
     let message = *panic.unwrap_err().downcast::<String>().unwrap();
     assert!(
-        message.starts_with("1 creations where there were to be none; the first: `tile:TileKey{m:1,n:2}`"),
+        message.starts_with("1 creation where there was to be none; the first: `tile:TileKey{m:1,n:2}`"),
         "{message}"
     );
     let (mut private, _) = private(&ScriptedDevice::new());
@@ -284,7 +318,7 @@ fn a_creation_that_is_not_over_fails_the_assertion_that_there_is_none() {
     end.send(()).unwrap();
     let message = *panic.unwrap_err().downcast::<String>().unwrap();
     assert!(
-        message.starts_with("1 creations where there were to be none; the first: `closures:1`"),
+        message.starts_with("1 creation where there was to be none; the first: `closures:1`"),
         "{message}"
     );
     assert_eq!(cache.prefetch_with(1, || unreachable!()).wait().unwrap(), 1);

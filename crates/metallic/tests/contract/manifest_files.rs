@@ -97,7 +97,7 @@ fn a_file_that_is_no_manifest_is_an_error_and_an_empty_one_is_none() {
     writeln!(file, "{{\"type\":\"LogOpened\"}}").unwrap();
     let error = Manifest::open(file.path()).unwrap_err();
     assert!(matches!(error, ManifestError::NotAManifest { lines: 1, .. }), "{error}");
-    assert!(error.to_string().ends_with("is not a manifest: none of its 1 lines is a record"), "{error}");
+    assert!(error.to_string().ends_with("is not a manifest: its only line is not a record"), "{error}");
     let missing = Manifest::open(file.path().with_extension("none")).unwrap_err();
     assert!(missing.to_string().starts_with("cannot open the manifest "), "{missing}");
 }
@@ -125,6 +125,28 @@ fn a_recording_goes_on_in_the_manifest_of_the_last_one() {
     }
     let counts: Vec<_> = Manifest::open(file.path()).unwrap().records().map(|record| record.count).collect();
     assert_eq!(counts, [2, 1]);
+}
+
+#[test]
+fn a_recording_does_not_go_on_in_a_file_of_something_else_and_does_in_a_cut_manifest() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    for (content, lines) in [("notes", 1), ("{\"type\":\"LogOpened\",\"data\":{}}\n{}\n\n", 2), ("{}\n", 1)] {
+        fs::write(file.path(), content).unwrap();
+        let error = ManifestWriter::append_to(file.path()).unwrap_err();
+        assert!(
+            matches!(error, ManifestError::NotAManifest { lines: found, .. } if found == lines),
+            "{content:?}: {error}"
+        );
+        assert_eq!(fs::read_to_string(file.path()).unwrap(), content);
+    }
+    let text = text_of(&recorded(&ScriptedDevice::new(), 1..=2));
+    for end in 0..=text.len() {
+        fs::write(file.path(), &text[..end]).unwrap();
+        ManifestWriter::append_to(file.path()).unwrap_or_else(|error| panic!("cut at {end}: {error}"));
+    }
+    // A blank file holds nothing that could be lost.
+    fs::write(file.path(), "\n \n").unwrap();
+    ManifestWriter::append_to(file.path()).unwrap();
 }
 
 #[cfg(unix)]

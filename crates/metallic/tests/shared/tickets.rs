@@ -180,6 +180,7 @@ fn the_panic_of_a_creation_is_an_error_for_every_ticket_and_its_thread_lives_on(
         let error = ticket.wait().unwrap_err();
         assert!(matches!(error.root(), Error::Panicked { message } if &**message == "number 1"), "{error:?}");
         assert_eq!(error.to_string(), "cannot create `scripted:1`");
+        assert_eq!(format!("{error:#}"), "cannot create `scripted:1`: the creation panicked: number 1");
     }
     let next = registry.prefetch::<Scripted>(&2);
     while !next.is_ready() {

@@ -111,6 +111,11 @@ fn a_shut_down_waits_for_threads_that_are_too_many_under_random_schedules() {
 }
 
 #[test]
+fn what_is_detached_without_creator_threads_is_created_under_random_schedules() {
+    run("detached", RandomScheduler::new(schedules() / 4), schedules() / 4, tickets::detached);
+}
+
+#[test]
 fn caches_and_pools_do_what_the_model_does_in_some_order_of_what_their_threads_did() {
     run("model", RandomScheduler::new(schedules() / 2), schedules() / 2, model::scenario);
 }

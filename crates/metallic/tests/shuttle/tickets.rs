@@ -1,7 +1,10 @@
 //! Creations in the background: no wake is lost, nothing is created twice at a time, all threads end.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::SeqCst};
+use std::task::{Context, Waker};
 
 use metallic::caching::{Answer, CacheableKernel, Creation, OnFailure, SharedRegistry, Ticket};
 use metallic::error::Error;
@@ -236,4 +239,27 @@ pub(crate) fn surplus() {
     registry.shut_down();
     drop((cache, registry));
     assert_eq!(Arc::strong_count(&resource), 1);
+}
+
+/// What is detached where there are no creator threads is there when that is over, also if it was another's creation that failed.
+pub(crate) fn detached() {
+    let registry = Registry::default();
+    registry.set_creator_threads(0);
+    let cache = registry.cache::<u32, u32>("cache").unwrap();
+    let other = shuttle::thread::spawn({
+        let cache = cache.clone();
+        move || {
+            let fail = || {
+                shuttle::thread::yield_now();
+                Err(Error::NoRegistry)
+            };
+            drop(cache.get_or_create_with(&1, fail));
+        }
+    });
+    let mut ticket = cache.prefetch_with(1, || Ok(7));
+    // Finds out whether another creates it.
+    drop(Pin::new(&mut ticket).poll(&mut Context::from_waker(Waker::noop())));
+    ticket.detach();
+    assert_eq!(cache.get(&1), Some(7));
+    other.join().unwrap();
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, Subcommand};
+use clap::{ArgGroup, Args as ClapArgs, Subcommand};
 
 use super::StoreArgs;
 use crate::units::parse_bytes;
@@ -153,15 +153,18 @@ pub struct ExportArgs {
 
 /// Arguments of `store import`.
 #[derive(Debug, ClapArgs)]
-#[command(after_help = "Examples:
+#[command(
+    after_help = "Examples:
   metallic store import gemm.bundle --signer 7c5f...
-  metallic store import mine.bundle --trust")]
+  metallic store import mine.bundle --trust",
+    group = ArgGroup::new("who").required(true).multiple(true).args(["signers", "trust"])
+)]
 pub struct ImportArgs {
     /// The file that `export` wrote.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Accept it if this public key has signed it: 64 hexadecimal digits, as `export` prints them. May be given several times.
-    #[arg(long = "signer", value_name = "KEY", required_unless_present = "trust", value_parser = public_key)]
+    #[arg(long = "signer", value_name = "KEY", value_parser = public_key)]
     pub signers: Vec<[u8; 32]>,
     /// Accept it from anyone: a driver is going to execute what is in it.
     #[arg(long, conflicts_with = "signers")]

@@ -21,6 +21,8 @@ impl Subject for Diff {
         "created_bytes",
         "rebuilt",
         "rebuilt_seconds",
+        "violations",
+        "refused",
     ];
     const MISSING: &str = "there is no cache";
     const UNKNOWN: &str =
@@ -54,6 +56,8 @@ impl Subject for Diff {
             "created_bytes" => up(|figures| figures.created_bytes as f64),
             "rebuilt" => up(|figures| figures.rebuilt as f64),
             "rebuilt_seconds" => up(|figures| figures.rebuilt_ns as f64 / 1e9),
+            "violations" => up(|figures| figures.violations as f64),
+            "refused" => up(|figures| figures.refused as f64),
             _ => return None,
         })
     }

@@ -26,8 +26,8 @@ impl Threshold {
 }
 
 pub(super) fn compare(before: &Side, after: &Side, threshold: Threshold) -> Diff {
-    let pairs = pairs(&before.report, &after.report);
-    let names = names(pairs.keys().copied());
+    let both: BTreeSet<&str> = caches(&before.report).chain(caches(&after.report)).collect();
+    let names = names(both.iter().copied());
     let mut keys = Vec::new();
     let labels: BTreeSet<&String> = before.keys.keys().chain(after.keys.keys()).collect();
     for label in labels {
@@ -49,12 +49,12 @@ pub(super) fn compare(before: &Side, after: &Side, threshold: Threshold) -> Diff
             all.add(*change);
         }
     }
-    let mut caches: Vec<CacheChange> = pairs
+    let mut caches: Vec<CacheChange> = both
         .iter()
-        .map(|(name, (before, after))| CacheChange {
+        .map(|name| CacheChange {
             cache: (*name).to_owned(),
-            before: before.map(Figures::from),
-            after: after.map(Figures::from),
+            before: figures(&before.report, name),
+            after: figures(&after.report, name),
             keys: counts.get(name).copied().unwrap_or_default(),
         })
         .collect();
@@ -63,7 +63,7 @@ pub(super) fn compare(before: &Side, after: &Side, threshold: Threshold) -> Diff
     Diff {
         before: before.figures(),
         after: after.figures(),
-        conditions: conditions(before, after, &pairs),
+        conditions: conditions(before, after, &both),
         total: CacheChange {
             cache: TOTAL.to_owned(),
             before: Some(sum(&before.report)),
@@ -103,14 +103,20 @@ fn changes(
     changes
 }
 
-type Pair<'a> = (Option<&'a CacheFigures>, Option<&'a CacheFigures>);
+/// The names of the caches of a report: of some, such as slots, it may have violations alone.
+fn caches(report: &Report) -> impl Iterator<Item = &str> {
+    let violated = report.violations.iter().map(|violations| &*violations.cache);
+    report.caches.iter().map(|cache| &*cache.cache).chain(violated)
+}
 
-/// The caches of both, by name.
-fn pairs<'a>(before: &'a Report, after: &'a Report) -> BTreeMap<&'a str, Pair<'a>> {
-    let mut pairs: BTreeMap<&str, Pair<'_>> = BTreeMap::new();
-    before.caches.iter().for_each(|cache| pairs.entry(&cache.cache).or_default().0 = Some(cache));
-    after.caches.iter().for_each(|cache| pairs.entry(&cache.cache).or_default().1 = Some(cache));
-    pairs
+/// The figures of the cache of this name, if the report has any.
+fn figures(report: &Report, name: &str) -> Option<Figures> {
+    let cache = report.caches.iter().find(|cache| cache.cache == name).map(Figures::from);
+    let Some(violations) = report.violations.iter().find(|violations| violations.cache == name) else {
+        return cache;
+    };
+    let (violations, refused) = (violations.all(), violations.refused);
+    Some(Figures { violations, refused, ..cache.unwrap_or_default() })
 }
 
 fn names<'a>(caches: impl Iterator<Item = &'a str>) -> CacheNames {
@@ -135,13 +141,16 @@ impl From<&CacheFigures> for Figures {
             created_bytes,
             rebuilt,
             rebuilt_ns,
+            violations: 0,
+            refused: 0,
         }
     }
 }
 
 fn sum(report: &Report) -> Figures {
     let mut sum = Figures::default();
-    for cache in report.caches.iter().map(Figures::from) {
+    let names: BTreeSet<&str> = caches(report).collect();
+    for cache in names.into_iter().filter_map(|name| figures(report, name)) {
         let add = |sum: &mut u64, figure: u64| *sum = sum.saturating_add(figure);
         add(&mut sum.hits, cache.hits);
         add(&mut sum.misses, cache.misses);
@@ -152,6 +161,8 @@ fn sum(report: &Report) -> Figures {
         add(&mut sum.created_bytes, cache.created_bytes);
         add(&mut sum.rebuilt, cache.rebuilt);
         add(&mut sum.rebuilt_ns, cache.rebuilt_ns);
+        add(&mut sum.violations, cache.violations);
+        add(&mut sum.refused, cache.refused);
     }
     let lookups = sum.hits.saturating_add(sum.misses);
     sum.hit_rate = (lookups > 0).then(|| sum.hits as f64 / lookups as f64);
@@ -159,7 +170,7 @@ fn sum(report: &Report) -> Figures {
 }
 
 /// Lists what is not the same around the caches, where both logs say what it is.
-fn conditions(before: &Side, after: &Side, pairs: &BTreeMap<&str, Pair<'_>>) -> Vec<Condition> {
+fn conditions(before: &Side, after: &Side, caches: &BTreeSet<&str>) -> Vec<Condition> {
     let mut conditions = Vec::new();
     let mut note = |what: String, before: BTreeSet<String>, after: BTreeSet<String>| {
         if before != after && !before.is_empty() && !after.is_empty() {
@@ -182,9 +193,11 @@ fn conditions(before: &Side, after: &Side, pairs: &BTreeMap<&str, Pair<'_>>) -> 
     let devices =
         |side: &Side| side.report.processes.iter().flat_map(|process| process.devices.clone()).collect();
     note("device".to_owned(), devices(before), devices(after));
-    for (name, (before, after)) in pairs {
-        let policy =
-            |side: &Option<&CacheFigures>| side.and_then(|cache| cache.policy.clone()).into_iter().collect();
+    for name in caches {
+        let policy = |side: &Side| {
+            let cache = side.report.caches.iter().find(|cache| cache.cache == *name);
+            cache.and_then(|cache| cache.policy.clone()).into_iter().collect()
+        };
         note(format!("policy of {name}"), policy(before), policy(after));
     }
     conditions

@@ -95,6 +95,10 @@ pub struct Figures {
     pub rebuilt: u64,
     /// The time that those took.
     pub rebuilt_ns: u64,
+    /// Creations in scopes that were armed against them, refused ones among them.
+    pub violations: u64,
+    /// Those of them that were refused.
+    pub refused: u64,
 }
 
 /// Numbers of keys.

@@ -8,7 +8,7 @@ use crate::commands::report::write_processes;
 use crate::paragraph::write_wrapped;
 use crate::table::Table;
 use crate::terminal;
-use crate::units::{bytes, count, duration, lines_text, nanoseconds, percent, printable};
+use crate::units::{bytes, count, counted, duration, lines_text, nanoseconds, percent, printable};
 
 /// Longest key in a table, in columns, however wide the terminal is.
 const KEY: usize = 200;
@@ -59,7 +59,7 @@ fn side(title: &str, side: &SideFigures, out: &mut dyn Write) -> io::Result<()> 
     let kind = if side.is_report { "report of " } else { "" };
     let files = side.files.iter().map(String::as_str).filter(|file| *file != side.name || side.is_report);
     let files = files.collect::<Vec<_>>().join(", ");
-    let mut text = format!("{}: {kind}{} events", side.name, count(side.events));
+    let mut text = format!("{}: {kind}{}", side.name, counted(side.events, "event", "events"));
     if let Some(span) = side.span_ns {
         text += &format!(" over {}", duration(span));
     }
@@ -70,7 +70,8 @@ fn side(title: &str, side: &SideFigures, out: &mut dyn Write) -> io::Result<()> 
         text += &format!("; {} passed over", lines_text(side.skipped_lines));
     }
     if side.dropped_events > 0 {
-        text += &format!("; {} events were lost by the exporter", count(side.dropped_events));
+        text +=
+            &format!("; {} lost by the exporter", counted(side.dropped_events, "event was", "events were"));
     }
     write_wrapped(out, &format!("{title:<8}"), &printable(&text, 1000))?;
     write_processes(out, "        ", &side.processes)
@@ -96,7 +97,7 @@ fn total(diff: &Diff) -> Table {
         std::cmp::Ordering::Less => format!("+{}", text(after - before)),
         std::cmp::Ordering::Greater => format!("-{}", text(before - after)),
     };
-    let figures: [Named; 8] = [
+    let figures: [Named; 10] = [
         ("creations", |figures| figures.creations, count),
         ("failed", |figures| figures.failed, count),
         ("rebuilt", |figures| figures.rebuilt, count),
@@ -105,6 +106,8 @@ fn total(diff: &Diff) -> Table {
         ("rebuilding", |figures| figures.rebuilt_ns, duration),
         ("bytes created", |figures| figures.created_bytes, bytes),
         ("look-ups", |figures| figures.hits.saturating_add(figures.misses), count),
+        ("violations", |figures| figures.violations, count),
+        ("of them refused", |figures| figures.refused, count),
     ];
     for (name, of, text) in figures {
         let (before, after) = (of(&before), of(&after));
@@ -117,9 +120,16 @@ fn total(diff: &Diff) -> Table {
 }
 
 fn caches(diff: &Diff) -> Table {
-    let mut table =
-        Table::new(["cache", "creations", "creation time", "rebuilt", "hit rate", "evictions", "bytes"])
-            .may_lack(["bytes", "evictions", "hit rate", "rebuilt"]);
+    let all = [diff.total.before, diff.total.after];
+    // Most logs are of programs that arm nothing.
+    let has_violations = all.iter().flatten().any(|figures| figures.violations > 0);
+    let titles = ["cache", "creations", "creation time", "rebuilt", "hit rate", "evictions", "bytes"];
+    let mut table = Table::new(titles.into_iter().chain(has_violations.then_some("violations"))).may_lack([
+        "bytes",
+        "evictions",
+        "hit rate",
+        "rebuilt",
+    ]);
     for CacheChange { cache, before, after, .. } in &diff.caches {
         let note = match (before, after) {
             (None, _) => " (new)",
@@ -129,7 +139,7 @@ fn caches(diff: &Diff) -> Table {
         let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
         let both =
             |text: fn(u64) -> String, of: fn(&Figures) -> u64| change(text(of(&before)), text(of(&after)));
-        table.row([
+        let row = [
             printable(cache, 40) + note,
             both(count, |figures| figures.creations),
             both(duration, |figures| figures.creation_ns),
@@ -137,7 +147,10 @@ fn caches(diff: &Diff) -> Table {
             change(rate(before.hit_rate), rate(after.hit_rate)),
             both(count, |figures| figures.evictions),
             both(bytes, |figures| figures.created_bytes),
-        ]);
+        ]
+        .into_iter()
+        .chain(has_violations.then(|| both(count, |figures| figures.violations)));
+        table.row(row);
     }
     table
 }

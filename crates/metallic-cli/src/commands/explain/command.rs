@@ -28,6 +28,7 @@ pub fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<(), Error> {
         ));
     };
     let found = search(&mut log, key)?;
+    log.refuse_foreign(std::slice::from_ref(&args.log))?;
     if found.keys == 0 {
         return Err(Error::NotFound(format!("{}: no event in it names a key", args.log.display())));
     }
@@ -67,6 +68,7 @@ fn write_list(
     while let Some(event) = log.next().transpose()? {
         list.take(&event);
     }
+    log.refuse_foreign(std::slice::from_ref(&args.log))?;
     let lacking = list.lacking();
     let rows = list.finish();
     if args.json {

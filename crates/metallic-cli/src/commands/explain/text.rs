@@ -6,6 +6,7 @@ use metallic_instrumentation::NearestKey;
 
 use super::life::{LifeEvent, LifeEventKind};
 use super::search::Found;
+use crate::paragraph::write_wrapped;
 use crate::units::{count, counted, nanoseconds, printable};
 
 /// Text of a log, as long as it is, that cannot steer a terminal.
@@ -24,28 +25,29 @@ pub(super) fn write(out: &mut dyn Write, found: &Found) -> io::Result<()> {
         return found.nearest.iter().try_for_each(|nearest| write_nearest(out, nearest, "  "));
     };
     let totals = life.totals;
-    write!(
-        out,
-        "  {}, {}, removed {}; {} spent in creations",
+    let mut text = format!(
+        "{}, {}, evicted or removed {}; {} spent in creations",
         counted(totals.hits, "hit", "hits"),
         counted(totals.misses, "miss", "misses"),
         counted(totals.departures, "time", "times"),
         nanoseconds(totals.creation_seconds * 1e9)
-    )?;
+    );
     if totals.failures > 0 {
-        write!(out, ", {} of which failed", count(totals.failures))?;
+        text += &format!(", {} of which failed", count(totals.failures));
     }
     if totals.violations > 0 {
-        write!(out, "; {} in armed scopes", counted(totals.violations, "violation", "violations"))?;
+        text += &format!("; {} in armed scopes", counted(totals.violations, "violation", "violations"));
     }
-    writeln!(out)?;
+    write_wrapped(out, "  ", &text)?;
     if found.other_registries > 0 {
         let number = found.registry.map_or_else(String::new, |number| format!(" {number}"));
-        let others = count(found.other_registries as u64);
-        writeln!(out, "  (in registry{number}, the first that has it; {others} others have it too)")?;
+        let others = counted(found.other_registries as u64, "other has", "others have");
+        let text = format!("(in registry{number}, the first that has it; {others} it too)");
+        write_wrapped(out, "  ", &text)?;
     }
     if !found.also_in.is_empty() {
-        writeln!(out, "  (a key like this is in {} too: name the cache)", safe(&found.also_in.join(", ")))?;
+        let text = format!("(a key like this is in {} too: name the cache)", safe(&found.also_in.join(", ")));
+        write_wrapped(out, "  ", &text)?;
     }
     writeln!(out)?;
     let start = life.events.iter().find_map(|event| event.at_ns);
@@ -55,12 +57,13 @@ pub(super) fn write(out: &mut dyn Write, found: &Found) -> io::Result<()> {
             .at_ns
             .zip(start)
             .map(|(at, start)| format!("+{}", nanoseconds(at.saturating_sub(start) as f64)));
-        write!(out, "  line {:>width$}  {:>9}  ", event.line, when.unwrap_or_default())?;
-        write_event(out, event)?;
+        let head = format!("  line {:>width$}  {:>9}  ", event.line, when.unwrap_or_default());
+        write_wrapped(out, &head, &event_text(event))?;
         let indent = " ".repeat(width + 20);
         if let LifeEventKind::Violated { nearest_key: Some(nearest), differing_fields, .. } = &event.kind {
-            let fields = safe(&differing_fields.join(", "));
-            writeln!(out, "{indent}the nearest key there, {}, differs in {fields}", safe(nearest))?;
+            let fields: Vec<_> = differing_fields.iter().map(|field| field_name(field)).collect();
+            let text = format!("the nearest key there, {}, differs in {}", safe(nearest), fields.join(", "));
+            write_wrapped(out, &indent, &text)?;
         }
         if matches!(event.kind, LifeEventKind::Missed { why: "first", .. }) {
             found.nearest.iter().try_for_each(|nearest| write_nearest(out, nearest, &indent))?;
@@ -69,13 +72,13 @@ pub(super) fn write(out: &mut dyn Write, found: &Found) -> io::Result<()> {
     Ok(())
 }
 
-fn write_event(out: &mut dyn Write, event: &LifeEvent) -> io::Result<()> {
+fn event_text(event: &LifeEvent) -> String {
     let seconds = |seconds: f64| nanoseconds(seconds * 1e9);
     match &event.kind {
-        LifeEventKind::Created { seconds: took } => writeln!(out, "created in {}", seconds(*took)),
+        LifeEventKind::Created { seconds: took } => format!("created in {}", seconds(*took)),
         LifeEventKind::Failed { seconds: took, error } => {
             let error = error.as_ref().map_or_else(String::new, |error| format!(": {}", safe(error)));
-            writeln!(out, "creation failed after {}{error}", seconds(*took))
+            format!("creation failed after {}{error}", seconds(*took))
         }
         LifeEventKind::Violated { scope, mode, verdict, evicted_by, caller, .. } => {
             let done = match *mode {
@@ -83,67 +86,52 @@ fn write_event(out: &mut dyn Write, event: &LifeEvent) -> io::Result<()> {
                 "warn" => "created all the same, and warned of",
                 _ => "created all the same, and counted",
             };
-            write!(out, "{done} in the armed scope {}: {}", safe(scope), verdict_text(verdict))?;
-            if let Some(strategy) = evicted_by {
-                write!(out, " by {}", safe(strategy))?;
-            }
-            match caller {
-                Some(caller) => writeln!(out, "; asked for at {}", safe(caller)),
-                None => writeln!(out),
-            }
+            let mut text = format!("{done} in the armed scope {}: {}", safe(scope), verdict_text(verdict));
+            text.extend(evicted_by.as_ref().map(|strategy| format!(" by {}", safe(strategy))));
+            text.extend(caller.as_ref().map(|caller| format!("; asked for at {}", safe(caller))));
+            text
         }
-        LifeEventKind::Hits { count: 1, .. } => writeln!(out, "hit"),
+        LifeEventKind::Hits { count: 1, .. } => "hit".to_owned(),
         LifeEventKind::Hits { count: hits, until_ns } => {
-            write!(out, "hit {} times", count(*hits))?;
             let during = until_ns.zip(event.at_ns).map(|(last, first)| last.saturating_sub(first));
-            match during {
-                Some(ns) => writeln!(out, " in {}", nanoseconds(ns as f64)),
-                None => writeln!(out),
-            }
+            let during = during.map_or_else(String::new, |ns| format!(" in {}", nanoseconds(ns as f64)));
+            format!("hit {} times{during}", count(*hits))
         }
         LifeEventKind::Missed { why, away_ns, would_keep } => {
-            match *why {
-                "first" => write!(out, "missed: never seen before")?,
-                "failed" => write!(out, "missed: its last creation failed")?,
-                "refused" => write!(out, "missed: its creation had been refused")?,
-                "unknown" => write!(out, "missed: the log does not say why it was removed")?,
-                "removed" | "cleared" => write!(out, "missed: the program had {why} it")?,
-                "stale" => write!(out, "missed: what it was made from had changed")?,
-                "size_limit" => write!(out, "missed: it was evicted to make room")?,
-                "idle_timeout" => write!(out, "missed: it had expired")?,
-                other => write!(out, "missed: it had been removed ({other})")?,
-            }
-            if let Some(ns) = away_ns {
-                write!(out, " {} before", nanoseconds(*ns as f64))?;
-            }
-            if let Some(entries) = would_keep {
-                write!(out, "; an LRU cache of {} entries would have kept it", count(*entries as u64))?;
-            }
-            writeln!(out)
+            let mut text = match *why {
+                "first" => "missed: never seen before".to_owned(),
+                "failed" => "missed: its last creation failed".to_owned(),
+                "refused" => "missed: its creation had been refused".to_owned(),
+                "unknown" => "missed: the log does not say why it was removed".to_owned(),
+                "removed" | "cleared" => format!("missed: the program had {why} it"),
+                "stale" => "missed: what it was made from had changed".to_owned(),
+                "size_limit" => "missed: it was evicted to make room".to_owned(),
+                "idle_timeout" => "missed: it had expired".to_owned(),
+                other => format!("missed: it had been removed ({other})"),
+            };
+            text.extend(away_ns.map(|ns| format!(" {} before", nanoseconds(ns as f64))));
+            text.extend(would_keep.map(|entries| {
+                let entries = counted(entries as u64, "entry", "entries");
+                format!("; an LRU cache of {entries} would have kept it")
+            }));
+            text
         }
         LifeEventKind::Left { cause, strategy, reason, for_key, idle_seconds, age_seconds, reuse_count } => {
-            let left = match *cause {
+            let mut text = match *cause {
                 "size_limit" => "evicted to make room",
                 "idle_timeout" => "expired",
                 "removed" => "removed by the program",
                 "cleared" => "cleared by the program",
                 "stale" => "outdated by a change of what it was made from",
                 other => other,
-            };
-            write!(out, "{left}")?;
-            if let Some(key) = for_key {
-                write!(out, " for {}", safe(key))?;
             }
+            .to_owned();
+            text.extend(for_key.as_ref().map(|key| format!(" for {}", safe(key))));
             if let (Some(strategy), Some(reason)) = (strategy, reason) {
-                write!(out, " by {} ({})", safe(strategy), safe(reason))?;
+                text += &format!(" by {} ({})", safe(strategy), safe(reason));
             }
-            writeln!(
-                out,
-                "; {} old, idle for {}, {} hits",
-                seconds(*age_seconds),
-                seconds(*idle_seconds),
-                count(*reuse_count)
-            )
+            let (old, idle) = (seconds(*age_seconds), seconds(*idle_seconds));
+            text + &format!("; {old} old, idle for {idle}, {}", counted(*reuse_count, "hit", "hits"))
         }
     }
 }
@@ -157,15 +145,23 @@ fn verdict_text(verdict: &str) -> &str {
         "evicted" => "evicted or removed",
         "other_fingerprint" => "recorded for another schema or fingerprint",
         "no_manifest" => "there was no manifest to warm up from",
+        "not_recordable" => {
+            "no manifest can have what a closure or a slot creates: prefetch it, or rehearse, before the scope is armed"
+        }
         other => other,
     }
+}
+
+/// The name of a field in which two keys differ; a key without fields differs as a whole.
+fn field_name(field: &str) -> String {
+    if field.is_empty() { "the key".to_owned() } else { safe(field) }
 }
 
 fn write_nearest(out: &mut dyn Write, nearest: &NearestKey, indent: &str) -> io::Result<()> {
     writeln!(out, "{indent}nearest: {}", safe(&nearest.key))?;
     for difference in &nearest.differences {
         let value = |value: &Option<String>| value.as_deref().map_or_else(|| "nothing".to_owned(), safe);
-        let field = if difference.field.is_empty() { "the key".to_owned() } else { safe(&difference.field) };
+        let field = field_name(&difference.field);
         writeln!(
             out,
             "{indent}  {field}: {} here, {} there",

@@ -12,8 +12,9 @@ use crate::args::{ManifestArgs, ManifestCommand};
 use crate::error::Error;
 use crate::input::LogReader;
 use crate::json;
+use crate::paragraph::write_wrapped;
 use crate::table::Table;
-use crate::units::{bytes, count, duration, printable};
+use crate::units::{bytes, count, counted, duration, printable};
 
 /// Runs the command.
 ///
@@ -35,11 +36,9 @@ pub fn run(args: &ManifestArgs, out: &mut dyn Write) -> Result<(), Error> {
         ManifestCommand::Prune { manifest, unused, out: path } => {
             let known = Manifest::open(manifest)?;
             if path.is_none() && !known.skipped().is_empty() {
-                let skipped: Vec<_> =
-                    known.skipped().iter().map(|(why, lines)| format!("{lines} {why}")).collect();
                 let cause = format!(
-                    "pruning it in place would lose lines that were passed over ({}): --out",
-                    skipped.join(", ")
+                    "pruning it in place would lose what was passed over ({}): --out writes elsewhere",
+                    skipped(&known)
                 );
                 return Err(Error::content(manifest.display().to_string(), cause));
             }
@@ -61,12 +60,22 @@ pub fn run(args: &ManifestArgs, out: &mut dyn Write) -> Result<(), Error> {
     }
 }
 
+/// The lines that were passed over, with their reasons; empty if there are none.
+fn skipped(manifest: &Manifest) -> String {
+    let reasons = manifest.skipped().iter();
+    let reasons: Vec<_> =
+        reasons.map(|(reason, lines)| format!("{}: {}", printable(reason, 100), count(*lines))).collect();
+    reasons.join(", ")
+}
+
 fn uses(manifest: &Manifest, logs: &[PathBuf]) -> Result<Uses, Error> {
     let mut uses = Uses::of(manifest);
     let mut log = LogReader::open(logs)?;
     while let Some(event) = log.next().transpose()? {
         uses.take(&event);
     }
+    // No key is used in a file that is not a log: `prune` would drop them all.
+    log.refuse_foreign(logs)?;
     Ok(uses)
 }
 
@@ -78,9 +87,9 @@ fn save(manifest: &Manifest, path: &Path, out: &mut dyn Write) -> Result<(), Err
     manifest.save(path)?;
     Ok(writeln!(
         out,
-        "{}: {} keys",
+        "{}: {}",
         printable(&path.display().to_string(), 200),
-        count(manifest.len() as u64)
+        counted(manifest.len() as u64, "key", "keys")
     )?)
 }
 
@@ -105,12 +114,9 @@ fn show(manifest: &Manifest, is_json: bool, out: &mut dyn Write) -> Result<(), E
     }
     table.write(out, 0)?;
     let cost = records.iter().map(|record| record.cost_ns).fold(0, u64::saturating_add);
-    writeln!(out, "\n{} keys, {} to create", count(records.len() as u64), duration(cost))?;
+    writeln!(out, "\n{}, {} to create", counted(records.len() as u64, "key", "keys"), duration(cost))?;
     phases::write(&phases(manifest, None), out)?;
-    for (reason, skipped) in manifest.skipped() {
-        writeln!(out, "passed over: {} {}", count(*skipped), printable(reason, 100))?;
-    }
-    Ok(())
+    Ok(write_wrapped(out, "passed over: ", &skipped(manifest))?)
 }
 
 fn diff(first: &Manifest, second: &Manifest, is_json: bool, out: &mut dyn Write) -> Result<(), Error> {
@@ -128,5 +134,5 @@ fn diff(first: &Manifest, second: &Manifest, is_json: bool, out: &mut dyn Write)
             writeln!(out, "{sign} {}", printable(&record.label, usize::MAX))?;
         }
     }
-    Ok(writeln!(out, "{} keys in both", count(diff.common as u64))?)
+    Ok(writeln!(out, "{} in both", counted(diff.common as u64, "key", "keys"))?)
 }

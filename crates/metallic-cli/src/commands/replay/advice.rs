@@ -7,7 +7,7 @@ use super::recording::Recording;
 use super::simulation::{Outcome, under};
 use super::sweep::{Sweep, in_parallel};
 use super::trace::Trace;
-use crate::units::{count, nanoseconds};
+use crate::units::{counted, nanoseconds};
 
 /// Fewer accesses than this tell a habit from an accident no better than a guess.
 pub const LEAST_ACCESSES: u64 = 1000;
@@ -179,7 +179,7 @@ impl Advice {
 
 /// A saving in words.
 pub(super) fn amount(trace: &Trace, weight: f64) -> String {
-    if trace.is_costed() { nanoseconds(weight) } else { format!("{} misses", count(weight as u64)) }
+    if trace.is_costed() { nanoseconds(weight) } else { counted(weight as u64, "miss", "misses") }
 }
 
 /// Why this log is too short for advice.

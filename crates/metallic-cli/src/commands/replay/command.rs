@@ -40,7 +40,7 @@ pub fn run(args: &ReplayArgs, out: &mut dyn Write) -> Result<(), Error> {
         writeln!(out, "{}: {lines} passed over{}", skipped.file, printable(&first, 200))?;
     }
     if input.dropped > 0 {
-        writeln!(out, "the log's exporter dropped {} events", input.dropped)?;
+        writeln!(out, "the log's exporter dropped {}", counted(input.dropped, "event", "events"))?;
     }
     if input.files.len() > 1 {
         writeln!(out, "read: {}", printable(&input.files.join(", "), 1000))?;

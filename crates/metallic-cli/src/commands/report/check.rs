@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 use std::str::FromStr;
 
 use super::figures::{CacheFigures, Report};
+use super::violations::ViolationFigures;
 use crate::error::Error;
 
 /// Figures of caches that conditions can be put on.
@@ -75,6 +76,15 @@ const OF_REPORT: [Figure; 16] = [
     ("rebuilt", |cache| cache.rebuilt as f64),
     ("rebuilt_seconds", |cache| seconds(cache.rebuilt_ns)),
 ];
+/// A figure of creations in armed scopes.
+type OfViolations = (&'static str, fn(&ViolationFigures) -> u64);
+
+/// Also of caches that the log has nothing else of.
+const OF_VIOLATIONS: [OfViolations; 3] = [
+    ("violations", ViolationFigures::all),
+    ("refused", |figures| figures.refused),
+    ("warned", |figures| figures.warned),
+];
 const HIT_RATE: &str = "hit_rate";
 const MAX: &str = "max_creation_seconds";
 
@@ -141,10 +151,13 @@ impl<S: Subject> Check<S> {
 
 impl Subject for Report {
     const FIGURES: &[&str] = &{
-        let mut names = [""; OF_REPORT.len()];
+        let mut names = [""; OF_REPORT.len() + OF_VIOLATIONS.len()];
         let mut at = 0;
         while at < names.len() {
-            names[at] = OF_REPORT[at].0;
+            names[at] = match at.checked_sub(OF_REPORT.len()) {
+                None => OF_REPORT[at].0,
+                Some(at) => OF_VIOLATIONS[at].0,
+            };
             at += 1;
         }
         names
@@ -153,8 +166,14 @@ impl Subject for Report {
     const UNKNOWN: &str = "there were no look-ups";
 
     fn figure(&self, cache: &str, figure: &str) -> Option<f64> {
-        let (name, of) = OF_REPORT.into_iter().find(|(name, _)| *name == figure)?;
         let caches = &self.caches;
+        if let Some((_, of)) = OF_VIOLATIONS.into_iter().find(|(name, _)| *name == figure) {
+            let is_meant = |name: &str| cache == TOTAL || cache == name;
+            let known = is_meant(TOTAL) || caches.iter().any(|other| other.cache == cache);
+            let mut values = self.violations.iter().filter(|all| is_meant(&all.cache)).map(of).peekable();
+            return (known || values.peek().is_some()).then(|| values.map(|value| value as f64).sum());
+        }
+        let (name, of) = OF_REPORT.into_iter().find(|(name, _)| *name == figure)?;
         if cache != TOTAL {
             return caches.iter().find(|other| other.cache == cache).map(of);
         }

@@ -6,7 +6,6 @@ use super::collector::Collector;
 use super::figures::Report;
 use crate::error::Error;
 use crate::input::LogReader;
-use crate::units::counted;
 
 /// The report of a log, with the figures of at most `keys` keys at any time.
 ///
@@ -39,21 +38,5 @@ pub fn read(
 /// The log holds no event.
 pub fn conclude(collector: Collector, log: &LogReader) -> Result<Report, Error> {
     let report = collector.report(log.files(), log.lines(), log.skipped());
-    if report.events > 0 {
-        return Ok(report);
-    }
-    let file = log.files().first().map_or("", String::as_str);
-    let lines: u64 = report.skipped.iter().map(|file| file.lines).sum();
-    let first = report
-        .skipped
-        .iter()
-        .find_map(|file| file.first.first().map(|line| format!("; the first in {}, {line}", file.file)));
-    Err(Error::NotFound(match lines {
-        0 => format!("{file}: the log is empty"),
-        _ => format!(
-            "{file}: the log has no events, but {}{}",
-            counted(lines, "other line", "other lines"),
-            first.unwrap_or_default()
-        ),
-    }))
+    if report.events > 0 { Ok(report) } else { Err(log.without_events()) }
 }

@@ -84,7 +84,7 @@ fn name(cache: &CacheFigures) -> String {
 }
 
 fn heading(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let mut size = format!("{} events in {} lines", count(report.events), count(report.lines));
+    let mut size = format!("{} in {}", counted(report.events, "event", "events"), lines_text(report.lines));
     if let (Axis::Time, Some((first, last))) = (report.axis, report.span) {
         size += &format!(" over {}", duration(last - first));
         size.extend(utc(first).map(|first| format!(" from {first}")));
@@ -288,8 +288,8 @@ pub(super) fn notes(report: &Report) -> Vec<String> {
     let mut notes = Vec::new();
     if report.dropped_events > 0 {
         notes.push(format!(
-            "The exporter lost {} events; they are missing from what is counted here.",
-            count(report.dropped_events)
+            "The exporter lost {}, missing from what is counted here.",
+            counted(report.dropped_events, "event", "events")
         ));
     }
     if report.axis == Axis::Events {
@@ -315,10 +315,10 @@ pub(super) fn notes(report: &Report) -> Vec<String> {
     let keys = &report.keys;
     if keys.forgotten > 0 {
         notes.push(format!(
-            "There were more than {} keys; {} of the cheaper ones were forgotten, with {} of creation time. A key named \
+            "There were more than {}; {} forgotten, with {} of creation time. A key named \
              here may have taken up to {} longer than it says; rebuilds are lower bounds.",
-            count(keys.limit),
-            count(keys.forgotten),
+            counted(keys.limit, "key", "keys"),
+            counted(keys.forgotten, "of the cheaper ones was", "of the cheaper ones were"),
             duration(keys.forgotten_creation_ns),
             duration(keys.lacking_ns)
         ));
@@ -338,17 +338,17 @@ fn cache_notes(cache: &CacheFigures, notes: &mut Vec<String>) {
     }
     if cache.unexplained > 0 {
         notes.push(format!(
-            "{name}: {} creations ({}) of what, as far as the log says, was there: another run of the program, or \
+            "{name}: {} ({}) of what, as far as the log says, was there: another run of the program, or \
              removals that are not in the log.",
-            count(cache.unexplained),
+            counted(cache.unexplained, "creation", "creations"),
             duration(cache.unexplained_ns)
         ));
     }
     if cache.restarts > 0 {
         notes.push(format!(
-            "{name}: the counters went back {} times: several runs or registries wrote this log, which does not tell them \
+            "{name}: the counters went back {}: several runs or registries wrote this log, which does not tell them \
              apart. Hits and misses are right; entries are those of the one that reported last.",
-            count(cache.restarts)
+            counted(cache.restarts, "time", "times")
         ));
     }
 }

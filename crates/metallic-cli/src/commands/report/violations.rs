@@ -25,6 +25,13 @@ pub struct ViolationFigures {
     pub verdicts: BTreeMap<String, u64>,
 }
 
+impl ViolationFigures {
+    /// All of them, whatever became of the creation.
+    pub fn all(&self) -> u64 {
+        self.refused.saturating_add(self.warned).saturating_add(self.counted)
+    }
+}
+
 /// Collects them.
 #[derive(Debug, Default)]
 pub(super) struct Violations(Vec<ViolationFigures>);

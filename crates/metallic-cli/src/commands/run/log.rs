@@ -8,7 +8,7 @@ use metallic_instrumentation::{EnvLog, EventSink, JsonlExporter, from_env, is_lo
 use crate::args::{ContractArgs, LOG_VARIABLE, RunArgs, log_of_environment};
 use crate::error::{Error, cause_chain};
 use crate::overwrite;
-use crate::units::count;
+use crate::units::{count, counted};
 use metallic_transformer::model::FILES;
 
 /// A log that is being written.
@@ -55,8 +55,11 @@ impl Log {
             Writer::File(exporter) => (exporter.flush(), exporter.stats()),
             Writer::Environment(log) => (log.flush(), log.stats()),
         };
-        let lost =
-            format!("{} of {} events of the log are lost", count(stats.dropped), count(stats.recorded));
+        let lost = format!(
+            "{} of {} lost",
+            count(stats.dropped),
+            counted(stats.recorded, "event of the log is", "events of the log are")
+        );
         match flushed {
             Ok(()) if stats.dropped == 0 => Ok(()),
             Ok(()) => Err(Error::content(self.file, lost)),

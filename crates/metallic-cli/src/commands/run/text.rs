@@ -24,11 +24,11 @@ pub(super) fn write(run: &Run, out: &mut dyn Write) -> io::Result<()> {
         many => format!("{:.1} million parameters", many as f64 / 1e6),
     };
     let [layers, width, heads] = [model.layers, model.width, model.heads];
-    writeln!(
-        out,
-        "model   {} ({}): {layers} layers of width {width}, {heads} heads, {parameters}, {}",
+    let text = format!(
+        "{} ({}): {layers} layers of width {width}, {heads} heads, {parameters}, {}",
         model.model_type, model.source, model.dtype
-    )?;
+    );
+    write_wrapped(out, "model   ", &text)?;
     write_wrapped(out, "device  ", &format!("{}; {}", run.device.name, run.device.why))?;
     writeln!(out)?;
     answers(run).write(out, 0)?;
@@ -49,12 +49,13 @@ pub(super) fn write(run: &Run, out: &mut dyn Write) -> io::Result<()> {
         let [loads, ns] = [sum(|row| row.loads), sum(|row| row.load_ns)];
         let remote = store.remote.as_ref().map_or(String::new(), |remote| format!(" and {remote}"));
         let folder = printable(&store.folder, usize::MAX);
-        writeln!(
-            out,
-            "\nloaded {} of the misses in {} from the artifacts in {folder}{remote}",
+        let text = format!(
+            "loaded {} of the misses in {} from the artifacts in {folder}{remote}",
             count(loads),
             duration(ns)
-        )?;
+        );
+        writeln!(out)?;
+        write_wrapped(out, "", &text)?;
     }
     // Or one would add up the column.
     if run.device.kind == "wgpu" {
@@ -62,14 +63,15 @@ pub(super) fn write(run: &Run, out: &mut dyn Write) -> io::Result<()> {
     }
     write_contract(run, out)?;
     if let Some(found) = &run.verification {
-        writeln!(
-            out,
-            "\nverified: {} numbers are those of f64 to within {:.1e}, with {:.1e} allowed; prompt {} is the farthest off",
-            count(found.compared),
+        let text = format!(
+            "{} of f64 to within {:.1e}, with {:.1e} allowed; prompt {} is the farthest off",
+            counted(found.compared, "number is that", "numbers are those"),
             found.worst,
             found.allowed,
             found.prompt
-        )?;
+        );
+        writeln!(out)?;
+        write_wrapped(out, "verified: ", &text)?;
     }
     Ok(())
 }
@@ -78,7 +80,8 @@ pub(super) fn write(run: &Run, out: &mut dyn Write) -> io::Result<()> {
 fn write_contract(run: &Run, out: &mut dyn Write) -> io::Result<()> {
     let figures = &run.contract;
     if let Some(warm_up) = &figures.warm_up {
-        writeln!(out, "\nwarm-up in {}: {}", duration(warm_up.duration_ns), warm_up.summary)?;
+        writeln!(out)?;
+        write_wrapped(out, &format!("warm-up in {}: ", duration(warm_up.duration_ns)), &warm_up.summary)?;
     }
     if let Some(ready) = figures.ready_ns {
         writeln!(out, "ready after {}, rehearsal included", duration(ready))?;
@@ -86,7 +89,7 @@ fn write_contract(run: &Run, out: &mut dyn Write) -> io::Result<()> {
     if let Some(violations) = figures.violations {
         writeln!(out, "created after that: {}", count(violations))?;
         if let Some(first) = figures.first_violations.first() {
-            writeln!(out, "the first: {first}")?;
+            write_wrapped(out, "the first: ", &first.to_string())?;
         }
     }
     if let Some(coverage) = &figures.coverage {

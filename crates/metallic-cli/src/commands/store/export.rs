@@ -1,12 +1,12 @@
 //! `metallic store export`.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io::Write;
+use std::fs::{self, File};
+use std::io::{Read, Write};
 use std::path::Path;
 
 use metallic::manifest::replace_file;
-use metallic_store::{Bundle, BundleSigner, Digest};
+use metallic_store::{Bundle, BundleError, BundleSigner, BundleTrust, Digest, FormatError};
 use serde::Serialize;
 
 use super::folder;
@@ -15,7 +15,10 @@ use crate::args::ExportArgs;
 use crate::error::Error;
 use crate::json;
 use crate::overwrite;
-use crate::units::bytes;
+use crate::units::{bytes, counted};
+
+/// Bytes that are enough to know a bundle by.
+const HEAD: u64 = 256;
 
 #[derive(Serialize)]
 struct Json {
@@ -29,6 +32,7 @@ struct Json {
 pub(super) fn run(args: &ExportArgs, out: &mut dyn Write) -> Result<(), Error> {
     let store = folder::open(&args.folder)?;
     overwrite::refuse("--out", &args.out, "bundle", args.sign.as_deref())?;
+    overwrite::refuse_foreign("--out", &args.out, "a bundle", is_bundle)?;
     let signer = args.sign.as_deref().map(signer).transpose()?;
     let infos = if args.keys.is_empty() {
         let is_wanted = |cache: &str| args.cache.as_deref().is_none_or(|wanted| wanted == cache);
@@ -62,12 +66,20 @@ pub(super) fn run(args: &ExportArgs, out: &mut dyn Write) -> Result<(), Error> {
     for (id, cause) in &report.failed {
         writeln!(out, "left out  {}  {cause}", name(id))?;
     }
-    writeln!(out, "{} entries, {} in {file}", report.moved, bytes(bundle.len() as u64))?;
+    writeln!(out, "{}, {} in {file}", counted(report.moved, "entry", "entries"), bytes(bundle.len() as u64))?;
     match public {
         Some(public) => writeln!(out, "signed by {public}")?,
         None => writeln!(out, "not signed: it can be imported by --trust alone")?,
     }
     Ok(())
+}
+
+/// Returns `true` if the file begins as a bundle does, whoever has signed it, and whether it is whole or not.
+fn is_bundle(path: &Path) -> bool {
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
+    let opened = Bundle::from_bytes(&head, BundleTrust::SignedBy(&[]));
+    read.is_ok() && !matches!(opened, Err(BundleError::Damaged(FormatError::Magic)))
 }
 
 /// The signer of a seed in a file, which only its owner may be able to read.

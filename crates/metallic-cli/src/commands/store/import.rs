@@ -12,6 +12,7 @@ use super::removal::Evictions;
 use crate::args::ImportArgs;
 use crate::error::Error;
 use crate::json;
+use crate::units::counted;
 
 #[derive(Serialize)]
 struct Json {
@@ -46,9 +47,18 @@ pub(super) fn run(args: &ImportArgs, out: &mut dyn Write) -> Result<(), Error> {
         for (id, cause) in &report.failed {
             writeln!(out, "not imported  {}  {cause}", name(id))?;
         }
-        writeln!(out, "{} of {} entries are in {folder}", report.moved, bundle.len())?;
+        writeln!(
+            out,
+            "{} of {} in {folder}",
+            report.moved,
+            counted(bundle.len() as u64, "entry is", "entries are")
+        )?;
         if !evicted.is_empty() {
-            writeln!(out, "{} entries were evicted to make room", evicted.len())?;
+            writeln!(
+                out,
+                "{} evicted to make room",
+                counted(evicted.len() as u64, "entry was", "entries were")
+            )?;
         }
     }
     match report.failed.first() {

@@ -12,7 +12,7 @@ use crate::args::VerifyArgs;
 use crate::error::Error;
 use crate::json;
 use crate::paragraph::write_wrapped;
-use crate::units::{bytes, printable};
+use crate::units::{bytes, counted, printable};
 
 #[derive(Serialize)]
 struct Json {
@@ -83,7 +83,13 @@ pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<(), Error> {
                 &printable(&cause.to_string(), usize::MAX),
             )?;
         }
-        writeln!(out, "{verified} are whole, {}; {} are not", bytes(size), damaged.len())?;
+        writeln!(
+            out,
+            "{}, {}; {} not",
+            counted(verified, "is whole", "are whole"),
+            bytes(size),
+            counted(damaged.len() as u64, "is", "are")
+        )?;
     }
     match (still_there.first(), damaged.len()) {
         (Some(first), _) => Err(Error::NotFound(first.clone())),
@@ -92,8 +98,9 @@ pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<(), Error> {
         (None, number) => {
             let folder = store.folder().display();
             Err(Error::Checks(vec![format!(
-                "{folder}: {number} of {} are damaged",
-                number as u64 + verified
+                "{folder}: {} of {} damaged",
+                number,
+                counted(number as u64 + verified, "entry is", "entries are")
             )]))
         }
     }

@@ -13,7 +13,7 @@ use super::help;
 use super::keys::Screen;
 use super::live::Live;
 use super::tail::LogState;
-use crate::units::{duration, lines_text, printable, short_count, utc};
+use crate::units::{counted, duration, lines_text, printable, short_count, utc};
 
 /// Rows of recent evictions, with their frame, where there is room for them.
 const EVICTION_ROWS: u16 = 9;
@@ -32,7 +32,7 @@ pub fn draw(frame: &mut Frame<'_>, log: &str, live: &Live, screen: &Screen) {
     if evictions > 0 {
         recent_evictions(frame, bottom, live);
     }
-    let keys = " q quit · s or 1-6 sort · r reverse · g registries · p pause · ↑↓ scroll · ? help";
+    let keys = " q quit · s, 1-6 sort · r reverse · g registries · p pause · ↑↓ scroll · ? help";
     frame.render_widget(Paragraph::new(keys).style(Style::new().fg(Color::DarkGray)), foot);
 }
 
@@ -40,7 +40,11 @@ fn heading<'a>(log: &str, live: &Live, screen: &Screen, width: u16) -> Line<'a> 
     let mut spans = vec![
         Span::raw(" metallic top  ").bold(),
         Span::raw(""),
-        Span::raw(format!("  {} events", short_count(live.events as f64))),
+        Span::raw(format!(
+            "  {} {}",
+            short_count(live.events as f64),
+            if live.events == 1 { "event" } else { "events" }
+        )),
     ];
     if live.events > 0
         && let Some(now) = utc(live.now())
@@ -51,7 +55,7 @@ fn heading<'a>(log: &str, live: &Live, screen: &Screen, width: u16) -> Line<'a> 
         spans.push(Span::raw(format!("  {} passed over", lines_text(live.skipped))).fg(Color::Yellow));
     }
     if live.dropped > 0 {
-        spans.push(Span::raw(format!("  {} events lost", live.dropped)).fg(Color::Red));
+        spans.push(Span::raw(format!("  {} lost", counted(live.dropped, "event", "events"))).fg(Color::Red));
     }
     match screen.log {
         LogState { is_gone: true, .. } => spans.push(Span::raw("  gone").fg(Color::Red)),

@@ -19,6 +19,7 @@ pub fn run(args: &TraceArgs, out: &mut dyn Write) -> Result<(), Error> {
     while let Some(event) = log.next().transpose()? {
         timeline.take(&event);
     }
+    log.refuse_foreign(&args.logs)?;
     if timeline.is_empty() {
         let cause = "no creation, removal or step with a time is in it";
         return Err(Error::NotFound(format!("{file}: {cause}")));

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::JsonlExporter;
 use crate::jsonl::beginning;
 use crate::jsonl::header::Header;
-use crate::jsonl::log_file::Rotation;
+use crate::jsonl::log_file::{LogFile, Rotation};
 use crate::jsonl::open_logs;
 use crate::jsonl::output::Output;
 use crate::jsonl::overflow::Overflow;
@@ -92,8 +92,10 @@ impl JsonlBuilder {
     ///
     /// `log.jsonl` becomes `log.jsonl.1`, that becomes `log.jsonl.2`, and so on, as far as there are such files; only if
     /// there are `keep` of them is the oldest overwritten. Lines stay whole: one that is longer than `max_bytes` gets a
-    /// file to itself. A rotation that fails is counted, and the log goes on in the file it was in. Only plain files are
-    /// rotated, and not while another process writes to them: it would go on in the file that was renamed.
+    /// file to itself. What is [not a log](crate::is_log) and lies where an older one would, or is called `log.jsonl.new`, is
+    /// left as it is, and fails the rotation. A rotation that fails is counted, and the log goes on in the file it was in.
+    /// Only plain files are rotated, and not while another process writes to them: it would go on in the file that was
+    /// renamed.
     pub fn rotate(self, max_bytes: u64, keep: usize) -> Self {
         Self { rotation: Some(Rotation { max_bytes, keep }), ..self }
     }
@@ -129,11 +131,15 @@ impl JsonlBuilder {
 
     /// Does what [`append`](Self::append) does if `append`, else what [`create`](Self::create) does at the first call for
     /// this file in the process, and what [`append`](Self::append) does at the others. A file that is not a log is an error
-    /// with [`NotALog`](beginning::NotALog) in it.
+    /// with [`NotALog`](beginning::NotALog) in it, and with [`ForeignFile`](super::super::log_file::ForeignFile) where an older
+    /// log would be.
     pub(crate) fn only_log(self, path: &Path, append: bool) -> io::Result<JsonlExporter> {
-        let log = open_logs::identity(path)?;
+        let (log, rotation) = (open_logs::identity(path)?, self.rotation);
         let exporter = self.open(path, |log| {
             beginning::refuse_foreign(log)?;
+            if let Some(rotation) = rotation.filter(|_| !log.exists() || log.is_file()) {
+                LogFile::refuse_foreign(log, rotation)?;
+            }
             Ok(append || open_logs::is_begun(log))
         })?;
         if !append {

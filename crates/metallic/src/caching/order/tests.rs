@@ -122,11 +122,11 @@ fn a_use_after_a_removal_is_later_than_one_before_it_whatever_the_clock_says() {
     let mut order = Order::new_shared();
     order.set_policy(&EvictionPolicy::size_limited_lru(10));
     let ids: Vec<_> = (0..4).map(|hash| order.insert(100, 0, hash, 10, || ())).collect();
-    order.touch(ids[1], 100);
+    order.touch(ids[1], 110);
     order.remove(ids[3]);
     order.set_removals(1);
     // By a clock that is behind.
-    let used = |id| (id == ids[0]).then_some(Uses { last_used: 90, reuse_count: 1, removals: 1 });
+    let used = |id| (id == ids[0]).then_some(Uses { last_used: 105, reuse_count: 1, removals: 1 });
     let mut by_recency = Vec::new();
     while let Some(id) = order.next_victim(&mut |id, ()| used(id)) {
         by_recency.push(id);

@@ -51,7 +51,7 @@ impl<R> Answer<R> {
 
 impl<R: Clone> Answer<R> {
     pub(super) fn of(node: Arc<Node<R>>) -> Self {
-        let generation = node.generation;
+        let generation = node.generation();
         Self::Resource { resource: Node::cloned(node), generation }
     }
 }

@@ -67,8 +67,10 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
         let resource = Foreign::new(resource);
         let elapsed = self.lasted(course, TimeSource::stamp);
         let key = self.key.clone();
+        // Before the lock: it asks for memory.
         let resource = resource.into_inner();
-        let mut node = Foreign::new(Node::new(resource, hash, bytes, elapsed.done, core.head.generation()));
+        let node =
+            Foreign::new(Arc::new(Node::new(resource, hash, bytes, elapsed.done, core.head.generation())));
         let mut state = core.lock();
         if let Err(error) = core.claim(self.request) {
             drop(state);
@@ -86,8 +88,7 @@ impl<Key: Eq + Hash + Clone, R> SharedArrival<'_, Key, R> {
         });
         let reservation = self.reservation.take().expect("an arrival ends once");
         let began = reservation.began;
-        node.generation = core.count_insertion();
-        let node = Foreign::new(Arc::new(node.into_inner()));
+        node.set_generation(core.count_insertion());
         let entry = Entry { key, resource: Arc::clone(&node) };
         let mut departures = Departures::none(elapsed.done);
         if state.cache.has_lost(&reservation) {

@@ -37,7 +37,7 @@ where
     }
 
     fn is_lost(&self, node: &Node<R>) -> bool {
-        node.generation <= self.core.lost.load(Ordering::Acquire)
+        node.generation() <= self.core.lost.load(Ordering::Acquire)
     }
 
     fn label(&self) -> Arc<str> {

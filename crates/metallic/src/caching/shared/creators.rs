@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::waits::Wait;
 use crate::caching::drops::run_each;
 use crate::caching::sync::thread::{self, JoinHandle, ThreadId};
-use crate::caching::sync::{Condvar, Mutex, MutexGuard};
+use crate::caching::sync::{Condvar, Mutex, MutexGuard, this_thread};
 
 /// How long a thread without work stays: an engine that asks for something with each frame keeps its threads, and what their
 /// thread-local variables hold, such as a handle to the registry, is let go of.
@@ -175,7 +175,7 @@ impl Creators {
     /// Returns `true` if this is one of the threads, and all others wait, or another, and all of the threads wait for it: then no
     /// other takes what is queued.
     pub(super) fn rest_on_this_thread(&self) -> bool {
-        let here = thread::current().id();
+        let here = this_thread();
         let state = self.lock();
         let (threads, others) = (state.threads.keys(), state.threads.keys().filter(|id| **id != here));
         if state.threads.contains_key(&here) {
@@ -214,7 +214,7 @@ impl Creators {
     }
 
     fn join_all(&self) {
-        let here = thread::current().id();
+        let here = this_thread();
         let mut state = self.lock();
         if state.threads.contains_key(&here) || state.awaited.contains(&here) {
             return;
@@ -248,7 +248,7 @@ impl Creators {
     }
 
     fn work(&self) {
-        let here = thread::current().id();
+        let here = this_thread();
         while let Some(job) = self.next_job(here) {
             // Panics of creations stay within a job; this is one of a value that was dropped with it.
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| job.run())) {

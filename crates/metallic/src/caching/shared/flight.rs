@@ -6,8 +6,8 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::waits::Wait;
-use crate::caching::sync::thread::{self, ThreadId};
-use crate::caching::sync::{Condvar, Mutex, MutexGuard};
+use crate::caching::sync::thread::ThreadId;
+use crate::caching::sync::{Condvar, Mutex, MutexGuard, this_thread};
 use crate::error::Error;
 
 /// A creation under way.
@@ -22,7 +22,7 @@ pub(super) struct Flight<Key> {
 impl<Key> Flight<Key> {
     /// A creation by this thread.
     pub(super) fn here(key: Arc<Key>, hash: u64) -> Self {
-        Self { key, hash, creator: thread::current().id(), landing: None }
+        Self { key, hash, creator: this_thread(), landing: None }
     }
 
     /// Its end, to be waited for.
@@ -71,7 +71,7 @@ pub(super) enum Unwaited {
 impl Landing {
     /// The end of a creation by this thread.
     pub(super) fn here() -> Arc<Self> {
-        Self::of(thread::current().id())
+        Self::of(this_thread())
     }
 
     fn of(creator: ThreadId) -> Arc<Self> {
@@ -124,7 +124,7 @@ impl Landing {
     /// # Errors
     /// [`Unwaited`]; at once where waiting could never end, as on a target of one thread.
     pub(super) fn wait(self: &Arc<Self>, timeout: Option<Duration>) -> Result<Outcome, Unwaited> {
-        let _wait = Wait::begin(thread::current().id(), self).ok_or(Unwaited::Circle)?;
+        let _wait = Wait::begin(this_thread(), self).ok_or(Unwaited::Circle)?;
         let state = self.state();
         let is_open = |state: &mut LandingState| state.outcome.is_none();
         let state = match timeout {

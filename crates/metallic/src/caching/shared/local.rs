@@ -148,7 +148,7 @@ impl<Key: Eq + Hash + Clone, R> LocalCache<Key, R> {
 
     /// The generation of an entry that was just found.
     pub(in crate::caching) fn generation(&self, id: EntryId) -> u64 {
-        self.entries.get(id).resource.node.generation
+        self.entries.get(id).resource.node.generation()
     }
 
     /// [`find`](Self::find) after what was removed was let go of.

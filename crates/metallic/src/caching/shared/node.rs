@@ -20,7 +20,7 @@ pub(in crate::caching) struct Node<R> {
     pub(super) hash: u64,
     pub(super) bytes: u64,
     /// The number of its insertion among those of its cache, from 1.
-    pub(in crate::caching) generation: u64,
+    generation: AtomicU64,
     /// Hits that were counted under the lock, which is also where they are written.
     reuse_count: AtomicU64,
     /// Hits of local copies that are gone.
@@ -69,7 +69,7 @@ impl<R> Node<R> {
             removed: AtomicBool::new(false),
             hash,
             bytes,
-            generation: 0,
+            generation: AtomicU64::new(0),
             reuse_count: AtomicU64::new(0),
             retired: AtomicU64::new(0),
             counts: Mutex::default(),
@@ -118,6 +118,15 @@ impl<R> Node<R> {
         let clone = Foreign::new(clone);
         drop(self);
         clone.into_inner()
+    }
+
+    pub(in crate::caching) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Relaxed)
+    }
+
+    /// To be called under the lock, before others have the node.
+    pub(super) fn set_generation(&self, generation: u64) {
+        self.generation.store(generation, Ordering::Relaxed);
     }
 
     pub(super) fn remove(&self) {

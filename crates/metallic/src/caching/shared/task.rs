@@ -153,7 +153,8 @@ impl<R: Send + Sync + 'static> Task<R> {
     pub(super) fn is_unserved(&self) -> bool {
         match self.lock().stage {
             Stage::Unserved => true,
-            Stage::Attached => self.creators.most_threads() == 0,
+            // What is queued is about to be refused then.
+            Stage::Queued | Stage::Attached => self.creators.most_threads() == 0,
             _ => false,
         }
     }

@@ -73,8 +73,8 @@ impl Known {
         }
     }
 
-    /// Why a key is not in its cache.
-    pub(super) fn verdict(&self, label: &str) -> ViolationVerdict {
+    /// Why a key is not in its cache. Of what has no kernel, a manifest cannot be the reason.
+    pub(super) fn verdict(&self, label: &str, has_kernel: bool) -> ViolationVerdict {
         let was_created = || self.created.contains(&FxBuildHasher.hash_one(label));
         match self.warmth.get(label) {
             Some(Warmth::Ready | Warmth::Loaded) => ViolationVerdict::Evicted,
@@ -82,6 +82,7 @@ impl Known {
             _ if was_created() => ViolationVerdict::Evicted,
             Some(Warmth::Pending) => ViolationVerdict::NotReady,
             Some(Warmth::OtherSchema) => ViolationVerdict::OtherFingerprint,
+            None if !has_kernel => ViolationVerdict::NotRecordable,
             None if self.has_manifest => ViolationVerdict::NeverRecorded,
             None => ViolationVerdict::NoManifest,
         }

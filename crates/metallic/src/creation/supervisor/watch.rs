@@ -116,7 +116,7 @@ impl Supervisor {
         (scope, contract): (&Scope, Contract),
         nearest: Option<NearestKey>,
     ) -> CreationViolation {
-        let verdict = self.state().known.verdict(label);
+        let verdict = self.state().known.verdict(label, asked.kernel.is_some());
         let evicted_by = Some(asked.policy.strategy().name())
             .filter(|_| verdict == ViolationVerdict::Evicted && evicts(&asked.policy));
         CreationViolation {

@@ -10,7 +10,7 @@ use super::timeline::lanes_of;
 use super::zones::{Zone, zones};
 use crate::commands::report::figures::{CacheFigures, Report};
 use crate::commands::report::idle_rows::{IdleRow, idle_rows};
-use crate::units::{percent, round_duration};
+use crate::units::{counted, percent, round_duration};
 
 /// Caches that get a plot of their own.
 const PLOTS: usize = 6;
@@ -102,7 +102,7 @@ fn sentence(rows: &[IdleRow], evicted: u64) -> String {
         seen * 100 >= hits * 99
     });
     let Some((quiet, within)) = quiet.filter(|_| hits > 0).and_then(|row| Some((row, row.below?))) else {
-        return format!("{} entries were evicted.", count(evicted));
+        return format!("{} evicted.", counted(evicted, "entry was", "entries were"));
     };
     let within = format!("99 % of the hits came within {} of the last use", round_duration(within));
     if quiet.from == 0 {

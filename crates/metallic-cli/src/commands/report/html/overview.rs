@@ -56,7 +56,7 @@ pub(super) fn header(report: &Report) -> String {
         }
         _ => facts.push(("Registries", format!("{}, and more", registries[..NAMED].join(", ")))),
     }
-    facts.push(("Events", format!("{} in {} lines", count(report.events), count(report.lines))));
+    facts.push(("Events", format!("{} in {}", count(report.events), lines_text(report.lines))));
     let facts = facts.iter().map(|(name, fact)| format!("<dt>{name}</dt><dd>{}</dd>", escaped(fact)));
     let of = report.processes.last().map(|process| format!(" of {}", escaped(&process.program)));
     format!(

@@ -81,9 +81,9 @@ pub(super) fn rebuilt_keys(report: &Report) -> Option<Figure> {
     let ns = sum(report.caches.iter().map(|cache| cache.rebuilt_ns));
     let total = sum(report.caches.iter().map(|cache| cache.creation_ns.sum));
     let sentence = format!(
-        "{} went into building {} entries again that a policy had evicted: {} of the creation time.",
+        "{} went into building {} again that a policy had evicted: {} of the creation time.",
         duration(ns),
-        count(rebuilt),
+        counted(rebuilt, "entry", "entries"),
         percent(ns as f64 / total.max(1) as f64)
     );
     let all = key_bars(report, &report.rebuilt_keys, |key| key.rebuilt_ns);

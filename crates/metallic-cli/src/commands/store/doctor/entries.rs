@@ -3,6 +3,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use metallic_store::{ArtifactStore, DiskStore, EntryInfo, FormatError, MissCause};
 
 use super::finding::Finding;
+use crate::units::counted;
 
 /// Findings in the headers of a store's entries, and in the payloads of some.
 #[derive(Default)]
@@ -109,7 +110,11 @@ impl Entries {
     pub(super) fn damage(&self) -> Finding {
         match &self.first_cause {
             None if self.whole == self.all() => {
-                Finding::ok("entries", format!("all {} are whole", self.whole))
+                let detail = match self.whole {
+                    1 => "the only one is whole".to_owned(),
+                    whole => format!("all {whole} are whole"),
+                };
+                Finding::ok("entries", detail)
             }
             None => Finding::ok(
                 "entries",
@@ -139,8 +144,9 @@ impl Entries {
             ahead => Finding::warning(
                 "clock",
                 format!(
-                    "{ahead} entries are from the future: this clock went back, or another machine's is ahead. To eviction \
-                     they are as old as they are ahead"
+                    "{} from the future: this clock went back, or another machine's is ahead. To eviction \
+                     they are as old as they are ahead",
+                    counted(ahead as u64, "entry is", "entries are")
                 ),
                 "Let the machines keep their time by NTP.",
             ),

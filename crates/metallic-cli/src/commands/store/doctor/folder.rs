@@ -10,7 +10,7 @@ use super::entries::Entries;
 use super::finding::{Examined, Finding};
 use super::probe::{Probe, Trip};
 use crate::commands::store::folder::none_in;
-use crate::units::{bytes, nanoseconds};
+use crate::units::{bytes, counted, nanoseconds};
 
 /// The finding that there is no store in a folder that the user named. Nothing is changed.
 pub fn no_store(folder: &Path) -> Option<Examined> {
@@ -35,7 +35,8 @@ pub fn examine_folder(store: &DiskStore, has_secret: bool) -> Examined {
     findings.extend(contents(store, has_secret));
     match store.foreign() {
         Ok(foreign) => findings.extend(foreign.first().map(|first| {
-            let detail = format!("{} files are not a store's, such as {}", foreign.len(), first.display());
+            let files = counted(foreign.len() as u64, "file is not", "files are not");
+            let detail = format!("{files} a store's, such as {}", first.display());
             Finding::warning("foreign", detail, "They are never touched; give the store its own folder.")
         })),
         Err(error) => findings.push(Finding::failure("foreign", format!("it cannot be listed: {error}"), "")),
@@ -84,7 +85,7 @@ fn base_bundle(path: &Path) -> Vec<Finding> {
             vec![Finding::failure(CHECK, "there is no entry in it", "Is this the file that was shipped?")]
         }
         Ok(bundle) => {
-            let entries = format!("{} entries are whole", bundle.len());
+            let entries = format!("{} whole", counted(bundle.len() as u64, "entry is", "entries are"));
             vec![match signer {
                 Some(key) => Finding::ok(CHECK, format!("{entries}, signed by {key}")),
                 None => {
@@ -185,7 +186,8 @@ fn room(store: &DiskStore) -> Finding {
         Ok(usage) => usage,
         Err(cause) => return Finding::warning(CHECK, format!("it cannot be counted: {cause}"), ""),
     };
-    let text = format!("{} entries, {} of at most {}", usage.entries, bytes(usage.bytes), bytes(usage.limit));
+    let entries = counted(usage.entries, "entry", "entries");
+    let text = format!("{entries}, {} of at most {}", bytes(usage.bytes), bytes(usage.limit));
     let Ok(Some(available)) = store.available() else { return Finding::ok(CHECK, text) };
     let (wanted, free) = (usage.limit.saturating_sub(usage.bytes), bytes(available));
     if available >= wanted {

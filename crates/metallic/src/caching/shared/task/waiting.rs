@@ -7,7 +7,7 @@ use super::{Settled, Stage, State, Task};
 use crate::caching::shared::deadline::Deadline;
 use crate::caching::shared::flight::Landing;
 use crate::caching::shared::waits::{Wait, Waiting};
-use crate::caching::sync::thread;
+use crate::caching::sync::this_thread;
 use crate::error::Error;
 
 impl<R: Send + Sync + 'static> Task<R> {
@@ -33,7 +33,7 @@ impl<R: Send + Sync + 'static> Task<R> {
     ) -> Result<Settled<R>, Error> {
         self.creators.raise(self.number);
         let (mut deadline, mut is_late) = (Deadline::Within(Some(timeout)), false);
-        let (here, mut waiting) = (thread::current().id(), None);
+        let (here, mut waiting) = (this_thread(), None);
         loop {
             if let Some(settled) = self.outcome() {
                 return Ok(settled);
@@ -80,7 +80,7 @@ impl<R: Send + Sync + 'static> Task<R> {
             _ => None,
         };
         drop(state);
-        let here = thread::current().id();
+        let here = this_thread();
         let _wait = match &awaited {
             Some(landing) => Some(
                 Wait::begin(here, landing)

@@ -44,6 +44,23 @@ pub(crate) fn drop_first<T, O>(other: O, value: T) -> T {
     value.into_inner()
 }
 
+/// Asks something of a caller's value of this type that a variable has, in code that may panic: then the value's `Drop` may as
+/// well. A macro, so that the value stays where it is if it is nothing to drop: then it costs nothing.
+/// For files that import [`Foreign`].
+macro_rules! ask_of {
+    ($type:ty, $value:ident, $ask:expr) => {
+        if const { ::std::mem::needs_drop::<$type>() } {
+            let held = Foreign::new($value);
+            let answer = $ask(&*held);
+            $value = held.into_inner();
+            answer
+        } else {
+            $ask(&$value)
+        }
+    };
+}
+pub(super) use ask_of;
+
 /// A value of a caller, whose `Drop` may panic: while another panic is under way, as from the value before it in a vector, that
 /// would end the process, and is lost instead.
 ///

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use metallic_instrumentation::{CacheKind, CacheName, EventSink, SinkGuard};
 
 use super::clock::{Clock, TimeSource};
-use super::drops::Foreign;
+use super::drops::{Foreign, ask_of};
 use super::entries::hash_of;
 use super::gate::{Caller, kernel_key};
 use super::kernel::CacheableKernel;
@@ -129,10 +129,17 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
         key: K::Key,
         device: Option<&D>,
     ) -> Result<&mut K::CachedResource, Error> {
-        match self.find_now(hash_of(&key), &key, device) {
-            Found::Hit(id) => Ok(self.keyed.hit(id, now)),
-            Found::Nothing => self.get_or_create_slow(key, Some(now), device, Some(Location::caller())),
-            Found::Slow => self.get_or_create_slow(key, None, device, Some(Location::caller())),
+        let key = Foreign::new(key);
+        match self.find_now(hash_of(&*key), &key, device) {
+            Found::Hit(id) => {
+                // No panic is under way: it is not to be asked for at its end.
+                drop(key.into_inner());
+                Ok(self.keyed.hit(id, now))
+            }
+            Found::Nothing => {
+                self.get_or_create_slow(key.into_inner(), Some(now), device, Some(Location::caller()))
+            }
+            Found::Slow => self.get_or_create_slow(key.into_inner(), None, device, Some(Location::caller())),
         }
     }
 
@@ -142,13 +149,13 @@ impl<K: CacheableKernel<D>, D> KernelCache<K, D> {
     #[inline(never)]
     fn get_or_create_slow(
         &mut self,
-        key: K::Key,
+        mut key: K::Key,
         missed_at: Option<u64>,
         device: Option<&D>,
         caller: Option<Caller>,
     ) -> Result<&mut K::CachedResource, Error> {
         // Again: to keep it would cost every hit a register.
-        let hash = hash_of(&key);
+        let hash = ask_of!(K::Key, key, hash_of);
         let by = Asker { outer: None, caller };
         let id = get_or_create(self, key, hash, missed_at, device, by)?;
         Ok(self.keyed.resource_mut(id))

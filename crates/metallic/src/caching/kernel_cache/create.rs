@@ -7,8 +7,8 @@ use std::any::{Any, type_name};
 use std::sync::Arc;
 
 use super::KernelCache;
-use crate::caching::drops::{Foreign, drop_first};
-use crate::caching::gate::Caller;
+use crate::caching::drops::{Foreign, ask_of, drop_first};
+use crate::caching::gate::{Caller, Passage};
 use crate::caching::kernel::{CacheableKernel, Creation, Frame};
 use crate::caching::keyed_cache::{Arrival, KeyedCache};
 use crate::caching::order::EntryId;
@@ -92,11 +92,10 @@ enum Looked<Key> {
 #[inline(never)]
 fn look_up<K: CacheableKernel<D>, D>(
     cache: &mut KernelCache<K, D>,
-    key: K::Key,
+    key: Foreign<K::Key>,
     hash: u64,
     device: Option<&D>,
 ) -> Result<Looked<K::Key>, Error> {
-    let key = Foreign::new(key);
     if let Err(error) = cache.check_device(device) {
         return Err(drop_first(key, error));
     }
@@ -119,10 +118,14 @@ pub(in crate::caching) fn get_or_create<K: CacheableKernel<D>, D, H: Holds<K, D>
 ) -> Result<EntryId, Error> {
     let (now, key) = match missed_at {
         Some(now) => (now, key),
-        None => match look_up(holder.cache(), key, hash, device)? {
-            Looked::Hit(id) => return Ok(id),
-            Looked::Nothing(now, key) => (now, key),
-        },
+        None => {
+            // The cache may come into being here, and ask a clock.
+            let key = Foreign::new(key);
+            match look_up(holder.cache(), key, hash, device)? {
+                Looked::Hit(id) => return Ok(id),
+                Looked::Nothing(now, key) => (now, key),
+            }
+        }
     };
     create::<K, D, H>(holder, key, hash, now, device, by)
 }
@@ -131,21 +134,18 @@ pub(in crate::caching) fn get_or_create<K: CacheableKernel<D>, D, H: Holds<K, D>
 #[inline(always)]
 fn create<K: CacheableKernel<D>, D, H: Holds<K, D> + ?Sized>(
     holder: &mut H,
-    key: K::Key,
+    mut key: K::Key,
     hash: u64,
     now: u64,
     device: Option<&D>,
     by: Asker<'_>,
 ) -> Result<EntryId, Error> {
-    let Asker { outer, caller } = by;
-    let cache = holder.cache();
-    cache.keyed.check_name(type_name::<K>())?;
-    if outer.is_some_and(|outer| outer.is_creating::<K, K::Key>(&key)) {
-        return Err(Error::RecursiveCreation { cache_key: cache.keyed.format_label(&key) });
-    }
-    let passage = cache.keyed.admit(&key, caller, true)?;
-    let own = cache.make_on(device)?;
-    let device = device.or(own.as_deref());
+    let prepared = ask_of!(K::Key, key, |key| prepare(holder, key, device, by));
+    let (passage, own) = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => return Err(drop_first(key, error)),
+    };
+    let (outer, device) = (by.outer, device.or(own.as_deref()));
     let mut arrival = Arrival::new(holder, H::keyed, key, hash, now, passage);
     arrival.begin();
     let (made, course) = {
@@ -158,6 +158,7 @@ fn create<K: CacheableKernel<D>, D, H: Holds<K, D> + ?Sized>(
     arrival.set_course(course);
     let (ended, ticks) = match made {
         Ok(resource) => {
+            // Should this panic, the resource is dropped unguarded: a guard would cost every miss ten instructions.
             let bytes = K::resource_bytes(&resource);
             let (id, ticks) = arrival.commit(resource, bytes);
             arrival.close();
@@ -173,4 +174,27 @@ fn create<K: CacheableKernel<D>, D, H: Holds<K, D> + ?Sized>(
         outer.add_nested(ticks);
     }
     ended
+}
+
+/// What a creation has from its gate, and its device, if that is not the caller's.
+type Prepared<D> = (Option<Box<dyn Passage>>, Option<Arc<D>>);
+
+/// Finds out whether a resource may be created.
+///
+/// # Errors
+/// Those of a look-up that ends without a miss.
+#[inline(always)]
+fn prepare<K: CacheableKernel<D>, D, H: Holds<K, D> + ?Sized>(
+    holder: &mut H,
+    key: &K::Key,
+    device: Option<&D>,
+    Asker { outer, caller }: Asker<'_>,
+) -> Result<Prepared<D>, Error> {
+    let cache = holder.cache();
+    cache.keyed.check_name(type_name::<K>())?;
+    if outer.is_some_and(|outer| outer.is_creating::<K, K::Key>(key)) {
+        return Err(Error::RecursiveCreation { cache_key: cache.keyed.format_label(key) });
+    }
+    let passage = cache.keyed.admit(key, caller, true)?;
+    Ok((passage, cache.make_on(device)?))
 }

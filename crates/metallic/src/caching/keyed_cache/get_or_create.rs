@@ -28,13 +28,16 @@ impl<Key: Eq + Hash, R> KeyedCache<Key, R> {
         query: &Q,
         make: impl FnOnce() -> Result<R, E>,
     ) -> Result<&mut R, E> {
+        let make = Foreign::new(make);
         let hash = hash_of(query);
         if let Some(now) = self.fast_stamp() {
             if let Some(id) = self.find(hash, query) {
+                // No panic is under way: it is not to be asked for at its end.
+                drop(make.into_inner());
                 return Ok(self.hit(id, now));
             }
         }
-        self.get_or_create_slow(hash, query, make, Some(Location::caller()))
+        self.get_or_create_slow(hash, query, make.into_inner(), Some(Location::caller()))
     }
 
     /// The resource with this key: from the cache, or else made by `make` and inserted.
@@ -97,10 +100,10 @@ impl<Key: Eq + Hash, R> KeyedCache<Key, R> {
                 id
             }
             None => {
-                let key = query.to_key();
+                let key = Foreign::new(query.to_key());
                 // The caller's errors have no place for a refusal: the contract hears of the creation, and that is all.
                 let passage = self.admit(&key, caller, false).ok().flatten();
-                let mut arrival = Arrival::new(self, |cache| cache, key, hash, now, passage);
+                let mut arrival = Arrival::new(self, |cache| cache, key.into_inner(), hash, now, passage);
                 arrival.begin();
                 match (make.into_inner())() {
                     Ok(resource) => {

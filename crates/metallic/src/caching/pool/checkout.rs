@@ -52,11 +52,12 @@ impl<Key: Clone + Eq + Hash, R> Pool<Key, R> {
         Q: Query<Key> + ?Sized,
         E: fmt::Display,
     {
-        let (hash, make) = (hash_of(query), Foreign::new(make));
+        let make = Foreign::new(make);
+        let hash = hash_of(query);
         if let Some(lent) = self.take(hash, query) {
             return Ok(drop_first(make, lent));
         }
-        let key = query.to_key();
+        let key = Foreign::new(query.to_key());
         let passage = self.core().ask(&key);
         let mut arrival = self.reserve(hash, key);
         arrival.passage = passage;
@@ -106,10 +107,9 @@ impl<Key: Clone + Eq + Hash, R> Pool<Key, R> {
         Some(lent)
     }
 
-    fn reserve(&self, hash: u64, key: Key) -> PoolArrival<'_, Key, R> {
+    fn reserve(&self, hash: u64, key: Foreign<Key>) -> PoolArrival<'_, Key, R> {
         let core = self.core();
         // Before the lock: cloning a key is not ours, and nor is its `Drop`.
-        let key = Foreign::new(key);
         let mut shelf_key = Foreign::new(Key::clone(&key));
         let (mut state, now) = core.lock_at();
         // First, since it compares keys, which is not ours and may panic: nothing was changed then.

@@ -4,6 +4,7 @@ use std::panic::Location;
 
 use super::CacheRegistry;
 use crate::caching::clock::TimeSource;
+use crate::caching::drops::{Foreign, ask_of};
 use crate::caching::entries::hash_of;
 use crate::caching::gate::Caller;
 use crate::caching::kernel::{CacheableKernel, Frame};
@@ -61,18 +62,20 @@ impl<D: 'static> CacheRegistry<D> {
         device: Option<&D>,
         caller: Caller,
     ) -> Result<&mut K::CachedResource, Error> {
-        let key = K::create_cache_key(params);
-        let hash = hash_of(&key);
+        let key = Foreign::new(K::create_cache_key(params));
+        let hash = hash_of(&*key);
         let Some(cache) = self.caches.near::<KernelCache<K, D>>() else {
-            return self.get_or_create_slow::<K>(key, None, device, Some(caller));
+            return self.get_or_create_slow::<K>(key.into_inner(), None, device, Some(caller));
         };
-        match cache.find_at(now, hash, &key, device) {
+        match cache.find_at(now, hash, &*key, device) {
             Found::Hit(id) => {
+                // No panic is under way: it is not to be asked for at its end.
+                drop(key.into_inner());
                 let cache = self.caches.near_mut::<KernelCache<K, D>>();
                 Ok(cache.expect("it was there just now").keyed_mut().hit(id, now))
             }
-            Found::Nothing => self.get_or_create_slow::<K>(key, Some(now), device, Some(caller)),
-            Found::Slow => self.get_or_create_slow::<K>(key, None, device, Some(caller)),
+            Found::Nothing => self.get_or_create_slow::<K>(key.into_inner(), Some(now), device, Some(caller)),
+            Found::Slow => self.get_or_create_slow::<K>(key.into_inner(), None, device, Some(caller)),
         }
     }
 
@@ -82,18 +85,20 @@ impl<D: 'static> CacheRegistry<D> {
     #[inline(never)]
     pub(super) fn get_or_create_slow<K: CacheableKernel<D>>(
         &mut self,
-        key: K::Key,
+        mut key: K::Key,
         missed_at: Option<u64>,
         device: Option<&D>,
         caller: Option<Caller>,
     ) -> Result<&mut K::CachedResource, Error> {
         // Again: to keep it would cost every hit a register.
-        let hash = hash_of(&key);
+        let hash = ask_of!(K::Key, key, hash_of);
         let by = Asker { outer: None, caller };
         if missed_at.is_none() {
             // It may be in another than its first place.
             if let Some(cache) = self.caches.get_mut::<KernelCache<K, D>>() {
-                if let (Found::Hit(id), now) = cache.find_fast(hash, &key, device) {
+                let found = ask_of!(K::Key, key, |key| cache.find_fast(hash, key, device));
+                if let (Found::Hit(id), now) = found {
+                    drop(key);
                     let cache = self.caches.get_mut::<KernelCache<K, D>>();
                     return Ok(cache.expect("it was there just now").keyed_mut().hit(id, now));
                 }
@@ -110,8 +115,8 @@ impl<D: 'static> CacheRegistry<D> {
         outer: &Frame<'_>,
         caller: Option<Caller>,
     ) -> Result<K::CachedResource, Error> {
-        let key = K::create_cache_key(params);
-        let hash = hash_of(&key);
+        let mut key = K::create_cache_key(params);
+        let hash = ask_of!(K::Key, key, hash_of);
         let by = Asker { outer: Some(outer), caller };
         let id = get_or_create::<K, D, Self>(self, key, hash, None, None, by)?;
         Ok(self.cache_mut::<K>().keyed().resource(id).clone())

@@ -114,12 +114,13 @@ impl<Key: Clone + Eq + Hash, R> SharedCache<Key, R> {
         E: From<Error> + fmt::Display,
         R: Clone,
     {
+        let create = Foreign::new(create);
         let (hash, request) = (hash_of(query), self.core.request());
         let node = match self.core.find_fast(hash, query, None) {
-            Fast::Hit(node) => drop_first(create, node),
+            Fast::Hit(node) => drop_first(create.into_inner(), node),
             found => {
-                let has_key = matches!(found, Fast::Missing);
-                self.get_or_create_slow(hash, query, Request { has_key, ..request.by(caller) }, create)?
+                let request = Request { has_key: matches!(found, Fast::Missing), ..request.by(caller) };
+                self.get_or_create_slow(hash, query, request, create.into_inner())?
             }
         };
         Ok(Node::cloned(node))
@@ -241,10 +242,14 @@ impl<Key: Clone + Eq + Hash, R> LocalSharedCache<Key, R> {
         Q: Query<Key> + ?Sized,
         E: From<Error> + fmt::Display,
     {
+        let make = Foreign::new(make);
         let hash = hash_of(query);
         if let Some((id, now)) = self.local.find(hash, query) {
+            // No panic is under way: it is not to be asked for at its end.
+            drop(make.into_inner());
             return Ok(self.local.hit(id, now));
         }
+        let make = make.into_inner();
         let create = |_: &_, _: &Key| Made::of(make().map(|resource| (resource, 0)));
         self.get_or_create_slow(hash, query, create, Location::caller())
     }

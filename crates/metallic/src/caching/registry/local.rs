@@ -119,8 +119,8 @@ impl<D: 'static> LocalRegistry<D> {
         match TimeSource::hit_stamp_before(self.hit_limit) {
             Some(now) => self.get_or_create_at::<K>(now, params, device, caller),
             None => {
-                let key = K::create_cache_key(params);
-                self.get_or_create_slow::<K>(hash_of(&key), key, device, caller)
+                let key = Foreign::new(K::create_cache_key(params));
+                self.get_or_create_slow::<K>(hash_of(&*key), key.into_inner(), device, caller)
             }
         }
     }
@@ -137,16 +137,18 @@ impl<D: 'static> LocalRegistry<D> {
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
-        let key = K::create_cache_key(params);
-        let hash = hash_of(&key);
+        let key = Foreign::new(K::create_cache_key(params));
+        let hash = hash_of(&*key);
         if let Some(LocalKernel { local, kernel }) = self.caches.near::<LocalKernel<K, D>>() {
             kernel.check_device(device)?;
-            if let Some(id) = local.find_at(now, hash, &key) {
+            if let Some(id) = local.find_at(now, hash, &*key) {
+                // No panic is under way: it is not to be asked for at its end.
+                drop(key.into_inner());
                 let near = self.caches.near::<LocalKernel<K, D>>().expect("it was there just now");
                 return Ok(near.local.hit(id, now));
             }
         }
-        self.get_or_create_slow::<K>(hash, key, device, caller)
+        self.get_or_create_slow::<K>(hash, key.into_inner(), device, caller)
     }
 
     #[inline(never)]

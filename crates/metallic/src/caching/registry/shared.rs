@@ -63,6 +63,10 @@ use self::table::SharedTable;
 /// });
 /// assert_eq!(registry.metrics::<Square>().map(|metrics| (metrics.hits, metrics.misses)), Some((3, 1)));
 /// ```
+///
+/// A child of `fork` has the registry as it was at that moment, and none of the other threads: a lock that one of them held stays
+/// locked, and a creation that it was at never ends. Of what a child inherits it can use a [`LocalRegistry`] for what that has used
+/// before, as no lock is taken; for all else it makes a registry of its own, and does not drop the one that it inherited.
 pub struct SharedRegistry<D: 'static = Device>(Arc<Inner<D>>);
 
 struct Inner<D> {

@@ -8,6 +8,7 @@ use metallic_instrumentation::{CacheKind, CacheName, SinkGuard};
 use super::keyed::SharedCache;
 use super::type_table::Erased;
 use crate::caching::clock::TimeSource;
+use crate::caching::drops::Foreign;
 use crate::caching::gate::{CreationGate, kernel_key};
 use crate::caching::kernel::{CacheableKernel, Creation, Frame};
 use crate::caching::policy::EvictionPolicy;
@@ -86,8 +87,9 @@ impl<K: CacheableKernel<D>, D: 'static> SharedKernel<K, D> {
         let frame = Frame::new::<K, K::Key>(key, outer);
         let made = K::create(key, &mut Creation::new(device, &frame, Some(registry)));
         let sized = made.map(|resource| {
+            let resource = Foreign::new(resource);
             let bytes = K::resource_bytes(&resource);
-            (resource, bytes)
+            (resource.into_inner(), bytes)
         });
         Made { result: sized, course: frame.course() }
     }

@@ -98,9 +98,8 @@ impl<Key: Eq + Hash + Clone, R> SharedCore<Key, R> {
 
     /// Inserts a resource that was made elsewhere, and returns the one that it replaces.
     pub(in crate::caching) fn insert_made(&self, key: Key, resource: R, bytes: u64) -> Option<Arc<Node<R>>> {
-        let (hash, request) = (hash_of(&key), self.request());
-        let mut resource = Foreign::new(resource);
-        let key = Foreign::new(key);
+        let (key, mut resource) = (Foreign::new(key), Foreign::new(resource));
+        let (hash, request) = (hash_of(&*key), self.request());
         let replaced = Foreign::new(self.remove(&*key));
         let key = Foreign::new(Arc::new(key.into_inner()));
         loop {

@@ -1,6 +1,7 @@
 //! Of all that a caller hands over (keys, resources, errors, closures, wakers, devices, clocks, sinks), the n-th that is dropped
 //! panics, for every n, and then also each one after it: whatever an operation was at, the rest is dropped, and dropped once, and
-//! no panic meets another one, which would end the process.
+//! no panic meets another one, which would end the process. The same where it is a question that panics: a key's `Hash` or `Eq`,
+//! or the size of a resource.
 //!
 //! What Rust itself loses is left out: what a closure of the caller's has made, if one of its own captures panics then. So do
 //! these closures drop what they have first, and scenarios keep no result at the end of a block that drops anything.
@@ -27,14 +28,29 @@ struct Variant {
     is_heard: bool,
     /// All that are dropped after the n-th panic, too.
     goes_on: bool,
+    /// Questions may panic, too.
+    asks: bool,
+    /// By the machine's time, so that hits take the shortest way.
+    is_fast: bool,
 }
 
 /// Runs each scenario again and again, until nothing is left to panic.
 fn sweep(scenarios: &[Scenario]) {
-    let of = |threads, expires, is_heard| Variant { threads, expires, is_heard, goes_on: false };
+    let of = |threads, expires, is_heard| Variant {
+        threads,
+        expires,
+        is_heard,
+        goes_on: false,
+        asks: false,
+        is_fast: false,
+    };
     let variants =
         [of(0, false, false), of(0, true, false), of(0, true, true), of(1, false, true), of(1, true, false)];
-    let variants = variants.into_iter().flat_map(|once| [once, Variant { goes_on: true, ..once }]);
+    let variants = variants.into_iter().flat_map(|once| {
+        let goes_on = Variant { goes_on: true, ..once };
+        let asks = Variant { asks: true, ..goes_on };
+        [once, goes_on, asks, Variant { expires: false, is_fast: true, ..asks }]
+    });
     let mut lost = Vec::new();
     for (name, scenario) in scenarios {
         for variant in variants.clone() {
@@ -47,12 +63,12 @@ fn sweep(scenarios: &[Scenario]) {
                 _ = catch_unwind(AssertUnwindSafe(|| registry.iter().for_each(SharedRegistry::shut_down)));
                 _ = catch_unwind(AssertUnwindSafe(|| drop(registry)));
                 let of = |count: &AtomicU64| count.load(Ordering::SeqCst);
-                let (made, dropped) = (of(&ledger.made), of(&ledger.dropped));
+                let (made, dropped, steps) = (of(&ledger.made), of(&ledger.dropped), of(&ledger.steps));
                 if made != dropped {
-                    lost.push(format!("{name}, {variant:?}, drop {nth}: of {made} {dropped} were dropped"));
+                    lost.push(format!("{name}, {variant:?}, step {nth}: of {made} {dropped} were dropped"));
                 }
                 assert!(of(&ledger.panics_at) > 0, "{name} arms nothing");
-                if dropped < of(&ledger.panics_at) {
+                if steps < of(&ledger.panics_at) {
                     break;
                 }
             }

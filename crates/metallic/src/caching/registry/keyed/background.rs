@@ -30,8 +30,9 @@ where
         key: Key,
         make: impl FnOnce() -> Result<R, Error> + Send + 'static,
     ) -> Ticket<R> {
+        let key = Foreign::new(key);
         let maker = self.maker(&key, Purpose::Prefetch, Location::caller(), make);
-        self.core.prefetch(&self.home.creators, key, maker)
+        self.core.prefetch(&self.home.creators, key.into_inner(), maker)
     }
 
     /// Asks for a new resource with this key, made by `make` on a thread of the registry, in place of the one that is there, which
@@ -45,8 +46,9 @@ where
         key: Key,
         make: impl FnOnce() -> Result<R, Error> + Send + 'static,
     ) -> Ticket<R> {
+        let key = Foreign::new(key);
         let maker = self.maker(&key, Purpose::Rebuild, Location::caller(), make);
-        self.core.rebuild(&self.home.creators, key, maker)
+        self.core.rebuild(&self.home.creators, key.into_inner(), maker)
     }
 
     /// Returns the resource with this key if it is there: a hit. Otherwise returns what `fallback` gives, and has `make` make the
@@ -63,8 +65,8 @@ where
         Q: Query<Key> + ?Sized,
         R: Clone,
     {
-        let (hash, caller) = (hash_of(query), Location::caller());
         let (fallback, make) = (Foreign::new(fallback), Foreign::new(make));
+        let (hash, caller) = (hash_of(query), Location::caller());
         let found = match self.core.get_hashed(hash, query) {
             Some(node) => Some(drop_first(make, node)),
             None => self.bridge(hash, query, make.into_inner(), caller),
@@ -86,9 +88,10 @@ where
     where
         Q: Query<Key> + ?Sized,
     {
-        let key = query.to_key();
-        let maker = self.maker(&key, Purpose::Prefetch, caller, make);
-        self.core.bridge(&self.home.creators, hash, key, maker)
+        let make = Foreign::new(make);
+        let key = Foreign::new(query.to_key());
+        let maker = self.maker(&key, Purpose::Prefetch, caller, make.into_inner());
+        self.core.bridge(&self.home.creators, hash, key.into_inner(), maker)
     }
 
     fn maker<F>(
@@ -101,7 +104,9 @@ where
     where
         F: FnOnce() -> Result<R, Error> + Send + 'static,
     {
-        let (core, hash, make) = (self.core.clone(), hash_of(key), Mutex::new(Some(make)));
+        let make = Foreign::new(make);
+        let (core, hash) = (self.core.clone(), hash_of(key));
+        let make = Mutex::new(Some(make.into_inner()));
         // Of now: what `make` has been given to make it of is lost with the device.
         let request = Request { purpose, ..core.request().by(caller) };
         move |key, may_wait| {

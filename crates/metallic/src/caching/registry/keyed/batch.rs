@@ -7,6 +7,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use super::{Home, LocalSharedCache, SharedCache};
+use crate::caching::drops::Foreign;
 use crate::caching::entries::hash_of;
 use crate::caching::gate::Caller;
 use crate::caching::query::Query;
@@ -32,9 +33,11 @@ where
     where
         Q: Query<Key> + ?Sized,
     {
+        let (fallback, make) = (Foreign::new(fallback), Foreign::new(make));
         let (hash, caller) = (hash_of(query), Location::caller());
         let Self { local, home } = self;
-        let Ok(answer) = answer(local, hash, query, fallback, bridge(home, hash, query, make, caller));
+        let bridge = bridge(home, hash, query, make.into_inner(), caller);
+        let Ok(answer) = answer(local, hash, query, fallback.into_inner(), bridge);
         answer
     }
 
@@ -85,10 +88,11 @@ where
     where
         Q: Query<Key> + ?Sized,
     {
+        let (fallback, make) = (Foreign::new(fallback), Foreign::new(make));
         let (hash, caller) = (hash_of(query), Location::caller());
         let LocalSharedCache { local, home } = &mut *self.local;
-        let bridge = bridge(home, hash, query, make, caller);
-        let Ok(answer) = self.answers.ask(local, hash, query, fallback, bridge);
+        let bridge = bridge(home, hash, query, make.into_inner(), caller);
+        let Ok(answer) = self.answers.ask(local, hash, query, fallback.into_inner(), bridge);
         answer
     }
 

@@ -29,10 +29,12 @@ impl<D: Send + Sync + 'static> LocalRegistry<D> {
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
+        let fallback = Foreign::new(fallback);
         let (key, caller) = (Foreign::new(K::create_cache_key(params)), Location::caller());
         let LocalKernel { local, kernel } = Self::kernel::<K>(&self.shared, &mut self.caches)?;
         let (shared, hash) = (&self.shared, hash_of(&*key));
-        let answer = answer(local, hash, &*key, fallback, |_| shared.bridge::<K>(kernel, hash, &key, caller));
+        let bridge = |_: &_| shared.bridge::<K>(kernel, hash, &key, caller);
+        let answer = answer(local, hash, &*key, fallback.into_inner(), bridge);
         drop_first(key, answer)
     }
 
@@ -95,6 +97,7 @@ impl<D: Send + Sync + 'static> Batch<'_, D> {
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
+        let fallback = Foreign::new(fallback);
         let (key, caller) = (&*Foreign::new(K::create_cache_key(params)), Location::caller());
         let LocalRegistry { shared, caches, .. } = &mut *self.registry;
         let LocalKernel { local, kernel } = LocalRegistry::kernel::<K>(shared, caches)?;
@@ -103,7 +106,8 @@ impl<D: Send + Sync + 'static> Batch<'_, D> {
         let answers: &mut AnswersOf<K, D> =
             answers.downcast_mut().expect("the kernel's type leads to its answers");
         let hash = hash_of(key);
-        answers.ask(local, hash, key, fallback, |_| shared.bridge::<K>(kernel, hash, key, caller))
+        let bridge = |_: &_| shared.bridge::<K>(kernel, hash, key, caller);
+        answers.ask(local, hash, key, fallback.into_inner(), bridge)
     }
 
     /// The registry, for look-ups that wait. They return what is there now.

@@ -29,11 +29,11 @@ impl<D: Send + Sync + 'static> SharedRegistry<D> {
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
-        let key = K::create_cache_key(params);
+        let key = Foreign::new(K::create_cache_key(params));
         match self.kernel::<K>() {
             Ok(kernel) => {
                 let make = self.maker(&kernel, &key, Purpose::Prefetch, Location::caller());
-                kernel.core.prefetch(&self.0.creators, key, make)
+                kernel.core.prefetch(&self.0.creators, key.into_inner(), make)
             }
             Err(error) => Ticket::failed(error),
         }
@@ -53,11 +53,11 @@ impl<D: Send + Sync + 'static> SharedRegistry<D> {
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
-        let key = K::create_cache_key(params);
+        let key = Foreign::new(K::create_cache_key(params));
         match self.kernel::<K>() {
             Ok(kernel) => {
                 let make = self.maker(&kernel, &key, Purpose::Rebuild, Location::caller());
-                kernel.core.rebuild(&self.0.creators, key, make)
+                kernel.core.rebuild(&self.0.creators, key.into_inner(), make)
             }
             Err(error) => Ticket::failed(error),
         }

@@ -64,17 +64,19 @@ impl<D: 'static> SharedRegistry<D> {
     where
         K: CacheableKernel<D, Key: Send + Sync, CachedResource: Send + Sync>,
     {
-        let key = K::create_cache_key(params);
-        let hash = hash_of(&key);
+        let key = Foreign::new(K::create_cache_key(params));
+        let hash = hash_of(&*key);
         let near = self.0.kernels.near::<SharedKernel<K, D>>();
         // The kernel is asked before the lock.
-        let found = near.map(|near| near.core.find_fast(hash, &key, device.and_then(K::device_identity)));
+        let found = near.map(|near| near.core.find_fast(hash, &*key, device.and_then(K::device_identity)));
         // Cloned in one place, wherever it is from: a clone that came from several would go through memory.
         let node = match found {
-            Some(Fast::Hit(node)) => drop_first(key, node),
-            Some(Fast::Missing) => self.get_or_create_slow::<K>(key, hash, device, timeout, by, true)?,
+            Some(Fast::Hit(node)) => drop_first(key.into_inner(), node),
+            Some(Fast::Missing) => {
+                self.get_or_create_slow::<K>(key.into_inner(), hash, device, timeout, by, true)?
+            }
             Some(Fast::Declined) | None => {
-                self.get_or_create_slow::<K>(key, hash, device, timeout, by, false)?
+                self.get_or_create_slow::<K>(key.into_inner(), hash, device, timeout, by, false)?
             }
         };
         Ok(Node::cloned(node))

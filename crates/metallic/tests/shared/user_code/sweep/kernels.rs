@@ -1,6 +1,6 @@
 //! Kernels of a shared registry, whose keys, parameters, resources and device are all the caller's.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -14,6 +14,8 @@ use metallic::error::Error;
 use super::{IDLE, Own, World, scenarios, sweep};
 
 thread_local! {
+    /// `false` while this thread has a registry to itself.
+    static IS_SHARED: Cell<bool> = const { Cell::new(true) };
     /// A registry whose device is lost by the next creation of 6 on this thread.
     static LOSES: RefCell<Option<SharedRegistry<Own>>> = const { RefCell::new(None) };
 }
@@ -44,6 +46,14 @@ impl CacheableKernel<Own> for Making {
             LOSES.take().into_iter().for_each(|registry| registry.device_lost(None));
         }
         Self::create_cached_resource(key, cx.device())
+    }
+
+    fn resource_bytes(resource: &Own) -> u64 {
+        // That a cache of one thread does not guard.
+        if IS_SHARED.get() {
+            resource.ask();
+        }
+        1
     }
 
     fn default_policy() -> EvictionPolicy {
@@ -151,6 +161,7 @@ fn a_registry_of_one_thread_loses_nothing_though_any_drop_panics() {
         w.fill_safely(|number| drop(registry.get_or_create::<Making>(&w.lent(number), None).map(|_| ())));
         act(&mut registry);
     }
+    IS_SHARED.set(false);
     sweep(scenarios! {
         "look-ups": |w| with(w, |registry| {
             for number in [1, 3, 7, 8] {

@@ -19,8 +19,12 @@ use super::Variant;
 pub(super) struct Ledger {
     pub(super) made: AtomicU64,
     pub(super) dropped: AtomicU64,
-    /// This one panics, once it is not 0.
+    /// Drops, and questions if these are asked to panic, too.
+    pub(super) steps: AtomicU64,
+    /// This step panics, once it is not 0.
     pub(super) panics_at: AtomicU64,
+    /// Hashing, comparing and measuring are steps, too.
+    asks: bool,
     /// All that are dropped after it panic, too.
     goes_on: bool,
 }
@@ -33,7 +37,27 @@ pub(super) struct Own {
     is_lent: bool,
 }
 
+impl Ledger {
+    fn step(&self, is_drop: bool, may_panic: bool) {
+        if !is_drop && !self.asks {
+            return;
+        }
+        let count = self.steps.fetch_add(1, Ordering::SeqCst) + 1;
+        let at = self.panics_at.load(Ordering::SeqCst);
+        let is_due = count == at || (self.goes_on && is_drop && at > 0 && count > at);
+        if is_due && may_panic {
+            // As a panic, but without its message.
+            resume_unwind(Box::new("as it was told to"));
+        }
+    }
+}
+
 impl Own {
+    /// A question that the caller's code is to answer.
+    pub(super) fn ask(&self) {
+        self.ledger.step(false, true);
+    }
+
     fn new(number: u32, ledger: &Arc<Ledger>) -> Self {
         ledger.made.fetch_add(1, Ordering::SeqCst);
         Self { number, ledger: ledger.clone(), is_lent: false }
@@ -55,18 +79,14 @@ impl Clone for Own {
 
 impl Drop for Own {
     fn drop(&mut self) {
-        let count = self.ledger.dropped.fetch_add(1, Ordering::SeqCst) + 1;
-        let at = self.ledger.panics_at.load(Ordering::SeqCst);
-        let is_due = count == at || (self.ledger.goes_on && at > 0 && count > at);
-        if is_due && !(self.is_lent && panicking()) {
-            // As a panic, but without its message.
-            resume_unwind(Box::new("as it was told to"));
-        }
+        self.ledger.dropped.fetch_add(1, Ordering::SeqCst);
+        self.ledger.step(true, !(self.is_lent && panicking()));
     }
 }
 
 impl PartialEq for Own {
     fn eq(&self, other: &Self) -> bool {
+        self.ask();
         self.number == other.number
     }
 }
@@ -75,6 +95,7 @@ impl Eq for Own {}
 
 impl std::hash::Hash for Own {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.ask();
         self.number.hash(state);
     }
 }
@@ -123,18 +144,24 @@ pub(super) struct World {
     pub(super) clock: ManualClock,
     pub(super) ledger: Arc<Ledger>,
     expires: bool,
-    /// Of those that are dropped once it is armed, this one panics.
+    /// Of the steps once it is armed, this one panics.
     nth: u64,
 }
 
 pub(super) const IDLE: EvictionPolicy = EvictionPolicy::idle_timeout(Duration::from_secs(10));
 
 impl World {
-    pub(super) fn new(Variant { threads, expires, is_heard, goes_on }: Variant, nth: u64) -> Self {
-        let (clock, ledger) = (ManualClock::new(), Arc::new(Ledger { goes_on, ..Ledger::default() }));
+    pub(super) fn new(
+        Variant { threads, expires, is_heard, goes_on, asks, is_fast }: Variant,
+        nth: u64,
+    ) -> Self {
+        let (clock, ledger) = (ManualClock::new(), Arc::new(Ledger { goes_on, asks, ..Ledger::default() }));
         let own = || Own::new(0, &ledger);
         let watch = With { part: clock.clone(), _own: own() };
-        let registry = SharedRegistry::with_clock(Some(own()), watch);
+        let registry = match is_fast {
+            true => SharedRegistry::with_device(own()),
+            false => SharedRegistry::with_clock(Some(own()), watch),
+        };
         registry.set_creator_threads(threads);
         if is_heard {
             registry.set_sink(Some(Arc::new(With { part: Recorder::new(), _own: own() })));
@@ -160,17 +187,17 @@ impl World {
         self.clock.advance(Duration::from_secs(4));
     }
 
-    /// [`fill`](Self::fill), of which nothing panics. Drops are counted from then on.
+    /// [`fill`](Self::fill), of which nothing panics. Steps are counted from then on.
     pub(super) fn fill_safely(&self, put: impl FnMut(u32)) {
         self.ledger.panics_at.store(0, Ordering::SeqCst);
         self.fill(put);
         self.arm();
     }
 
-    /// Drops are counted from here on.
+    /// Steps are counted from here on.
     pub(super) fn arm(&self) {
-        let dropped = self.ledger.dropped.load(Ordering::SeqCst);
-        self.ledger.panics_at.store(dropped + self.nth, Ordering::SeqCst);
+        let steps = self.ledger.steps.load(Ordering::SeqCst);
+        self.ledger.panics_at.store(steps + self.nth, Ordering::SeqCst);
     }
 
     pub(super) fn own(&self, number: u32) -> Own {

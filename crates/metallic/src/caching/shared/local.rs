@@ -141,7 +141,8 @@ impl<Key: Eq + Hash + Clone, R> LocalCache<Key, R> {
     pub(in crate::caching) fn hit(&self, id: EntryId, now: u64) -> &R {
         let Copy { node, count } = &self.entries.get(id).resource;
         node.touch(now, self.tick, self.seen);
-        count_one(&count.counts.0[count.place]);
+        // It is less than that: this asks no bounds.
+        count_one(&count.counts.0[count.place % COUNTS]);
         count_one(&self.tally.0);
         &node.resource
     }

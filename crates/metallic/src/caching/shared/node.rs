@@ -82,7 +82,8 @@ impl<R> Node<R> {
     #[inline(always)]
     pub(super) fn touch(&self, now: u64, tick: u64, removals: u64) {
         let is_noted = self.removals.load(Ordering::Relaxed) == removals;
-        if !is_noted || now.saturating_sub(self.last_used.load(Ordering::Relaxed)) >= tick {
+        // A sum that wraps around notes a use too many.
+        if !is_noted || now >= self.last_used.load(Ordering::Relaxed).wrapping_add(tick) {
             self.removals.store(removals, Ordering::Relaxed);
             self.last_used.store(now, Ordering::Relaxed);
         }

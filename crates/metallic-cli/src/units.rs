@@ -220,7 +220,7 @@ fn apart_in_groups<'a>(texts: impl Iterator<Item = &'a str> + Clone, width: usiz
     texts.map(apart).collect()
 }
 
-/// What both begin with.
+/// The beginning that both share.
 fn common<'a>(one: &'a str, other: &str) -> &'a str {
     let same = one.chars().zip(other.chars()).take_while(|(a, b)| a == b);
     &one[..same.map(|(c, _)| c.len_utf8()).sum()]

@@ -67,7 +67,7 @@ impl Bench {
     }
 }
 
-/// What happened to a key, in short.
+/// The history of a key, in short.
 fn said(found: &Found) -> Vec<String> {
     let short = |kind: &LifeEventKind| match kind {
         LifeEventKind::Missed { why, .. } => format!("missed: {why}"),

@@ -1,4 +1,4 @@
-//! What the checks of conformance find of a device with two flaws in its keys.
+//! The findings of conformance of a device with two flaws in its keys.
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -108,7 +108,7 @@ macro_rules! compile_each {
 
 for_each_operation!(compile_each);
 
-/// What is found of each operation, or the panic that ends its check.
+/// The findings of each operation, or the panic that ends its check.
 fn found(device: &Compiling) -> Vec<(&'static str, Result<Found, String>)> {
     let mut all = Vec::new();
     macro_rules! find_each {

@@ -21,7 +21,7 @@ const LOCAL_CACHE: &str = "LocalSharedCache, borrowed query";
 /// Rows whose misses are counted, too.
 const MISSING: [&str; 5] =
     ["LocalRegistry", "SharedRegistry", "64 caches, locals", "64 caches, clones", SINGLE_FLIGHT];
-/// What the name of a row begins with whose misses are to be counted.
+/// The beginning of the name of a row whose misses are to be counted.
 const MISS: &str = "miss of ";
 
 pub fn print() -> io::Result<()> {

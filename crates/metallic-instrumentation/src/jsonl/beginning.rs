@@ -22,7 +22,7 @@ const NAMED_WITHIN: u64 = 256;
 /// Returns `true` if the file is a log as [`JsonlExporter`](super::JsonlExporter) writes it, or nothing is lost if it
 /// becomes one.
 ///
-/// That is so if its first line, blank ones aside, is an event, or the beginning of one: a log may have been cut in its
+/// It is one if its first line, blank ones aside, is an event, or the beginning of one: a log may have been cut in its
 /// first line. A file that is empty or not there can become a log. So can a pipe or a device, which is not read.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! What the log of the environment may take the place of.
+//! Files that the log of the environment may take the place of, and others.
 
 use std::collections::HashMap;
 use std::error::Error;

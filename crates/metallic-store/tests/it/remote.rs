@@ -112,7 +112,7 @@ fn nothing_is_read_without_a_secret_or_a_word_of_trust() {
     assert_eq!(at(other).load(&key(1, "a")).unwrap_err().name(), "mac_mismatch");
 }
 
-/// What a server can do to its clients.
+/// The harm that a server can do to its clients.
 fn misbehaviours() -> [Behaviour; 14] {
     [
         Behaviour::Hangs,

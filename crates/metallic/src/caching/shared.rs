@@ -237,7 +237,7 @@ impl<Key, R> SharedCore<Key, R> {
     }
 
     /// Removes all entries at `now`, since they are of no use without their device, and keeps those out that are being created.
-    /// What it returns is to be called where no lock is held.
+    /// The function that it returns is to be called where no lock is held.
     pub(super) fn device_lost(&self, now: u64) -> impl FnOnce() + use<'_, Key, R> {
         let state = self.lock();
         self.epoch.fetch_add(1, Ordering::Release);

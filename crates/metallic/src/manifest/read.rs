@@ -177,7 +177,7 @@ struct Lines {
     known: u64,
 }
 
-/// What a file holds that is to be gone on with.
+/// The state of a file that is to be gone on with.
 pub(super) struct Beginning {
     /// The version of what comes after the last line: that of the last header.
     pub(super) version: u32,

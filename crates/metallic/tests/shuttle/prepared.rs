@@ -18,7 +18,7 @@ const FORM: PreparedForm = PreparedForm::as_is(Dtype::F32);
 
 type Cache = TensorPreparationCache<Prepared>;
 
-/// What is known of the preparations of one source.
+/// The record of the preparations of one source.
 struct Source {
     id: TensorVersion,
     /// Raised when the source changes.

@@ -241,7 +241,8 @@ pub(crate) fn surplus() {
     assert_eq!(Arc::strong_count(&resource), 1);
 }
 
-/// What is detached where there are no creator threads is there when that is over, also if it was another's creation that failed.
+/// A resource whose ticket is detached where there are no creator threads is there when that is over, also if it was another's
+/// creation that failed.
 pub(crate) fn detached() {
     let registry = Registry::default();
     registry.set_creator_threads(0);

@@ -1,4 +1,4 @@
-//! What the caches of a log hold, over time.
+//! The contents of the caches of a log, over time.
 
 use std::collections::HashMap;
 

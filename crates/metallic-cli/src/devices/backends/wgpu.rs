@@ -132,7 +132,7 @@ impl DeviceCaches for WgpuDevice {
     }
 }
 
-/// What the adapter keeps in a store; if that is nothing, why, and what follows.
+/// Says what the adapter keeps in a store; if that is nothing, why, and what follows.
 fn kept(adapter: &AdapterDescription) -> String {
     let why = match adapter {
         AdapterDescription { keeps_artifacts: true, .. } => return "keeps pipelines in a store".to_owned(),

@@ -176,7 +176,7 @@ fn create<K: CacheableKernel<D>, D, H: Holds<K, D> + ?Sized>(
     ended
 }
 
-/// What a creation has from its gate, and its device, if that is not the caller's.
+/// The passage of a creation's gate, and its device, if that is not the caller's.
 type Prepared<D> = (Option<Box<dyn Passage>>, Option<Arc<D>>);
 
 /// Finds out whether a resource may be created.

@@ -66,7 +66,7 @@ impl Node {
     }
 }
 
-/// What stands next to each other of one id: the node, and what the caller has there.
+/// The node of one id and the value that the caller has there, next to each other.
 struct Place<T> {
     node: Node,
     /// `None` if the place is vacant.

@@ -52,7 +52,7 @@ pub struct SharedCache<Key, R> {
     home: Home,
 }
 
-/// What a cache has of its registry.
+/// The parts of its registry that a cache has.
 #[derive(Clone)]
 pub(super) struct Home {
     pub(super) creators: Arc<Creators>,

@@ -115,7 +115,7 @@ impl Creators {
         self.lock().most_fallbacks
     }
 
-    /// What is queued beyond a lower limit leaves at the next addition.
+    /// Sets the number of fallbacks that may be queued. Those beyond a lower limit leave at the next addition.
     pub(in crate::caching) fn set_most_fallbacks(&self, limit: usize) {
         self.lock().most_fallbacks = limit.max(1);
     }

@@ -27,7 +27,7 @@ pub(in crate::caching) struct LocalCache<Key, R> {
     /// Where new entries count their hits.
     counts: Arc<Counts>,
     counts_used: usize,
-    /// What [`catch_up`](Self::catch_up) works with: empty, and kept for their memory.
+    /// Scratch of [`catch_up`](Self::catch_up), as is the next: empty, and kept for the memory.
     departed: Vec<u64>,
     gone: Vec<Entry<Key, Copy<R>>>,
     /// A use is noted for all threads if the last one was noted this many ticks before.

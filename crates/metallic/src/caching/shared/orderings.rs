@@ -1,4 +1,4 @@
-//! What is read without the lock, under all the orders that the memory model allows: shuttle's threads see each other's writes at
+//! Reads without the lock, under all the orders that the memory model allows: shuttle's threads see each other's writes at
 //! once.
 //!
 //! The writer is the first thread in each model. Of the accesses to one atomic, loom tries other orders than the last one's alone:

@@ -18,7 +18,7 @@ shuttle::lazy_static! {
 
 type Waits = HashMap<ThreadId, For>;
 
-/// What a thread waits for.
+/// The end that a thread waits for.
 enum For {
     Landing(Arc<Landing>),
     /// Whichever thread takes what is queued. Is told when another thread begins to wait or ends: it may be the last one left.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// The name of a file in a new folder that no one else may enter. Both are removed when it is dropped.
 ///
-/// What a driver reads from a file was verified before as bytes: between the two no one else may change it.
+/// A driver reads from a file what was verified before as bytes: between the two no one else may change it.
 #[derive(Debug)]
 pub(super) struct PrivateFile {
     folder: PathBuf,

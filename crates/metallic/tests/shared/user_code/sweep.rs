@@ -3,7 +3,7 @@
 //! no panic meets another one, which would end the process. The same where it is a question that panics: a key's `Hash` or `Eq`,
 //! or the size of a resource.
 //!
-//! What Rust itself loses is left out: what a closure of the caller's has made, if one of its own captures panics then. So do
+//! Losses of Rust itself are left out: what a closure of the caller's has made, if one of its own captures panics then. So do
 //! these closures drop what they have first, and scenarios keep no result at the end of a block that drops anything.
 
 mod caches;

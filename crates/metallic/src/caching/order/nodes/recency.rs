@@ -29,7 +29,7 @@ impl PartialOrd for LastUse {
     }
 }
 
-/// What became of the entries that were listed last.
+/// The fate of the entries that were listed last.
 pub(super) struct List {
     /// How many were to be listed, if there were as many.
     asked_for: usize,

@@ -1,4 +1,4 @@
-//! What the scenarios are about: values that count themselves, and caches of them.
+//! The subjects of the scenarios: values that count themselves, and caches of them.
 
 use std::fmt;
 use std::panic::resume_unwind;
@@ -14,7 +14,7 @@ use metallic_instrumentation::{Event, EventSink, Recorder};
 
 use super::Variant;
 
-/// What was made of a caller's, and how much of it is gone.
+/// The number of a caller's values that were made, and of those that are gone.
 #[derive(Default)]
 pub(super) struct Ledger {
     pub(super) made: AtomicU64,
@@ -204,7 +204,7 @@ impl World {
         Own::new(number, &self.ledger)
     }
 
-    /// What is looked for, or anything else that is lent to an operation.
+    /// A value that is looked for, or lent to an operation for anything else.
     pub(super) fn lent(&self, number: u32) -> Own {
         let mut lent = self.own(number);
         lent.is_lent = true;
